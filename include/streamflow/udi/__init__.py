@@ -1,0 +1,1 @@
+"""The Universal Data Index: accounts, streams, channels and results, looked up by index."""

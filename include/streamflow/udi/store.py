@@ -1,0 +1,180 @@
+"""What every UDI store answers: the interface of the Redis store, the file store and the pair of both."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any, Literal, Protocol
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from streamflow.udi.models import Account, Channel, Group, Result, Stream, Verdict
+
+Mode = Literal["concurrent", "sequential"]
+
+
+class Snapshot(BaseModel):
+    """Everything a source has, in whole: what a refresh publishes in one step."""
+
+    accounts: list[Account]
+    groups: list[Group]
+    streams: list[Stream]
+    channels: list[Channel]
+    # Records the source sent that could not be read: (kind and id, why).
+    broken: list[tuple[str, str]] = Field(default_factory=list)
+
+
+class RefreshReport(BaseModel):
+    """How many records of each kind a refresh added, changed and removed."""
+
+    added: dict[str, int]
+    changed: dict[str, int]
+    removed: dict[str, int]
+    broken: list[tuple[str, str]] = Field(default_factory=list)
+    elapsed_s: float = 0.0
+
+
+class Run(BaseModel):
+    """A planned run: the streams it checks and the channels it finishes.
+
+    ``channels`` maps each channel to those of its streams that this run checks (perhaps none).
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    run_id: str
+    started_at: datetime
+    mode: Mode
+    params: dict[str, Any] = Field(default_factory=dict)
+    stream_ids: tuple[int, ...]
+    channels: dict[int, tuple[int, ...]]
+    skipped: dict[int, str] = Field(default_factory=dict)
+    # Streams left for the next run of the chain.
+    remaining: int = 0
+
+
+class Move(BaseModel):
+    """One stream's change of place in a channel (positions from 0; None = not in the channel)."""
+
+    stream_id: int
+    before: int | None
+    after: int | None
+    why: str
+
+
+class ChannelChange(BaseModel):
+    """What finishing a channel did, or, when ``written`` is false, would have done."""
+
+    channel_id: int
+    run_id: str | None = None
+    at: datetime
+    before: tuple[int, ...]
+    after: tuple[int, ...]
+    moves: tuple[Move, ...] = ()
+    written: bool = False
+    conflict: str | None = None
+
+
+class RunState(BaseModel):
+    """Progress of a run. ``streams`` maps each planned stream to its verdict, or ``pending``."""
+
+    run: Run
+    streams: dict[int, str]
+    verdicts: dict[str, int]
+    reasons: dict[str, int]
+    finished_channels: dict[int, ChannelChange]
+    finished_at: datetime | None = None
+    summary: dict[str, Any] | None = None
+
+
+class DeadMemory(BaseModel):
+    """What is remembered about a stream's failures, and where it was removed from.
+
+    ``removed_from`` maps a channel to the position the stream had there.
+    """
+
+    failures: int = 0
+    first_dead: datetime | None = None
+    last_alive: datetime | None = None
+    removed_from: dict[int, int] = Field(default_factory=dict)
+
+
+class Store(Protocol):
+    """Look-ups are by index, never by a scan. All raise UdiUnavailable when the store is away."""
+
+    def ping(self) -> None:
+        """Return when the store answers."""
+
+    # -- the library -------------------------------------------------------------------------
+    def publish(self, snapshot: Snapshot, *, max_drop: float = 0.5, force: bool = False) -> RefreshReport:
+        """Make the snapshot visible in whole, writing only what changed.
+
+        Refuses with SourceError when more than the share ``max_drop`` of the streams (from 100 on)
+        would vanish, unless forced.
+        """
+
+    def refreshed_at(self) -> datetime | None: ...
+    def accounts(self) -> list[Account]: ...
+    def account(self, account_id: int) -> Account | None: ...
+    def groups(self) -> list[Group]: ...
+    def stream(self, stream_id: int) -> Stream | None: ...
+    def streams(self, stream_ids: Iterable[int]) -> dict[int, Stream]: ...
+    def stream_ids(self) -> list[int]: ...
+    def streams_of_account(self, account_id: int) -> list[int]: ...
+    def streams_of_group(self, group_id: int) -> list[int]: ...
+    def streams_of_url(self, url_hash: str) -> list[int]: ...
+    def channel(self, channel_id: int) -> Channel | None: ...
+    def channels(self, channel_ids: Iterable[int] | None = None) -> list[Channel]: ...
+    def channels_of_group(self, group_id: int) -> list[int]: ...
+    def channels_of_stream(self, stream_id: int) -> list[int]: ...
+    def reorder(self, channel_id: int, stream_ids: Sequence[int]) -> None:
+        """Take over an order that was written back, without waiting for the next refresh."""
+
+    # -- results -----------------------------------------------------------------------------
+    def record(self, result: Result) -> None:
+        """Keep a result as the stream's latest and in its history; the same one again changes nothing."""
+
+    def result(self, stream_id: int) -> Result | None: ...
+    def results(self, stream_ids: Iterable[int]) -> dict[int, Result]: ...
+    def history(self, stream_id: int, limit: int = 50) -> list[Result]:
+        """Past results, newest first."""
+
+    def streams_of_verdict(self, verdict: Verdict) -> list[int]: ...
+    def checked_since(self, since: datetime) -> list[int]:
+        """Streams whose latest result is not older than ``since``."""
+
+    def dead_memory(self, stream_ids: Iterable[int]) -> dict[int, DeadMemory]: ...
+    def remember_dead(self, stream_id: int, memory: DeadMemory) -> None: ...
+    def removed_streams(self, channel_id: int) -> dict[int, int]:
+        """Streams that the policy took from a channel, with the position each had."""
+
+    # -- runs --------------------------------------------------------------------------------
+    def open_run(self, run: Run) -> None:
+        """Keep a planned run; opening the same run again (a retried plan) starts it anew."""
+
+    def settle(self, run_id: str, result: Result) -> list[int]:
+        """Record a result and mark its stream done in the run.
+
+        Returns the channels of the run that wait for no stream any more and are not finished.
+        """
+
+    def unfinished_channels(self, run_id: str) -> list[int]: ...
+    def unsettled_streams(self, run_id: str) -> list[int]: ...
+    def finish_channel(self, change: ChannelChange) -> None:
+        """Keep a channel's change in its log, and mark it finished in its run."""
+
+    def close_run(self, run_id: str, summary: dict[str, Any], at: datetime) -> None: ...
+    def run(self, run_id: str) -> RunState | None: ...
+    def runs(self, limit: int = 20) -> list[str]:
+        """Run ids, newest first."""
+
+    def last_change(self, channel_id: int) -> ChannelChange | None: ...
+    def prune(self, *, history_per_stream: int = 50, runs: int = 200) -> dict[str, int]:
+        """Drop what is over the bounds; returns how many of each kind."""
+
+    # -- live progress -----------------------------------------------------------------------
+    def progress(self, stream_id: int, state: dict[str, Any] | None) -> None:
+        """Publish a running probe's state (None: it ended); kept for 30 s, and sent as an event."""
+
+    def running(self) -> dict[int, dict[str, Any]]:
+        """The states of the probes now running, by stream."""
