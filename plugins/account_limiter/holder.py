@@ -1,0 +1,115 @@
+"""Holding a lease: a heartbeat that renews it, and a watch that tells in time when it is lost."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from types import TracebackType
+from typing import Self
+
+from account_limiter.errors import LeaseLost, LimiterUnavailable
+from account_limiter.limiter import Limiter
+from account_limiter.records import Lease
+
+log = logging.getLogger(__name__)
+
+
+class Holder:
+    """Keeps a lease alive while its block runs, and gives the slot back after it.
+
+    ``lost`` is set before the slot can be given away: whoever uses the slot must stop then. Time is counted on this
+    process' monotonic clock from before each renewal was sent, so a slow answer shortens the lease, never prolongs it.
+    Thread-safe; entering waits for the start that the limiter booked.
+    """
+
+    def __init__(self, limiter: Limiter, lease: Lease, *, asked_at: float | None = None) -> None:
+        """``asked_at``: ``time.monotonic()`` before the call that acquired the lease, now by default."""
+        self.lease = lease
+        self.lost = threading.Event()
+        self.over = 0
+        self.reason: str | None = None
+        self._limiter = limiter
+        self._begun = time.monotonic() if asked_at is None else asked_at
+        self._changed = threading.Condition()
+        self._done = threading.Event()
+        self._released = False
+        self._deadline = self._begun + self._usable(lease.ttl)
+        self._threads = [
+            threading.Thread(target=self._beat, name=f"heartbeat-{lease.request.lease_id}", daemon=True),
+            threading.Thread(target=self._watch, name=f"lease-watch-{lease.request.lease_id}", daemon=True),
+        ]
+
+    @staticmethod
+    def _usable(ttl: float) -> float:
+        """Of a lease's life, what its holder uses: the rest is for stopping."""
+        return ttl - min(2.0, ttl * 0.15)
+
+    def __enter__(self) -> Self:
+        for thread in self._threads:
+            thread.start()
+        self._done.wait(self._begun + self.lease.starts_in - time.monotonic())
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.release(succeeded=kind is None and not self.lost.is_set())
+
+    def check(self) -> None:
+        """Raises LeaseLost once the lease is lost."""
+        if self.lost.is_set():
+            raise LeaseLost(self.lease.request.lease_id, self.reason or "unreachable")
+
+    def report_busy(self, *, retry_after: float = 10.0) -> int | None:
+        """See :meth:`Limiter.report_busy`."""
+        return self._limiter.report_busy(self.lease, retry_after=retry_after)
+
+    def release(self, *, succeeded: bool = False) -> None:
+        """Stop the heartbeat and give the slot back at once; once is enough. With Redis away it expires by itself."""
+        self._done.set()
+        with self._changed:
+            self._changed.notify_all()
+            if self._released:
+                return
+            self._released = True
+        try:
+            self._limiter.release(self.lease, succeeded=succeeded)
+        except LimiterUnavailable as error:
+            log.warning("lease %s is left to expire: %s", self.lease.request.lease_id, error)
+
+    def _beat(self) -> None:
+        pause = self.lease.ttl / 3
+        while not self._done.wait(pause) and not self.lost.is_set():
+            sent = time.monotonic()
+            try:
+                renewed = self._limiter.renew(self.lease, age=sent - self._begun)
+            except LeaseLost as error:
+                self._lose(error.reason)
+                return
+            except LimiterUnavailable as error:
+                log.warning("lease %s could not be renewed, trying again: %s", self.lease.request.lease_id, error)
+                pause = min(0.5, self.lease.ttl / 10)
+                continue
+            self.over = renewed.over
+            pause = max(0.05, min(renewed.ttl, self.lease.ttl) / 3 - (time.monotonic() - sent))
+            with self._changed:
+                self._deadline = sent + self._usable(renewed.ttl)
+                self._changed.notify_all()
+
+    def _watch(self) -> None:
+        with self._changed:
+            while not self._done.is_set() and not self.lost.is_set():
+                left = self._deadline - time.monotonic()
+                if left <= 0:
+                    break
+                self._changed.wait(left)
+        if not self._done.is_set():
+            self._lose("unreachable")
+
+    def _lose(self, reason: str) -> None:
+        with self._changed:
+            if not self.lost.is_set():
+                self.reason = reason
+                self.lost.set()
+            self._changed.notify_all()

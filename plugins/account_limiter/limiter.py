@@ -1,0 +1,123 @@
+"""The limiter, for whoever is not on an event loop."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from redis import Redis
+
+from account_limiter import scripts, transitions
+from account_limiter.records import (
+    Account,
+    Granted,
+    Lease,
+    Queued,
+    Refused,
+    Renewed,
+    Request,
+    Reset,
+    Snapshot,
+    Tick,
+)
+
+# The search for a grant between two looks; the wake-up is to come within 250 ms.
+_LOOK_SECONDS = 0.1
+
+
+class Limiter:
+    """Slots of accounts, and the global ones, in one Redis.
+
+    Every method is one atomic script on Redis' clock and raises LimiterUnavailable while Redis is away. All of them
+    may be repeated after an answer that was lost on the way.
+    """
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+
+    def _run(self, name: str, *args: Any) -> Any:
+        return scripts.run(self._redis, name, args)
+
+    def configure(self, *, accounts: Iterable[Account] | None = None, **settings: float) -> None:
+        """Take over all accounts, and those fields of :class:`~account_limiter.records.Settings` that are named.
+
+        Leases in use stay; a lowered limit is reached as they end. What was learned of a budget stays.
+        """
+        self._run("configure", *transitions.configure_args(settings, accounts))
+
+    def acquire(
+        self, request: Request, holder: str, *, enqueue: bool = True, rank: str = ""
+    ) -> Granted | Queued | Refused:
+        """Take a slot of the account and a global one, or neither.
+
+        The same holder may ask again for what it has. With ``enqueue`` one who gets nothing is queued in the same
+        step, at ``rank`` if it had one before.
+        """
+        args = transitions.acquire_args(request, holder, enqueue=enqueue, rank=rank)
+        return transitions.acquired(request, holder, self._run("acquire", *args))
+
+    def wait(
+        self,
+        request: Request,
+        holder: str,
+        *,
+        timeout: float,
+        rank: str = "",
+        stopped: Callable[[], bool] = lambda: False,
+    ) -> Granted | Queued | Refused:
+        """Queue, and wait for the grant in this thread for at most ``timeout`` seconds, keeping the place after."""
+        deadline = time.monotonic() + timeout
+        while True:
+            answer = self.acquire(request, holder, rank=rank)
+            left = deadline - time.monotonic()
+            if not isinstance(answer, Queued) or left <= 0 or stopped():
+                return answer
+            rank = answer.rank
+            time.sleep(min(left, _LOOK_SECONDS, answer.due or _LOOK_SECONDS))
+
+    def renew(self, lease: Lease, *, age: float) -> Renewed:
+        """Prolong the lease, ``age`` seconds after it was acquired. Raises LeaseLost."""
+        return transitions.renewed(lease.request.lease_id, self._run("renew", *transitions.renew_args(lease, age=age)))
+
+    def release(self, lease: Lease, *, succeeded: bool = False) -> bool:
+        """Give the slot back; False if it was not held any more. A success speaks for the account's limit."""
+        return bool(self._run("release", lease.request.lease_id, lease.holder, "ok" if succeeded else ""))
+
+    def drop(self, lease_id: str) -> bool:
+        """Forget a waiter, or a grant that nobody has claimed; a lease that is held stays."""
+        return bool(self._run("release", lease_id, "", ""))
+
+    def report_busy(self, lease: Lease, *, retry_after: float = 10.0) -> int | None:
+        """The provider said that this connection is one too many: no start for ``retry_after`` seconds, and at most
+        as many at once as worked. Answers the limit believed from now on, None if the lease is not held any more."""
+        believed = self._run("busy", lease.request.lease_id, lease.holder, int(retry_after * 1000))
+        return None if believed < 0 else int(believed)
+
+    def set_viewers(self, viewers: Mapping[str, int], *, at: float | None = None, complete: bool = True) -> int:
+        """Note the viewers of each budget as seen ``at`` (seconds since the epoch, now by default); an older view
+        never replaces a newer one. With ``complete``, budgets that are not named have none. Answers the changes."""
+        at = time.time() if at is None else at
+        return int(self._run("viewers", *transitions.viewers_args(viewers, at, complete=complete)))
+
+    def tick(self) -> Tick:
+        """Let pass what time alone brings about: expiries and the grants that follow."""
+        return transitions.ticked(self._run("tick"))
+
+    def reset(self) -> Reset:
+        """Drop every lease and waiter; holders notice at their next renewal."""
+        return Reset(*self._run("reset"))
+
+    def open_now(self) -> None:
+        """Skip the wait for earlier holders after a start of Redis. Only for whoever knows that none is alive."""
+        self._run("open")
+
+    def snapshot(self) -> Snapshot:
+        """Everything at one moment, without changing it."""
+        return transitions.snapshot(self._run("snapshot"))
+
+
+def new_holder() -> str:
+    """A name for one holder's life."""
+    return uuid.uuid4().hex

@@ -1,0 +1,41 @@
+-- Takes over settings, and all accounts with their budgets. What was learned of a budget stays.
+-- ARGV: number of settings, name and value of each; '1' if accounts follow: their number, (id, active, priority,
+-- budgets, info) of each, the number of budgets, (id, limit) of each.
+local at = 0
+local function take()
+  at = at + 1
+  return ARGV[at]
+end
+
+local function configure_budget(id, limit)
+  local budget = read_budget(id) or new_budget(id, limit)
+  budget.limit = limit
+  if limit > 0 and budget.believed >= limit then budget.believed = 0 end
+  write_budget(budget)
+end
+
+begin()
+for _ = 1, tonumber(take()) do
+  local name, value = take(), take()
+  call('HSET', META, name, value)
+  meta[name] = tonumber(value)
+end
+if take() == '1' then
+  call('DEL', ACCOUNTS)
+  for _ = 1, tonumber(take()) do
+    local id = take()
+    local active, priority, budgets, info = take(), take(), take(), take()
+    call('HSET', ACCOUNTS, id, table.concat({ active, priority, budgets, info }, '|'))
+  end
+  local kept = {}
+  for _ = 1, tonumber(take()) do
+    local id = take()
+    configure_budget(id, tonumber(take()))
+    kept[id] = true
+  end
+  for _, id in ipairs(call('HKEYS', BUDGETS)) do
+    if not kept[id] and held(id) == 0 then call('HDEL', BUDGETS, id) end
+  end
+end
+grant_all()
+return 1

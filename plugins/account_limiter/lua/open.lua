@@ -1,0 +1,6 @@
+-- Ends the time of waiting for earlier holders.
+begin()
+call('HSET', META, 'closed_until', 0)
+meta.closed_until = 0
+grant_all()
+return 1

@@ -1,0 +1,198 @@
+"""What the limiter takes and answers. Times are seconds; a limit of 0 means unlimited."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+AccountId = int | str
+
+
+def checked_id(value: AccountId) -> str:
+    """The id as the scripts know it; raises ValueError for what could break a record."""
+    text = str(value)
+    if not text or len(text) > 250 or any(c in "|," or not c.isprintable() for c in text):
+        raise ValueError(f"not an id for the limiter: {text!r} (1 to 250 printable characters without '|' and ',')")
+    return text
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Connections that one login allows. Accounts that share a login name the same budget."""
+
+    budget_id: str
+    limit: int
+
+
+@dataclass(frozen=True)
+class Account:
+    """An account and where its slots come from.
+
+    Without ``budgets`` it has one of its own with ``max_streams``; with several (an account's profiles) a slot comes
+    from the first that has room. Higher ``priority`` is served first.
+    """
+
+    account_id: AccountId
+    name: str = ""
+    max_streams: int = 0
+    priority: int = 0
+    active: bool = True
+    budgets: tuple[Budget, ...] = ()
+
+    @property
+    def sources(self) -> tuple[Budget, ...]:
+        return self.budgets or (Budget(f"account-{self.account_id}", self.max_streams),)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How long leases live and how starts are spaced; seconds."""
+
+    global_limit: int = 10
+    lease_ttl: float = 30.0
+    stale_after: float = 3600.0
+    stagger_delay: float = 0.2
+    grant_ttl: float = 20.0
+
+
+@dataclass(frozen=True)
+class Request:
+    """Who asks for a slot of which account. ``labels`` is carried along and shown, never looked into."""
+
+    lease_id: str
+    account_id: AccountId
+    expected_seconds: float = 0.0
+    priority: int = 0
+    labels: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def info(self) -> str:
+        return json.dumps({"account_id": self.account_id, **self.labels}, separators=(",", ":"), default=str)
+
+
+@dataclass(frozen=True)
+class Lease:
+    """A slot that is held. Durations count from the moment of the answer that brought them."""
+
+    request: Request
+    holder: str
+    budget_id: str
+    generation: int
+    acquired_at: float
+    ttl: float
+    life: float
+    starts_in: float
+    budget_limit: int
+    global_limit: int
+
+
+@dataclass(frozen=True)
+class Granted:
+    lease: Lease
+
+
+@dataclass(frozen=True)
+class Queued:
+    """``rank`` keeps the place; ``position`` counts within the account from 1; ``due`` is the time in seconds until
+    the passing of time alone may free something, 0 when unknown."""
+
+    rank: str
+    position: int
+    due: float
+
+
+@dataclass(frozen=True)
+class Refused:
+    """``reason``: ``unknown_account``, ``inactive``, ``full``, ``closed`` (waiting for holders from before a restart
+    of Redis) or ``held`` (another live holder has this lease id)."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Renewed:
+    """``over``: by how many leases the budget exceeds what it allows now."""
+
+    ttl: float
+    life: float
+    over: int
+
+
+@dataclass(frozen=True)
+class Tick:
+    """``due``: seconds until time alone changes something, None if nothing will; ``granted``: unclaimed grants."""
+
+    due: float | None
+    granted: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Reset:
+    released: int
+    waiters_dropped: int
+
+
+@dataclass(frozen=True)
+class LeaseState:
+    """``state`` is ``held``, or ``granted`` while its waiter has not come back. Times are seconds since the epoch."""
+
+    lease_id: str
+    state: str
+    account_id: AccountId
+    budget_id: str
+    acquired_at: float
+    expires_at: float
+    expected_end: float
+    labels: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class BudgetState:
+    """``believed`` is what refusals taught (0: nothing), with ``refusals`` and the time of the last as evidence."""
+
+    budget_id: str
+    limit: int
+    effective_limit: int | None
+    believed: int
+    viewers: int
+    active: int
+    cool_until: float
+    refusals: int
+    refused_at: float
+
+
+@dataclass(frozen=True)
+class AccountState:
+    """``effective_limit`` is None when unlimited."""
+
+    account_id: AccountId
+    name: str
+    max_streams: int
+    effective_limit: int | None
+    viewers: int
+    active: int
+    waiting: int
+    enabled: bool
+    priority: int
+    budgets: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The limiter at one moment. ``open_at`` is in the future while it waits for holders from before a restart."""
+
+    at: float
+    generation: int
+    global_limit: int
+    lease_ttl: float
+    open_at: float
+    waiting: int
+    leases: tuple[LeaseState, ...]
+    accounts: tuple[AccountState, ...]
+    budgets: tuple[BudgetState, ...]
+
+    @property
+    def active(self) -> int:
+        return len(self.leases)

@@ -1,0 +1,68 @@
+"""The Lua scripts: their keys, their text, and running them by digest."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from redis import Redis
+from redis.asyncio import Redis as AsyncRedis
+from redis.exceptions import ConnectionError, NoScriptError, ReadOnlyError, ResponseError, TimeoutError
+
+from account_limiter.errors import LimiterUnavailable
+
+PREFIX = "{streamflow}:limiter:"
+# In the order of the prelude's first line.
+KEYS = tuple(
+    PREFIX + name
+    for name in (
+        "leases", "expiry", "held", "granted", "ends", "waiters", "queue", "touched", "accounts", "budgets", "meta",
+        "events", "tally", "history", "history_coarse",
+    )
+)  # fmt: skip
+GRANTS = PREFIX + "grants"
+EVENTS = PREFIX + "events"
+
+_FOLDER = Path(__file__).parent / "lua"
+# Answers of a Redis that is there but cannot do its work.
+_DISABLED = ("OOM", "MISCONF", "NOREPLICAS", "MASTERDOWN", "CLUSTERDOWN", "BUSY", "LOADING")
+
+
+@cache
+def text(name: str) -> str:
+    return "\n".join((_FOLDER / f"{part}.lua").read_text(encoding="utf-8") for part in ("prelude", name))
+
+
+@cache
+def digest(name: str) -> str:
+    return hashlib.sha1(text(name).encode(), usedforsecurity=False).hexdigest()
+
+
+def run(redis: Redis, name: str, args: Sequence[Any]) -> Any:
+    """Run a transition; a server that has forgotten its scripts gets the text. Raises LimiterUnavailable."""
+    try:
+        try:
+            return redis.evalsha(digest(name), len(KEYS), *KEYS, *args)
+        except NoScriptError:
+            return redis.eval(text(name), len(KEYS), *KEYS, *args)
+    except (ConnectionError, TimeoutError, ResponseError) as error:
+        raise _understood(error) from error
+
+
+async def run_async(redis: AsyncRedis, name: str, args: Sequence[Any]) -> Any:
+    """As :func:`run`, for a client of asyncio."""
+    try:
+        try:
+            return await redis.evalsha(digest(name), len(KEYS), *KEYS, *args)
+        except NoScriptError:
+            return await redis.eval(text(name), len(KEYS), *KEYS, *args)
+    except (ConnectionError, TimeoutError, ResponseError) as error:
+        raise _understood(error) from error
+
+
+def _understood(error: Exception) -> Exception:
+    away = isinstance(error, (ConnectionError, TimeoutError, ReadOnlyError)) or str(error).startswith(_DISABLED)
+    return LimiterUnavailable(f"Redis: {error}") if away else error
