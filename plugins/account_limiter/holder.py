@@ -23,18 +23,16 @@ class Holder:
     Thread-safe; entering waits for the start that the limiter booked.
     """
 
-    def __init__(self, limiter: Limiter, lease: Lease, *, asked_at: float | None = None) -> None:
-        """``asked_at``: ``time.monotonic()`` before the call that acquired the lease, now by default."""
+    def __init__(self, limiter: Limiter, lease: Lease) -> None:
         self.lease = lease
         self.lost = threading.Event()
         self.over = 0
         self.reason: str | None = None
         self._limiter = limiter
-        self._begun = time.monotonic() if asked_at is None else asked_at
         self._changed = threading.Condition()
         self._done = threading.Event()
         self._released = False
-        self._deadline = self._begun + self._usable(lease.ttl)
+        self._deadline = lease.asked_at + self._usable(lease.ttl)
         self._threads = [
             threading.Thread(target=self._beat, name=f"heartbeat-{lease.request.lease_id}", daemon=True),
             threading.Thread(target=self._watch, name=f"lease-watch-{lease.request.lease_id}", daemon=True),
@@ -48,7 +46,7 @@ class Holder:
     def __enter__(self) -> Self:
         for thread in self._threads:
             thread.start()
-        self._done.wait(self._begun + self.lease.starts_in - time.monotonic())
+        self._done.wait(max(0.0, self.lease.starts_in - self.lease.age))
         return self
 
     def __exit__(
@@ -83,7 +81,7 @@ class Holder:
         while not self._done.wait(pause) and not self.lost.is_set():
             sent = time.monotonic()
             try:
-                renewed = self._limiter.renew(self.lease, age=sent - self._begun)
+                renewed = self._limiter.renew(self.lease)
             except LeaseLost as error:
                 self._lose(error.reason)
                 return

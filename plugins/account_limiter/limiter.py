@@ -56,7 +56,8 @@ class Limiter:
         step, at ``rank`` if it had one before.
         """
         args = transitions.acquire_args(request, holder, enqueue=enqueue, rank=rank)
-        return transitions.acquired(request, holder, self._run("acquire", *args))
+        asked_at = time.monotonic()
+        return transitions.acquired(request, holder, asked_at, self._run("acquire", *args))
 
     def wait(
         self,
@@ -77,9 +78,9 @@ class Limiter:
             rank = answer.rank
             time.sleep(min(left, _LOOK_SECONDS, answer.due or _LOOK_SECONDS))
 
-    def renew(self, lease: Lease, *, age: float) -> Renewed:
-        """Prolong the lease, ``age`` seconds after it was acquired. Raises LeaseLost."""
-        return transitions.renewed(lease.request.lease_id, self._run("renew", *transitions.renew_args(lease, age=age)))
+    def renew(self, lease: Lease) -> Renewed:
+        """Prolong the lease. Raises LeaseLost."""
+        return transitions.renewed(lease.request.lease_id, self._run("renew", *transitions.renew_args(lease)))
 
     def release(self, lease: Lease, *, succeeded: bool = False) -> bool:
         """Give the slot back; False if it was not held any more. A success speaks for the account's limit."""

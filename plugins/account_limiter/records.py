@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -74,7 +75,8 @@ class Request:
 
 @dataclass(frozen=True)
 class Lease:
-    """A slot that is held. Durations count from the moment of the answer that brought them."""
+    """A slot that is held. ``ttl``, ``life`` and ``starts_in`` count from ``asked_at``, this process' monotonic clock
+    before the call that brought them; the other times are Redis' and since the epoch."""
 
     request: Request
     holder: str
@@ -86,6 +88,11 @@ class Lease:
     starts_in: float
     budget_limit: int
     global_limit: int
+    asked_at: float
+
+    @property
+    def age(self) -> float:
+        return time.monotonic() - self.asked_at
 
 
 @dataclass(frozen=True)

@@ -49,14 +49,14 @@ def acquire_args(request: Request, holder: str, *, enqueue: bool, rank: str) -> 
     ]  # fmt: skip
 
 
-def acquired(request: Request, holder: str, answer: Sequence[Any]) -> Granted | Queued | Refused:
+def acquired(request: Request, holder: str, asked_at: float, answer: Sequence[Any]) -> Granted | Queued | Refused:
     kind, *rest = answer
     match _str(kind):
         case "granted":
             budget, generation, at, *seconds, limit, global_limit = rest
             ttl, life, starts_in = (milliseconds / 1000 for milliseconds in seconds)
             known = (_str(budget), generation, at / 1000, ttl, life, starts_in, limit, global_limit)
-            return Granted(Lease(request, holder, *known))
+            return Granted(Lease(request, holder, *known, asked_at))
         case "queued":
             rank, position, due = rest
             return Queued(_str(rank), position, due / 1000)
@@ -83,9 +83,8 @@ def enqueued(answer: Sequence[Any]) -> str | Queued | Refused:
             return state
 
 
-def renew_args(lease: Lease, *, age: float) -> Args:
-    """``age``: seconds since the lease was acquired, by the holder's own clock."""
-    request = lease.request
+def renew_args(lease: Lease) -> Args:
+    request, age = lease.request, lease.age
     return [
         request.lease_id, lease.holder, lease.generation, str(request.account_id), lease.budget_id, _ms(age),
         _ms(lease.life - age), _ms(max(0.0, request.expected_seconds - age)), lease.budget_limit, lease.global_limit,

@@ -1,0 +1,170 @@
+from __future__ import annotations
+
+import asyncio
+import uuid
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from airflow.sdk.exceptions import TaskDeferred
+
+from account_limiter import Account, Holder, LeaseLost, Limiter, LimiterUnavailable, connect, connect_async
+from account_limiter import trigger as trigger_module
+from account_limiter.hub import Hub
+from account_limiter.operator import SlotOperator, SlotRefused, State, TryAgain
+from account_limiter.trigger import SlotTrigger
+
+
+class Work(SlotOperator):
+    """Runs what the test gives it."""
+
+    account = 1
+    limiter: Limiter
+
+    def open_limiter(self) -> Limiter:
+        return self.limiter
+
+    def account_of(self, context: Any) -> int:
+        return self.account
+
+    def labels(self, context: Any) -> dict[str, Any]:
+        return {"stream_id": 7}
+
+    def work(self, context: Any, holder: Holder, state: State) -> Any:
+        return self.does(holder, state)  # type: ignore[attr-defined]
+
+
+def new_task(limiter: Limiter, does: Any) -> tuple[Work, Any]:
+    task = Work(task_id="work")
+    task.limiter, task.does = limiter, does  # type: ignore[attr-defined]
+    ti = SimpleNamespace(id=uuid.uuid4(), dag_id="dag", run_id="run", map_index=3)
+    return task, {"ti": ti}
+
+
+def deferral(task: Work, context: Any, event: dict[str, Any] | None = None, **kwargs: Any) -> TaskDeferred:
+    with pytest.raises(TaskDeferred) as deferred:
+        task.resume(context, event, **kwargs) if event else task.execute(context)
+    return deferred.value
+
+
+def test_the_work_runs_while_its_slot_is_held_and_no_longer(limiter: Limiter) -> None:
+    def does(holder: Holder, state: State) -> Any:
+        (lease,) = limiter.snapshot().leases
+        return lease.labels, lease.lease_id, state
+
+    task, context = new_task(limiter, does)
+    labels = {"dag_id": "dag", "run_id": "run", "map_index": 3, "stream_id": 7}
+    assert task.execute(context) == (labels, str(context["ti"].id), {})
+    assert limiter.snapshot().active == 0
+
+
+def test_a_task_without_a_slot_is_deferred_and_goes_on_when_its_slot_is_granted(limiter: Limiter) -> None:
+    first, first_context = new_task(limiter, lambda holder, state: deferral(second, second_context))
+    second, second_context = new_task(limiter, lambda holder, state: "done")
+    deferred = first.execute(first_context)
+    trigger = deferred.trigger
+    assert isinstance(trigger, SlotTrigger)
+    event = {"status": "granted", "reason": "", "rank": trigger.rank}
+    assert limiter.snapshot().leases[0].lease_id == str(second_context["ti"].id)
+    assert second.resume(second_context, event, **deferred.kwargs) == "done"
+
+
+def test_trying_again_gives_the_slot_back_and_carries_its_state(limiter: Limiter) -> None:
+    def does(holder: Holder, state: State) -> Any:
+        if not state:
+            raise TryAgain(30, "provider busy", {"tries": 1})
+        return state
+
+    task, context = new_task(limiter, does)
+    deferred = deferral(task, context)
+    assert limiter.snapshot().active == limiter.snapshot().waiting == 0
+    assert deferred.trigger.not_before > 0
+    assert task.resume(context, {"status": "granted", "reason": "", "rank": ""}, **deferred.kwargs) == {"tries": 1}
+
+
+def test_a_lost_lease_sends_the_task_back_to_the_queue(limiter: Limiter) -> None:
+    def does(holder: Holder, state: State) -> Any:
+        raise LeaseLost(holder.lease.request.lease_id, "reset")
+
+    task, context = new_task(limiter, does)
+    assert deferral(task, context).method_name == "resume"
+
+
+def test_killing_a_task_frees_its_slot_at_once(limiter: Limiter) -> None:
+    def does(holder: Holder, state: State) -> Any:
+        task.on_kill()
+        return limiter.snapshot().active
+
+    task, context = new_task(limiter, does)
+    assert task.execute(context) == 0
+
+
+def test_a_refusal_is_the_tasks_to_decide(limiter: Limiter) -> None:
+    limiter.configure(accounts=[Account(1, active=False)])
+    task, context = new_task(limiter, None)
+    with pytest.raises(SlotRefused, match="inactive"):
+        task.execute(context)
+
+
+def test_an_account_that_the_limiter_forgot_is_introduced_again(limiter: Limiter) -> None:
+    class Introducing(Work):
+        def introduce(self, limiter: Limiter) -> bool:
+            limiter.configure(accounts=[Account(1, max_streams=1)])
+            return True
+
+    limiter.configure(accounts=[])
+    task, context = new_task(limiter, lambda holder, state: "done")
+    task.__class__ = Introducing
+    event = {"status": "refused", "reason": "unknown_account", "rank": ""}
+    assert task.resume(context, event) == "done"
+
+
+def test_without_redis_the_task_decides(limiter: Limiter) -> None:
+    class Alone(Work):
+        def without_limiter(self, context: Any, error: LimiterUnavailable) -> Any:
+            return "alone"
+
+    task, context = new_task(Limiter(connect(unix_socket_path="/nonexistent/redis.sock")), None)
+    with pytest.raises(LimiterUnavailable):
+        task.execute(context)
+    task.__class__ = Alone
+    assert task.execute(context) == "alone"
+
+
+def test_a_short_wait_is_spent_in_the_worker(limiter: Limiter) -> None:
+    task, context = new_task(limiter, lambda holder, state: "done")
+
+    def busy(holder: Holder, state: State) -> Any:
+        holder.report_busy(retry_after=0.2)
+
+    first, first_context = new_task(limiter, busy)
+    first.execute(first_context)
+    assert task.execute(context) == "done"
+
+
+def test_the_trigger_survives_its_serialization(limiter: Limiter) -> None:
+    task, context = new_task(limiter, lambda holder, state: deferral(*new_task(limiter, None)))
+    trigger = task.execute(context).trigger
+    path, kwargs = trigger.serialize()
+    assert path == "account_limiter.trigger.SlotTrigger"
+    again = SlotTrigger(**kwargs)
+    assert (again.request, again.rank) == (trigger.request, trigger.rank)
+
+
+async def test_the_trigger_fires_when_its_slot_is_granted_and_leaves_the_queue_when_its_task_is_killed(
+    limiter: Limiter, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub = Hub(lambda: connect_async(unix_socket_path=redis_url.removeprefix("unix://")))
+    monkeypatch.setattr(trigger_module, "hub", lambda: hub)
+    limiter.configure(accounts=[Account(1, max_streams=1)])
+    granted = [event async for event in SlotTrigger(lease_id="a", account_id=1).run()]
+    assert granted[0].payload["status"] == "granted"
+    killed = SlotTrigger(lease_id="b", account_id=1)
+    waiting = asyncio.create_task(anext(killed.run()))
+    async with asyncio.timeout(2):
+        while not limiter.snapshot().waiting:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    await killed.on_kill()
+    assert limiter.snapshot().waiting == 0
+    waiting.cancel()
+    await hub.close()
