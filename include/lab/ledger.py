@@ -1,0 +1,142 @@
+"""The provider's own count of connections: who holds how many, the peaks, and what was refused."""
+
+from __future__ import annotations
+
+import asyncio
+import select
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Any
+
+from lab.library import Account
+
+KEPT_CONNECTIONS = 20_000
+
+
+@dataclass(eq=False)
+class Connection:
+    """One viewer of one stream. ``transport`` is None for an HLS session, which has no socket of its own."""
+
+    account: Account
+    stream_id: int
+    opened: float
+    transport: asyncio.Transport | None = None
+    closed: float | None = None
+    cut: bool = False
+
+
+@dataclass
+class Count:
+    """One account's figures since the last reset; ``cut`` counts connections ended to let a newer one in."""
+
+    current: int = 0
+    peak: int = 0
+    total: int = 0
+    refused: int = 0
+    cut: int = 0
+
+    def opened(self) -> None:
+        self.current += 1
+        self.total += 1
+        self.peak = max(self.peak, self.current)
+
+
+@dataclass
+class _Line:
+    count: Count = field(default_factory=Count)
+    open: list[Connection] = field(default_factory=list)
+    lingering: list[float] = field(default_factory=list)
+
+
+class Ledger:
+    """Admits connections within the accounts' limits and records every one.
+
+    A connection counts from its request until its socket is closed by either side. A socket whose peer has already
+    gone, by the kernel's word, is not counted against a new request, whichever event the loop reads first.
+    """
+
+    def __init__(self, accounts: list[Account]) -> None:
+        self._lines = {account.id: _Line() for account in accounts}
+        self._accounts = accounts
+        self._whole = Count()
+        self._past: deque[Connection] = deque(maxlen=KEPT_CONNECTIONS)
+
+    def admit(self, account: Account, stream_id: int, transport: asyncio.Transport | None) -> Connection | None:
+        """The connection now open, or None when the account is full and its policy is to refuse."""
+        line = self._lines[account.id]
+        self._bury_the_dead()
+        now = time.monotonic()
+        line.lingering = [until for until in line.lingering if until > now]
+        if 0 < account.max_streams <= line.count.current + len(line.lingering):
+            line.count.refused += 1
+            if account.refusal != "cut_oldest" or not line.open:
+                return None
+            self._cut(line)
+        connection = Connection(account, stream_id, time.time(), transport)
+        line.open.append(connection)
+        line.count.opened()
+        self._whole.opened()
+        return connection
+
+    def close(self, connection: Connection) -> None:
+        """The connection's socket is closed; calling it again changes nothing."""
+        if connection.closed is not None:
+            return
+        connection.closed = time.time()
+        line = self._lines[connection.account.id]
+        line.open.remove(connection)
+        line.count.current -= 1
+        self._whole.current -= 1
+        if connection.account.linger_s:
+            line.lingering.append(time.monotonic() + connection.account.linger_s)
+        self._past.append(connection)
+
+    def _cut(self, line: _Line) -> None:
+        oldest = line.open[0]
+        oldest.cut = True
+        line.count.cut += 1
+        if oldest.transport:
+            oldest.transport.abort()
+        self.close(oldest)
+
+    def _bury_the_dead(self) -> None:
+        connections = {
+            connection.transport.get_extra_info("socket").fileno(): connection
+            for line in self._lines.values()
+            for connection in line.open
+            if connection.transport
+        }
+        poll = select.poll()
+        for descriptor in connections:
+            if descriptor >= 0:
+                poll.register(descriptor, select.POLLRDHUP)
+        gone = [descriptor for descriptor, _ in poll.poll(0)]
+        for descriptor in [*gone, *(d for d in connections if d < 0)]:
+            connection = connections[descriptor]
+            if connection.transport:
+                connection.transport.abort()
+            self.close(connection)
+
+    def reset(self) -> None:
+        """Start the figures anew; what is open stays counted."""
+        for count in [self._whole, *(line.count for line in self._lines.values())]:
+            count.peak, count.total, count.refused, count.cut = count.current, 0, 0, 0
+        self._past.clear()
+
+    def record(self, connections: bool = False) -> dict[str, Any]:
+        """The figures as JSON; with ``connections`` each past and present one too, with times in epoch seconds."""
+        self._bury_the_dead()
+        accounts = [
+            {"id": account.id, "name": account.name, "max_streams": account.max_streams}
+            | vars(self._lines[account.id].count)
+            for account in self._accounts
+        ]
+        record: dict[str, Any] = {"accounts": accounts, "global": vars(self._whole)}
+        if connections:
+            known = [*self._past, *(c for line in self._lines.values() for c in line.open)]
+            record["connections"] = [
+                {"account": c.account.id, "stream": c.stream_id, "opened": c.opened, "closed": c.closed, "cut": c.cut}
+                for c in known
+            ]
+        return record

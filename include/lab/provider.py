@@ -1,0 +1,113 @@
+"""The simulated provider: live streams over HTTP under the limits of its accounts, and a record of all of it."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+
+from aiohttp import web
+
+from lab import behaviours
+from lab.ledger import Ledger
+from lab.library import Account, Library, Stream
+from lab.media import Media
+from lab.timeline import Timeline
+
+_REFUSAL_TEXT = "Maximum number of connections reached"
+RETRY_AFTER_SECONDS = 2
+
+
+class Provider:
+    """The routes of the provider; :attr:`app` is the aiohttp application."""
+
+    def __init__(self, library: Library, media: Media) -> None:
+        self.library = library
+        self.ledger = Ledger(list(library.accounts))
+        self._media = media
+        self._timelines: dict[str, Timeline] = {}
+        self._logins = {(account.username, account.password): account for account in library.accounts}
+        self._tokens: dict[str, tuple[Account, Stream, int]] = {}
+        self.app = web.Application()
+        self.app.router.add_get("/live/{username}/{password}/{number:\\d+}.ts", self._live)
+        self.app.router.add_get("/edge/{token}/{number:\\d+}.ts", self._edge)
+        self.app.router.add_get("/lab/record", self._record)
+        self.app.router.add_post("/lab/reset", self._reset)
+
+    async def timeline(self, clip: str) -> Timeline:
+        """The endless stream of a clip, one for all who watch it; the clip is made if it is not there yet."""
+        if clip not in self._timelines:
+            made = await asyncio.to_thread(self._media.clip, clip)
+            self._timelines.setdefault(clip, Timeline(made))
+        return self._timelines[clip]
+
+    def login(self, request: web.Request) -> Account:
+        """The account of the request's path; answers 401 for a wrong login."""
+        account = self._logins.get((request.match_info["username"], request.match_info["password"]))
+        if account is None or not account.is_active:
+            raise web.HTTPUnauthorized(text="Invalid username or password")
+        return account
+
+    def wanted(self, request: web.Request, account: Account) -> Stream:
+        """The stream of the request's path; answers 404 for one that the account has not."""
+        stream = self.library.stream.get(int(request.match_info["number"]))
+        if stream is None or stream.account_id != account.id:
+            raise web.HTTPNotFound(text="No such stream")
+        return stream
+
+    async def _live(self, request: web.Request) -> web.StreamResponse:
+        account = self.login(request)
+        stream = self.wanted(request, account)
+        if stream.behaviour.hops:
+            raise self._redirect(account, stream, stream.behaviour.hops)
+        return await self._watch(request, account, stream)
+
+    async def _edge(self, request: web.Request) -> web.StreamResponse:
+        """The end of a redirect, or its next hop. A token holds once."""
+        account, stream, hops = self._tokens.pop(request.match_info["token"], (None, None, 0))
+        if account is None or stream is None:
+            raise web.HTTPForbidden(text="Token expired")
+        if hops:
+            raise self._redirect(account, stream, hops)
+        return await self._watch(request, account, stream)
+
+    def _redirect(self, account: Account, stream: Stream, hops: int) -> web.HTTPFound:
+        token = secrets.token_urlsafe(12)
+        self._tokens[token] = account, stream, hops - 1
+        return web.HTTPFound(f"/edge/{token}/{stream.id}.ts")
+
+    async def _watch(self, request: web.Request, account: Account, stream: Stream) -> web.StreamResponse:
+        connection = self.ledger.admit(account, stream.id, request.transport)
+        if connection is None:
+            return refusal(account)
+        try:
+            await behaviours.send(request, await self.timeline(stream.clip), stream.behaviour)
+        except behaviours.Refused as answer:
+            return _closing(answer.status, answer.headers)
+        except ConnectionResetError:
+            pass
+        finally:
+            self.ledger.close(connection)
+        return web.Response()
+
+    async def _record(self, request: web.Request) -> web.Response:
+        return web.json_response(self.ledger.record("connections" in request.query))
+
+    async def _reset(self, request: web.Request) -> web.Response:
+        del request
+        self.ledger.reset()
+        return web.json_response({})
+
+
+def refusal(account: Account) -> web.Response:
+    """What the provider answers when the account is full."""
+    if account.refusal == "cut_oldest":
+        raise RuntimeError("an account that cuts its oldest connection refuses none")
+    status = int(account.refusal)
+    headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if status in (429, 503) else {}
+    return _closing(status, headers, _REFUSAL_TEXT)
+
+
+def _closing(status: int, headers: dict[str, str], text: str = "") -> web.Response:
+    response = web.Response(status=status, headers=headers, text=text)
+    response.force_close()
+    return response

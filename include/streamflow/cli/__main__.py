@@ -1,0 +1,5 @@
+"""``python -m streamflow.cli``: what the launcher hands over to."""
+
+from streamflow.cli import main
+
+main()

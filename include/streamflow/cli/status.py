@@ -1,0 +1,31 @@
+"""``status``: the limits in use now."""
+
+from __future__ import annotations
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from streamflow.cli.console import API
+from streamflow.cli.remote import connect
+
+
+@click.command(short_help="The limits in use now.")
+def command() -> None:
+    """Shows slots in use and tasks waiting, over all and for each account."""
+    status = connect().request("GET", f"{API}/concurrency/status")
+    console = Console()
+    console.print(f"mode {status['mode']}, Redis {status['redis']}", highlight=False)
+    table = Table()
+    for column in ("account", "limit", "now", "viewers", "active", "waiting"):
+        table.add_column(column, justify="left" if column == "account" else "right")
+    total = status["global"]
+    table.add_row("all", str(total["limit"] or "none"), "", "", str(total["active"]), str(total["waiting"]))
+    for account in status["accounts"]:
+        table.add_row(
+            account["name"],
+            str(account["max_streams"] or "none"),
+            str(account["effective_limit"] if account["max_streams"] else "none"),
+            *(str(account[key]) for key in ("viewers", "active", "waiting")),
+        )
+    console.print(table)

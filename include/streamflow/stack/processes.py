@@ -1,0 +1,125 @@
+"""A client of the guard: starts processes, watches them, and ends them with its own end."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import psutil
+
+from streamflow.errors import StreamFlowError
+from streamflow.stack import guard
+
+# Every process of a stack carries this in its environment, so that a later start can find what is left of it.
+MARK = "STREAMFLOW_STACK"
+
+
+class StackError(StreamFlowError):
+    """A process of the stack did not start, or ended; the message names its log."""
+
+
+class Processes:
+    """The processes of one home. Ends them all on exit, and, through the guard, when this process dies."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.logs = home / "logs"
+        self.pids: dict[str, int] = {}
+        self.ended: dict[str, int] = {}
+        self._changed = threading.Condition()
+        guard.prctl(guard.PR_SET_CHILD_SUBREAPER, 1)
+        end_leftovers(home)
+        self._guard = subprocess.Popen(
+            [sys.executable, guard.__file__],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=os.environ | {MARK: str(home)},
+            start_new_session=True,
+            text=True,
+        )
+        threading.Thread(target=self._listen, daemon=True, name="guard").start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def start(self, name: str, argv: Sequence[str], env: Mapping[str, str], *, last: bool = False) -> Path:
+        """Start a process with its output in a log file of its name; returns the log's path."""
+        log = self.logs / f"{name}.log"
+        with self._changed:
+            self.ended.pop(name, None)
+            self.pids.pop(name, None)
+        self._tell(
+            {"name": name, "argv": list(argv), "env": dict(env) | {MARK: str(self.home)}, "log": str(log), "last": last}
+        )
+        with self._changed:
+            if not self._changed.wait_for(lambda: name in self.pids, timeout=15):
+                raise StackError(f"{name} could not be started; see {log}")
+        return log
+
+    def stop(self, name: str) -> None:
+        """End one process and all it started."""
+        self._tell({"stop": name})
+
+    def check(self) -> None:
+        """Raise StackError when a process has ended by itself."""
+        with self._changed:
+            for name, status in self.ended.items():
+                log = self.logs / f"{name}.log"
+                raise StackError(f"{name} ended with status {status}; the end of {log}:\n{tail(log)}")
+
+    def close(self) -> None:
+        """End everything, the guard last."""
+        if self._guard.stdin and not self._guard.stdin.closed:
+            self._guard.stdin.close()
+        try:
+            self._guard.wait(timeout=4 * guard.GRACE_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._guard.kill()
+            self._guard.wait()
+        end_leftovers(self.home)
+
+    def _tell(self, order: dict[str, object]) -> None:
+        if self._guard.poll() is not None or self._guard.stdin is None:
+            raise StackError("the guard of the stack has ended")
+        self._guard.stdin.write(json.dumps(order) + "\n")
+        self._guard.stdin.flush()
+
+    def _listen(self) -> None:
+        for line in self._guard.stdout or ():
+            message = json.loads(line)
+            with self._changed:
+                if "started" in message:
+                    self.pids[message["started"]] = message["pid"]
+                else:
+                    self.ended[message["ended"]] = message["status"]
+                self._changed.notify_all()
+
+
+def end_leftovers(home: Path) -> None:
+    """End processes of this user that an earlier stack of this home left behind."""
+    left = []
+    for process in psutil.process_iter():
+        try:
+            if process.pid != os.getpid() and process.uids().real == os.getuid():  # noqa: SIM102
+                if process.environ().get(MARK) == str(home):
+                    left.append(process)
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
+            continue
+    guard.end(left)
+
+
+def tail(log: Path, lines: int = 15) -> str:
+    """The last lines of a log."""
+    return "\n".join(log.read_text(errors="replace").splitlines()[-lines:]) if log.exists() else "(empty)"

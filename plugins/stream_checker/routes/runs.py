@@ -1,0 +1,135 @@
+"""``/runs``: the progress of a run."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel
+from streamflow.udi.store import ChannelChange, Mode, RunState
+
+from stream_checker.access import Reader
+from stream_checker.problems import Problem, responses
+from stream_checker.routes.results import NamedResult, named
+from stream_checker.stores import Udi
+
+router = APIRouter(prefix="/runs", tags=["runs"], dependencies=[Reader])
+
+PENDING = "pending"
+
+
+class RunStream(BaseModel):
+    """A planned stream: ``state`` is its verdict in this run, ``running`` or ``pending``."""
+
+    stream_id: int
+    name: str | None
+    account_id: int | None
+    account: str | None
+    state: str
+    result: NamedResult | None
+
+
+class RunDetail(BaseModel):
+    """``verdicts`` counts every planned stream, undecided ones as ``pending``.
+
+    ``rate_per_minute`` is over the whole run so far; ``expected_end`` is null before the first verdict and at the end.
+    """
+
+    run_id: str
+    mode: Mode
+    params: dict[str, Any]
+    started_at: datetime
+    finished_at: datetime | None
+    total: int
+    done: int
+    verdicts: dict[str, int]
+    reasons: dict[str, int]
+    rate_per_minute: float | None
+    expected_end: datetime | None
+    channels: list[int]
+    finished_channels: list[ChannelChange]
+    streams: list[RunStream]
+    skipped: dict[int, str]
+    remaining: int
+    next_run_id: str | None
+    summary: dict[str, Any] | None
+
+
+class RunList(BaseModel):
+    """Run ids, newest first."""
+
+    runs: list[str]
+
+
+@router.get("", responses=responses(401, 403, 503))
+def runs(store: Udi, limit: Annotated[int, Query(ge=1, le=200)] = 20) -> RunList:
+    """The latest runs."""
+    return RunList(runs=store.runs(limit))
+
+
+@router.get("/{run_id}", responses=responses(401, 403, 404, 503))
+def run(
+    run_id: str,
+    store: Udi,
+    streams: Annotated[bool, Query(description="false leaves out the state of each stream")] = True,
+) -> RunDetail:
+    """One run: counts by verdict, the state of each stream, rate and expected end."""
+    state = store.run(run_id)
+    if state is None:
+        raise Problem(404, f"no run {run_id}")
+    counts = Counter(state.streams.values())
+    total, done = len(state.streams), len(state.streams) - counts[PENDING]
+    rate, end = pace(state, done, total, datetime.now(UTC))
+    return RunDetail(
+        run_id=state.run.run_id,
+        mode=state.run.mode,
+        params=state.run.params,
+        started_at=state.run.started_at,
+        finished_at=state.finished_at,
+        total=total,
+        done=done,
+        verdicts=dict(counts),
+        reasons=state.reasons,
+        rate_per_minute=rate,
+        expected_end=end,
+        channels=list(state.run.channels),
+        finished_channels=list(state.finished_channels.values()),
+        streams=_streams(store, state) if streams else [],
+        skipped=state.run.skipped,
+        remaining=state.run.remaining,
+        next_run_id=(state.summary or {}).get("next_run_id"),
+        summary=state.summary,
+    )
+
+
+def pace(state: RunState, done: int, total: int, now: datetime) -> tuple[float | None, datetime | None]:
+    """Verdicts a minute, and when the last one is to be expected at that rate."""
+    elapsed = ((state.finished_at or now) - state.run.started_at).total_seconds()
+    if not done or elapsed <= 0:
+        return None, None
+    end = None if state.finished_at or done == total else now + timedelta(seconds=elapsed / done * (total - done))
+    return round(done / elapsed * 60, 2), end
+
+
+def _streams(store: Udi, state: RunState) -> list[RunStream]:
+    ids = state.run.stream_ids
+    known, running = store.streams(ids), store.running()
+    results = {result.stream_id: result for result in named(store, ids) if result.run_id == state.run.run_id}
+    accounts = {account.id: account.name for account in store.accounts()}
+    listed = []
+    for id in ids:
+        stream, verdict = known.get(id), state.streams.get(id, PENDING)
+        account_id = stream.account_id if stream else None
+        listed.append(
+            RunStream(
+                stream_id=id,
+                name=stream.name if stream else None,
+                account_id=account_id,
+                account=accounts.get(account_id) if account_id is not None else None,
+                state="running" if verdict == PENDING and id in running else verdict,
+                result=results.get(id),
+            )
+        )
+    return listed

@@ -1,0 +1,83 @@
+"""``/streams``: one stream, its past results and its picture."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel
+from streamflow.udi.models import Result, Stream
+from streamflow.udi.store import DeadMemory, Store
+
+from stream_checker.access import Reader
+from stream_checker.problems import Problem, responses
+from stream_checker.stores import Udi
+
+router = APIRouter(prefix="/streams", tags=["streams"], dependencies=[Reader])
+
+
+class Place(BaseModel):
+    """A channel that the stream is in, and where (1 = first choice)."""
+
+    channel_id: int
+    name: str
+    position: int
+
+
+class StreamDetail(BaseModel):
+    """A stream without its URL, which holds passwords. ``progress`` is the state of its running probe."""
+
+    id: int
+    name: str
+    url_hash: str
+    account_id: int | None
+    account: str | None
+    group_id: int | None
+    tvg_id: str | None
+    is_stale: bool
+    is_custom: bool
+    channels: list[Place]
+    result: Result | None
+    failures: DeadMemory | None
+    progress: dict[str, Any] | None
+
+
+class History(BaseModel):
+    """Past results, newest first."""
+
+    stream_id: int
+    results: list[Result]
+
+
+@router.get("/{stream_id}", responses=responses(401, 403, 404, 503))
+def stream(stream_id: int, store: Udi) -> StreamDetail:
+    """One stream: where it is used, its latest result, and how often it has failed in a row."""
+    found = known(store, stream_id)
+    account = store.account(found.account_id) if found.account_id is not None else None
+    return StreamDetail(
+        **found.model_dump(include=set(StreamDetail.model_fields) & set(Stream.model_fields)),
+        url_hash=found.url_hash,
+        account=account.name if account else None,
+        channels=[
+            Place(channel_id=channel.id, name=channel.name, position=channel.stream_ids.index(stream_id) + 1)
+            for channel in store.channels(store.channels_of_stream(stream_id))
+        ],
+        result=store.result(stream_id),
+        failures=store.dead_memory([stream_id]).get(stream_id),
+        progress=store.running().get(stream_id),
+    )
+
+
+@router.get("/{stream_id}/history", responses=responses(401, 403, 404, 503))
+def history(stream_id: int, store: Udi, limit: Annotated[int, Query(ge=1, le=500)] = 50) -> History:
+    """The stream's past results."""
+    known(store, stream_id)
+    return History(stream_id=stream_id, results=store.history(stream_id, limit))
+
+
+def known(store: Store, stream_id: int) -> Stream:
+    """The stream, or a 404."""
+    found = store.stream(stream_id)
+    if found is None:
+        raise Problem(404, f"no stream {stream_id}")
+    return found

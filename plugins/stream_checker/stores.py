@@ -1,0 +1,43 @@
+"""What a route works with: the UDI, the limiter and the names of streams, each opened once a process."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Annotated
+
+from account_limiter import Limiter, connect
+from fastapi import Depends
+from redis import Redis
+from streamflow import config
+from streamflow.udi import open_udi
+from streamflow.udi.store import Store
+
+from stream_checker.names import Names
+
+
+@lru_cache(maxsize=1)
+def client() -> Redis:
+    """Redis, for all threads of the process."""
+    return connect()
+
+
+@lru_cache(maxsize=1)
+def store() -> Store:
+    """The UDI: Redis, or the file store while Redis is away."""
+    return open_udi(client(), config.home())
+
+
+@lru_cache(maxsize=1)
+def limiter() -> Limiter:
+    return Limiter(client())
+
+
+@lru_cache(maxsize=1)
+def names() -> Names:
+    return Names()
+
+
+Udi = Annotated[Store, Depends(store)]
+Limits = Annotated[Limiter, Depends(limiter)]
+KnownNames = Annotated[Names, Depends(names)]
+RedisClient = Annotated[Redis, Depends(client)]

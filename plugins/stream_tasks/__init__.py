@@ -1,0 +1,1 @@
+"""What the DAGs' tasks do: the domain's steps, joined to Airflow and the limiter."""
