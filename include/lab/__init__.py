@@ -1,6 +1,7 @@
 """The lab: a simulated provider and a simulated Dispatcharr, for the demo and the tests."""
 
 from lab.corpus import corpus
+from lab.demo import demo
 from lab.library import Account, Behaviour, Channel, Group, Hls, Library, Stream
 from lab.media import Clip, Media, Truth
 from lab.recipes import CATALOGUE, Recipe
@@ -21,6 +22,7 @@ __all__ = [
     "Stream",
     "Truth",
     "corpus",
+    "demo",
     "running",
     "serve",
 ]

@@ -9,7 +9,6 @@ from functools import lru_cache
 from typing import cast
 
 import av
-from av.audio.codeccontext import AudioCodecContext
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType, VideoFrame
 

@@ -8,6 +8,7 @@ import secrets
 from aiohttp import web
 
 from lab import behaviours
+from lab.hls import Playlists
 from lab.ledger import Ledger
 from lab.library import Account, Library, Stream
 from lab.media import Media
@@ -23,6 +24,7 @@ class Provider:
     def __init__(self, library: Library, media: Media) -> None:
         self.library = library
         self.ledger = Ledger(list(library.accounts))
+        self.is_ready = False
         self._media = media
         self._timelines: dict[str, Timeline] = {}
         self._logins = {(account.username, account.password): account for account in library.accounts}
@@ -30,8 +32,10 @@ class Provider:
         self.app = web.Application()
         self.app.router.add_get("/live/{username}/{password}/{number:\\d+}.ts", self._live)
         self.app.router.add_get("/edge/{token}/{number:\\d+}.ts", self._edge)
+        self.app.router.add_get("/lab/ready", self._ready)
         self.app.router.add_get("/lab/record", self._record)
         self.app.router.add_post("/lab/reset", self._reset)
+        Playlists(self).add_routes(self.app.router)
 
     async def timeline(self, clip: str) -> Timeline:
         """The endless stream of a clip, one for all who watch it; the clip is made if it is not there yet."""
@@ -78,7 +82,7 @@ class Provider:
     async def _watch(self, request: web.Request, account: Account, stream: Stream) -> web.StreamResponse:
         connection = self.ledger.admit(account, stream.id, request.transport)
         if connection is None:
-            return refusal(account)
+            return self.refusal(account)
         try:
             await behaviours.send(request, await self.timeline(stream.clip), stream.behaviour)
         except behaviours.Refused as answer:
@@ -89,6 +93,27 @@ class Provider:
             self.ledger.close(connection)
         return web.Response()
 
+    @staticmethod
+    def refusal(account: Account) -> web.Response:
+        """What the provider answers when the account is full."""
+        if account.refusal == "cut_oldest":
+            raise RuntimeError("an account that cuts its oldest connection refuses none")
+        status = int(account.refusal)
+        headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if status in (429, 503) else {}
+        return _closing(status, headers, _REFUSAL_TEXT)
+
+    async def make_media(self) -> None:
+        """Make every clip that the library names, so that no client waits for one."""
+        clips = {stream.clip for stream in self.library.streams}
+        clips.update(variant for stream in self.library.streams if stream.hls for variant in stream.hls.variants)
+        for clip in sorted(clips):
+            await self.timeline(clip)
+        self.is_ready = True
+
+    async def _ready(self, request: web.Request) -> web.Response:
+        del request
+        return web.json_response({"ready": self.is_ready}, status=200 if self.is_ready else 503)
+
     async def _record(self, request: web.Request) -> web.Response:
         return web.json_response(self.ledger.record("connections" in request.query))
 
@@ -96,15 +121,6 @@ class Provider:
         del request
         self.ledger.reset()
         return web.json_response({})
-
-
-def refusal(account: Account) -> web.Response:
-    """What the provider answers when the account is full."""
-    if account.refusal == "cut_oldest":
-        raise RuntimeError("an account that cuts its oldest connection refuses none")
-    status = int(account.refusal)
-    headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if status in (429, 503) else {}
-    return _closing(status, headers, _REFUSAL_TEXT)
 
 
 def _closing(status: int, headers: dict[str, str], text: str = "") -> web.Response:

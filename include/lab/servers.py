@@ -16,6 +16,7 @@ import httpx
 import trustme
 from aiohttp import web
 
+from lab.dispatcharr import Dispatcharr
 from lab.library import Library, Stream
 from lab.media import Media
 from lab.provider import Provider
@@ -24,13 +25,33 @@ HOST = "127.0.0.1"
 
 
 @dataclass(frozen=True)
+class Servers:
+    """The applications behind a lab's addresses, for whoever is on its event loop."""
+
+    provider: Provider
+    dispatcharr: Dispatcharr
+
+
+@dataclass(frozen=True)
 class Lab:
     """A running lab: where its servers are, and what they serve."""
 
     provider: str
+    dispatcharr: str
     library: Library
     media: Media
     places: dict[str, str]
+    servers: Servers
+
+    def told(self) -> dict[str, str]:
+        """What a client needs: the addresses, and Dispatcharr's login."""
+        return {
+            "provider": self.provider,
+            "dispatcharr": self.dispatcharr,
+            "username": self.servers.dispatcharr.username,
+            "password": self.servers.dispatcharr.password,
+            "api_key": self.servers.dispatcharr.api_key,
+        }
 
     def url(self, stream: Stream | int | str, kind: str | None = None) -> str:
         """A stream's URL, by itself, its id or its name; ``kind`` "ts" or "m3u8", by default the stream's own.
@@ -42,9 +63,7 @@ class Lab:
         elif isinstance(stream, str):
             stream = self.library.named(stream)
         self.media.clip(stream.clip)
-        account = self.library.account[stream.account_id]
-        kind = kind or ("m3u8" if stream.hls else "ts")
-        return f"{self.places[stream.place]}/live/{account.username}/{account.password}/{stream.id}.{kind}"
+        return _url(self.library, self.places, stream, kind)
 
     def record(self, connections: bool = False) -> dict[str, Any]:
         """What the provider counted, as of now."""
@@ -61,16 +80,11 @@ class Lab:
 
 
 @asynccontextmanager
-async def serve(library: Library, media: Media, port: int = 0) -> AsyncIterator[Lab]:
-    """The lab within the running loop; ``port`` 0 takes a free one."""
+async def serve(library: Library, media: Media) -> AsyncIterator[Lab]:
+    """The lab within the running loop, on free ports."""
     provider = Provider(library, media)
-    runner = web.AppRunner(provider.app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
-    await runner.setup()
-    try:
+    async with _listening(provider.app, [None, _untrusted()]) as (plain, encrypted):
         with ExitStack() as sockets:
-            await web.TCPSite(runner, HOST, port).start()
-            await web.TCPSite(runner, HOST, 0, ssl_context=_untrusted()).start()
-            plain, encrypted = (address[1] for address in runner.addresses)
             places = {
                 "provider": f"http://{HOST}:{plain}",
                 "untrusted_tls": f"https://{HOST}:{encrypted}",
@@ -78,9 +92,29 @@ async def serve(library: Library, media: Media, port: int = 0) -> AsyncIterator[
                 "refused": f"http://{HOST}:{_closed_port(sockets)}",
                 "silent": f"http://{HOST}:{_silent_port(sockets)}",
             }
-            yield Lab(places["provider"], library, media, places)
+            dispatcharr = Dispatcharr(library, lambda stream: _url(library, places, stream))
+            async with _listening(dispatcharr.app, [None]) as (port,):
+                address = f"http://{HOST}:{port}"
+                yield Lab(places["provider"], address, library, media, places, Servers(provider, dispatcharr))
+
+
+@asynccontextmanager
+async def _listening(app: web.Application, contexts: list[ssl.SSLContext | None]) -> AsyncIterator[list[int]]:
+    """The application on a free port for each context; its connections are cut at the end."""
+    runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
+    await runner.setup()
+    try:
+        for context in contexts:
+            await web.TCPSite(runner, HOST, 0, ssl_context=context).start()
+        yield [address[1] for address in runner.addresses]
     finally:
         await runner.cleanup()
+
+
+def _url(library: Library, places: dict[str, str], stream: Stream, kind: str | None = None) -> str:
+    account = library.account[stream.account_id]
+    kind = kind or ("m3u8" if stream.hls else "ts")
+    return f"{places[stream.place]}/live/{account.username}/{account.password}/{stream.id}.{kind}"
 
 
 def _untrusted() -> ssl.SSLContext:
@@ -110,7 +144,7 @@ def _silent_port(sockets: ExitStack) -> int:
 
 
 @contextmanager
-def running(library: Library, media: Media | Path, port: int = 0) -> Iterator[Lab]:
+def running(library: Library, media: Media | Path) -> Iterator[Lab]:
     """The lab in a thread; ``media`` may be the folder of the clips. Ends with every connection cut."""
     clips = media if isinstance(media, Media) else Media(media)
     started: asyncio.Queue[Lab] = asyncio.Queue()
@@ -118,7 +152,7 @@ def running(library: Library, media: Media | Path, port: int = 0) -> Iterator[La
     stop = asyncio.Event()
 
     async def live() -> None:
-        async with serve(library, clips, port) as lab:
+        async with serve(library, clips) as lab:
             started.put_nowait(lab)
             await stop.wait()
 

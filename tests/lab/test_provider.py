@@ -56,8 +56,8 @@ def test_a_stream_is_demuxed_live_in_real_time(lab: Lab) -> None:
 @pytest.mark.parametrize("status", [403, 429, 458, 503])
 def test_a_connection_above_the_limit_is_refused_as_configured(lab_media: Media, status: int) -> None:
     with limited(lab_media, refusal=str(status)) as lab, ExitStack() as watching:
-        for number in (1, 2):
-            assert first_bytes(watching.enter_context(opened(lab.url(number))))[0] == 0x47
+        held = [watching.enter_context(opened(lab.url(number))).iter_raw() for number in (1, 2)]
+        assert [next(pieces)[0] for pieces in held] == [0x47, 0x47]
         with opened(lab.url(3)) as third:
             assert third.status_code == status
             assert ("retry-after" in third.headers) == (status in (429, 503))
@@ -69,9 +69,9 @@ def test_the_oldest_connection_is_cut_where_the_provider_does_so(lab_media: Medi
     with limited(lab_media, refusal="cut_oldest") as lab, ExitStack() as watching:
         oldest, _, newest = (watching.enter_context(opened(lab.url(number))) for number in (1, 2, 3))
         assert newest.status_code == 200
-        with pytest.raises(httpx.TransportError):
-            for _ in oldest.iter_raw():
-                pass
+        # A stream without a length ends where the connection does.
+        for _ in oldest.iter_raw():
+            pass
         line = lab.account_record(1)
     assert (line["current"], line["peak"], line["total"], line["refused"], line["cut"]) == (2, 2, 3, 1, 1)
 

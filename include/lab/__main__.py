@@ -1,0 +1,43 @@
+"""``python -m lab``: the demo's provider and Dispatcharr, until SIGTERM."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+from pathlib import Path
+
+import click
+
+from lab.demo import demo
+from lab.media import Media
+from lab.servers import serve
+
+
+@click.command()
+@click.option("--home", type=click.Path(path_type=Path), required=True, help="Where the clips are kept.")
+@click.option("--ready-file", type=click.Path(path_type=Path), required=True, help="Gets the addresses, as JSON.")
+def main(home: Path, ready_file: Path) -> None:
+    """Serves the demo's library. The clips may still be in the making: see GET /lab/ready at the provider."""
+    asyncio.run(_run(home, ready_file))
+
+
+async def _run(home: Path, ready_file: Path) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with serve(demo(), Media(home / "media")) as lab:
+        making = asyncio.create_task(lab.servers.provider.make_media())
+        part = ready_file.with_suffix(".part")
+        part.touch(mode=0o600)
+        part.write_text(json.dumps(lab.told()))
+        part.replace(ready_file)
+        ending = asyncio.create_task(stop.wait())
+        await asyncio.wait([making, ending], return_when=asyncio.FIRST_COMPLETED)
+        if making.done():
+            making.result()
+            await ending
+        making.cancel()
+
+
+main()

@@ -1,0 +1,186 @@
+"""The provider's HLS: playlists over the same endless clips, in sessions that count as connections (RFC 8216)."""
+
+from __future__ import annotations
+
+import math
+import secrets
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+from cryptography.hazmat.primitives import padding
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+
+from lab.ledger import Connection
+from lab.library import Account, Hls, Stream
+from lab.mpegts import CLOCK
+from lab.timeline import Timeline
+
+if TYPE_CHECKING:
+    from lab.provider import Provider
+
+SEGMENT_SECONDS = 2.0
+PLAYLIST_TYPE = "application/vnd.apple.mpegurl"
+
+
+@dataclass
+class Session:
+    """One viewer of a playlist. It counts until the socket of its latest request is closed."""
+
+    account: Account
+    stream: Stream
+    connection: Connection
+    key: bytes
+
+
+@dataclass(frozen=True)
+class Cuts:
+    """A clip's segments: the offsets where they begin, and the seconds that each lasts."""
+
+    edges: list[int]
+    seconds: list[float]
+
+    @classmethod
+    def of(cls, timeline: Timeline) -> Cuts:
+        clip = timeline.clip
+        starts = [(0, 0)]
+        first = clip.keys[0][1] if clip.keys else 0
+        for offset, ticks in clip.keys:
+            if (ticks - first - starts[-1][1]) / CLOCK >= SEGMENT_SECONDS - 0.1:
+                starts.append((offset, ticks - first))
+        times = [ticks for _, ticks in starts] + [clip.ticks]
+        return cls([offset for offset, _ in starts] + [len(clip.data)], [(b - a) / CLOCK for a, b in pairwise(times)])
+
+    def segment(self, timeline: Timeline, number: int) -> bytes:
+        loop, place = divmod(number, len(self.seconds))
+        return timeline.cut(loop, self.edges[place], self.edges[place + 1])
+
+    def starts_at(self, number: int) -> float:
+        loop, place = divmod(number, len(self.seconds))
+        return loop * sum(self.seconds) + sum(self.seconds[:place])
+
+
+class Playlists:
+    """Routes of playlists, segments and keys."""
+
+    def __init__(self, provider: Provider) -> None:
+        self._provider = provider
+        self._sessions: dict[str, Session] = {}
+
+    def add_routes(self, router: web.UrlDispatcher) -> None:
+        router.add_get("/live/{username}/{password}/{number:\\d+}.m3u8", self._open)
+        router.add_get("/hls/{token}/{clip}.m3u8", self._playlist)
+        router.add_get("/hls/{token}/{clip}/{number:\\d+}.ts", self._segment)
+        router.add_get("/hls/{token}/key", self._key)
+
+    async def _open(self, request: web.Request) -> web.StreamResponse:
+        account = self._provider.login(request)
+        stream = self._provider.wanted(request, account)
+        token = self._session_of(request, stream)
+        if token is None:
+            connection = self._provider.ledger.admit(account, stream.id, request.transport)
+            if connection is None:
+                return self._provider.refusal(account)
+            token = secrets.token_urlsafe(12)
+            self._sessions[token] = Session(account, stream, connection, secrets.token_bytes(16))
+        hls = stream.hls or Hls()
+        if hls.variants:
+            return _text(await self._master(token, hls))
+        return _text(await self._media(token, stream.clip, hls))
+
+    def _session_of(self, request: web.Request, stream: Stream) -> str | None:
+        for token, session in self._sessions.items():
+            held = session.connection
+            if session.stream is stream and held.transport is request.transport and held.closed is None:
+                return token
+        return None
+
+    def _session(self, request: web.Request) -> tuple[str, Session]:
+        """The session of the request's token, counted on this request's socket from now on; 403 for none or no room."""
+        token = request.match_info["token"]
+        session = self._sessions.get(token)
+        if session is None:
+            raise web.HTTPForbidden(text="Token expired")
+        if session.connection.closed is None:
+            session.connection.transport = request.transport
+        else:
+            again = self._provider.ledger.admit(session.account, session.stream.id, request.transport)
+            if again is None:
+                raise web.HTTPForbidden(text="Maximum number of connections reached")
+            session.connection = again
+        return token, session
+
+    async def _master(self, token: str, hls: Hls) -> str:
+        lines = ["#EXTM3U", "#EXT-X-VERSION:3"]
+        for clip in hls.variants:
+            truth = (await self._provider.timeline(clip)).clip.truth
+            lines.append(
+                f"#EXT-X-STREAM-INF:BANDWIDTH={int(truth.bitrate_kbps * 1100)},"
+                f"RESOLUTION={truth.width}x{truth.height},FRAME-RATE={truth.fps}"
+            )
+            lines.append(f"/hls/{token}/{clip}.m3u8")
+        return "\n".join(lines) + "\n"
+
+    async def _media(self, token: str, clip: str, hls: Hls) -> str:
+        timeline = await self._provider.timeline(clip)
+        cuts = Cuts.of(timeline)
+        count = len(cuts.seconds)
+        if hls.vod:
+            first, last = 0, count
+        else:
+            elapsed = 60.0 if hls.stale else timeline.now() * timeline.slice_s
+            loops = int(elapsed / sum(cuts.seconds))
+            last = loops * count
+            while cuts.starts_at(last + 1) <= elapsed:
+                last += 1
+            first = max(0, last - hls.window)
+        lines = [
+            "#EXTM3U",
+            "#EXT-X-VERSION:3",
+            f"#EXT-X-TARGETDURATION:{math.ceil(max(cuts.seconds))}",
+            f"#EXT-X-MEDIA-SEQUENCE:{first}",
+        ]
+        if hls.encrypted:
+            lines.append(f'#EXT-X-KEY:METHOD=AES-128,URI="/hls/{token}/key"')
+        for number in range(first, last):
+            lines += [f"#EXTINF:{cuts.seconds[number % count]:.3f},", f"/hls/{token}/{clip}/{number}.ts"]
+        if hls.vod:
+            lines.append("#EXT-X-ENDLIST")
+        return "\n".join(lines) + "\n"
+
+    async def _playlist(self, request: web.Request) -> web.StreamResponse:
+        token, session = self._session(request)
+        return _text(await self._media(token, self._clip(request, session), session.stream.hls or Hls()))
+
+    @staticmethod
+    def _clip(request: web.Request, session: Session) -> str:
+        clip = request.match_info["clip"]
+        hls = session.stream.hls or Hls()
+        if clip != session.stream.clip and clip not in hls.variants:
+            raise web.HTTPNotFound(text="No such variant")
+        return clip
+
+    async def _segment(self, request: web.Request) -> web.StreamResponse:
+        _, session = self._session(request)
+        timeline = await self._provider.timeline(self._clip(request, session))
+        number = int(request.match_info["number"])
+        data = Cuts.of(timeline).segment(timeline, number)
+        if session.stream.hls and session.stream.hls.encrypted:
+            data = _encrypted(data, session.key, number)
+        return web.Response(body=data, content_type="video/mp2t")
+
+    async def _key(self, request: web.Request) -> web.StreamResponse:
+        _, session = self._session(request)
+        return web.Response(body=session.key, content_type="application/octet-stream")
+
+
+def _encrypted(data: bytes, key: bytes, number: int) -> bytes:
+    """AES-128-CBC; without an IV in the playlist it is the segment's number (RFC 8216, 5.2)."""
+    pad = padding.PKCS7(128).padder()
+    cipher = Cipher(algorithms.AES(key), modes.CBC(number.to_bytes(16, "big"))).encryptor()
+    return cipher.update(pad.update(data) + pad.finalize()) + cipher.finalize()
+
+
+def _text(playlist: str) -> web.Response:
+    return web.Response(text=playlist, content_type=PLAYLIST_TYPE)

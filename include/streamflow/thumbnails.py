@@ -1,0 +1,47 @@
+"""Thumbnails: the last picture of each stream, as a file of its own in the home."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+MAX_BYTES = 20_000
+# A bound on the disk: 20,000 pictures of at most 20 KB take 400 MB.
+KEPT = 20_000
+
+
+def path(home: Path, stream_id: int) -> Path:
+    """Where a stream's picture is, spread over 256 folders."""
+    return home / "thumbnails" / f"{stream_id % 256:02x}" / f"{stream_id}.jpg"
+
+
+def save(home: Path, stream_id: int, jpeg: bytes) -> None:
+    """Keep a picture instead of the one before; a reader sees one of the two in whole."""
+    file = path(home, stream_id)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=file.parent, delete=False) as new:
+        new.write(jpeg)
+    Path(new.name).replace(file)
+
+
+def load(home: Path, stream_id: int) -> bytes | None:
+    """The picture, or None where none was taken."""
+    try:
+        return path(home, stream_id).read_bytes()
+    except FileNotFoundError:
+        return None
+
+
+def prune(home: Path, kept: int = KEPT) -> int:
+    """Remove the oldest pictures beyond ``kept``; answers how many."""
+    files = [entry for folder in _folders(home) for entry in os.scandir(folder)]
+    files.sort(key=lambda entry: entry.stat().st_mtime, reverse=True)
+    for entry in files[kept:]:
+        Path(entry.path).unlink(missing_ok=True)
+    return len(files[kept:])
+
+
+def _folders(home: Path) -> list[Path]:
+    whole = home / "thumbnails"
+    return sorted(whole.iterdir()) if whole.is_dir() else []

@@ -1,0 +1,37 @@
+"""The FastAPI application under ``/api/stream-checker``."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+
+from stream_checker import problems
+from stream_checker.problems import ProblemDocument
+from stream_checker.routes import channels, concurrency, results, runs, streams, workers
+
+
+def create_app() -> FastAPI:
+    """All routes. Each asks for its own authorisation, because Airflow protects no plugin's routes."""
+    app = FastAPI(
+        title="StreamFlow",
+        description="Limits, live progress, results and history of the stream checks.",
+        docs_url="/docs",
+        redoc_url=None,
+    )
+    problems.install(app)
+    for module in (concurrency, workers, results, streams, channels, runs):
+        app.include_router(module.router)
+    _describe_problems(app)
+    return app
+
+
+def _describe_problems(app: FastAPI) -> None:
+    """Put the schema that the routes' problem answers refer to into the OpenAPI document."""
+    made = app.openapi
+
+    def openapi() -> dict[str, object]:
+        document = made()
+        schemas = document.setdefault("components", {}).setdefault("schemas", {})
+        schemas.setdefault("ProblemDocument", ProblemDocument.model_json_schema(ref_template="#/components/schemas/{model}"))
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign]
