@@ -9,8 +9,9 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from airflow.sdk import Asset, Param, TriggerRule, dag, task
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
+from airflow.sdk import Asset, Param, TriggerRule, dag, task
+
 from stream_tasks.check import CheckStream
 from stream_tasks.schedule import schedule
 
@@ -56,7 +57,9 @@ def check_streams() -> None:
 
         return leftover(run_id)
 
-    @task(trigger_rule=TriggerRule.ALL_DONE, retries=5, retry_delay=timedelta(seconds=15), retry_exponential_backoff=True)
+    @task(
+        trigger_rule=TriggerRule.ALL_DONE, retries=5, retry_delay=timedelta(seconds=15), retry_exponential_backoff=True
+    )
     def finish_channels(params: Context = None, run_id: Context = None) -> list[int]:
         """Finish the channels that no check could: most are finished by the check of their last stream."""
         from stream_tasks.finish import finish_channels

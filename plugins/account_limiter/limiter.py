@@ -9,7 +9,7 @@ from typing import Any
 
 from redis import Redis
 
-from account_limiter import scripts, transitions
+from account_limiter import transitions, wire
 from account_limiter.records import (
     Account,
     Granted,
@@ -36,9 +36,10 @@ class Limiter:
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
+        self._wire = wire.of(redis)
 
     def _run(self, name: str, *args: Any) -> Any:
-        return scripts.run(self._redis, name, args)
+        return self._wire.run(name, args)
 
     def configure(self, *, accounts: Iterable[Account] | None = None, **settings: float) -> None:
         """Take over all accounts, and those fields of :class:`~account_limiter.records.Settings` that are named.

@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 AccountId = int | str
+_json = json.JSONEncoder(separators=(",", ":"), default=str).encode
 
 
 def checked_id(value: AccountId) -> str:
     """The id as the scripts know it; raises ValueError for what could break a record."""
     text = str(value)
-    if not text or len(text) > 250 or any(c in "|," or not c.isprintable() for c in text):
+    if not text or len(text) > 250 or "|" in text or "," in text or not text.isprintable():
         raise ValueError(f"not an id for the limiter: {text!r} (1 to 250 printable characters without '|' and ',')")
     return text
 
@@ -70,7 +71,7 @@ class Request:
 
     @property
     def info(self) -> str:
-        return json.dumps({"account_id": self.account_id, **self.labels}, separators=(",", ":"), default=str)
+        return _json({"account_id": self.account_id, **self.labels})
 
 
 @dataclass(frozen=True)

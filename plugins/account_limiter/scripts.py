@@ -1,4 +1,4 @@
-"""The Lua scripts: their keys, their text, and running them by digest."""
+"""The Lua scripts: their keys, their text, their digests and what their errors mean."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
 from redis.exceptions import ConnectionError, NoScriptError, ReadOnlyError, ResponseError, TimeoutError
 
@@ -41,28 +40,18 @@ def digest(name: str) -> str:
     return hashlib.sha1(text(name).encode(), usedforsecurity=False).hexdigest()
 
 
-def run(redis: Redis, name: str, args: Sequence[Any]) -> Any:
-    """Run a transition; a server that has forgotten its scripts gets the text. Raises LimiterUnavailable."""
-    try:
-        try:
-            return redis.evalsha(digest(name), len(KEYS), *KEYS, *args)
-        except NoScriptError:
-            return redis.eval(text(name), len(KEYS), *KEYS, *args)
-    except (ConnectionError, TimeoutError, ResponseError) as error:
-        raise _understood(error) from error
-
-
 async def run_async(redis: AsyncRedis, name: str, args: Sequence[Any]) -> Any:
-    """As :func:`run`, for a client of asyncio."""
+    """As :meth:`account_limiter.wire.Wire.run`, for a client of asyncio."""
     try:
         try:
             return await redis.evalsha(digest(name), len(KEYS), *KEYS, *args)
         except NoScriptError:
             return await redis.eval(text(name), len(KEYS), *KEYS, *args)
     except (ConnectionError, TimeoutError, ResponseError) as error:
-        raise _understood(error) from error
+        raise understood(error) from error
 
 
-def _understood(error: Exception) -> Exception:
+def understood(error: Exception) -> Exception:
+    """The error as the limiter's users know it."""
     away = isinstance(error, (ConnectionError, TimeoutError, ReadOnlyError)) or str(error).startswith(_DISABLED)
     return LimiterUnavailable(f"Redis: {error}") if away else error

@@ -31,7 +31,9 @@ def _describe_problems(app: FastAPI) -> None:
     def openapi() -> dict[str, object]:
         document = made()
         schemas = document.setdefault("components", {}).setdefault("schemas", {})
-        schemas.setdefault("ProblemDocument", ProblemDocument.model_json_schema(ref_template="#/components/schemas/{model}"))
+        schemas.setdefault(
+            "ProblemDocument", ProblemDocument.model_json_schema(ref_template="#/components/schemas/{model}")
+        )
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]

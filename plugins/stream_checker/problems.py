@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
+
 from streamflow.errors import ConfigError, UdiUnavailable
 
 log = logging.getLogger(__name__)
@@ -86,7 +87,9 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(RequestValidationError)
     def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
         # The first part of the place says body, query or path; the input itself may hold a secret and is left out.
-        faults = [Fault(field=".".join(map(str, e["loc"][1:])) or str(e["loc"][0]), message=e["msg"]) for e in error.errors()]
+        faults = [
+            Fault(field=".".join(map(str, e["loc"][1:])) or str(e["loc"][0]), message=e["msg"]) for e in error.errors()
+        ]
         return answer(request, 422, "; ".join(f"{f.field}: {f.message}" for f in faults), errors=faults)
 
     @app.exception_handler(ConfigError)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Annotated
 
-from account_limiter import Limiter, connect
 from fastapi import Depends
 from redis import Redis
+
+from account_limiter import Limiter, connect
+from stream_checker.names import Names
 from streamflow import config
 from streamflow.udi import open_udi
 from streamflow.udi.store import Store
-
-from stream_checker.names import Names
 
 
 @lru_cache(maxsize=1)

@@ -3,21 +3,11 @@
 from __future__ import annotations
 
 import logging
-import threading
-from datetime import UTC, datetime
 from typing import Any
 
-from account_limiter import Holder, SlotOperator, TryAgain
-from airflow.sdk import Context
-
-from stream_tasks import rooms
-from stream_tasks.finish import finish_ready
-from stream_tasks.limits import push_limits, refresh_viewers
+from account_limiter import SlotOperator
 from streamflow import config
-from streamflow.probing import Outcome, Progress, Target, probe
-from streamflow.scoring import score
-from streamflow.udi import Udi
-from streamflow.udi.models import Account, Result, Stream
+from streamflow.probing import Outcome
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +41,12 @@ def decide(outcome: Outcome, state: dict[str, Any], settings: config.Probe) -> t
         "busy": int(state.get("busy", 0)) + is_busy,
         "tries": [
             *state.get("tries", []),
-            {"verdict": result.verdict, "reason": result.reason, "detail": result.detail, "elapsed_s": result.elapsed_s},
+            {
+                "verdict": result.verdict,
+                "reason": result.reason,
+                "detail": result.detail,
+                "elapsed_s": result.elapsed_s,
+            },
         ],
     }
     if is_busy and seen["busy"] < BUSY_TRIES:

@@ -7,10 +7,11 @@ from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
 
+from streamflow.channels import finish
+
 from stream_tasks import rooms
 from stream_tasks.plan import chained, next_run_id
 from streamflow import config
-from streamflow.channels import finish
 from streamflow.errors import SourceError
 from streamflow.udi import Udi
 from streamflow.udi.models import Result

@@ -6,12 +6,13 @@ import logging
 from datetime import UTC, datetime
 from typing import Any
 
+from streamflow.planning import CheckParams
+from streamflow.planning import plan as make_plan
+
 from stream_tasks import rooms
 from stream_tasks.limits import push_limits
 from stream_tasks.refresh import bring_in
 from streamflow import config
-from streamflow.planning import CheckParams
-from streamflow.planning import plan as make_plan
 
 log = logging.getLogger(__name__)
 

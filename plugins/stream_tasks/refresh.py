@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+from streamflow.sources import dispatcharr
+
 from stream_tasks.rooms import open_limiter, open_store
 from streamflow import config
-from streamflow.sources import dispatcharr
 from streamflow.udi import Udi
 
 log = logging.getLogger(__name__)

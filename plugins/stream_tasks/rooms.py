@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from account_limiter import Limiter, LimiterUnavailable, connect
 from redis import Redis
-from streamflow import config
 from streamflow.channels import NoTarget, Target
 from streamflow.sources import dispatcharr
+
+from account_limiter import connect
+from streamflow import config
 from streamflow.udi import Udi, open_udi
 
 

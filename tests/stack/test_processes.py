@@ -17,8 +17,7 @@ from streamflow.stack.processes import MARK, Processes, StackError
 
 # A child that leaves its process group and ignores SIGTERM: the hardest to find and to end.
 STUBBORN = (
-    "import os, signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
-    "os.fork() or os.setsid(); time.sleep(60)"
+    "import os, signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); os.fork() or os.setsid(); time.sleep(60)"
 )
 
 

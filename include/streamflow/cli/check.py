@@ -14,7 +14,9 @@ from streamflow.cli.remote import connect
 @click.command(short_help="Start a check of a running stack.")
 @click.option("--channel", "channel_ids", type=int, multiple=True, help="Only this channel; may be repeated.")
 @click.option("--group", "group_ids", type=int, multiple=True, help="Only channels of this group; may be repeated.")
-@click.option("--account", "account_ids", type=int, multiple=True, help="Only streams of this account; may be repeated.")
+@click.option(
+    "--account", "account_ids", type=int, multiple=True, help="Only streams of this account; may be repeated."
+)
 @click.option("--force", is_flag=True, help="Check again what was checked a short time ago.")
 @click.option("--wait", is_flag=True, help="Show progress until the end; status 1 when a check got no verdict.")
 def command(

@@ -62,7 +62,9 @@ def follow(api: AirflowApi, run_id: str, console: Console) -> Iterator[dict[str,
                     verdicts = state["verdicts"]
                     total = sum(verdicts.values())
                     pending = verdicts.get("pending", 0)
-                    shown = ", ".join(f"{count} {verdict}" for verdict, count in verdicts.items() if verdict != "pending")
+                    shown = ", ".join(
+                        f"{count} {verdict}" for verdict, count in verdicts.items() if verdict != "pending"
+                    )
                     progress.update(line, total=total, completed=total - pending, description=shown or "checking")
                     if not console.is_terminal and time.monotonic() - last_shown > 5:
                         console.print(f"{total - pending}/{total} {shown}", highlight=False)

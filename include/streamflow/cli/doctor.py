@@ -80,9 +80,7 @@ def _redis() -> Iterator[Finding]:
         return
     yield Finding("Redis", where)
     skew = abs(time.time() - (seconds + micros / 1e6))
-    yield Finding(
-        "clock", f"{skew:.1f} s from Redis'", "" if skew <= MAX_SKEW_SECONDS else "run NTP on both machines"
-    )
+    yield Finding("clock", f"{skew:.1f} s from Redis'", "" if skew <= MAX_SKEW_SECONDS else "run NTP on both machines")
     evicts = policy not in ("noeviction",)
     yield Finding("Redis eviction", policy, "set maxmemory-policy noeviction: leases must not vanish" if evicts else "")
 

@@ -19,7 +19,9 @@ from streamflow.stack.processes import Processes
 def command(port: int) -> None:
     """Starts Redis (unless REDIS_HOST names one) and Airflow, and serves until Ctrl-C."""
     if not os.environ.get("DISPATCHARR_URL"):
-        raise ConfigError("DISPATCHARR_URL is not set: put it in .env, for example DISPATCHARR_URL=http://192.0.2.7:9191")
+        raise ConfigError(
+            "DISPATCHARR_URL is not set: put it in .env, for example DISPATCHARR_URL=http://192.0.2.7:9191"
+        )
     has_key = bool(os.environ.get("DISPATCHARR_API_KEY"))
     if not has_key and not (os.environ.get("DISPATCHARR_USERNAME") and os.environ.get("DISPATCHARR_PASSWORD")):
         raise ConfigError("set DISPATCHARR_API_KEY, or DISPATCHARR_USERNAME and DISPATCHARR_PASSWORD, in .env")

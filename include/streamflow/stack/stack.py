@@ -75,7 +75,9 @@ def running(home: Path, port: int, extra_env: Mapping[str, str], say: Say, proce
         say("starting Redis")
         address = redis.start(processes, home)
         env |= address.env
-        env["AIRFLOW_CONN_REDIS_DEFAULT"] = f"redis://:{quote(address.password, safe='')}@{address.host}:{address.port}/0"
+        env["AIRFLOW_CONN_REDIS_DEFAULT"] = (
+            f"redis://:{quote(address.password, safe='')}@{address.host}:{address.port}/0"
+        )
         _open_limiter(env)
     password = airflow.password(home)
     say("preparing Airflow's database")
@@ -98,7 +100,9 @@ def running(home: Path, port: int, extra_env: Mapping[str, str], say: Say, proce
 def _open_limiter(env: Mapping[str, str]) -> None:
     # No worker of this home outlived the last stack, so no lease of it is worth waiting for.
     subprocess.run(
-        [str(Path(airflow.executable()).with_name("python")), "-m", "account_limiter", "open"], env=dict(env), check=True
+        [str(Path(airflow.executable()).with_name("python")), "-m", "account_limiter", "open"],
+        env=dict(env),
+        check=True,
     )
 
 

@@ -82,8 +82,8 @@ class Channel(_Record):
 
 class AudioTrack(_Record):
     codec: str
-    channels: int = 0
-    sample_rate: int = 0
+    channels: int | None = None
+    sample_rate: int | None = None
     language: str | None = None
 
 

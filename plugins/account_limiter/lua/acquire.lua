@@ -17,7 +17,7 @@ local function take(lease, budget)
   lease.expected_end = now + wait + duration
   local expires = math.min(now + meta.lease_ttl, lease.hard_end)
   write_lease(lease, expires)
-  call('ZADD', ENDS, whole(lease.expected_end), id)
+  call('ZADD', ENDS, lease.expected_end, id)
   event('acquired', id, lease.account, lease.info)
   return answer(lease, budget, expires, wait)
 end
@@ -35,7 +35,7 @@ if not lease then
   if not lease then
     local waiter = read_waiter(id)
     if waiter then
-      call('ZADD', TOUCHED, whole(now), id)
+      call('ZADD', TOUCHED, now, id)
       return queued(waiter, due)
     end
     local closed = meta.closed_until > now
@@ -66,5 +66,5 @@ if lease.state == 'granted' then
 end
 if lease.holder ~= holder then return refuse('held', account_id) end
 local expires = math.min(now + meta.lease_ttl, lease.hard_end)
-call('ZADD', EXPIRY, whole(expires), id)
+call('ZADD', EXPIRY, expires, id)
 return answer(lease, budget, expires, 0)

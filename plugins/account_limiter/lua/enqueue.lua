@@ -10,7 +10,7 @@ local why = barred(account)
 if why then return refuse(why, account_id) end
 local waiter = read_waiter(id)
 if waiter then
-  call('ZADD', TOUCHED, whole(now), id)
+  call('ZADD', TOUCHED, now, id)
 else
   waiter = { id = id, account = account_id, rank = rank, duration = tonumber(duration), info = info }
   enqueue(waiter, tonumber(priority))

@@ -1,6 +1,6 @@
 -- What every transition shares. The state is sets of leases and waiters; nothing is counted beside them.
 -- Fields of a record are joined by '|', which no id may contain; the last one is JSON that is never read here.
--- Times are milliseconds of Redis' own clock.
+-- Times are milliseconds of Redis' own clock: whole numbers of 13 digits, which Lua writes exactly (up to 14).
 local LEASES, EXPIRY, HELD, GRANTED, ENDS, WAITERS, QUEUE, TOUCHED, ACCOUNTS, BUDGETS, META, EVENTS, TALLY, HISTORY,
   HISTORY_COARSE = unpack(KEYS)
 local CHANNEL = string.sub(META, 1, -5) .. 'grants'
@@ -16,10 +16,6 @@ local EVENTS_KEPT = 2000
 
 local now, now_us
 local meta = {}
-
-local function whole(number)
-  return string.format('%.0f', number)
-end
 
 local function event(kind, id, account, info)
   call('XADD', EVENTS, 'MAXLEN', '~', EVENTS_KEPT, '*', 'kind', kind, 'lease_id', id, 'account_id', account, 'info',
@@ -38,7 +34,7 @@ local function read_lease(id)
   local lease = { id = id }
   local generation, acquired, hard_end, expected_end
   lease.state, lease.holder, lease.account, lease.budget, generation, acquired, hard_end, expected_end, lease.info =
-    string.match(text, '^(.-)|(.-)|(.-)|(.-)|(.-)|(.-)|(.-)|(.-)|(.*)$')
+    string.match(text, '^([^|]*)|([^|]*)|([^|]*)|([^|]*)|([^|]*)|([^|]*)|([^|]*)|([^|]*)|(.*)$')
   lease.generation, lease.acquired = tonumber(generation), tonumber(acquired)
   lease.hard_end, lease.expected_end = tonumber(hard_end), tonumber(expected_end)
   return lease
@@ -46,9 +42,9 @@ end
 
 local function write_lease(lease, expires)
   call('HSET', LEASES, lease.id, table.concat({ lease.state, lease.holder, lease.account, lease.budget,
-    whole(lease.generation), whole(lease.acquired), whole(lease.hard_end), whole(lease.expected_end), lease.info },
+    lease.generation, lease.acquired, lease.hard_end, lease.expected_end, lease.info },
     '|'))
-  call('ZADD', EXPIRY, whole(expires), lease.id)
+  call('ZADD', EXPIRY, expires, lease.id)
   call('ZADD', HELD, 0, lease.budget .. '|' .. lease.id)
 end
 
@@ -65,14 +61,14 @@ local function read_waiter(id)
   local waiter = { id = id }
   local queued, duration, called
   waiter.account, waiter.rank, queued, duration, called, waiter.info =
-    string.match(text, '^(.-)|(.-)|(.-)|(.-)|(.-)|(.*)$')
+    string.match(text, '^([^|]*)|([^|]*)|([^|]*)|([^|]*)|([^|]*)|(.*)$')
   waiter.queued, waiter.duration, waiter.called = tonumber(queued), tonumber(duration), tonumber(called)
   return waiter
 end
 
 local function write_waiter(waiter)
-  call('HSET', WAITERS, waiter.id, table.concat({ waiter.account, waiter.rank, whole(waiter.queued),
-    whole(waiter.duration), whole(waiter.called), waiter.info }, '|'))
+  call('HSET', WAITERS, waiter.id, table.concat({ waiter.account, waiter.rank, waiter.queued,
+    waiter.duration, waiter.called, waiter.info }, '|'))
 end
 
 local function drop_waiter(waiter)
@@ -84,7 +80,7 @@ end
 local function read_account(id)
   local text = call('HGET', ACCOUNTS, id)
   if not text then return nil end
-  local active, priority, budgets, info = string.match(text, '^(.-)|(.-)|(.-)|(.*)$')
+  local active, priority, budgets, info = string.match(text, '^([^|]*)|([^|]*)|([^|]*)|(.*)$')
   local account = { id = id, active = active == '1', priority = tonumber(priority), budgets = {}, info = info }
   for budget in string.gmatch(budgets, '[^,]+') do
     table.insert(account.budgets, budget)
@@ -118,7 +114,7 @@ end
 local function write_budget(budget)
   local values = {}
   for i, field in ipairs(BUDGET_FIELDS) do
-    values[i] = whole(budget[field])
+    values[i] = budget[field]
   end
   call('HSET', BUDGETS, budget.id, table.concat(values, '|'))
 end
@@ -174,9 +170,9 @@ local function grant(waiter, budget)
   write_lease({ id = waiter.id, state = 'granted', holder = '', account = waiter.account, budget = budget.id,
     generation = meta.generation, acquired = now, hard_end = now + meta.grant_ttl,
     expected_end = now + meta.grant_ttl + waiter.duration, info = waiter.info }, now + meta.grant_ttl)
-  call('ZADD', GRANTED, whole(now), waiter.id)
+  call('ZADD', GRANTED, now, waiter.id)
   count('granted', waiter.account)
-  count('wait_ms', waiter.account, whole(math.max(0, now - waiter.queued)))
+  count('wait_ms', waiter.account, math.max(0, now - waiter.queued))
   call('PUBLISH', CHANNEL, waiter.id)
 end
 
@@ -210,7 +206,7 @@ local function first_of(list)
 end
 
 local function reap_waiters()
-  for _, id in ipairs(call('ZRANGEBYSCORE', TOUCHED, '-inf', whole(now - WAITER_LIFE_MS), 'LIMIT', 0, 500)) do
+  for _, id in ipairs(call('ZRANGEBYSCORE', TOUCHED, '-inf', now - WAITER_LIFE_MS, 'LIMIT', 0, 500)) do
     local waiter = read_waiter(id)
     if waiter then
       drop_waiter(waiter)
@@ -248,7 +244,7 @@ end
 -- Beginning -----------------------------------------------------------------------------------------------------
 
 local function reap_leases()
-  for _, id in ipairs(call('ZRANGEBYSCORE', EXPIRY, '-inf', whole(now), 'LIMIT', 0, 200)) do
+  for _, id in ipairs(call('ZRANGEBYSCORE', EXPIRY, '-inf', now, 'LIMIT', 0, 200)) do
     local lease = read_lease(id)
     if lease then
       drop_lease(lease)
@@ -265,7 +261,7 @@ local function greet()
   local server = string.match(call('INFO', 'server'), 'run_id:(%w+)')
   if server == meta.server then return end
   meta.closed_until = now + meta.lease_ttl
-  call('HSET', META, 'server', server, 'closed_until', whole(meta.closed_until))
+  call('HSET', META, 'server', server, 'closed_until', meta.closed_until)
 end
 
 local function read_meta()
@@ -297,7 +293,7 @@ end
 -- A rank is a time in microseconds, so it keeps its place even in a Redis that has forgotten everything.
 local function new_rank(priority)
   meta.sequence = math.max(now_us, meta.sequence + 1)
-  call('HSET', META, 'sequence', whole(meta.sequence))
+  call('HSET', META, 'sequence', string.format('%.0f', meta.sequence))
   return string.format('%017.0f', meta.sequence - priority * HEAD_START_US)
 end
 
@@ -306,7 +302,7 @@ local function enqueue(waiter, priority)
   waiter.queued, waiter.called = now, 0
   write_waiter(waiter)
   call('ZADD', QUEUE, 0, waiter.account .. '|' .. waiter.rank .. '|' .. waiter.id)
-  call('ZADD', TOUCHED, whole(now), waiter.id)
+  call('ZADD', TOUCHED, now, waiter.id)
   count('queued', waiter.account)
 end
 

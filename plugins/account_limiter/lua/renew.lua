@@ -29,7 +29,7 @@ else
   lease = { id = id, state = 'held', holder = holder, account = account_id, budget = budget_id,
     generation = tonumber(generation), acquired = now - tonumber(age), hard_end = now + tonumber(life),
     expected_end = now + tonumber(rest), info = info }
-  call('ZADD', ENDS, whole(lease.expected_end), id)
+  call('ZADD', ENDS, lease.expected_end, id)
   event('registered', id, account_id, info)
 end
 local expires = math.min(now + meta.lease_ttl, lease.hard_end)

@@ -1,7 +1,7 @@
 -- Everything at one moment, changing nothing: settings, leases, accounts with their waiters, budgets with what is held.
 read_meta()
 local leases, accounts, budgets = {}, {}, {}
-local alive = call('ZRANGEBYSCORE', EXPIRY, '(' .. whole(now), '+inf', 'WITHSCORES')
+local alive = call('ZRANGEBYSCORE', EXPIRY, '(' .. now, '+inf', 'WITHSCORES')
 for i = 1, #alive, 2 do
   local lease = read_lease(alive[i])
   table.insert(leases, { lease.id, lease.state, lease.account, lease.budget, lease.acquired, alive[i + 1],

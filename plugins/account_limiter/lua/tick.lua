@@ -2,8 +2,8 @@
 -- such moment (-1: none known), and every grant that nobody has claimed yet.
 begin()
 -- A clock that was set back must not prolong a lease.
-for _, id in ipairs(call('ZRANGEBYSCORE', EXPIRY, '(' .. whole(now + meta.lease_ttl + meta.grant_ttl), '+inf')) do
-  call('ZADD', EXPIRY, whole(now + meta.lease_ttl), id)
+for _, id in ipairs(call('ZRANGEBYSCORE', EXPIRY, '(' .. now + meta.lease_ttl + meta.grant_ttl, '+inf')) do
+  call('ZADD', EXPIRY, now + meta.lease_ttl, id)
 end
 local due = grant_all()
 local first = call('ZRANGE', EXPIRY, 0, 0, 'WITHSCORES')[2]

@@ -10,7 +10,7 @@ for i, id in ipairs(ARGV) do
       drop_waiter(waiter)
     else
       states[i] = 'waiting'
-      call('ZADD', TOUCHED, whole(now), id)
+      call('ZADD', TOUCHED, now, id)
     end
   else
     local lease = read_lease(id)

@@ -6,14 +6,14 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel
-from streamflow.udi.models import Channel
-from streamflow.udi.store import ChannelChange
 
 from stream_checker import cursors
 from stream_checker.access import Reader
 from stream_checker.problems import Problem, responses
 from stream_checker.routes.results import NamedResult, name
 from stream_checker.stores import KnownNames, Udi
+from streamflow.udi.models import Channel
+from streamflow.udi.store import ChannelChange
 
 router = APIRouter(prefix="/channels", tags=["channels"], dependencies=[Reader])
 

@@ -6,21 +6,21 @@ import threading
 from contextlib import ExitStack
 from typing import Annotated, Any
 
-from account_limiter import Limiter
-from account_limiter.routes import Policy
-from account_limiter.routes import router as limiter_router
 from airflow.models.pool import Pool
 from airflow.utils.session import create_session
 from fastapi import APIRouter, Body
 from pydantic import ValidationError
 from sqlalchemy import select
 from sqlalchemy.orm import Session
+
+from account_limiter import Limiter
+from account_limiter.routes import Policy
+from account_limiter.routes import router as limiter_router
+from stream_checker import access, stores, workers
+from stream_checker.problems import Fault, Problem, responses
 from streamflow import config
 from streamflow.config import ConcurrentStreams, Config
 from streamflow.errors import ConfigError
-
-from stream_checker import access, stores, workers
-from stream_checker.problems import Fault, Problem, responses
 
 SECTION = "concurrent_streams"
 

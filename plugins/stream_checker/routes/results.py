@@ -7,13 +7,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
-from streamflow.udi.models import Account, Result, Stream, Verdict
-from streamflow.udi.store import Store
 
 from stream_checker import cursors
 from stream_checker.access import Reader
 from stream_checker.problems import responses
 from stream_checker.stores import KnownNames, Udi
+from streamflow.udi.models import Account, Result, Stream, Verdict
+from streamflow.udi.store import Store
 
 router = APIRouter(tags=["results"], dependencies=[Reader])
 

@@ -8,12 +8,12 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel
-from streamflow.udi.store import ChannelChange, Mode, RunState
 
 from stream_checker.access import Reader
 from stream_checker.problems import Problem, responses
 from stream_checker.routes.results import NamedResult, named
 from stream_checker.stores import Udi
+from streamflow.udi.store import ChannelChange, Mode, RunState
 
 router = APIRouter(prefix="/runs", tags=["runs"], dependencies=[Reader])
 

@@ -6,12 +6,12 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel
-from streamflow.udi.models import Result, Stream
-from streamflow.udi.store import DeadMemory, Store
 
 from stream_checker.access import Reader
 from stream_checker.problems import Problem, responses
 from stream_checker.stores import Udi
+from streamflow.udi.models import Result, Stream
+from streamflow.udi.store import DeadMemory, Store
 
 router = APIRouter(prefix="/streams", tags=["streams"], dependencies=[Reader])
 

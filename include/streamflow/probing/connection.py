@@ -1,0 +1,215 @@
+"""One guarded HTTP connection: which addresses may be reached, redirects step by step, each failure by its phase."""
+
+from __future__ import annotations
+
+import ipaddress
+import queue
+import socket
+import ssl
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import httpcore
+
+from streamflow.probing.refusal import Refusal, dead, of_status
+from streamflow.probing.target import HTTP
+
+MAX_REDIRECTS = 10
+_REDIRECTS = (301, 302, 303, 307, 308)
+
+
+class Forbidden(Exception):
+    """A public address led to one that only this network can reach."""
+
+
+class NameNotFound(httpcore.ConnectError):
+    """The host's name could not be resolved."""
+
+
+def is_inner(address: str) -> bool:
+    """Whether an IP address is loopback, link-local, private or otherwise not of the public internet."""
+    ip = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped:
+        ip = ip.ipv4_mapped
+    return not ip.is_global or ip.is_multicast
+
+
+def resolve(host: str, port: int, timeout: float | None) -> list[str]:
+    """The host's IP addresses. The system's resolver knows no time-out, so it is waited for in a thread."""
+    found: queue.SimpleQueue[list[str] | OSError] = queue.SimpleQueue()
+
+    def ask() -> None:
+        try:
+            answers = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            found.put(list(dict.fromkeys(str(answer[4][0]) for answer in answers)))
+        except (OSError, UnicodeError) as error:
+            found.put(error if isinstance(error, OSError) else OSError(str(error)))
+
+    threading.Thread(target=ask, name="resolve", daemon=True).start()
+    try:
+        answer = found.get(timeout=timeout)
+    except queue.Empty:
+        raise NameNotFound(f"{host} was not resolved in {timeout:g} s") from None
+    if isinstance(answer, OSError):
+        raise NameNotFound(f"{host} cannot be resolved")
+    return answer
+
+
+class _Backend(httpcore.NetworkBackend):
+    """Connects to the very addresses that were checked, so that no second look-up can change them."""
+
+    def __init__(self) -> None:
+        self._plain = httpcore.SyncBackend()
+        self.inner_allowed: bool | None = None
+        self.socket: socket.socket | None = None
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.NetworkStream:
+        addresses = resolve(host, port, timeout)
+        inner = [is_inner(address) for address in addresses]
+        if self.inner_allowed is None:
+            # People run local proxies: a stream whose own address is on this network may lead on within it.
+            self.inner_allowed = all(inner)
+        if any(inner) and not self.inner_allowed:
+            raise Forbidden(f"a redirect or playlist leads to {host}, which is not on the public internet")
+        failure: Exception | None = None
+        for address in addresses:
+            try:
+                stream = self._plain.connect_tcp(address, port, timeout, local_address, socket_options)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                failure = error
+            else:
+                self.socket = stream.get_extra_info("socket")
+                return stream
+        raise failure or NameNotFound(f"{host} has no address")
+
+
+@dataclass
+class Answer:
+    """The answer of the last hop; ``url`` is where it came from."""
+
+    status: int
+    headers: dict[str, str]
+    url: str
+    redirects: int
+    body: Iterator[bytes]
+
+
+class Connection:
+    """At most one open connection at a time, to whatever the stream's URL leads to."""
+
+    def __init__(
+        self,
+        headers: Mapping[str, str],
+        *,
+        connect_timeout: float,
+        read_timeout: float,
+        proxy: str | None = None,
+        account_busy: bool = False,
+    ) -> None:
+        self._headers = [(b"Accept", b"*/*"), (b"Accept-Encoding", b"identity")]
+        self._headers += [(name.encode(), value.encode()) for name, value in headers.items()]
+        self._timeout = {
+            "connect": connect_timeout, "read": read_timeout, "write": read_timeout, "pool": connect_timeout,
+        }  # fmt: skip
+        self._account_busy = account_busy
+        self._backend = _Backend()
+        self._pool = self._open_pool(proxy)
+        self.closed = False
+
+    def _open_pool(self, proxy: str | None) -> httpcore.ConnectionPool:
+        common: dict[str, Any] = {"max_connections": 1, "keepalive_expiry": 60, "network_backend": self._backend}
+        if not proxy:
+            return httpcore.ConnectionPool(**common)
+        # The proxy is the user's own: it may be anywhere, and what it reaches is its own affair.
+        self._backend.inner_allowed = True
+        parts = urlsplit(proxy)
+        login = (parts.username or "", parts.password or "") if parts.username else None
+        address = (
+            f"{parts.scheme}://{parts.hostname}:{parts.port or (1080 if parts.scheme.startswith('socks') else 8080)}"
+        )
+        if parts.scheme in ("socks5", "socks5h"):
+            return httpcore.SOCKSProxy(address.replace("socks5h", "socks5"), proxy_auth=login, **common)
+        return httpcore.HTTPProxy(address, proxy_auth=login, **common)
+
+    def close(self) -> None:
+        """End it at once, also under a thread that is reading."""
+        self.closed = True
+        held = self._backend.socket
+        if held is not None:
+            try:
+                held.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                # It is closed already.
+                self._backend.socket = None
+        self._pool.close()
+
+    @contextmanager
+    def get(self, url: str, *, byte_range: tuple[int, int] | None = None) -> Iterator[Answer]:
+        """GET, following redirects; raises Refusal for every failure, by its phase and status.
+
+        :param byte_range: first byte and number of bytes.
+        """
+        headers = list(self._headers)
+        if byte_range:
+            first, count = byte_range
+            headers.append((b"Range", f"bytes={first}-{first + count - 1}".encode()))
+        with _understood():
+            for redirects in range(MAX_REDIRECTS + 1):
+                if urlsplit(url).scheme.lower() not in HTTP:
+                    raise Refusal(
+                        "skipped",
+                        "unsupported_protocol",
+                        f"leads to a {urlsplit(url).scheme!r} address",
+                        retryable=False,
+                    )
+                with self._pool.stream("GET", url, headers=headers, extensions={"timeout": self._timeout}) as response:
+                    told = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers}
+                    if response.status in _REDIRECTS and "location" in told:
+                        url = urljoin(url, told["location"])
+                        continue
+                    if response.status >= 400:
+                        raise of_status(response.status, told, account_busy=self._account_busy)
+                    yield Answer(response.status, told, url, redirects, response.iter_stream())
+                    return
+        raise dead("not_media", f"redirected more than {MAX_REDIRECTS} times", retryable=False)
+
+
+@contextmanager
+def _understood() -> Iterator[None]:
+    """Turn what can go wrong on a connection into a Refusal."""
+    try:
+        yield
+    except NameNotFound as error:
+        raise dead("dns_failure", str(error)) from error
+    except Forbidden as error:
+        raise dead("not_media", str(error), retryable=False) from error
+    except httpcore.ConnectTimeout as error:
+        raise dead("connect_timeout", "no connection in time") from error
+    except httpcore.ConnectError as error:
+        if isinstance(error.__cause__, ssl.SSLError) or isinstance(error.__context__, ssl.SSLError):
+            cause = error.__cause__ or error.__context__
+            detail = getattr(cause, "verify_message", None) or getattr(cause, "reason", None) or "handshake failed"
+            raise dead("tls_error", str(detail), retryable=False) from error
+        raise dead("connection_refused", _plain(error)) from error
+    except httpcore.ReadTimeout as error:
+        raise dead("no_data", "connected, but nothing came in time") from error
+    except (httpcore.RemoteProtocolError, httpcore.ReadError, httpcore.WriteError) as error:
+        raise dead("no_data", f"the connection ended without an answer: {_plain(error)}") from error
+    except (httpcore.ProxyError, httpcore.UnsupportedProtocol, httpcore.LocalProtocolError, ValueError) as error:
+        raise Refusal("unknown", "source_unavailable", _plain(error)) from error
+
+
+def _plain(error: Exception) -> str:
+    cause = error.__cause__ or error.__context__ or error
+    return getattr(cause, "strerror", None) or type(cause).__name__

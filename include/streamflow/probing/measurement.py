@@ -1,0 +1,372 @@
+"""Measuring: all packets demuxed, key pictures and a part of the sound decoded."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import av
+from av.audio.stream import AudioStream
+from av.container import InputContainer
+from av.error import FFmpegError
+from av.packet import Packet
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from streamflow.probing import pictures, timing
+from streamflow.probing.pictures import Picture
+from streamflow.probing.reception import Reception
+from streamflow.probing.sound import Sound
+from streamflow.probing.timing import Clock
+from streamflow.probing.transport_stream import PacketHeaders
+from streamflow.udi.models import AudioTrack
+
+# The demuxers that a feed of bytes may choose: none that opens further files or addresses by itself.
+FORMATS = "mpegts,flv,mov,matroska,aac,mp3,ac3,eac3,ogg,flac,mpeg,h264,hevc,mpegvideo,asf,wav,loas,ivf"
+# Find out about the streams from at most so much; what is read for it is measured as well.
+OPTIONS = {
+    "probesize": "3000000",
+    "analyzeduration": "1500000",
+    "fpsprobesize": "0",
+    "format_whitelist": FORMATS,
+    "protocol_whitelist": "",
+    "max_streams": "100",
+}
+MAX_PIXELS = 8192 * 4608
+# A first key frame may take so long from the first byte.
+FIRST_PICTURE_SECONDS = 10.0
+# Key pictures are decoded at most this often, in seconds of media; those of 2160 lines cost a tenth of a CPU-second.
+PICTURE_EVERY = 0.45
+BIG_PICTURE_EVERY = 1.9
+BIG_LINES = 1440
+# Where no packet is marked as key for so long, all of them are decoded until a picture comes.
+NO_KEY_SECONDS = 4.0
+SOUND_EVERY = 0.1
+# A source that sends this much faster than real time is a file: its sample ends by media time.
+AHEAD_SECONDS = 6.0
+PROGRESS_SECONDS = 1.0
+
+OnProgress = Callable[[float, int, int | None, int | None, str], None]
+
+
+@dataclass
+class Measurement:
+    """What was measured; None where the stream has no such thing or shows too little of it."""
+
+    container: str | None = None
+    video_codec: str | None = None
+    video_profile: str | None = None
+    level: str | None = None
+    width: int | None = None
+    height: int | None = None
+    sar: str | None = None
+    fps: float | None = None
+    vfr: bool = False
+    interlaced: bool | None = None
+    pixel_format: str | None = None
+    hdr: str | None = None
+    audio: list[AudioTrack] = field(default_factory=list)
+    subtitles: list[str] = field(default_factory=list)
+    first_frame: float | None = None
+    media_s: float = 0.0
+    bitrate_kbps: float | None = None
+    video_kbps: float | None = None
+    audio_kbps: float | None = None
+    gop_s: float | None = None
+    discontinuities: int = 0
+    decode_errors: int = 0
+    pictures: list[Picture] = field(default_factory=list)
+    sound: Sound = field(default_factory=Sound)
+    headers: PacketHeaders = field(default_factory=PacketHeaders)
+    arrivals: list[tuple[float, float]] = field(default_factory=list)
+    key_frames: int = 0
+    video_packets: int = 0
+    thumbnail: bytes | None = None
+    broken: str | None = None
+
+    @property
+    def has_video(self) -> bool:
+        return self.video_codec is not None
+
+
+class Measuring:
+    """One sample being measured: packets in, a :class:`Measurement` out."""
+
+    def __init__(
+        self,
+        reception: Reception,
+        *,
+        sample_seconds: float,
+        thumbnails: bool,
+        finite: Callable[[], bool],
+        on_progress: OnProgress,
+    ) -> None:
+        self.found = Measurement()
+        self._reception = reception
+        self._sample_seconds = sample_seconds
+        self._thumbnails = thumbnails
+        self._finite = finite
+        self._on_progress = on_progress
+        self._told_at = 0.0
+        self._clocks: dict[int, Clock] = {}
+        self._video: VideoStream | None = None
+        self._audio: AudioStream | None = None
+        self._key_times: list[float] = []
+        self._key_marks: list[tuple[int, float]] = []
+        self._marks: list[tuple[int, float]] = []
+        self._pictured_at = float("-inf")
+        self._heard_at = float("-inf")
+        self._best_shot: tuple[bool, VideoFrame] | None = None
+
+    def run(self, container_format: str | None) -> Measurement:
+        """Measure until the sample is complete, the feed ends or it is cancelled."""
+        reception, found = self._reception, self.found
+        began = reception.first_byte or time.monotonic()
+        reception.deadline = began + max(self._sample_seconds, FIRST_PICTURE_SECONDS)
+        reception.on_wait = lambda: self._tell("measuring")
+        if container_format == "mpegts":
+            reception.on_chunk = found.headers.take
+        try:
+            container = av.open(
+                reception, "r", format=container_format, options=OPTIONS, buffer_size=65536, metadata_errors="ignore"
+            )
+        except (FFmpegError, ValueError) as error:
+            found.broken = type(error).__name__
+            return found
+        with container:
+            self._choose(container)
+            if self._video is None:
+                reception.deadline = began + self._sample_seconds
+            try:
+                for packet in container.demux():
+                    self._take(packet)
+                    if self._is_complete():
+                        break
+            except (FFmpegError, ValueError) as error:
+                found.broken = type(error).__name__
+            self._conclude(container)
+        return found
+
+    # -- streams -----------------------------------------------------------------------------
+    def _choose(self, container: InputContainer) -> None:
+        found, streams = self.found, container.streams
+        found.container = {"mov,mp4,m4a,3gp,3g2,mj2": "mp4", "matroska,webm": "matroska"}.get(
+            container.format.name, container.format.name
+        )
+        videos = [stream for stream in streams.video if not _is_cover(stream)]
+        if videos:
+            # Of several programs, the one with the most lines; the first among equals.
+            self._video = max(videos, key=lambda stream: stream.height or 0)
+            _prepare(self._video)
+        related = streams.best("audio", related=self._video) if self._video else streams.best("audio")
+        self._audio = cast("AudioStream | None", related)
+        found.subtitles = [
+            f"{stream.codec_context.name if stream.codec_context else 'unknown'}:{stream.language or 'und'}"
+            for stream in streams.subtitles
+        ]
+
+    def _tell(self, phase: str) -> None:
+        now = time.monotonic()
+        if now - self._told_at < PROGRESS_SECONDS:
+            return
+        self._told_at = now
+        found, received = self.found, self._reception.bytes
+        clock = self._main_clock()
+        media = clock.media_s if clock else 0.0
+        first = found.first_frame
+        self._on_progress(
+            now - self._reception.started,
+            received,
+            round(received * 8 / 1000 / media) if media > 0.5 else None,
+            round((first - self._reception.started) * 1000) if first else None,
+            phase,
+        )
+
+    def _main_clock(self) -> Clock | None:
+        main = self._video or self._audio
+        return self._clocks.get(main.index) if main else None
+
+    # -- packets -----------------------------------------------------------------------------
+    def _take(self, packet: Packet) -> None:
+        stamp = packet.dts if packet.dts is not None else packet.pts
+        if stamp is None or packet.time_base is None or not packet.size:
+            return
+        at = float(stamp * packet.time_base)
+        clock = self._clocks.setdefault(packet.stream_index, Clock())
+        clock.take(at, packet.size)
+        main = self._video or self._audio
+        if main is not None and packet.stream_index == main.index:
+            self._note(packet, clock)
+        if self._video is not None and packet.stream_index == self._video.index:
+            self._look(packet, clock)
+        elif self._audio is not None and packet.stream_index == self._audio.index:
+            self._listen(packet, at)
+        self._tell("measuring")
+
+    def _note(self, packet: Packet, clock: Clock) -> None:
+        offset = packet.pos if packet.pos is not None and packet.pos >= 0 else self._reception.bytes
+        self.found.arrivals.append((self._reception.arrived(offset), clock.media_s))
+        self._marks.append((offset, clock.media_s))
+        if packet.is_keyframe:
+            self._key_marks.append((offset, clock.media_s))
+
+    def _look(self, packet: Packet, clock: Clock) -> None:
+        found = self.found
+        found.video_packets += 1
+        media = clock.media_s
+        if packet.is_keyframe:
+            found.key_frames += 1
+            self._key_times.append(media)
+        elif not (found.key_frames == 0 and media > NO_KEY_SECONDS):
+            return
+        every = BIG_PICTURE_EVERY if (found.height or 0) > BIG_LINES else PICTURE_EVERY
+        if media - self._pictured_at < every and found.pictures:
+            return
+        self._decode(packet, media, whole=not packet.is_keyframe)
+
+    def _decode(self, packet: Packet, media: float, *, whole: bool) -> None:
+        video, found = self._video, self.found
+        if video is None:
+            return
+        context = video.codec_context
+        try:
+            if whole:
+                context.skip_frame = "DEFAULT"
+                frames = context.decode(packet)
+            else:
+                context.skip_frame = "NONKEY"
+                # Each key picture by itself: a decoder that reorders would hold it back until the next.
+                frames = context.decode(packet) + context.decode(None)
+                context.flush_buffers()
+        except FFmpegError:
+            found.decode_errors += 1
+            context.flush_buffers()
+            return
+        if not frames:
+            found.decode_errors += not whole
+            return
+        frame = frames[0]
+        if frame.is_corrupt:
+            found.decode_errors += 1
+        self._pictured_at = media
+        self._see(frame, media)
+        if found.first_frame is None:
+            self._first(packet)
+
+    def _first(self, packet: Packet) -> None:
+        reception = self._reception
+        offset = packet.pos if packet.pos is not None and packet.pos >= 0 else reception.bytes
+        self.found.first_frame = reception.arrived(offset + packet.size)
+        began = reception.first_byte or reception.started
+        reception.deadline = max(time.monotonic(), began + self._sample_seconds)
+
+    def _see(self, frame: VideoFrame, media: float) -> None:
+        found = self.found
+        if found.width is None:
+            found.width, found.height = frame.width, frame.height
+            found.pixel_format = frame.format.name
+            found.hdr = _hdr(frame)
+        found.interlaced = bool(found.interlaced) or frame.interlaced_frame
+        picture = pictures.small(frame, media)
+        found.pictures.append(picture)
+        if self._thumbnails:
+            shows = not picture.is_black and not frame.is_corrupt
+            if self._best_shot is None or (shows and not self._best_shot[0]):
+                self._best_shot = shows, frame
+
+    def _listen(self, packet: Packet, at: float) -> None:
+        if self._audio is None or 0 <= at - self._heard_at < SOUND_EVERY:
+            return
+        self._heard_at = at
+        try:
+            for frame in self._audio.codec_context.decode(packet):
+                self.found.sound.hear(frame, at)
+        except FFmpegError:
+            # One of its frames may lack what an earlier, skipped one held; silence is told from those that decode.
+            self._audio.codec_context.flush_buffers()
+
+    def _is_complete(self) -> bool:
+        clock = self._main_clock()
+        if clock is None:
+            return False
+        wanted = self._sample_seconds if self._finite() else self._sample_seconds + AHEAD_SECONDS
+        return clock.media_s >= wanted
+
+    # -- the end -----------------------------------------------------------------------------
+    def _conclude(self, container: InputContainer) -> None:
+        found = self.found
+        for stream in container.streams.audio:
+            if stream.index in self._clocks or stream is self._audio:
+                found.audio.append(_track(stream))
+        if self._audio and self._audio.index in self._clocks:
+            found.audio_kbps = self._clocks[self._audio.index].kbps
+        found.discontinuities = sum(clock.discontinuities for clock in self._clocks.values())
+        if clock := self._main_clock():
+            found.media_s = clock.media_s
+            found.bitrate_kbps = self._bitrate()
+        video = self._video
+        if video is None:
+            return
+        context = video.codec_context
+        found.video_codec = context.codec.canonical_name
+        found.video_profile = context.profile or video.profile
+        found.level = _level(found.video_codec, context.level)
+        if found.width is None and context.width:
+            found.width, found.height = context.width, context.height
+            found.pixel_format = context.pix_fmt
+        ratio = context.sample_aspect_ratio or video.sample_aspect_ratio
+        found.sar = f"{ratio.numerator}:{ratio.denominator}" if ratio else None
+        if video.index in self._clocks:
+            clock = self._clocks[video.index]
+            found.video_kbps = clock.kbps
+            found.fps, found.vfr = timing.frame_rate(clock.steps, bool(found.interlaced))
+        if len(self._key_times) >= 2:
+            found.gop_s = round((self._key_times[-1] - self._key_times[0]) / (len(self._key_times) - 1), 3)
+        if self._best_shot:
+            found.thumbnail = pictures.jpeg(self._best_shot[1])
+
+    def _bitrate(self) -> float | None:
+        """The container's bytes over media time, from key frame to key frame where there is enough between."""
+        keys = self._key_marks if self._video else []
+        marks = keys if len(keys) >= 2 and keys[-1][1] - keys[0][1] >= 2.0 else self._marks
+        if len(marks) < 2 or marks[-1][1] <= marks[0][1] or marks[-1][0] <= marks[0][0]:
+            return None
+        return (marks[-1][0] - marks[0][0]) * 8 / 1000 / (marks[-1][1] - marks[0][1])
+
+
+def _prepare(video: VideoStream) -> None:
+    context = video.codec_context
+    # Frame threads would keep a picture each: a 2160-line stream then takes 250 MB.
+    context.thread_count = 1
+    context.options = {"max_pixels": str(MAX_PIXELS), "threads": "1"}
+
+
+def _is_cover(stream: VideoStream) -> bool:
+    return bool(stream.disposition & type(stream.disposition).attached_pic)
+
+
+def _track(stream: AudioStream) -> AudioTrack:
+    context = stream.codec_context
+    return AudioTrack(
+        codec=context.codec.canonical_name,
+        channels=context.channels or None,
+        sample_rate=context.sample_rate or None,
+        language=stream.language,
+        layout=context.layout.name if context.channels else None,
+    )
+
+
+def _hdr(frame: VideoFrame) -> str | None:
+    """By the transfer function (ITU-T H.273: 16 = SMPTE ST 2084, 18 = ARIB STD-B67) and Dolby Vision's metadata."""
+    if any("DOVI" in str(data.type).upper() for data in cast("Any", frame.side_data)):
+        return "dolby_vision"
+    return {16: "hdr10", 18: "hlg"}.get(int(frame.color_trc or 0))
+
+
+def _level(codec: str, level: int | None) -> str | None:
+    if not level or level < 0:
+        return None
+    scale = {"h264": 10, "hevc": 30}.get(codec)
+    return f"{level / scale:.1f}" if scale else str(level)

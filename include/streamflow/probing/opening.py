@@ -1,0 +1,70 @@
+"""Opening a stream over HTTP: what answered, and its bytes whether they come as one body or as HLS."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from streamflow.probing import hls
+from streamflow.probing.connection import Connection
+from streamflow.probing.refusal import dead
+
+# Enough of the start to tell a playlist or a page from media.
+HEAD_BYTES = 512
+_PAGE_STARTS = (b"<!doctype", b"<html", b"<?xml", b"<head", b"<body", b"{", b"[")
+
+
+@dataclass
+class Opening:
+    """What the first answer told; filled in by the thread that receives."""
+
+    answered: float | None = None
+    status: int | None = None
+    content_type: str | None = None
+    length: int | None = None
+    redirects: int = 0
+    hls: hls.Hls | None = None
+    stopping: bool = field(default=False, repr=False)
+
+
+def feed(connection: Connection, url: str, opening: Opening) -> Iterator[bytes]:
+    """The media's bytes; raises Refusal."""
+    with connection.get(url) as answer:
+        opening.answered = time.monotonic()
+        opening.status, opening.redirects = answer.status, answer.redirects
+        opening.content_type = answer.headers.get("content-type")
+        length = answer.headers.get("content-length", "")
+        opening.length = int(length) if length.isdigit() else None
+        head = b""
+        for chunk in answer.body:
+            head += chunk
+            if len(head) >= HEAD_BYTES or _is_telling(head):
+                break
+        if not head:
+            if opening.length or opening.length is None:
+                raise dead("no_data", f"HTTP {answer.status}, and the end without a byte")
+            raise dead("no_data", f"HTTP {answer.status} with an empty body")
+        if not hls.is_playlist(head):
+            refuse_pages(head)
+            yield head
+            yield from answer.body
+            return
+        text = hls.read_text(answer.body, head)
+        where = answer.url
+    opening.hls = hls.Hls()
+    yield from hls.Feed(connection, opening.hls, lambda: not opening.stopping).follow(where, text)
+
+
+def _is_telling(head: bytes) -> bool:
+    return len(head) >= 8 and (hls.is_playlist(head) or head[:1] == b"\x47")
+
+
+def refuse_pages(head: bytes) -> None:
+    """Raise Refusal for a web page, an error message or a playlist of another kind where media should be."""
+    start = head.lstrip(b"\xef\xbb\xbf \r\n\t")[:64].lower()
+    if start.startswith(b"<?xml") and b"<mpd" in head.lower():
+        return
+    if start.startswith(_PAGE_STARTS):
+        kind = "JSON" if start[:1] in (b"{", b"[") else "a web page"
+        raise dead("not_media", f"{kind} instead of media")

@@ -1,0 +1,100 @@
+"""Black and frozen pictures, told from small grey copies of a few decoded frames."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import av
+from av.video.codeccontext import VideoCodecContext
+from av.video.frame import VideoFrame
+
+WIDTH, HEIGHT = 64, 36
+# Full-range grey levels. A logo or a ticker moves on a "black" picture, so a few bright places are let pass.
+DARK = 24
+BRIGHT_SHARE = 0.04
+# The largest difference of one place that encoding a still picture again explains; noise of a live picture is more.
+SAME = 3
+THUMBNAIL_WIDTH = 320
+THUMBNAIL_BYTES = 20_000
+_LIGHTER = bytes(1 if level > DARK else 0 for level in range(256))
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A decoded picture: its time in seconds of media, and 64 x 36 levels of grey."""
+
+    at: float
+    grey: bytes
+
+    @property
+    def is_black(self) -> bool:
+        return self.grey.translate(_LIGHTER).count(1) <= BRIGHT_SHARE * len(self.grey)
+
+    def is_same(self, other: Picture) -> bool:
+        """Whether no place differs; stops at the first that does."""
+        if self.grey == other.grey:
+            return True
+        return all(-SAME <= a - b <= SAME for a, b in zip(self.grey, other.grey, strict=True))
+
+
+def small(frame: VideoFrame, at: float) -> Picture:
+    """A small copy of a frame, levels stretched from video's range to the full one."""
+    # Area averaging does away with the noise of single points and looks at all of them.
+    grey = frame.reformat(WIDTH, HEIGHT, "gray", interpolation="AREA", dst_color_range="JPEG")
+    plane = grey.planes[0]
+    data = bytes(plane)
+    if plane.line_size != WIDTH:
+        data = b"".join(data[row * plane.line_size : row * plane.line_size + WIDTH] for row in range(HEIGHT))
+    return Picture(at, data[: WIDTH * HEIGHT])
+
+
+@dataclass(frozen=True)
+class Look:
+    """Shares of the pictures that are black, and of the time in which nothing new was shown.
+
+    ``period_s`` is set where the same few pictures come again and again. ``evidence_s`` is the time looked at.
+    """
+
+    black_ratio: float | None = None
+    frozen_ratio: float | None = None
+    period_s: float | None = None
+    evidence_s: float = 0.0
+
+
+def looked_at(pictures: Sequence[Picture]) -> Look:
+    """Judge the pictures of a sample, in the order of their time."""
+    if not pictures:
+        return Look()
+    black = sum(picture.is_black for picture in pictures) / len(pictures)
+    span = pictures[-1].at - pictures[0].at
+    if len(pictures) < 3:
+        return Look(round(black, 3), None, None, round(span, 2))
+    count = len(pictures)
+    still = sum(after.is_same(before) for before, after in zip(pictures, pictures[1:], strict=False)) / (count - 1)
+    if still >= 1 - 1e-9:
+        return Look(round(black, 3), 1.0, None, round(span, 2))
+    # A slate: after one period every picture has been there before.
+    for period in range(2, count // 2 + 1):
+        if all(pictures[i].is_same(pictures[i - period]) for i in range(period, count)):
+            seconds = span / (count - 1) * period
+            return Look(round(black, 3), 1.0, round(seconds, 2), round(span, 2))
+    return Look(round(black, 3), round(still, 3), None, round(span, 2))
+
+
+def jpeg(frame: VideoFrame) -> bytes | None:
+    """The frame as a JPEG, 320 wide and at most 20 KB; None if it can't be made so small."""
+    height = max(2, round(THUMBNAIL_WIDTH * frame.height / max(1, frame.width) / 2) * 2)
+    scaled = frame.reformat(THUMBNAIL_WIDTH, min(height, 640), "yuvj420p", dst_color_range="JPEG")
+    for quality in (4, 8, 16, 31):
+        context = av.CodecContext.create("mjpeg", "w")
+        if not isinstance(context, VideoCodecContext):
+            raise TypeError("mjpeg is no video codec")
+        context.width, context.height, context.pix_fmt = scaled.width, scaled.height, "yuvj420p"
+        context.time_base = frame.time_base or context.time_base
+        context.options = {"qmin": str(quality), "qmax": str(quality), "strict": "unofficial"}
+        scaled.pts = None
+        data = b"".join(bytes(packet) for packet in [*context.encode(scaled), *context.encode(None)])
+        if 0 < len(data) <= THUMBNAIL_BYTES:
+            return data
+    return None

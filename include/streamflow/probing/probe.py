@@ -1,0 +1,270 @@
+"""The probe of one stream: open, measure, judge."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from streamflow import config
+from streamflow.masking import mask
+from streamflow.probing import label, pictures, timing, verdict
+from streamflow.probing.connection import Connection
+from streamflow.probing.measurement import Measurement, Measuring
+from streamflow.probing.opening import Opening, feed
+from streamflow.probing.reception import Reception
+from streamflow.probing.refusal import Refusal, busy, dead
+from streamflow.probing.target import HTTP, LIBAV, Outcome, Progress, Target, address
+from streamflow.probing.transport_stream import is_transport_stream
+from streamflow.udi.models import Result
+
+# Cut off so soon, with so little: the account's limit, or a token that was refused.
+INSTANT_SECONDS = 1.0
+INSTANT_MEDIA_SECONDS = 1.0
+# Fewer bytes than a few packets are no data at all.
+LEAST_BYTES = 1880
+HEAD_BYTES = 188 * 6
+# An end so close before the sample's own is no end.
+EARLY_SECONDS = 0.5
+
+OnProgress = Callable[[Progress], None]
+
+
+def probe(
+    target: Target,
+    settings: config.Probe,
+    *,
+    cancel: threading.Event | None = None,
+    on_progress: OnProgress | None = None,
+) -> Outcome:
+    """Probe a stream over one connection for ``settings.sample_seconds``; never raises for what a stream does.
+
+    ``cancel`` ends it within a tenth of a second, with verdict ``unknown``, reason ``cancelled``.
+    """
+    run = _Run(target, settings, cancel or threading.Event(), on_progress or (lambda progress: None))
+    try:
+        return run.outcome()
+    except Refusal as refusal:
+        return run.refused(refusal)
+
+
+class _Run:
+    def __init__(
+        self, target: Target, settings: config.Probe, cancel: threading.Event, on_progress: OnProgress
+    ) -> None:
+        self.target = target
+        self.settings = settings
+        self.cancel = cancel
+        self.on_progress = on_progress
+        self.started = time.monotonic()
+        self.opening = Opening()
+
+    def outcome(self) -> Outcome:
+        where = address(self.target, self.settings.user_agent)
+        if where.scheme in HTTP:
+            return self._over_http(where.url, dict(where.headers))
+        if where.scheme in LIBAV:
+            from streamflow.probing import libav
+
+            return self._judged(
+                *libav.measure(
+                    where, self.settings, self.cancel, lambda *told: self.on_progress(Progress(*told)), self.started
+                )
+            )
+        raise Refusal(
+            "skipped", "unsupported_protocol", f"{where.scheme or 'no'} protocol; http, https, rtmp, rtsp, udp, rtp and srt are",
+            retryable=False,
+        )  # fmt: skip
+
+    def _over_http(self, url: str, headers: dict[str, str]) -> Outcome:
+        connection = Connection(
+            headers,
+            connect_timeout=self.settings.connect_timeout,
+            read_timeout=self.settings.read_timeout,
+            proxy=self.settings.proxy,
+            account_busy=self.target.account_busy,
+        )
+
+        def close() -> None:
+            self.opening.stopping = True
+            connection.close()
+
+        reception = Reception(lambda: feed(connection, url, self.opening), close)
+        reception.cancelled = self.cancel.is_set
+        try:
+            found = self._measured(reception)
+            ended = time.monotonic() if reception.ended is None else min(reception.ended, time.monotonic())
+            if self.cancel.is_set():
+                raise Refusal("unknown", "cancelled", "the probe was stopped before its end")
+            return self._of_reception(found, reception, ended)
+        finally:
+            reception.stop()
+
+    def _measured(self, reception: Reception) -> Measurement:
+        self.on_progress(Progress(0.0, 0, None, None, "connecting"))
+        reception.peek(1)
+        if reception.first_byte is None:
+            if reception.failure:
+                raise reception.failure
+            if self.cancel.is_set():
+                raise Refusal("unknown", "cancelled", "the probe was stopped before its end")
+            raise dead("no_data", "connected, but nothing came")
+        reception.deadline = reception.first_byte + self.settings.read_timeout
+        head = reception.peek(HEAD_BYTES)
+        measuring = Measuring(
+            reception,
+            sample_seconds=self.settings.sample_seconds,
+            thumbnails=self.settings.thumbnails,
+            finite=self._is_finite,
+            on_progress=lambda *told: self.on_progress(Progress(*told)),
+        )
+        return measuring.run("mpegts" if is_transport_stream(head) else None)
+
+    def _is_finite(self) -> bool:
+        hls = self.opening.hls
+        return not hls.is_live if hls else self.opening.length is not None
+
+    def _of_reception(self, found: Measurement, reception: Reception, ended: float) -> Outcome:
+        began = reception.first_byte or self.started
+        by_itself = reception.ended is not None
+        if found.media_s == 0 and not found.pictures:
+            raise self._without_media(found, reception, by_itself)
+        lasted = ended - began
+        complete = self._is_finite() or lasted >= self.settings.sample_seconds - EARLY_SECONDS
+        hls = self.opening.hls
+        early = None if not by_itself or complete or (hls and hls.stale_s is not None) else lasted
+        if early is not None and early < INSTANT_SECONDS and found.media_s < INSTANT_MEDIA_SECONDS:
+            raise busy(f"cut off after {early:.1f} s")
+        end = ended if by_itself or not found.arrivals else min(time.monotonic(), reception.deadline)
+        finite_end = found.arrivals[-1][0] if found.arrivals else end
+        return self._judged(found, finite_end if self._is_finite() else max(end, finite_end), early, reception)
+
+    def _without_media(self, found: Measurement, reception: Reception, by_itself: bool) -> Refusal:
+        if found.headers.packets > LEAST_BYTES / 188 and found.headers.scrambled_share > verdict.SCRAMBLED_SHARE:
+            return dead("drm_protected", "the packets are scrambled", retryable=False)
+        if reception.failure:
+            return reception.failure
+        head_is_media = found.headers.packets > 0
+        if by_itself and head_is_media and self.opening.length is None:
+            return busy(f"cut off after {reception.bytes} bytes")
+        if reception.bytes < LEAST_BYTES:
+            return dead("no_data", f"{reception.bytes} bytes in {time.monotonic() - self.started:.0f} s")
+        if found.has_video or found.audio:
+            return dead("undecodable", "streams are announced, none carries a packet")
+        return dead("not_media", f"{reception.bytes} bytes that are no media of a known kind")
+
+    def _judged(
+        self, found: Measurement, end: float, early: float | None = None, reception: Reception | None = None
+    ) -> Outcome:
+        hls = self.opening.hls
+        look = pictures.looked_at(found.pictures)
+        play = timing.playability(found.arrivals, end)
+        judged = verdict.judge(
+            found,
+            look,
+            play,
+            radio=self.target.radio or label.says_radio(self.target.name),
+            sample_s=self.settings.sample_seconds,
+            ended_early_s=early,
+            stale_s=hls.stale_s if hls else None,
+            separate_audio=bool(hls and hls.separate_audio),
+            is_segmented=hls is not None,
+        )
+        seen = found.width and found.height
+        mislabelled = (
+            label.mismatch(
+                self.target.name, found.width or 0, found.height or 0, found.video_codec, found.hdr,
+                interlaced=bool(found.interlaced),
+            )
+            if seen
+            else None
+        )  # fmt: skip
+        first = found.first_frame
+        result = self._result(judged.verdict, judged.reason, judged.detail).model_copy(
+            update={
+                "first_frame_ms": round((first - self.started) * 1000) if first else None,
+                "width": found.width,
+                "height": found.height,
+                "fps": found.fps,
+                "interlaced": found.interlaced,
+                "hdr": found.hdr,
+                "video_codec": found.video_codec,
+                "video_profile": found.video_profile,
+                "pixel_format": found.pixel_format,
+                "bitrate_kbps": round(found.bitrate_kbps) if found.bitrate_kbps else None,
+                "container": "hls" if hls else found.container,
+                "audio": tuple(found.audio),
+                "black_ratio": look.black_ratio,
+                "frozen_ratio": look.frozen_ratio,
+                "silent_ratio": found.sound.silent_ratio,
+                "decode_errors": found.decode_errors,
+                "discontinuities": found.discontinuities,
+                "label_mismatch": mislabelled,
+                "extra": self._extra(found, look, play, reception),
+            }
+        )
+        final = ("drm_protected", "no_video")
+        return Outcome(result, found.thumbnail, retryable=judged.verdict == "dead" and judged.reason not in final)
+
+    def _extra(
+        self, found: Measurement, look: pictures.Look, play: timing.Playability, reception: Reception | None
+    ) -> dict[str, Any]:
+        sound, hls = found.sound, self.opening.hls
+        extra: dict[str, Any] = {
+            "level": found.level,
+            "sar": found.sar,
+            "vfr": found.vfr or None,
+            "gop_s": found.gop_s,
+            "media_s": round(found.media_s, 2),
+            "video_kbps": _rounded(found.video_kbps),
+            "audio_kbps": _rounded(found.audio_kbps),
+            "continuity_errors": found.headers.continuity_errors or None,
+            "stalls": play.stalls or None,
+            "stall_s": round(play.stall_s, 2) or None,
+            "real_time_share": None if play.share is None else round(play.share, 3),
+            "picture_evidence_s": look.evidence_s or None,
+            "slate_period_s": look.period_s,
+            "sound_evidence_s": round(sound.evidence_s, 2) or None,
+            "loudness_db": sound.loudness_db,
+            "clipped_ratio": sound.clipped_ratio or None,
+            "subtitles": found.subtitles or None,
+            "redirects": self.opening.redirects or None,
+            "content_type": self.opening.content_type,
+        }
+        if reception and reception.first_byte:
+            extra |= {"first_byte_ms": round((reception.first_byte - self.started) * 1000), "bytes": reception.bytes}
+        if hls:
+            extra |= {
+                "segments": hls.segments,
+                "missing_segments": hls.missing or None,
+                "encrypted": hls.encrypted or None,
+                "variants": hls.variants or None,
+                "separate_audio": hls.separate_audio or None,
+            }
+        return {name: value for name, value in extra.items() if value is not None}
+
+    def _result(self, word: Any, reason: str | None, detail: str | None) -> Result:
+        return Result(
+            stream_id=self.target.stream_id,
+            account_id=self.target.account_id,
+            url_hash=hashlib.sha256(self.target.url.encode()).hexdigest(),
+            checked_at=datetime.now(UTC),
+            verdict=word,
+            reason=reason,
+            detail=mask(detail) if detail else None,
+            elapsed_s=round(time.monotonic() - self.started, 2),
+        )
+
+    def refused(self, refusal: Refusal) -> Outcome:
+        result = self._result(refusal.verdict, refusal.reason, refusal.detail)
+        if self.opening.redirects or self.opening.content_type:
+            told = {"redirects": self.opening.redirects, "content_type": self.opening.content_type}
+            result = result.model_copy(update={"extra": {name: value for name, value in told.items() if value}})
+        return Outcome(result, None, refusal.retryable, refusal.retry_after)
+
+
+def _rounded(value: float | None) -> int | None:
+    return None if value is None else round(value)

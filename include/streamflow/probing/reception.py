@@ -1,0 +1,130 @@
+"""Receiving: a thread takes the bytes as they come and notes when, the measuring reads them as a file."""
+
+from __future__ import annotations
+
+import threading
+import time
+from bisect import bisect_left
+from collections import deque
+from collections.abc import Callable, Iterator
+
+from streamflow.probing.refusal import Refusal
+
+# Bytes that may wait for the measuring; a sender that is faster is held up.
+BACKLOG_BYTES = 16_000_000
+LOOK_SECONDS = 0.1
+
+
+class Reception:
+    """Bytes from ``feed`` (blocking, in a thread of its own), each chunk with the time of its arrival.
+
+    ``ended`` and ``failure`` tell how the feed came to its end. ``read`` serves as the file of a demuxer: it answers
+    nothing more from ``deadline`` (monotonic) on, or when ``cancelled`` says so.
+    """
+
+    def __init__(self, feed: Callable[[], Iterator[bytes]], close: Callable[[], None]) -> None:
+        self.started = time.monotonic()
+        self.deadline = float("inf")
+        self.cancelled: Callable[[], bool] = lambda: False
+        self.on_chunk: Callable[[bytes], None] = lambda chunk: None
+        self.on_wait: Callable[[], None] = lambda: None
+        self.bytes = 0
+        self.failure: Refusal | None = None
+        self.ended: float | None = None
+        self._feed = feed
+        self._close = close
+        self._chunks: deque[bytes] = deque()
+        self._waiting = 0
+        self._offsets: list[int] = []
+        self._times: list[float] = []
+        self._changed = threading.Condition()
+        self._stopping = False
+        self._left = memoryview(b"")
+        self._thread = threading.Thread(target=self._receive, name="reception", daemon=True)
+        self._thread.start()
+
+    def _receive(self) -> None:
+        failure = None
+        try:
+            for chunk in self._feed():
+                if not self._take(chunk):
+                    return
+        except Refusal as error:
+            failure = error
+        finally:
+            with self._changed:
+                self.failure = None if self._stopping else failure
+                self.ended = time.monotonic()
+                self._changed.notify_all()
+
+    def _take(self, chunk: bytes) -> bool:
+        """Keep a chunk; False when nobody wants more."""
+        now = time.monotonic()
+        with self._changed:
+            while self._waiting > BACKLOG_BYTES and not self._stopping:
+                self._changed.wait(LOOK_SECONDS)
+            if self._stopping:
+                return False
+            self._chunks.append(chunk)
+            self._waiting += len(chunk)
+            self.bytes += len(chunk)
+            self._offsets.append(self.bytes)
+            self._times.append(now)
+            self._changed.notify_all()
+        return True
+
+    @property
+    def first_byte(self) -> float | None:
+        """When the first byte came (monotonic)."""
+        return self._times[0] if self._times else None
+
+    def arrived(self, offset: int) -> float:
+        """When the byte at ``offset`` came (monotonic); the last chunk's time beyond the end."""
+        return self._times[min(bisect_left(self._offsets, offset + 1), len(self._times) - 1)]
+
+    def is_over(self) -> bool:
+        return self.cancelled() or time.monotonic() >= self.deadline
+
+    def peek(self, count: int) -> bytes:
+        """Up to ``count`` first bytes, waited for until they are there or the feed or the time has ended."""
+        with self._changed:
+            while self._waiting < count and self.ended is None and not self.is_over():
+                self._changed.wait(LOOK_SECONDS)
+            head = b""
+            for chunk in self._chunks:
+                head += chunk[: count - len(head)]
+                if len(head) >= count:
+                    break
+            return head
+
+    def read(self, size: int) -> bytes:
+        """At most ``size`` bytes; none at the end."""
+        if not self._left:
+            chunk = self._next()
+            if chunk is None:
+                return b""
+            self.on_chunk(chunk)
+            self._left = memoryview(chunk)
+        taken, self._left = self._left[:size], self._left[size:]
+        return bytes(taken)
+
+    def _next(self) -> bytes | None:
+        while True:
+            with self._changed:
+                if self._chunks:
+                    chunk = self._chunks.popleft()
+                    self._waiting -= len(chunk)
+                    self._changed.notify_all()
+                    return None if self.is_over() else chunk
+                if self.ended is not None or self.is_over():
+                    return None
+                self._changed.wait(LOOK_SECONDS)
+            self.on_wait()
+
+    def stop(self) -> None:
+        """End the connection and the thread."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify_all()
+        self._close()
+        self._thread.join(timeout=2)

@@ -1,0 +1,37 @@
+"""A probe's outcome as a few lines for people."""
+
+from __future__ import annotations
+
+from streamflow.probing.target import Outcome
+
+
+def report(outcome: Outcome) -> str:
+    """Verdict and reason first, then what was measured; a line each."""
+    result, extra = outcome.result, outcome.result.extra
+    reason = f": {result.reason}" if result.reason else ""
+    detail = f" ({result.detail})" if result.detail else ""
+    lines = [f"{result.verdict}{reason}{detail}"]
+    if result.width:
+        scan = "i" if result.interlaced else "p"
+        video = [f"{result.width}x{result.height}{scan}", f"{result.fps or 0:g} fps"]
+        video += [" ".join(filter(None, (result.video_codec, result.video_profile, extra.get("level"))))]
+        video += filter(None, (result.pixel_format, result.hdr))
+        lines.append("video     " + ", ".join(video))
+    for track in result.audio:
+        parts = (track.codec, track.layout or f"{track.channels} channels", f"{track.sample_rate} Hz", track.language)
+        lines.append("audio     " + ", ".join(str(part) for part in parts if part))
+    if result.bitrate_kbps:
+        lines.append(f"bitrate   {result.bitrate_kbps} kbit/s in {result.container}")
+    if result.first_frame_ms is not None:
+        lines.append(f"start     first picture after {result.first_frame_ms} ms")
+    if result.black_ratio is not None:
+        ratios = (("black", result.black_ratio), ("frozen", result.frozen_ratio), ("silent", result.silent_ratio))
+        lines.append("content   " + ", ".join(f"{name} {ratio:.0%}" for name, ratio in ratios if ratio is not None))
+    faults = {"decode errors": result.decode_errors, "jumps": result.discontinuities}
+    faults["lost packets"] = extra.get("continuity_errors")
+    if any(faults.values()):
+        lines.append("faults    " + ", ".join(f"{count} {name}" for name, count in faults.items() if count))
+    if result.label_mismatch:
+        lines.append(f"label     {result.label_mismatch}")
+    lines.append(f"time      {result.elapsed_s:.1f} s")
+    return "\n".join(lines)

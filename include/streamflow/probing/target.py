@@ -1,0 +1,83 @@
+"""What a probe is given, what it tells while it runs, and what comes out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import parse_qsl, urlsplit
+
+from streamflow.udi.models import Result
+
+HTTP = ("http", "https")
+# What libav opens itself, with all the protocols that it may use for it.
+LIBAV = {
+    "rtmp": "rtmp,tcp",
+    "rtmps": "rtmps,tls,tcp",
+    "rtsp": "rtsp,rtp,udp,tcp",
+    "rtsps": "rtsps,rtsp,rtp,udp,tcp,tls",
+    "udp": "udp",
+    "rtp": "rtp,udp",
+    "srt": "srt",
+}
+
+
+@dataclass(frozen=True)
+class Target:
+    """A stream to probe.
+
+    ``radio``: its channel is radio, so no video is asked of it. ``account_busy``: other connections of the account are
+    in use, so a 403 may mean that this one is too many.
+    """
+
+    url: str = field(repr=False)
+    name: str = ""
+    account_id: int | None = None
+    stream_id: int = 0
+    user_agent: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    radio: bool = False
+    account_busy: bool = False
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A running probe: seconds since its start, bytes so far, and their bitrate over media time in kbit/s."""
+
+    seconds: float
+    bytes: int
+    bitrate_kbps: int | None
+    first_frame_ms: int | None
+    phase: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A probe's result. ``retryable``: another try may end better; ``retry_after``: seconds the provider asked for."""
+
+    result: Result
+    thumbnail: bytes | None = field(default=None, repr=False)
+    retryable: bool = False
+    retry_after: float | None = None
+
+
+@dataclass(frozen=True)
+class Address:
+    """A URL without the options that players write behind it, and the headers that those ask for."""
+
+    url: str = field(repr=False)
+    scheme: str
+    headers: Mapping[str, str]
+
+
+_HEADER_NAMES = {"user-agent": "User-Agent", "referer": "Referer", "referrer": "Referer", "origin": "Origin"}
+
+
+def address(target: Target, user_agent: str) -> Address:
+    """Split ``URL|User-Agent=…&Referer=…``, the form of Kodi and of playlists made from ``#EXTVLCOPT`` lines."""
+    url, _, options = target.url.strip().partition("|")
+    headers = {"User-Agent": target.user_agent or user_agent, **target.headers}
+    for name, value in parse_qsl(options):
+        if "\r" in value or "\n" in value:
+            continue
+        headers[_HEADER_NAMES.get(name.lower(), name)] = value
+    return Address(url, urlsplit(url).scheme.lower(), headers)
