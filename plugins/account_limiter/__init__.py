@@ -1,4 +1,10 @@
-"""Slots of accounts, shared by every worker: an exact limiter in Redis and the deferral of tasks that wait for one."""
+"""Slots of accounts, shared by every worker: an exact limiter in Redis and the deferral of tasks that wait for one.
+
+What makes tasks of it (``SlotOperator``, ``SlotRefused``, ``TryAgain``) is imported when it is first asked for, so that
+whoever only looks at the limiter does not load Airflow's operators.
+"""
+
+from typing import TYPE_CHECKING, Any
 
 from account_limiter.connection import connect, connect_async
 from account_limiter.errors import LeaseLost, LimiterError, LimiterUnavailable
@@ -21,6 +27,11 @@ from account_limiter.records import (
     Snapshot,
 )
 
+if TYPE_CHECKING:
+    from account_limiter.operator import SlotOperator, SlotRefused, TryAgain
+
+_OF_OPERATOR = ("SlotOperator", "SlotRefused", "TryAgain")
+
 __all__ = [
     "Account",
     "AccountState",
@@ -40,8 +51,19 @@ __all__ = [
     "Request",
     "Reset",
     "Settings",
+    "SlotOperator",
+    "SlotRefused",
     "Snapshot",
+    "TryAgain",
     "connect",
     "connect_async",
     "new_holder",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _OF_OPERATOR:
+        from account_limiter import operator
+
+        return getattr(operator, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -50,7 +50,7 @@ def counters(redis: Redis) -> Pair:
         while True:
             with redis.pipeline() as pipe:
                 try:
-                    pipe.watch(*_COUNTERS)
+                    pipe.watch(*_COUNTERS)  # type: ignore[no-untyped-call]
                     values = [int(value or 0) for value in pipe.mget(_COUNTERS)]
                     if step > 0 and max(values) >= LIMIT:
                         return False
@@ -80,7 +80,7 @@ def sorted_sets(redis: Redis) -> Pair:
                 pipe.zadd(key, {name: now})
                 pipe.zrank(key, name)
             answers = pipe.execute()
-        taken = max(answers[2], answers[5]) < LIMIT
+        taken = bool(max(answers[2], answers[5]) < LIMIT)
         with redis.pipeline() as pipe:
             for key in _SEMAPHORES:
                 pipe.zrem(key, name)

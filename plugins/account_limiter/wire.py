@@ -82,7 +82,7 @@ def _ask(connection: Any, command: bytes) -> Any:
 def _head(name: str, args: int, verb: str = "EVALSHA") -> bytes:
     """A command up to its arguments."""
     script = scripts.digest(name) if verb == "EVALSHA" else scripts.text(name)
-    parts = (verb, script, len(scripts.KEYS), *scripts.KEYS)
+    parts: tuple[str | int, ...] = (verb, script, len(scripts.KEYS), *scripts.KEYS)
     return b"*%d\r\n" % (len(parts) + args) + b"".join(map(_packed, parts))
 
 
