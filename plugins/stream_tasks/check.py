@@ -3,16 +3,34 @@
 from __future__ import annotations
 
 import logging
+import threading
+from collections.abc import Mapping
+from dataclasses import asdict
+from functools import cached_property
 from typing import Any
 
-from account_limiter import SlotOperator
-from streamflow import config
-from streamflow.probing import Outcome
+from airflow.sdk import Context
+from redis import Redis
+
+from account_limiter import Holder, Limiter, LimiterUnavailable, connect
+from account_limiter.operator import SlotOperator, State, TryAgain
+from stream_tasks import rooms
+from stream_tasks.finish import finish_ready
+from stream_tasks.limits import NO_ACCOUNT, push_limits, refresh_viewers
+from stream_tasks.logins import url_for
+from stream_tasks.tries import decide, undecided
+from streamflow import config, thumbnails
+from streamflow.config import Config
+from streamflow.probing import Outcome, Progress, Target, probe
+from streamflow.probing.label import says_radio
+from streamflow.scoring import score
+from streamflow.udi import Udi
+from streamflow.udi.models import Account, Result, Stream
 
 log = logging.getLogger(__name__)
 
-# A provider that stays full for this many tries in a row leaves the stream undecided.
-BUSY_TRIES = 8
+# Between the grant of a slot and its end, a check takes this much longer than its sample.
+OPENING_SECONDS = 1.0
 
 
 class CheckStream(SlotOperator):
@@ -23,34 +41,149 @@ class CheckStream(SlotOperator):
     """
 
     def __init__(self, *, stream_id: int, sequential: bool = False, **kwargs: Any) -> None:
-        kwargs.setdefault("map_index_template", "{{ stream_label | default('stream ' ~ task.stream_id) }}")
+        kwargs.setdefault("map_index_template", "{{ task.stream_label }}")
         super().__init__(**kwargs)
         self.stream_id = stream_id
         self.sequential = sequential
 
+    # -- what it works with ------------------------------------------------------------------
+    @cached_property
+    def redis(self) -> Redis:
+        return connect()
 
-def decide(outcome: Outcome, state: dict[str, Any], settings: config.Probe) -> tuple[float | None, dict[str, Any]]:
-    """Whether a try is the last: the seconds until the next one (None: it was), and what is known by now.
+    @cached_property
+    def store(self) -> Udi:
+        return rooms.udi(self.redis)
 
-    ``state`` is what earlier tries left: ``attempts``, ``busy`` (tries the provider was full) and ``tries``.
-    """
-    result = outcome.result
-    is_busy = result.reason == "provider_busy"
-    seen = {
-        "attempts": int(state.get("attempts", 0)) + 1,
-        "busy": int(state.get("busy", 0)) + is_busy,
-        "tries": [
-            *state.get("tries", []),
-            {
-                "verdict": result.verdict,
-                "reason": result.reason,
-                "detail": result.detail,
-                "elapsed_s": result.elapsed_s,
-            },
-        ],
-    }
-    if is_busy and seen["busy"] < BUSY_TRIES:
-        return outcome.retry_after or settings.retry_delay, seen
-    if result.verdict == "dead" and outcome.retryable and seen["attempts"] - seen["busy"] <= settings.retries:
-        return settings.retry_delay, seen
-    return None, seen
+    @cached_property
+    def stream(self) -> Stream | None:
+        return self.store.stream(self.stream_id)
+
+    @cached_property
+    def account(self) -> Account | None:
+        account_id = self.stream.account_id if self.stream else None
+        return self.store.account(account_id) if account_id is not None else None
+
+    @property
+    def stream_label(self) -> str:
+        """How Airflow's UI names this mapped task."""
+        name = self.stream.name if self.stream else f"stream {self.stream_id}"
+        return f"{name} · {self.account.name}" if self.account else name
+
+    def settings(self, context: Context) -> Config:
+        """The settings as they are now, with what the run was asked for instead."""
+        settings = config.load()
+        seconds = context["params"].get("sample_seconds")
+        if seconds is None:
+            return settings
+        return settings.model_copy(update={"probe": settings.probe.model_copy(update={"sample_seconds": seconds})})
+
+    # -- the slot ----------------------------------------------------------------------------
+    def open_limiter(self) -> Limiter:
+        return Limiter(self.redis)
+
+    def account_of(self, context: Context) -> int | str:  # noqa: ARG002
+        account_id = self.stream.account_id if self.stream else None
+        return NO_ACCOUNT if account_id is None else account_id
+
+    def labels(self, context: Context) -> Mapping[str, Any]:  # noqa: ARG002
+        return {"stream_id": self.stream_id}
+
+    def introduce(self, limiter: Limiter) -> bool:  # noqa: ARG002
+        return push_limits(self.redis, self.store, config.load())
+
+    def execute(self, context: Context) -> Any:
+        settings = self.settings(context)
+        self.expected_seconds = settings.probe.sample_seconds + OPENING_SECONDS
+        try:
+            refresh_viewers(self.redis, self.store, settings)
+        except LimiterUnavailable as error:
+            return self.without_limiter(context, error)
+        return super().execute(context)
+
+    def refused(self, context: Context, reason: str) -> Any:
+        if reason == "inactive":
+            result = undecided(self.stream_id, self.stream, "skipped", "account_inactive", "its account is inactive")
+        else:
+            result = undecided(self.stream_id, self.stream, "unknown", "limiter_unavailable", f"no slot: {reason}")
+        self.settle(context, result)
+
+    def without_limiter(self, context: Context, error: LimiterUnavailable) -> Any:
+        """One after another needs no limiter; a concurrent check is left to be done so."""
+        if self.sequential:
+            self.check(context, None, {})
+        else:
+            log.warning("left to be checked one after another: %s", error)
+
+    # -- the work ----------------------------------------------------------------------------
+    def work(self, context: Context, holder: Holder, state: State) -> None:
+        self.check(context, holder, state)
+
+    def check(self, context: Context, holder: Holder | None, state: State) -> None:
+        """Probe the stream and keep its result. Raises LeaseLost, or TryAgain while its verdict may still change."""
+        stream, settings = self.stream, self.settings(context)
+        if stream is None:
+            vanished = undecided(self.stream_id, None, "unknown", "source_unavailable", "the UDI holds it no more")
+            self.settle(context, vanished)
+            return
+        outcome = self.probed(stream, settings, holder)
+        if holder:
+            holder.check()
+        delay, seen = decide(outcome, state, settings.probe)
+        if delay is not None:
+            if holder and outcome.result.reason == "provider_busy":
+                holder.report_busy(retry_after=delay)
+            raise TryAgain(delay, f"{outcome.result.reason}: {outcome.result.detail}", seen)
+        name = self.account.name if self.account else None
+        result = outcome.result.model_copy(
+            update={
+                "run_id": context["run_id"],
+                "attempts": seen["attempts"],
+                "score": score(outcome.result, settings.scoring, name),
+                "extra": outcome.result.extra | ({"tries": seen["tries"]} if seen["attempts"] > 1 else {}),
+            }
+        )
+        if outcome.thumbnail:
+            thumbnails.save(config.home(), stream.id, outcome.thumbnail)
+        self.settle(context, result)
+
+    def probed(self, stream: Stream, settings: Config, holder: Holder | None) -> Outcome:
+        """One probe, its progress published, stopped when the lease is lost."""
+        budget = holder.lease.budget_id if holder else None
+        target = Target(
+            url=url_for(stream, self.account, budget),
+            name=stream.name,
+            account_id=stream.account_id,
+            stream_id=stream.id,
+            user_agent=self.account.user_agent if self.account else None,
+            radio=self.is_radio(),
+            account_busy=bool(budget) and self.others_hold(budget),
+        )
+
+        def tell(progress: Progress) -> None:
+            self.store.progress(stream.id, asdict(progress))
+
+        try:
+            return probe(target, settings.probe, cancel=holder.lost if holder else threading.Event(), on_progress=tell)
+        finally:
+            self.store.progress(stream.id, None)
+
+    def others_hold(self, budget: str | None) -> bool:
+        """Whether other connections of the login are in use: a refusal may then mean one too many."""
+        known = {one.budget_id: one for one in self.open_limiter().snapshot().budgets}
+        return bool(budget in known and known[budget].active + known[budget].viewers > 1)
+
+    def is_radio(self) -> bool:
+        """Whether a channel of the stream, or its group, says that it is radio: no video is asked of it then."""
+        channels = self.store.channels(self.store.channels_of_stream(self.stream_id))
+        if any(says_radio(channel.name) for channel in channels):
+            return True
+        groups = {channel.group_id for channel in channels}
+        return any(says_radio(group.name) for group in self.store.groups() if group.id in groups)
+
+    def settle(self, context: Context, result: Result) -> None:
+        """Keep the result, and finish the channels that waited for no other."""
+        run_id = context["run_id"]
+        log.info("%s: %s%s", self.stream_label, result.verdict, f", {result.reason}" if result.reason else "")
+        channels = self.store.settle(run_id, result.model_copy(update={"run_id": run_id}))
+        finish_ready(self.store, channels, run_id, write_back=context["params"]["write_back"])

@@ -7,11 +7,10 @@ from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
 
-from streamflow.channels import finish
-
 from stream_tasks import rooms
 from stream_tasks.plan import chained, next_run_id
 from streamflow import config
+from streamflow.channels import finish
 from streamflow.errors import SourceError
 from streamflow.udi import Udi
 from streamflow.udi.models import Result
@@ -27,7 +26,7 @@ def finish_ready(store: Udi, channel_ids: list[int], run_id: str, *, write_back:
     try:
         with rooms.target(write_back) as target:
             for channel_id in channel_ids:
-                finish(store, target, channel_id, run_id, settings, write_back)
+                finish(store, target, channel_id, run_id, settings)
     except SourceError as error:
         log.warning("channels %s are left to finish_channels: %s", channel_ids, error)
 
@@ -55,7 +54,7 @@ def finish_channels(run_id: str, *, write_back: bool) -> list[int]:
         if channels:
             with rooms.target(write_back) as target:
                 for channel_id in channels:
-                    finish(store, target, channel_id, run_id, settings, write_back)
+                    finish(store, target, channel_id, run_id, settings)
     return channels
 
 

@@ -6,13 +6,15 @@ import logging
 from datetime import UTC, datetime
 from typing import Any
 
-from streamflow.planning import CheckParams
-from streamflow.planning import plan as make_plan
+from airflow.sdk.exceptions import AirflowFailException
 
 from stream_tasks import rooms
 from stream_tasks.limits import push_limits
 from stream_tasks.refresh import bring_in
 from streamflow import config
+from streamflow.errors import UnknownRecord
+from streamflow.planning import CheckParams
+from streamflow.planning import plan as make_plan
 
 log = logging.getLogger(__name__)
 
@@ -33,20 +35,23 @@ def plan(params: dict[str, Any], run_id: str) -> list[int]:
     settings = config.load()
     chain = params.get("chain") or {}
     wanted = CheckParams.model_validate({name: params[name] for name in CheckParams.model_fields if name in params})
-    with rooms.store() as store:
+    with rooms.redis() as redis:
+        store = rooms.udi(redis)
         if store.refreshed_at() is None:
-            bring_in(store)
-        redis_up = push_limits(store, settings)
-        now = datetime.now(UTC)
-        run = make_plan(
-            store,
-            settings,
-            wanted,
-            run_id=run_id,
-            now=now,
-            redis_up=redis_up,
-            since=datetime.fromisoformat(chain["since"]) if chain else None,
-        )
+            bring_in(redis, store)
+        try:
+            run = make_plan(
+                store,
+                settings,
+                wanted,
+                run_id=run_id,
+                now=datetime.now(UTC),
+                redis_up=push_limits(redis, store, settings),
+                since=datetime.fromisoformat(chain["since"]) if chain else None,
+            )
+        except UnknownRecord as error:
+            # No repetition makes a wrong id right.
+            raise AirflowFailException(str(error)) from error
         store.open_run(run)
     log.info(
         "%s: %d streams of %d channels to check, %d skipped, %d left for the chain's next run",

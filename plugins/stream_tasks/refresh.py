@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from streamflow.sources import dispatcharr
+from redis import Redis
 
-from stream_tasks.rooms import open_limiter, open_store
+from stream_tasks import rooms
+from stream_tasks.limits import push_limits
 from streamflow import config
+from streamflow.sources import dispatcharr
 from streamflow.udi import Udi
 
 log = logging.getLogger(__name__)
@@ -16,24 +18,16 @@ log = logging.getLogger(__name__)
 
 def refresh(*, force: bool = False) -> dict[str, Any]:
     """Bring the library in; answers what was added, changed and removed. Raises SourceError."""
-    with open_store() as store:
-        report = bring_in(store, force=force)
-    return report
+    with rooms.redis() as redis:
+        return bring_in(redis, rooms.udi(redis), force=force)
 
 
-def bring_in(store: Udi, *, force: bool = False) -> dict[str, Any]:
+def bring_in(redis: Redis, store: Udi, *, force: bool = False) -> dict[str, Any]:
     """Fetch, publish and let the limiter know the accounts."""
     with dispatcharr.from_env() as source:
         snapshot = source.fetch()
     report = store.publish(snapshot, force=force)
     for record, why in report.broken:
         log.warning("skipped a broken record: %s: %s", record, why)
-    push_limits(store)
+    push_limits(redis, store, config.load())
     return report.model_dump(mode="json")
-
-
-def push_limits(store: Udi) -> None:
-    """Tell the limiter what the accounts and the settings allow now; without Redis there is no limiter to tell."""
-    with open_limiter() as limiter:
-        if limiter is not None:
-            limiter.configure(**limits(config.load(), store))

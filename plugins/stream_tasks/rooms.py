@@ -1,4 +1,4 @@
-"""Opening what a task works with: the UDI, the limiter, Dispatcharr."""
+"""Opening what a task works with: Redis, the UDI, Dispatcharr."""
 
 from __future__ import annotations
 
@@ -6,31 +6,38 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from redis import Redis
-from streamflow.channels import NoTarget, Target
-from streamflow.sources import dispatcharr
 
 from account_limiter import connect
 from streamflow import config
+from streamflow.sources import dispatcharr
+from streamflow.sources.dispatcharr import Dispatcharr
 from streamflow.udi import Udi, open_udi
 
 
-def client() -> Redis:
-    """Redis by the Airflow connection ``redis_default``, else by the environment. Does not connect yet."""
-    return connect()
+@contextmanager
+def redis() -> Iterator[Redis]:
+    """Redis by the Airflow connection ``redis_default``, else by the environment. Connects with its first command."""
+    with connect() as client:
+        yield client
+
+
+def udi(client: Redis) -> Udi:
+    """The UDI: Redis, or the file store while Redis is away."""
+    return open_udi(client, config.home())
 
 
 @contextmanager
 def store() -> Iterator[Udi]:
-    """The UDI: Redis, or the file store while Redis is away."""
-    with client() as redis:
-        yield open_udi(redis, config.home())
+    """The UDI, for who needs no Redis beside it."""
+    with redis() as client:
+        yield udi(client)
 
 
 @contextmanager
-def target(write_back: bool = True) -> Iterator[Target]:
-    """Where finished channels are written to."""
+def target(write_back: bool) -> Iterator[Dispatcharr | None]:
+    """Where finished channels are written to; None for a run that only plans its changes."""
     if not write_back:
-        yield NoTarget()
+        yield None
         return
     with dispatcharr.from_env() as source:
         yield source

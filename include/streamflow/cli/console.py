@@ -79,6 +79,14 @@ def follow(api: AirflowApi, run_id: str, console: Console) -> Iterator[dict[str,
         following = state.get("next_run_id")
 
 
+def measured(result: dict[str, Any]) -> str:
+    """Size, rate, codec and bitrate of a result in one short line."""
+    if not result.get("width"):
+        return ""
+    scan = "i" if result.get("interlaced") else "p"
+    return f"{result['height']}{scan}{result.get('fps') or 0:g} {result['video_codec']} {result['bitrate_kbps']} kbit/s"
+
+
 def serve(stack: Stack, console: Console, leave: bool) -> None:
     """Say where the UI is and, unless leaving, keep the stack until Ctrl-C; raises StackError when a part dies."""
     console.print(

@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from streamflow import config
-from streamflow.cli.console import Steps, follow, serve
+from streamflow.cli.console import Steps, follow, measured, serve
 from streamflow.stack import stack
 from streamflow.stack.processes import Processes, StackError
 
@@ -127,14 +127,6 @@ def _show_channels(
                 "" if result.get("score") is None else f"{result['score']:.2f}",
             )
         console.print(table)
-
-
-def measured(result: dict[str, Any]) -> str:
-    """Size, rate, codec and bitrate of a result in one short line."""
-    if not result.get("width"):
-        return ""
-    scan = "i" if result.get("interlaced") else "p"
-    return f"{result['height']}{scan}{result.get('fps') or 0:g} {result['video_codec']} {result['bitrate_kbps']} kbit/s"
 
 
 def _show_record(console: Console, record: dict[str, Any]) -> bool:

@@ -74,7 +74,7 @@ def _redis() -> Iterator[Finding]:
     try:
         client.ping()
         seconds, micros = client.time()
-        policy = client.config_get("maxmemory-policy").get("maxmemory-policy", "noeviction")
+        policy = str(client.config_get("maxmemory-policy").get("maxmemory-policy") or "noeviction")
     except RedisError as error:
         yield Finding("Redis", f"{where}: {error}", "start it, or correct REDIS_HOST, REDIS_PORT and REDIS_PASSWORD")
         return

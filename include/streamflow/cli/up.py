@@ -27,8 +27,12 @@ def command(port: int) -> None:
         raise ConfigError("set DISPATCHARR_API_KEY, or DISPATCHARR_USERNAME and DISPATCHARR_PASSWORD, in .env")
     home = config.home()
     console = Console()
-    with stack.owned(home), Processes(home) as processes, Steps(console) as steps:
-        with stack.running(home, port, {}, steps.say, processes) as running:
-            running.api().trigger("refresh_udi", {})
-            steps.done()
-            serve(running, console, leave=False)
+    with (
+        stack.owned(home),
+        Processes(home) as processes,
+        Steps(console) as steps,
+        stack.running(home, port, {}, steps.say, processes) as running,
+    ):
+        running.api().trigger("refresh_udi", {})
+        steps.done()
+        serve(running, console, leave=False)

@@ -1,0 +1,1 @@
+"""Where libraries come from and verdicts go to, a package or module each."""
