@@ -55,7 +55,7 @@ def _local() -> list[Worker]:
     )
     schedulers = select(Job).where(Job.job_type == SchedulerJobRunner.job_type, Job.state == JobState.RUNNING)
     with create_session() as session:
-        active = {job: count for job, count in session.execute(running)}
+        active = {row[0]: row[1] for row in session.execute(running)}
         return [
             Worker(
                 name=job.hostname or "",

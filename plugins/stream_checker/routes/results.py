@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -59,7 +60,7 @@ def results(
     return ResultPage(results=named(store, ids), total=len(chosen), next_cursor=following)
 
 
-def named(store: Store, stream_ids: list[int] | tuple[int, ...]) -> list[NamedResult]:
+def named(store: Store, stream_ids: Sequence[int]) -> list[NamedResult]:
     """The latest results of the streams that have one, in the given order."""
     found, streams = store.results(stream_ids), store.streams(stream_ids)
     accounts = {account.id: account for account in store.accounts()}
