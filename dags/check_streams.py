@@ -79,10 +79,11 @@ def check_streams() -> None:
 
         return next_in_chain(run_id, params)
 
-    checks = CheckStream.partial(task_id="check_stream", pool="stream_checks", **RETRIES).expand(stream_id=plan())
+    check: dict[str, Any] = {"map_index_template": "{{ task.stream_label }}", "do_xcom_push": False, **RETRIES}
+    checks = CheckStream.partial(task_id="check_stream", pool="stream_checks", **check).expand(stream_id=plan())
     rest = leftover()
     one_by_one = CheckStream.partial(
-        task_id="check_stream_sequential", pool="stream_checks_sequential", sequential=True, **RETRIES
+        task_id="check_stream_sequential", pool="stream_checks_sequential", sequential=True, **check
     ).expand(stream_id=rest)
     following = next_in_chain()
     checks >> rest

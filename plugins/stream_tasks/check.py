@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
+from airflow.providers.standard.triggers.temporal import DateTimeTrigger
 from airflow.sdk import Context
 from redis import Redis
 
@@ -16,7 +18,7 @@ from account_limiter import Holder, Limiter, LimiterUnavailable, connect
 from account_limiter.operator import SlotOperator, State, TryAgain
 from stream_tasks import rooms
 from stream_tasks.finish import finish_ready
-from stream_tasks.limits import NO_ACCOUNT, push_limits, refresh_viewers
+from stream_tasks.limits import NO_ACCOUNT, push_limits, refresh_viewers, viewers_fill
 from stream_tasks.logins import url_for
 from stream_tasks.tries import decide, undecided
 from streamflow import config, thumbnails
@@ -41,7 +43,6 @@ class CheckStream(SlotOperator):
     """
 
     def __init__(self, *, stream_id: int, sequential: bool = False, **kwargs: Any) -> None:
-        kwargs.setdefault("map_index_template", "{{ task.stream_label }}")
         super().__init__(**kwargs)
         self.stream_id = stream_id
         self.sequential = sequential
@@ -66,7 +67,7 @@ class CheckStream(SlotOperator):
 
     @property
     def stream_label(self) -> str:
-        """How Airflow's UI names this mapped task."""
+        """How Airflow's UI names the mapped task, by its ``map_index_template``."""
         name = self.stream.name if self.stream else f"stream {self.stream_id}"
         return f"{name} · {self.account.name}" if self.account else name
 
@@ -93,13 +94,20 @@ class CheckStream(SlotOperator):
         return push_limits(self.redis, self.store, config.load())
 
     def execute(self, context: Context) -> Any:
+        return self.prepared(context, lambda: super(CheckStream, self).execute(context))
+
+    def resume(self, context: Context, event: dict[str, Any], state: State | None = None) -> Any:
+        return self.prepared(context, lambda: super(CheckStream, self).resume(context, event, state))
+
+    def prepared(self, context: Context, go_on: Callable[[], Any]) -> Any:
+        """Let the limiter know how long this takes and who is watching, before it is asked for a slot."""
         settings = self.settings(context)
         self.expected_seconds = settings.probe.sample_seconds + OPENING_SECONDS
         try:
             refresh_viewers(self.redis, self.store, settings)
         except LimiterUnavailable as error:
             return self.without_limiter(context, error)
-        return super().execute(context)
+        return go_on()
 
     def refused(self, context: Context, reason: str) -> Any:
         if reason == "inactive":
@@ -111,9 +119,21 @@ class CheckStream(SlotOperator):
     def without_limiter(self, context: Context, error: LimiterUnavailable) -> Any:
         """One after another needs no limiter; a concurrent check is left to be done so."""
         if self.sequential:
-            self.check(context, None, {})
+            self.check_alone(context, None, {})
         else:
             log.warning("left to be checked one after another: %s", error)
+
+    def check_alone(self, context: Context, event: Any, state: State) -> None:  # noqa: ARG002
+        """Check without a limiter: this is the only check, so that viewers alone can fill the account."""
+        if self.account and viewers_fill(self.account):
+            full = "viewers use all connections of its account"
+            self.settle(context, undecided(self.stream_id, self.stream, "unknown", "slot_timeout", full))
+            return
+        try:
+            self.check(context, None, state)
+        except TryAgain as again:
+            moment = datetime.now(UTC) + timedelta(seconds=again.delay)
+            self.defer(trigger=DateTimeTrigger(moment), method_name="check_alone", kwargs={"state": again.state})
 
     # -- the work ----------------------------------------------------------------------------
     def work(self, context: Context, holder: Holder, state: State) -> None:

@@ -107,6 +107,19 @@ def refresh_viewers(redis: Redis, store: Store, settings: Config) -> None:
     Limiter(redis).set_viewers(viewers_of_budgets(viewers, store.accounts()))
 
 
+def viewers_fill(account: models.Account) -> bool:
+    """Whether people use all connections of the account's own login now; False where Dispatcharr cannot tell."""
+    if not account.max_streams:
+        return False
+    try:
+        with dispatcharr.from_env() as source:
+            viewers = viewers_of_budgets(source.viewers(), [account])
+    except StreamFlowError as error:
+        log.warning("viewers are not known now: %s", error)
+        return False
+    return viewers.get(account.budget, 0) >= account.max_streams
+
+
 def viewers_of_budgets(viewers: dict[int, int], known: list[models.Account]) -> dict[str, int]:
     """Viewers by budget, from viewers by profile."""
     budgets = {

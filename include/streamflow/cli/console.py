@@ -98,7 +98,7 @@ def serve(stack: Stack, console: Console, leave: bool) -> None:
     console.print("Ctrl-C ends everything.")
     try:
         while True:
-            stack.processes.check()
+            stack.watch(console.print)
             time.sleep(1)
     except KeyboardInterrupt:
         console.print("ending")

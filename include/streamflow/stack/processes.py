@@ -7,7 +7,9 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -25,6 +27,14 @@ class StackError(StreamFlowError):
     """A process of the stack did not start, or ended; the message names its log."""
 
 
+@dataclass(frozen=True)
+class Ended:
+    """A process that ended by itself: its exit status, and when (monotonic)."""
+
+    status: int
+    at: float
+
+
 class Processes:
     """The processes of one home. Ends them all on exit, and, through the guard, when this process dies."""
 
@@ -32,7 +42,7 @@ class Processes:
         self.home = home
         self.logs = home / "logs"
         self.pids: dict[str, int] = {}
-        self.ended: dict[str, int] = {}
+        self.ended: dict[str, Ended] = {}
         self._changed = threading.Condition()
         guard.prctl(guard.PR_SET_CHILD_SUBREAPER, 1)
         end_leftovers(home)
@@ -72,12 +82,13 @@ class Processes:
         """End one process and all it started."""
         self._tell({"stop": name})
 
-    def check(self) -> None:
-        """Raise StackError when a process has ended by itself."""
+    def check(self, *, but: Collection[str] = ()) -> None:
+        """Raise StackError when a process has ended by itself, ``but`` for those named."""
         with self._changed:
-            for name, status in self.ended.items():
-                log = self.logs / f"{name}.log"
-                raise StackError(f"{name} ended with status {status}; the end of {log}:\n{tail(log)}")
+            for name, ended in self.ended.items():
+                if name not in but:
+                    log = self.logs / f"{name}.log"
+                    raise StackError(f"{name} ended with status {ended.status}; the end of {log}:\n{tail(log)}")
 
     def close(self) -> None:
         """End everything, the guard last."""
@@ -103,7 +114,7 @@ class Processes:
                 if "started" in message:
                     self.pids[message["started"]] = message["pid"]
                 else:
-                    self.ended[message["ended"]] = message["status"]
+                    self.ended[message["ended"]] = Ended(message["status"], time.monotonic())
                 self._changed.notify_all()
 
 

@@ -14,6 +14,8 @@ from streamflow.stack.ports import LOOPBACK, any_free
 from streamflow.stack.processes import Processes, StackError
 from streamflow.stack.secret import kept
 
+NAME = "redis"
+
 
 @dataclass(frozen=True)
 class RedisAddress:
@@ -54,6 +56,11 @@ def binary() -> str:
     return str(program)
 
 
+def launch(processes: Processes, home: Path) -> Path:
+    """Start the server as it was configured before, without waiting for it; returns its log's path."""
+    return processes.start(NAME, [binary(), str(home / "redis" / "redis.conf")], {}, last=True)
+
+
 def start(processes: Processes, home: Path, *, timeout: float = 30) -> RedisAddress:
     """Start the server and wait until it has loaded its data; raises StackError."""
     folder = home / "redis"
@@ -66,7 +73,7 @@ def start(processes: Processes, home: Path, *, timeout: float = 30) -> RedisAddr
         f"bind {LOOPBACK}\nport {address.port}\nrequirepass {address.password}\ndir {folder}\n"
         "appendonly yes\nappendfsync everysec\nsave ''\nmaxmemory-policy noeviction\ndaemonize no\n"
     )
-    log = processes.start("redis", [binary(), str(settings)], {}, last=True)
+    log = launch(processes, home)
     client = redis.Redis(address.host, address.port, password=address.password, socket_timeout=5)
     deadline = time.monotonic() + timeout
     while True:

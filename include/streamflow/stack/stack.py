@@ -24,6 +24,8 @@ Say = Callable[[str], None]
 # Tasks that are no checks (plan, finish, refresh) need room beside a full pool of checks.
 SPARE_WORKERS = 4
 UNLIMITED_WORKERS = 32
+# Not at once: a server that cannot live must not be started without end.
+REDIS_ABSENCE_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,14 @@ class Stack:
 
     def api(self) -> AirflowApi:
         return AirflowApi(self.address, self.username, self.password)
+
+    def watch(self, say: Say) -> None:
+        """To be called again and again: starts an embedded Redis that has ended; raises StackError for other parts."""
+        self.processes.check(but=(redis.NAME,))
+        ended = self.processes.ended.get(redis.NAME)
+        if ended and time.monotonic() - ended.at > REDIS_ABSENCE_SECONDS:
+            say("Redis had ended; it is started again. Checks went one after another meanwhile")
+            redis.launch(self.processes, self.home)
 
 
 def workers(settings: config.Config) -> int:
