@@ -13,8 +13,8 @@ class LeaseLost(LimiterError):
     """The lease is over, its slot may be given away.
 
     ``reason``: ``reset`` (all leases were dropped), ``stale`` (it lived for ``stale_after``), ``taken`` (its id has
-    another holder), ``full`` (it had expired and there is no room to register again) or ``unreachable`` (it could not
-    be renewed in time).
+    another holder), ``full`` (it had expired and there is no room to register again), ``unreachable`` (it could not
+    be renewed in time) or ``killed`` (its task is to end).
     """
 
     def __init__(self, lease_id: str, reason: str) -> None:

@@ -46,7 +46,7 @@ class Holder:
     def __enter__(self) -> Self:
         for thread in self._threads:
             thread.start()
-        self._done.wait(max(0.0, self.lease.starts_in - self.lease.age))
+        self.lost.wait(max(0.0, self.lease.starts_in - self.lease.age))
         return self
 
     def __exit__(
@@ -58,6 +58,10 @@ class Holder:
         """Raises LeaseLost once the lease is lost."""
         if self.lost.is_set():
             raise LeaseLost(self.lease.request.lease_id, self.reason or "unreachable")
+
+    def stop(self, reason: str) -> None:
+        """Tell whoever uses the slot to stop, as if the lease were lost; the slot is given back when its block ends."""
+        self._lose(reason)
 
     def report_busy(self, *, retry_after: float = 10.0) -> int | None:
         """See :meth:`Limiter.report_busy`."""

@@ -151,9 +151,10 @@ class Hub:
                 await asyncio.sleep(_RETRY_SECONDS)
 
     def _heard(self, data: bytes | str) -> None:
-        lease_id = data.decode() if isinstance(data, bytes) else data
+        text = data.decode() if isinstance(data, bytes) else data
+        *called, lease_id = text.rsplit("|", 1)
         if waiter := self._waiters.get(lease_id):
-            waiter.end("granted")
+            waiter.end("called" if called else "granted")
         elif not lease_id:
             self._touched_at = 0.0
             self._soon.set()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from abc import abstractmethod
 from collections.abc import Mapping
@@ -56,6 +57,7 @@ class SlotOperator(BaseOperator):
         self.expected_seconds = expected_seconds
         self.slot_priority = slot_priority
         self._holder: Holder | None = None
+        self._killed = False
 
     @abstractmethod
     def account_of(self, context: Context) -> AccountId:
@@ -97,8 +99,11 @@ class SlotOperator(BaseOperator):
         return self._attempt(context, rank=event["rank"], state=state or {}, called=event["status"] == "called")
 
     def on_kill(self) -> None:
+        """Ends the wait or the work; the slot is free as soon as nobody uses it any more."""
+        self._killed = True
         if self._holder:
-            self._holder.release()
+            # Airflow calls this in a signal's handler, which may have interrupted the holder of the locks it needs.
+            threading.Thread(target=self._holder.stop, args=("killed",), name="on-kill").start()
 
     def _attempt(self, context: Context, *, rank: str, state: State, called: bool = False) -> Any:
         limiter, request, holder = self.open_limiter(), self._request(context), new_holder()
@@ -109,7 +114,9 @@ class SlotOperator(BaseOperator):
             if isinstance(answer, Queued) and (called or 0 < answer.due <= SHORT_WAIT_SECONDS):
                 patience = CALLED_WAIT_SECONDS if called else SHORT_WAIT_SECONDS
                 rank = answer.rank
-                answer = limiter.wait(request, holder, timeout=patience, rank=rank)
+                answer = limiter.wait(request, holder, timeout=patience, rank=rank, stopped=lambda: self._killed)
+                if self._killed and isinstance(answer, Queued):
+                    limiter.drop(request.lease_id)
         except LimiterUnavailable as error:
             return self.without_limiter(context, error)
         match answer:

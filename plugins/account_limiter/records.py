@@ -50,13 +50,19 @@ class Account:
 
 @dataclass(frozen=True)
 class Settings:
-    """How long leases live and how starts are spaced; seconds."""
+    """How long leases live, how starts are spaced and how early waiters are called; seconds.
+
+    ``called_limit``: so many waiters at once are called ``call_lead`` before a slot is expected to come free (0: none),
+    as far as ``global_limit`` leaves room beside those who hold a slot.
+    """
 
     global_limit: int = 10
     lease_ttl: float = 30.0
     stale_after: float = 3600.0
     stagger_delay: float = 0.2
     grant_ttl: float = 20.0
+    call_lead: float = 1.5
+    called_limit: int = 2
 
 
 @dataclass(frozen=True)

@@ -14,25 +14,27 @@ from redis.exceptions import ConnectionError, NoScriptError, ReadOnlyError, Resp
 from account_limiter.errors import LimiterUnavailable
 
 PREFIX = "{streamflow}:limiter:"
-# In the order of the prelude's first line.
+# In the order in which records.lua names them.
 KEYS = tuple(
     PREFIX + name
     for name in (
-        "leases", "expiry", "held", "granted", "ends", "waiters", "queue", "touched", "accounts", "budgets", "meta",
-        "events", "tally", "history", "history_coarse",
+        "leases", "expiry", "held", "granted", "ends", "waiters", "queue", "touched", "called", "accounts", "budgets",
+        "meta", "events", "tally", "history", "history_coarse",
     )
 )  # fmt: skip
 GRANTS = PREFIX + "grants"
 EVENTS = PREFIX + "events"
 
 _FOLDER = Path(__file__).parent / "lua"
+# What every script begins with; each part uses those before it.
+_SHARED = tuple(f"shared/{part}" for part in ("records", "room", "history", "queue", "calls", "turn"))
 # Answers of a Redis that is there but cannot do its work.
 _DISABLED = ("OOM", "MISCONF", "NOREPLICAS", "MASTERDOWN", "CLUSTERDOWN", "BUSY", "LOADING")
 
 
 @cache
 def text(name: str) -> str:
-    return "\n".join((_FOLDER / f"{part}.lua").read_text(encoding="utf-8") for part in ("prelude", name))
+    return "\n".join((_FOLDER / f"{part}.lua").read_text(encoding="utf-8") for part in (*_SHARED, name))
 
 
 @cache

@@ -31,6 +31,8 @@ _SETTINGS = {
     "stale_after": ("stale_after", 1000),
     "stagger_delay": ("stagger", 1000),
     "grant_ttl": ("grant_ttl", 1000),
+    "call_lead": ("call_lead", 1000),
+    "called_limit": ("called_limit", 1),
 }
 
 

@@ -1,14 +1,16 @@
-"""A limiter that is open and has three accounts."""
+"""A limiter that is open and has three accounts, and Redis' time in the hands of a test."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from redis import Redis
 
-from account_limiter import Account, Granted, Lease, Limiter, Request
+from account_limiter import Account, Granted, Lease, Limiter, Request, scripts, wire
 
 ACCOUNTS = (Account(1, "one", 1), Account(2, "two", 2), Account(3, "endless", 0))
 
@@ -39,3 +41,41 @@ def take(limiter: Limiter, request_of: Callable[..., Request]) -> Callable[..., 
         return answer.lease
 
     return taken
+
+
+class Clock:
+    """The time that the scripts see; it stands still unless it is moved."""
+
+    KEY = "{streamflow}:limiter:test-clock"
+    ASKED = "local time = call('TIME')"
+    GIVEN = f"local text = call('GET', '{KEY}')\n  local time = {{ string.sub(text, 1, -7), string.sub(text, -6) }}"
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self.set(1_800_000_000.0)
+
+    def set(self, seconds: float) -> None:
+        self.now = round(seconds, 3)
+        self._redis.set(self.KEY, f"{round(self.now * 1e6):016}")
+
+    def move(self, seconds: float) -> None:
+        self.set(self.now + seconds)
+
+
+@pytest.fixture
+def clock(redis_client: Redis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Clock]:
+    """A clock in place of the server's: the test runs copies of the scripts that read it."""
+    copies = tmp_path / "lua"
+    shutil.copytree(scripts._FOLDER, copies)
+    turn = copies / "shared" / "turn.lua"
+    asking = turn.read_text()
+    assert Clock.ASKED in asking
+    turn.write_text(asking.replace(Clock.ASKED, Clock.GIVEN))
+    forget = (scripts.text.cache_clear, scripts.digest.cache_clear, wire._head.cache_clear)
+    with monkeypatch.context() as patch:
+        patch.setattr(scripts, "_FOLDER", copies)
+        for clear in forget:
+            clear()
+        yield Clock(redis_client)
+    for clear in forget:
+        clear()

@@ -1,14 +1,19 @@
 from __future__ import annotations
 
 import asyncio
+import time
 import uuid
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from airflow.sdk.exceptions import TaskDeferred
 
-from account_limiter import Account, Holder, LeaseLost, Limiter, LimiterUnavailable, connect, connect_async
+from account_limiter import Account, Holder, Lease, LeaseLost, Limiter, LimiterUnavailable, connect, connect_async
+from account_limiter import operator as operator_module
 from account_limiter import trigger as trigger_module
 from account_limiter.hub import Hub
 from account_limiter.operator import SlotOperator, SlotRefused, State, TryAgain
@@ -90,13 +95,61 @@ def test_a_lost_lease_sends_the_task_back_to_the_queue(limiter: Limiter) -> None
     assert deferral(task, context).method_name == "resume"
 
 
-def test_killing_a_task_frees_its_slot_at_once(limiter: Limiter) -> None:
+def test_killing_a_task_stops_its_work_and_then_frees_its_slot_at_once(limiter: Limiter) -> None:
     def does(holder: Holder, state: State) -> Any:
         task.on_kill()
-        return limiter.snapshot().active
+        assert holder.lost.wait(1)
+        assert limiter.snapshot().active == 1, "the connection is still open"
+        holder.check()
 
     task, context = new_task(limiter, does)
-    assert task.execute(context) == 0
+    deferral(task, context)
+    assert limiter.snapshot().active == limiter.snapshot().waiting == 0
+
+
+@contextmanager
+def called(limiter: Limiter, task: Work, context: Any) -> Iterator[Future[Any]]:
+    """A task that was called and waits in its worker, a thread."""
+    event = {"status": "called", "reason": "", "rank": ""}
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(task.resume, context, event)
+        while not limiter.snapshot().waiting:
+            time.sleep(0.01)
+        yield running
+
+
+def test_a_called_task_waits_in_its_worker_for_the_slot_that_comes_free(
+    limiter: Limiter, take: Callable[..., Lease]
+) -> None:
+    lease = take(1)
+    task, context = new_task(limiter, lambda holder, state: "done")
+    with called(limiter, task, context) as running:
+        limiter.release(lease)
+        assert running.result(2) == "done"
+
+
+def test_a_called_task_whose_slot_does_not_come_queues_again_in_its_place(
+    limiter: Limiter, take: Callable[..., Lease], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(operator_module, "CALLED_WAIT_SECONDS", 0.2)
+    take(1)
+    task, context = new_task(limiter, None)
+    with called(limiter, task, context) as running:
+        deferred = running.exception(2)
+    assert isinstance(deferred, TaskDeferred)
+    assert deferred.trigger.rank
+    assert limiter.snapshot().waiting == 1
+
+
+def test_a_task_killed_while_it_waits_in_its_worker_leaves_the_queue(
+    limiter: Limiter, take: Callable[..., Lease]
+) -> None:
+    take(1)
+    task, context = new_task(limiter, None)
+    with called(limiter, task, context) as running:
+        task.on_kill()
+        assert isinstance(running.exception(2), TaskDeferred)
+    assert limiter.snapshot().waiting == 0
 
 
 def test_a_refusal_is_the_tasks_to_decide(limiter: Limiter) -> None:

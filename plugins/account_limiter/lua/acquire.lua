@@ -14,10 +14,9 @@ local function take(lease, budget)
     write_budget(budget)
   end
   lease.state, lease.holder, lease.acquired, lease.hard_end = 'held', holder, now, now + meta.stale_after
-  lease.expected_end = now + wait + duration
+  expect_end(lease, duration > 0 and wait + duration or 0)
   local expires = math.min(now + meta.lease_ttl, lease.hard_end)
   write_lease(lease, expires)
-  call('ZADD', ENDS, lease.expected_end, id)
   event('acquired', id, lease.account, lease.info)
   return answer(lease, budget, expires, wait)
 end

@@ -27,9 +27,8 @@ else
   budget = remembered_budget()
   if not global_has_room() or not budget_has_room(budget) then return { 'lost', 'full' } end
   lease = { id = id, state = 'held', holder = holder, account = account_id, budget = budget_id,
-    generation = tonumber(generation), acquired = now - tonumber(age), hard_end = now + tonumber(life),
-    expected_end = now + tonumber(rest), info = info }
-  call('ZADD', ENDS, lease.expected_end, id)
+    generation = tonumber(generation), acquired = now - tonumber(age), hard_end = now + tonumber(life), info = info }
+  expect_end(lease, tonumber(rest))
   event('registered', id, account_id, info)
 end
 local expires = math.min(now + meta.lease_ttl, lease.hard_end)

@@ -1,11 +1,10 @@
--- What time alone brings about: expired leases go, free slots are granted. Answers the milliseconds until the next
--- such moment (-1: none known), and every grant that nobody has claimed yet.
+-- What time alone brings about: expired leases go, free slots are granted, the next waiters called. Answers the
+-- milliseconds until the next such moment (-1: none known), and every grant that nobody has claimed yet.
 begin()
 -- A clock that was set back must not prolong a lease.
 for _, id in ipairs(call('ZRANGEBYSCORE', EXPIRY, '(' .. now + meta.lease_ttl + meta.grant_ttl, '+inf')) do
   call('ZADD', EXPIRY, now + meta.lease_ttl, id)
 end
-local due = grant_all()
-local first = call('ZRANGE', EXPIRY, 0, 0, 'WITHSCORES')[2]
-if first and (due == 0 or tonumber(first) < due) then due = tonumber(first) end
+local due = sooner(grant_all(), next_call())
+due = sooner(due, tonumber(call('ZRANGE', EXPIRY, 0, 0, 'WITHSCORES')[2] or 0))
 return { due > 0 and math.max(0, due - now) or -1, call('ZRANGE', GRANTED, 0, -1) }

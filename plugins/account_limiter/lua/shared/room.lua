@@ -1,0 +1,47 @@
+-- Room: whether a budget and the global limit allow one more lease now.
+
+-- How far ahead a start may be booked for the sake of `stagger`, holding its slot meanwhile.
+local BOOKING_MS = 3000
+
+local function held(budget_id)
+  return call('ZLEXCOUNT', HELD, '[' .. budget_id .. '|', '(' .. budget_id .. '}')
+end
+
+-- The most leases the budget allows now; nil = unlimited.
+local function ceiling(budget)
+  local most = budget.limit
+  if budget.believed > 0 and (most == 0 or budget.believed < most) then most = budget.believed end
+  if most == 0 then return nil end
+  return math.max(0, most - budget.viewers)
+end
+
+local function budget_has_room(budget)
+  local most = ceiling(budget)
+  return not most or held(budget.id) < most
+end
+
+local function global_has_room()
+  return meta.global_limit == 0 or call('ZCARD', EXPIRY) < meta.global_limit
+end
+
+-- The milliseconds until the budget's next start may be. A start noted before the clock was set back is forgotten.
+local function starts_in(budget)
+  local wait = budget.last_start + meta.stagger - now
+  if meta.stagger == 0 or wait <= 0 or budget.last_start - now > BOOKING_MS + meta.stagger then return 0 end
+  return wait
+end
+
+-- The first of the account's budgets that may give a slot now; else nil and when (0: not by time alone).
+local function fitting(account)
+  local due = 0
+  for _, id in ipairs(account.budgets) do
+    local budget = read_budget(id)
+    if budget and budget_has_room(budget) then
+      local at = math.max(budget.cool_until, now + starts_in(budget) - BOOKING_MS)
+      if at <= now then return budget, 0 end
+      if due == 0 or at < due then due = at end
+    end
+  end
+  return nil, due
+end
+

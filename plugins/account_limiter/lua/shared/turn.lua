@@ -1,0 +1,74 @@
+-- A turn: how every transition begins, and the grants with which it ends.
+
+-- The earlier of two moments, 0 standing for never.
+local function sooner(one, other)
+  if one == 0 or (other > 0 and other < one) then return other end
+  return one
+end
+
+-- Gives every free slot to the first waiter who fits, and calls those who come next. Answers the next moment at which
+-- time alone lets somebody in, 0 when there is none.
+local function grant_all()
+  if call('ZCARD', QUEUE) == 0 then return 0 end
+  reap_waiters()
+  if meta.closed_until > now then return meta.closed_until end
+  local due = 0
+  in_order(global_has_room, function(head)
+    local budget, later = fitting(head.account)
+    if budget then grant(read_waiter(head.id), budget) end
+    due = sooner(due, later)
+    return budget
+  end)
+  call_next()
+  return due
+end
+
+local function reap_leases()
+  for _, id in ipairs(call('ZRANGEBYSCORE', EXPIRY, '-inf', now, 'LIMIT', 0, 200)) do
+    local lease = read_lease(id)
+    if lease then
+      drop_lease(lease)
+      event('expired', id, lease.account, lease.info)
+    else
+      call('ZREM', EXPIRY, id)
+    end
+  end
+end
+
+-- A server that was not here before may have lost what its predecessor knew. Nobody is let in until every holder
+-- of that time had a whole lease_ttl to register again.
+local function greet()
+  local server = string.match(call('INFO', 'server'), 'run_id:(%w+)')
+  if server == meta.server then return end
+  meta.closed_until = now + meta.lease_ttl
+  call('HSET', META, 'server', server, 'closed_until', meta.closed_until)
+end
+
+local function read_meta()
+  local time = call('TIME')
+  now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+  now_us = tonumber(time[1]) * 1e6 + tonumber(time[2])
+  local values = call('HMGET', META, 'server', 'generation', 'global_limit', 'lease_ttl', 'stale_after', 'stagger',
+    'grant_ttl', 'closed_until', 'sequence', 'call_lead', 'called_limit', 'sampled')
+  meta.server = values[1]
+  meta.generation = tonumber(values[2] or 0)
+  meta.global_limit = tonumber(values[3] or 10)
+  meta.lease_ttl = tonumber(values[4] or 30000)
+  meta.stale_after = tonumber(values[5] or 3600000)
+  meta.stagger = tonumber(values[6] or 200)
+  meta.grant_ttl = tonumber(values[7] or 20000)
+  -- After the clock was set back, no closure outlasts what it was meant for.
+  meta.closed_until = math.min(tonumber(values[8] or 0), now + meta.lease_ttl)
+  meta.sequence = tonumber(values[9] or 0)
+  meta.call_lead = tonumber(values[10] or 1500)
+  meta.called_limit = tonumber(values[11] or 2)
+  meta.sampled = tonumber(values[12] or 0)
+end
+
+local function begin()
+  read_meta()
+  greet()
+  sample()
+  reap_leases()
+end
+
