@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 from functools import lru_cache
 from typing import cast
@@ -24,15 +24,7 @@ _ENCODERS = {"h264": "libx264", "hevc": "libx265", "mpeg2video": "mpeg2video"}
 _FILLER = {"h264": b"\x00\x00\x00\x01\x0c", "hevc": b"\x00\x00\x00\x01\x4c\x01"}
 
 
-@dataclass(frozen=True)
-class Encoded:
-    """Access units in order, a group of pictures each, and the profile's name."""
-
-    groups: list[list[bytes]]
-    profile: str
-
-
-def encode_video(video: Video, kbps: float, groups: int) -> Encoded:
+def encode_video(video: Video, kbps: float, groups: int) -> list[list[bytes]]:
     """``groups`` closed groups, each of exactly the bytes that make ``kbps``; raises ValueError if they don't fit.
 
     Only the first group is encoded whole. The others take its predicted frames behind key frames of their own:
@@ -41,18 +33,17 @@ def encode_video(video: Video, kbps: float, groups: int) -> Encoded:
     size = round(kbps * 125 * video.gop / video.fps)
     heads, tail = _frames(video, groups)
     for _ in range(6):
-        keys, rest, profile = _coded(video, heads, tail)
+        keys, rest = _coded(video, heads, tail)
         needed = max(map(len, keys)) + sum(map(len, rest)) + 8 * video.gop
         if needed <= size:
-            made = [_padded([keys[number % len(keys)], *rest], size, video.codec) for number in range(groups)]
-            return Encoded(made, profile)
+            return [_padded([keys[number % len(keys)], *rest], size, video.codec) for number in range(groups)]
         # Six steps of the quantizer halve the bits, roughly.
         video = replace(video, quality=video.quality + math.ceil(7 * math.log2(needed / size)))
     raise ValueError(f"{video} does not fit into {size} bytes a group")
 
 
-def _coded(video: Video, heads: list[VideoFrame], tail: list[VideoFrame]) -> tuple[list[bytes], list[bytes], str]:
-    """The key frames, the first one's predicted frames, and the profile."""
+def _coded(video: Video, heads: list[VideoFrame], tail: list[VideoFrame]) -> tuple[list[bytes], list[bytes]]:
+    """The key frames, and the first one's predicted frames."""
     context = _encoder(video)
     units: list[bytes] = []
     for number, frame in enumerate([heads[0], *tail, *heads[1:]]):
@@ -61,7 +52,7 @@ def _coded(video: Video, heads: list[VideoFrame], tail: list[VideoFrame]) -> tup
         frame.pts, frame.time_base = number, 1 / video.fps
         units += [bytes(packet) for packet in context.encode(frame)]
     units += [bytes(packet) for packet in context.encode(None)]
-    return [units[0], *units[video.gop :]], units[1 : video.gop], context.profile or ""
+    return [units[0], *units[video.gop :]], units[1 : video.gop]
 
 
 def _frames(video: Video, groups: int) -> tuple[list[VideoFrame], list[VideoFrame]]:

@@ -17,7 +17,7 @@ from lab import encoding, mpegts
 from lab.recipes import CATALOGUE, Audio, Recipe, Video
 
 # Raised when what is made changes without a change in the recipe.
-EDITION = 1
+EDITION = 2
 
 _VIDEO_PID, _AUDIO_PID = 0x100, 0x110
 _STREAM_TYPES = {"h264": 0x1B, "hevc": 0x24, "mpeg2video": 0x02, "aac": 0x0F, "mp2": 0x03, "ac3": 0x06, "eac3": 0x06}
@@ -49,7 +49,6 @@ class Truth:
     video_kbps: float
     audio_kbps: float
     video_codec: str | None = None
-    video_profile: str | None = None
     width: int | None = None
     height: int | None = None
     fps: float | None = None
@@ -136,14 +135,13 @@ def _make(recipe: Recipe, path: Path) -> None:
     audio_bytes = sum(len(frame) for frames in sounds for frame in frames)
     units: list[mpegts.Unit] = []
     tracks: list[mpegts.Track] = []
-    video_bytes, profile = 0, None
+    video_bytes = 0
     if recipe.video:
         # Packet headers, stuffing and tables take about 3 % of a stream and more of its audio.
         room = recipe.kbps * 0.972 - audio_bytes * 8.6 / 1000 / float(recipe.duration)
-        made = encoding.encode_video(recipe.video, room, recipe.gops)
-        profile = made.profile
+        groups = encoding.encode_video(recipe.video, room, recipe.gops)
         tracks.append(mpegts.Track(_VIDEO_PID, _STREAM_TYPES[recipe.video.codec], 0xE0))
-        units += _video_units(made, recipe.video)
+        units += _video_units(groups, recipe.video)
         video_bytes = sum(len(unit.data) for unit in units)
     for number, (audio, frames) in enumerate(zip(recipe.audio, sounds, strict=True)):
         pid = _AUDIO_PID + number
@@ -168,7 +166,7 @@ def _make(recipe: Recipe, path: Path) -> None:
         audio_kbps=round(audio_bytes / seconds / 125, 1),
         sound=recipe.audio[0].sound if recipe.audio else None,
         audio=tuple(AudioTruth(a.codec, a.channels, encoding.RATE, a.language) for a in recipe.audio),
-        **(_video_truth(recipe.video, profile) if recipe.video else {}),
+        **(_video_truth(recipe.video) if recipe.video else {}),
     )
     path.write_bytes(multiplex.data)
     kept = {"truth": asdict(truth), "ticks": int(ticks), "stamps": multiplex.stamps, "keys": multiplex.keys}
@@ -177,10 +175,9 @@ def _make(recipe: Recipe, path: Path) -> None:
     part.replace(path.with_suffix(".json"))
 
 
-def _video_truth(video: Video, profile: str | None) -> dict[str, Any]:
+def _video_truth(video: Video) -> dict[str, Any]:
     return {
         "video_codec": video.codec,
-        "video_profile": profile,
         "width": video.width,
         "height": video.height,
         "fps": round(float(video.fps), 3),
@@ -192,9 +189,9 @@ def _video_truth(video: Video, profile: str | None) -> dict[str, Any]:
     }
 
 
-def _video_units(made: encoding.Encoded, video: Video) -> Iterator[mpegts.Unit]:
+def _video_units(groups: list[list[bytes]], video: Video) -> Iterator[mpegts.Unit]:
     frame_ticks = mpegts.CLOCK / video.fps
-    for number, group in enumerate(made.groups):
+    for number, group in enumerate(groups):
         for place, data in enumerate(group):
             time = round((number * video.gop + place) * frame_ticks)
             yield mpegts.Unit(_VIDEO_PID, time, time, data, key=place == 0)

@@ -105,7 +105,7 @@ def _recipes() -> Iterable[Recipe]:
         "sd576i_mpeg2", 4_000, Video("mpeg2video", 720, 576, Fraction(25), interlaced=True, quality=6), (MP2,), gops=12
     )
     yield Recipe("sd480p30", 1_200, _h264(640, 480, 30, quality=34), (AAC,))
-    yield Recipe("fhd25_starved", 350, _h264(1920, 1080, 25, picture="slate_loop", quality=44), (Audio("aac", 64),))
+    yield Recipe("fhd25_starved", 350, _h264(1920, 1080, 25, quality=51), (Audio("aac", 64),))
     yield Recipe("silent_video", 2_500, _h264(1280, 720, 25, quality=34))
     yield Recipe("radio_aac", 140, audio=(AAC,))
     yield Recipe("radio_mp2", 200, audio=(MP2,), gops=12)

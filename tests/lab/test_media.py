@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from itertools import pairwise
 
 import av
 import pytest
@@ -42,7 +43,7 @@ def test_a_clip_measures_as_its_truth_over_its_loops(lab_media: Media, name: str
             (codec.removesuffix("float"), *rest) for codec, *rest in audio
         ]
         for ticks in times.values():
-            steps = {after - before for before, after in zip(ticks, ticks[1:], strict=False)}
+            steps = {after - before for before, after in pairwise(ticks)}
             assert max(steps) - min(steps) <= 1, "the stream jumps"
         if truth.width is None:
             assert video is None
@@ -70,7 +71,7 @@ def test_time_stamps_pass_their_end_without_a_jump(lab_media: Media) -> None:
     clip = lab_media.clip("sd480p30")
     with av.open(endless(clip, 0.5, first_ticks=WRAP - 2 * CLOCK), format="mpegts") as media:
         ticks = [packet.dts for packet in media.demux(video=0) if packet.dts is not None]
-    assert {after - before for before, after in zip(ticks, ticks[1:], strict=False)} == {3000}
+    assert {after - before for before, after in pairwise(ticks)} == {3000}
 
 
 def test_continuity_counters_run_on_over_a_loop(lab_media: Media) -> None:

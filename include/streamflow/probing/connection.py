@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import base64
 import ipaddress
 import queue
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import quote, unquote, urljoin, urlsplit
 
 import httpcore
 
-from streamflow.probing.refusal import Refusal, dead, of_status
+from streamflow.probing.refusal import Refusal, cancelled, dead, of_status
 from streamflow.probing.target import HTTP
 
 MAX_REDIRECTS = 10
+# Of a refusal's body so much is read, for so long: it may say more than its status.
+REFUSAL_BYTES = 2048
+REFUSAL_SECONDS = 0.5
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+# What may stand in a path or query as it is; a "%" there begins what is quoted already.
+_PLAIN = "/%:=&?~+!$,;'@()*[]|"
 _REDIRECTS = (301, 302, 303, 307, 308)
 
 
@@ -33,8 +41,8 @@ class NameNotFound(httpcore.ConnectError):
 def is_inner(address: str) -> bool:
     """Whether an IP address is loopback, link-local, private or otherwise not of the public internet."""
     ip = ipaddress.ip_address(address.partition("%")[0])
-    if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped:
-        ip = ip.ipv4_mapped
+    if isinstance(ip, ipaddress.IPv6Address):
+        ip = ip.ipv4_mapped or ip.sixtofour or (ipaddress.IPv4Address(ip.packed[12:]) if ip in _NAT64 else ip)
     return not ip.is_global or ip.is_multicast
 
 
@@ -66,6 +74,7 @@ class _Backend(httpcore.NetworkBackend):
         self._plain = httpcore.SyncBackend()
         self.inner_allowed: bool | None = None
         self.socket: socket.socket | None = None
+        self.closed = False
 
     def connect_tcp(
         self,
@@ -85,11 +94,16 @@ class _Backend(httpcore.NetworkBackend):
         failure: Exception | None = None
         for address in addresses:
             try:
-                stream = self._plain.connect_tcp(address, port, timeout, local_address, socket_options)
+                # All of its addresses together have the time of one.
+                share = timeout / len(addresses) if timeout else None
+                stream = self._plain.connect_tcp(address, port, share, local_address, socket_options)
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 failure = error
             else:
                 self.socket = stream.get_extra_info("socket")
+                if self.closed:
+                    stream.close()
+                    raise cancelled()
                 return stream
         raise failure or NameNotFound(f"{host} has no address")
 
@@ -125,7 +139,6 @@ class Connection:
         self._account_busy = account_busy
         self._backend = _Backend()
         self._pool = self._open_pool(proxy)
-        self.closed = False
 
     def _open_pool(self, proxy: str | None) -> httpcore.ConnectionPool:
         common: dict[str, Any] = {"max_connections": 1, "keepalive_expiry": 60, "network_backend": self._backend}
@@ -144,7 +157,7 @@ class Connection:
 
     def close(self) -> None:
         """End it at once, also under a thread that is reading."""
-        self.closed = True
+        self._backend.closed = True
         held = self._backend.socket
         if held is not None:
             try:
@@ -166,23 +179,72 @@ class Connection:
             headers.append((b"Range", f"bytes={first}-{first + count - 1}".encode()))
         with _understood():
             for redirects in range(MAX_REDIRECTS + 1):
-                if urlsplit(url).scheme.lower() not in HTTP:
-                    raise Refusal(
-                        "skipped",
-                        "unsupported_protocol",
-                        f"leads to a {urlsplit(url).scheme!r} address",
-                        retryable=False,
-                    )
-                with self._pool.stream("GET", url, headers=headers, extensions={"timeout": self._timeout}) as response:
+                if self._backend.closed:
+                    raise cancelled()
+                address, login = _on_the_wire(url)
+                timeout = dict(self._timeout)
+                with self._pool.stream(
+                    "GET", address, headers=headers + login, extensions={"timeout": timeout}
+                ) as response:
                     told = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers}
                     if response.status in _REDIRECTS and "location" in told:
-                        url = urljoin(url, told["location"])
+                        url = joined(url, told["location"])
                         continue
                     if response.status >= 400:
-                        raise of_status(response.status, told, account_busy=self._account_busy)
+                        timeout["read"] = min(timeout["read"], REFUSAL_SECONDS)
+                        text = _start(response.iter_stream()) if response.status in (401, 403) else b""
+                        raise of_status(response.status, told, text, account_busy=self._account_busy)
                     yield Answer(response.status, told, url, redirects, response.iter_stream())
                     return
         raise dead("not_media", f"redirected more than {MAX_REDIRECTS} times", retryable=False)
+
+
+def joined(base: str, reference: str | None) -> str:
+    """The address of a redirect, segment or key; raises Refusal for what is none."""
+    try:
+        return urljoin(base, reference or "")
+    except ValueError:
+        raise _no_address() from None
+
+
+def _no_address() -> Refusal:
+    return dead("not_media", "leads to something that is no address", retryable=False)
+
+
+def _on_the_wire(url: str) -> tuple[str, list[tuple[bytes, bytes]]]:
+    """The URL in ASCII without its login, and the header for that; raises Refusal unless it is one of HTTP."""
+    try:
+        parts = urlsplit(url)
+        scheme = parts.scheme.lower()
+        if scheme not in HTTP:
+            raise dead("not_media", f"leads to an address of the protocol {scheme[:20]!r}", retryable=False)
+        host = (parts.hostname or "").encode("idna").decode() if ":" not in (parts.hostname or "") else parts.hostname
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:
+        raise _no_address() from None
+    if not host:
+        raise _no_address()
+    place = f"[{host}]" if ":" in host else host
+    query = f"?{quote(parts.query, safe=_PLAIN)}" if parts.query else ""
+    login = []
+    if parts.username:
+        secret = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+        login = [(b"Authorization", b"Basic " + base64.b64encode(secret.encode()))]
+    return f"{scheme}://{place}{port}{quote(parts.path, safe=_PLAIN)}{query}", login
+
+
+def _start(body: Iterator[bytes]) -> bytes:
+    text = b""
+    deadline = time.monotonic() + REFUSAL_SECONDS
+    try:
+        for chunk in body:
+            text += chunk
+            if len(text) >= REFUSAL_BYTES or time.monotonic() > deadline:
+                break
+    except (httpcore.ReadTimeout, httpcore.ReadError, httpcore.RemoteProtocolError):
+        # The status alone has to do.
+        return text
+    return text
 
 
 @contextmanager
@@ -206,7 +268,7 @@ def _understood() -> Iterator[None]:
         raise dead("no_data", "connected, but nothing came in time") from error
     except (httpcore.RemoteProtocolError, httpcore.ReadError, httpcore.WriteError) as error:
         raise dead("no_data", f"the connection ended without an answer: {_plain(error)}") from error
-    except (httpcore.ProxyError, httpcore.UnsupportedProtocol, httpcore.LocalProtocolError, ValueError) as error:
+    except (httpcore.ProxyError, httpcore.LocalProtocolError) as error:
         raise Refusal("unknown", "source_unavailable", _plain(error)) from error
 
 

@@ -6,13 +6,12 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urljoin
 
 import m3u8
 from cryptography.hazmat.primitives import padding
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
-from streamflow.probing.connection import Connection
+from streamflow.probing.connection import Connection, joined
 from streamflow.probing.refusal import Refusal, dead
 
 MAX_PLAYLIST_BYTES = 4_000_000
@@ -22,6 +21,10 @@ JOIN_SEGMENTS = 3
 # Without a new segment for so many target durations, the source has stopped.
 STALE_TARGETS = 3
 MISSING_IN_A_ROW = 3
+# What a playlist may have us believe, and note down.
+MAX_TARGET_SECONDS = 60.0
+MAX_NOTED = 20
+MAX_NOTED_CHARACTERS = 100
 LOOK_SECONDS = 0.1
 
 
@@ -87,7 +90,7 @@ class Feed:
                 self._told.segments += 1
             if playlist.is_endlist:
                 return
-            target = float(playlist.target_duration or 2)
+            target = min(max(1.0, float(playlist.target_duration or 2)), MAX_TARGET_SECONDS)
             quiet = time.monotonic() - changed_at
             if quiet > STALE_TARGETS * target:
                 self._told.stale_s = round(quiet, 1)
@@ -104,22 +107,22 @@ class Feed:
 
     def _choose(self, url: str, playlist: m3u8.M3U8) -> tuple[str, m3u8.M3U8]:
         """The media playlist of the best variant: most lines, then most bits."""
-        for variant in playlist.playlists:
+        for variant in playlist.playlists[:MAX_NOTED]:
             info = variant.stream_info
             width, height = info.resolution or (None, None)
             self._told.variants.append(
-                {"width": width, "height": height, "kbps": (info.bandwidth or 0) // 1000, "codecs": info.codecs}
+                {"width": width, "height": height, "kbps": (info.bandwidth or 0) // 1000, "codecs": _noted(info.codecs)}
             )
         if not playlist.playlists:
             raise dead("no_data", "the playlist names no variant")
         best = max(playlist.playlists, key=lambda variant: _rank(variant.stream_info))
         group = best.stream_info.audio
         self._told.separate_audio = [
-            media.language or "und"
+            _noted(media.language) or "und"
             for media in playlist.media
             if media.type == "AUDIO" and media.group_id == group and media.uri
-        ]
-        chosen, text = self._fetch(urljoin(url, best.uri))
+        ][:MAX_NOTED]
+        chosen, text = self._fetch(joined(url, best.uri))
         media = _parsed(text, chosen)
         if media.is_variant:
             raise dead("not_media", "a variant of the playlist is a list of variants again", retryable=False)
@@ -134,24 +137,23 @@ class Feed:
 
     def _segment(self, url: str, number: int, segment: Any) -> Iterator[bytes]:
         init = segment.init_section
+        if not segment.uri:
+            raise dead("not_media", "a segment of the playlist has no address")
         if init is not None and (init.uri, init.byterange) != self._init:
             self._init = init.uri, init.byterange
-            yield from self._bytes(urljoin(url, init.uri), init.byterange)
+            yield from self._bytes(joined(url, init.uri), init.byterange)
         key = segment.key
-        address = urljoin(url, segment.uri)
+        address = joined(url, segment.uri)
         if key is None or key.method in (None, "NONE"):
             yield from self._bytes(address, segment.byterange)
             return
         self._told.encrypted = True
         if key.method != "AES-128" or (key.keyformat or "identity") != "identity":
             raise dead("drm_protected", f"segments are encrypted by {key.method}", retryable=False)
-        yield self._decrypted(urljoin(url, key.uri), key.iv, number, b"".join(self._bytes(address, segment.byterange)))
+        yield self._decrypted(joined(url, key.uri), key.iv, number, b"".join(self._bytes(address, segment.byterange)))
 
     def _bytes(self, url: str, byterange: str | None) -> Iterator[bytes]:
-        wanted = None
-        if byterange:
-            count, _, first = byterange.partition("@")
-            wanted = int(first or 0), int(count)
+        wanted = _range(byterange) if byterange else None
         taken = 0
         with self._connection.get(url, byte_range=wanted) as answer:
             for chunk in answer.body:
@@ -167,8 +169,7 @@ class Feed:
         key = self._keys[key_url]
         if len(key) != 16 or len(data) % 16:
             raise dead("undecodable", "the key or a segment does not have the size that AES-128 needs")
-        vector = bytes.fromhex(iv[2:].zfill(32)) if iv else number.to_bytes(16, "big")
-        cipher = Cipher(algorithms.AES(key), modes.CBC(vector)).decryptor()
+        cipher = Cipher(algorithms.AES(key), modes.CBC(_vector(iv, number))).decryptor()
         plain = cipher.update(data) + cipher.finalize()
         try:
             unpad = padding.PKCS7(128).unpadder()
@@ -187,11 +188,31 @@ def read_text(body: Iterator[bytes], begun: bytes = b"") -> str:
     return text.decode("utf-8", errors="replace")
 
 
+def _range(text: str) -> tuple[int, int]:
+    """First byte and number of bytes of ``count@first`` (RFC 8216, 4.3.2.2)."""
+    count, _, first = text.partition("@")
+    if not (count.isdigit() and (first or "0").isdigit()):
+        raise dead("not_media", "a byte range of the playlist is none")
+    return int(first or 0), int(count)
+
+
+def _vector(iv: str | None, number: int) -> bytes:
+    """The initialization vector: as given in hexadecimal digits, or the segment's number."""
+    try:
+        return (int(iv, 16) if iv else number).to_bytes(16, "big")
+    except (ValueError, OverflowError):
+        raise dead("undecodable", "the playlist's initialization vector is none") from None
+
+
 def _parsed(text: str, url: str) -> m3u8.M3U8:
     try:
         return m3u8.loads(text, uri=url)
     except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
         raise dead("not_media", f"the playlist cannot be read: {type(error).__name__}") from error
+
+
+def _noted(text: str | None) -> str | None:
+    return text[:MAX_NOTED_CHARACTERS] if text else None
 
 
 def _rank(info: Any) -> tuple[int, int]:

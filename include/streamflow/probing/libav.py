@@ -2,72 +2,159 @@
 
 from __future__ import annotations
 
+import queue
 import threading
 import time
-from typing import Any
+from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 import av
+from av.container import InputContainer
 from av.error import FFmpegError
+from av.packet import Packet
+from av.stream import Stream
 
 from streamflow import config
+from streamflow.probing.connection import NameNotFound, resolve
 from streamflow.probing.measurement import Measurement, Measuring, OnProgress
-from streamflow.probing.reception import Reception
-from streamflow.probing.refusal import Refusal, dead, of_status
+from streamflow.probing.refusal import Refusal, cancelled, dead, of_status
 from streamflow.probing.target import LIBAV, Address
 
-CHUNK_BYTES = 65_536
+LOOK_SECONDS = 0.1
+# Packets that may wait for the measuring; a sender that is faster is held up.
+BACKLOG_PACKETS = 2_000
 
 
 def measure(
     where: Address, settings: config.Probe, cancel: threading.Event, on_progress: OnProgress, started: float
 ) -> tuple[Measurement, float]:
-    """Measure the stream; answers what was found and when it ended. Raises Refusal."""
-    options = {"protocol_whitelist": LIBAV[where.scheme]}
-    if where.scheme.startswith("rtsp"):
-        # One TCP connection instead of a pair of UDP ports for each stream.
-        options |= {"rtsp_transport": "tcp", "user_agent": where.headers["User-Agent"]}
+    """Measure the stream; answers what was found and when it ended (monotonic). Raises Refusal."""
+    parts = urlsplit(where.url)
     try:
-        container = av.open(
-            where.url, "r", options=options, timeout=(settings.connect_timeout, settings.read_timeout),
-            metadata_errors="ignore",
-        )  # fmt: skip
-    except (FFmpegError, ValueError) as error:
-        raise _understood(error) from error
-    reception = Reception(lambda: iter(()), lambda: None)
-    reception.cancelled = cancel.is_set
+        resolve(parts.hostname or "", parts.port or 0, settings.connect_timeout)
+    except NameNotFound as error:
+        raise dead("dns_failure", str(error)) from error
+    flow = _Flow(where, settings, cancel, started)
     measuring = Measuring(
-        reception,
+        flow,
         sample_seconds=settings.sample_seconds,
         thumbnails=settings.thumbnails,
         finite=lambda: False,
         on_progress=on_progress,
     )
-    with container:
-        found = measuring.of_container(container, started)
+    try:
+        found = measuring.of_packets(flow.container(), flow.packets())
+    finally:
+        flow.stop()
     if cancel.is_set():
-        raise Refusal("unknown", "cancelled", "the probe was stopped before its end")
+        raise cancelled()
     if found.media_s == 0:
         raise dead("no_data", "connected, but no packet came")
     return found, time.monotonic()
 
 
+class _Flow:
+    """Packets taken by a thread of its own, since nothing but a time-out can interrupt libav.
+
+    A thread that is stopped closes the connection as soon as libav comes back to it, at the latest after the read
+    time-out.
+    """
+
+    def __init__(self, where: Address, settings: config.Probe, cancel: threading.Event, started: float) -> None:
+        self.started = started
+        self.deadline = float("inf")
+        self.bytes = 0
+        self.first_byte: float | None = None
+        self.is_exhausted = False
+        self._cancel = cancel
+        self._stopping = threading.Event()
+        self._told: queue.Queue[InputContainer | Packet[Stream] | Exception] = queue.Queue(BACKLOG_PACKETS)
+        threading.Thread(target=self._take, args=(where, settings), name="libav", daemon=True).start()
+
+    def _take(self, where: Address, settings: config.Probe) -> None:
+        options = {"protocol_whitelist": LIBAV[where.scheme]}
+        if where.scheme.startswith("rtsp"):
+            # One TCP connection instead of a pair of UDP ports for each stream.
+            options |= {"rtsp_transport": "tcp", "user_agent": where.headers["User-Agent"]}
+        timeout = settings.connect_timeout, settings.read_timeout
+        try:
+            with av.open(where.url, "r", options=options, timeout=timeout, metadata_errors="ignore") as container:
+                self._tell(container)
+                for packet in container.demux():
+                    self._tell(packet)
+                    if self._stopping.is_set():
+                        return
+            self._tell(EOFError())
+        except (FFmpegError, ValueError) as error:
+            self._tell(error)
+
+    def _tell(self, what: InputContainer | Packet[Stream] | Exception) -> None:
+        while not self._stopping.is_set():
+            try:
+                return self._told.put(what, timeout=LOOK_SECONDS)
+            except queue.Full:
+                continue
+        return None
+
+    def _next(self) -> InputContainer | Packet[Stream] | Exception | None:
+        """What comes next; None when the probe is over."""
+        while not self._cancel.is_set() and time.monotonic() < self.deadline:
+            try:
+                return self._told.get(timeout=LOOK_SECONDS)
+            except queue.Empty:
+                continue
+        return None
+
+    def container(self) -> InputContainer:
+        """The opened stream; raises Refusal."""
+        opened = self._next()
+        if isinstance(opened, InputContainer):
+            return opened
+        if isinstance(opened, Exception):
+            raise _understood(opened) from opened
+        raise cancelled()
+
+    def packets(self) -> Iterator[Packet[Stream]]:
+        """The packets until the stream or the probe ends."""
+        while True:
+            packet = self._next()
+            if not isinstance(packet, Packet):
+                self.is_exhausted = True
+                return
+            self.bytes += packet.size
+            self.first_byte = self.first_byte or time.monotonic()
+            yield packet
+
+    def offset(self, position: int | None) -> int:
+        del position
+        return self.bytes
+
+    def arrived(self, offset: int) -> float:
+        del offset
+        return time.monotonic()
+
+    def stop(self) -> None:
+        self._stopping.set()
+
+
+_STATUSES = {
+    av.error.HTTPUnauthorizedError: 401,
+    av.error.HTTPForbiddenError: 403,
+    av.error.HTTPNotFoundError: 404,
+}
+_REASONS: dict[type[Exception], tuple[str, str]] = {
+    av.error.ConnectionRefusedError: ("connection_refused", "connection refused"),
+    av.error.TimeoutError: ("connect_timeout", "no answer in time"),
+    av.error.ExitError: ("connect_timeout", "no answer in time"),
+    av.error.InvalidDataError: ("not_media", "the answer is no media of a known kind"),
+}
+
+
 def _understood(error: Exception) -> Refusal:
     """By libav's typed errors."""
-    status = {
-        av.error.HTTPUnauthorizedError: 401,
-        av.error.HTTPForbiddenError: 403,
-        av.error.HTTPNotFoundError: 404,
-    }.get(type(error))  # type: ignore[call-overload]
-    if status:
-        return of_status(status, {}, account_busy=False)
-    known: dict[type[Any], tuple[str, str]] = {
-        av.error.ConnectionRefusedError: ("connection_refused", "connection refused"),
-        av.error.TimeoutError: ("connect_timeout", "no answer in time"),
-        av.error.ExitError: ("connect_timeout", "no answer in time"),
-        av.error.InvalidDataError: ("not_media", "the answer is no media of a known kind"),
-        av.error.ProtocolNotFoundError: ("not_media", "this build of libav lacks the protocol"),
-    }
-    reason, detail = known.get(type(error), ("no_data", type(error).__name__))
-    if reason == "not_media" and "lacks" in detail:
-        return Refusal("skipped", "unsupported_protocol", detail, retryable=False)
-    return dead(reason, detail)
+    for kind, status in _STATUSES.items():
+        if isinstance(error, kind):
+            return of_status(status, {}, account_busy=False)
+    if isinstance(error, av.error.ProtocolNotFoundError):
+        return Refusal("skipped", "unsupported_protocol", "this build of libav lacks the protocol", retryable=False)
+    return dead(*_REASONS.get(type(error), ("no_data", type(error).__name__)))

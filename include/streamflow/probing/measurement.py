@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import av
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.error import FFmpegError
 from av.packet import Packet
+from av.stream import Stream
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from streamflow.probing import pictures, timing
 from streamflow.probing.pictures import Picture
-from streamflow.probing.reception import Reception
 from streamflow.probing.sound import Sound
 from streamflow.probing.timing import Clock
 from streamflow.probing.transport_stream import PacketHeaders
@@ -33,6 +33,8 @@ OPTIONS = {
     "format_whitelist": FORMATS,
     "protocol_whitelist": "",
     "max_streams": "100",
+    # What is of no known kind after so many bytes is none.
+    "formatprobesize": "131072",
 }
 MAX_PIXELS = 8192 * 4608
 # A first key frame may take so long from the first byte.
@@ -49,6 +51,37 @@ AHEAD_SECONDS = 6.0
 PROGRESS_SECONDS = 1.0
 
 OnProgress = Callable[[float, int, int | None, int | None, str], None]
+
+
+class Source(Protocol):
+    """Where the packets come from: how much has come and when, and until when there is more. Times are monotonic."""
+
+    started: float
+    deadline: float
+
+    @property
+    def bytes(self) -> int: ...
+
+    @property
+    def first_byte(self) -> float | None: ...
+
+    @property
+    def is_exhausted(self) -> bool:
+        """Whether the last byte has been handed out, so that a packet may be cut short."""
+
+    def offset(self, position: int | None) -> int:
+        """The offset in the source of a packet that the demuxer found at ``position``."""
+
+    def arrived(self, offset: int) -> float: ...
+
+
+class File(Source, Protocol):
+    """A source that libav can read as a file."""
+
+    on_chunk: Callable[[bytes], object]
+    on_wait: Callable[[], None]
+
+    def read(self, size: int) -> bytes: ...
 
 
 @dataclass
@@ -68,6 +101,7 @@ class Measurement:
     pixel_format: str | None = None
     hdr: str | None = None
     audio: list[AudioTrack] = field(default_factory=list)
+    audio_layouts: list[str | None] = field(default_factory=list)
     subtitles: list[str] = field(default_factory=list)
     first_frame: float | None = None
     media_s: float = 0.0
@@ -96,7 +130,7 @@ class Measuring:
 
     def __init__(
         self,
-        reception: Reception,
+        source: Source,
         *,
         sample_seconds: float,
         thumbnails: bool,
@@ -104,7 +138,7 @@ class Measuring:
         on_progress: OnProgress,
     ) -> None:
         self.found = Measurement()
-        self._reception = reception
+        self._source = source
         self._sample_seconds = sample_seconds
         self._thumbnails = thumbnails
         self._finite = finite
@@ -120,34 +154,50 @@ class Measuring:
         self._heard_at = float("-inf")
         self._best_shot: tuple[bool, VideoFrame] | None = None
 
-    def run(self, container_format: str | None) -> Measurement:
-        """Measure until the sample is complete, the feed ends or it is cancelled."""
-        reception, found = self._reception, self.found
-        began = reception.first_byte or time.monotonic()
-        reception.deadline = began + max(self._sample_seconds, FIRST_PICTURE_SECONDS)
-        reception.on_wait = lambda: self._tell("measuring")
+    def of_file(self, file: File, container_format: str | None) -> Measurement:
+        """Open ``file`` and measure it; what cannot be opened leaves :attr:`Measurement.broken` set."""
+        file.on_wait = lambda: self._tell("measuring")
         if container_format == "mpegts":
-            reception.on_chunk = found.headers.take
+            file.on_chunk = self._read_headers
+        self._wait_for_picture()
         try:
             container = av.open(
-                reception, "r", format=container_format, options=OPTIONS, buffer_size=65536, metadata_errors="ignore"
+                file, "r", format=container_format, options=OPTIONS, buffer_size=65536, metadata_errors="ignore"
             )
         except (FFmpegError, ValueError) as error:
-            found.broken = type(error).__name__
-            return found
+            self.found.broken = type(error).__name__
+            return self.found
         with container:
-            self._choose(container)
-            if self._video is None:
-                reception.deadline = began + self._sample_seconds
-            try:
-                for packet in container.demux():
-                    self._take(packet)
-                    if self._is_complete():
-                        break
-            except (FFmpegError, ValueError) as error:
-                found.broken = type(error).__name__
-            self._conclude(container)
-        return found
+            return self.of_packets(container, container.demux())
+
+    def of_packets(self, container: InputContainer, packets: Iterable[Packet[Stream]]) -> Measurement:
+        """Measure ``packets`` of a container until the sample is complete or they end."""
+        self._wait_for_picture()
+        self._choose(container)
+        if self._video is None:
+            self._source.deadline = self._began + self._sample_seconds
+        try:
+            for packet in packets:
+                self._take(packet)
+                if self._is_complete():
+                    break
+        except (FFmpegError, ValueError) as error:
+            self.found.broken = type(error).__name__
+        self._conclude(container)
+        return self.found
+
+    @property
+    def _began(self) -> float:
+        return self._source.first_byte or time.monotonic()
+
+    def _wait_for_picture(self) -> None:
+        self._source.deadline = self._began + max(self._sample_seconds, FIRST_PICTURE_SECONDS)
+
+    def _read_headers(self, chunk: bytes) -> None:
+        self.found.headers.take(chunk)
+        if self.found.headers.is_scrambled:
+            # Nothing in it will ever decode.
+            self._source.deadline = time.monotonic()
 
     # -- streams -----------------------------------------------------------------------------
     def _choose(self, container: InputContainer) -> None:
@@ -172,15 +222,15 @@ class Measuring:
         if now - self._told_at < PROGRESS_SECONDS:
             return
         self._told_at = now
-        found, received = self.found, self._reception.bytes
+        found, received = self.found, self._source.bytes
         clock = self._main_clock()
         media = clock.media_s if clock else 0.0
         first = found.first_frame
         self._on_progress(
-            now - self._reception.started,
+            now - self._source.started,
             received,
             round(received * 8 / 1000 / media) if media > 0.5 else None,
-            round((first - self._reception.started) * 1000) if first else None,
+            round((first - self._source.started) * 1000) if first else None,
             phase,
         )
 
@@ -189,7 +239,7 @@ class Measuring:
         return self._clocks.get(main.index) if main else None
 
     # -- packets -----------------------------------------------------------------------------
-    def _take(self, packet: Packet) -> None:
+    def _take(self, packet: Packet[Stream]) -> None:
         stamp = packet.dts if packet.dts is not None else packet.pts
         if stamp is None or packet.time_base is None or not packet.size:
             return
@@ -199,20 +249,22 @@ class Measuring:
         main = self._video or self._audio
         if main is not None and packet.stream_index == main.index:
             self._note(packet, clock)
+        if self._source.is_exhausted:
+            return
         if self._video is not None and packet.stream_index == self._video.index:
             self._look(packet, clock)
         elif self._audio is not None and packet.stream_index == self._audio.index:
             self._listen(packet, at)
         self._tell("measuring")
 
-    def _note(self, packet: Packet, clock: Clock) -> None:
-        offset = packet.pos if packet.pos is not None and packet.pos >= 0 else self._reception.bytes
-        self.found.arrivals.append((self._reception.arrived(offset), clock.media_s))
+    def _note(self, packet: Packet[Stream], clock: Clock) -> None:
+        offset = self._source.offset(packet.pos)
+        self.found.arrivals.append((self._source.arrived(offset), clock.media_s))
         self._marks.append((offset, clock.media_s))
         if packet.is_keyframe:
             self._key_marks.append((offset, clock.media_s))
 
-    def _look(self, packet: Packet, clock: Clock) -> None:
+    def _look(self, packet: Packet[Stream], clock: Clock) -> None:
         found = self.found
         found.video_packets += 1
         media = clock.media_s
@@ -226,7 +278,7 @@ class Measuring:
             return
         self._decode(packet, media, whole=not packet.is_keyframe)
 
-    def _decode(self, packet: Packet, media: float, *, whole: bool) -> None:
+    def _decode(self, packet: Packet[Stream], media: float, *, whole: bool) -> None:
         video, found = self._video, self.found
         if video is None:
             return
@@ -255,12 +307,10 @@ class Measuring:
         if found.first_frame is None:
             self._first(packet)
 
-    def _first(self, packet: Packet) -> None:
-        reception = self._reception
-        offset = packet.pos if packet.pos is not None and packet.pos >= 0 else reception.bytes
-        self.found.first_frame = reception.arrived(offset + packet.size)
-        began = reception.first_byte or reception.started
-        reception.deadline = max(time.monotonic(), began + self._sample_seconds)
+    def _first(self, packet: Packet[Stream]) -> None:
+        source = self._source
+        self.found.first_frame = source.arrived(source.offset(packet.pos) + packet.size)
+        source.deadline = max(time.monotonic(), self._began + self._sample_seconds)
 
     def _see(self, frame: VideoFrame, media: float) -> None:
         found = self.found
@@ -276,7 +326,7 @@ class Measuring:
             if self._best_shot is None or (shows and not self._best_shot[0]):
                 self._best_shot = shows, frame
 
-    def _listen(self, packet: Packet, at: float) -> None:
+    def _listen(self, packet: Packet[Stream], at: float) -> None:
         if self._audio is None or 0 <= at - self._heard_at < SOUND_EVERY:
             return
         self._heard_at = at
@@ -300,6 +350,7 @@ class Measuring:
         for stream in container.streams.audio:
             if stream.index in self._clocks or stream is self._audio:
                 found.audio.append(_track(stream))
+                found.audio_layouts.append(stream.codec_context.layout.name if stream.codec_context.channels else None)
         if self._audio and self._audio.index in self._clocks:
             found.audio_kbps = self._clocks[self._audio.index].kbps
         found.discontinuities = sum(clock.discontinuities for clock in self._clocks.values())
@@ -354,7 +405,6 @@ def _track(stream: AudioStream) -> AudioTrack:
         channels=context.channels or None,
         sample_rate=context.sample_rate or None,
         language=stream.language,
-        layout=context.layout.name if context.channels else None,
     )
 
 

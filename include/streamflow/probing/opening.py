@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from streamflow.probing import hls
 from streamflow.probing.connection import Connection
-from streamflow.probing.refusal import dead
+from streamflow.probing.refusal import Refusal, dead, of_text
 
 # Enough of the start to tell a playlist or a page from media.
 HEAD_BYTES = 512
@@ -28,8 +28,11 @@ class Opening:
     stopping: bool = field(default=False, repr=False)
 
 
-def feed(connection: Connection, url: str, opening: Opening) -> Iterator[bytes]:
-    """The media's bytes; raises Refusal."""
+def feed(connection: Connection, url: str, opening: Opening, patience: float) -> Iterator[bytes]:
+    """The media's bytes; raises Refusal.
+
+    :param patience: seconds after the answer in which the first of them must have come.
+    """
     with connection.get(url) as answer:
         opening.answered = time.monotonic()
         opening.status, opening.redirects = answer.status, answer.redirects
@@ -41,6 +44,8 @@ def feed(connection: Connection, url: str, opening: Opening) -> Iterator[bytes]:
             head += chunk
             if len(head) >= HEAD_BYTES or _is_telling(head):
                 break
+            if time.monotonic() - opening.answered > patience:
+                raise dead("no_data", f"{len(head)} bytes in {patience:g} s")
         if not head:
             if opening.length or opening.length is None:
                 raise dead("no_data", f"HTTP {answer.status}, and the end without a byte")
@@ -61,10 +66,12 @@ def _is_telling(head: bytes) -> bool:
 
 
 def refuse_pages(head: bytes) -> None:
-    """Raise Refusal for a web page, an error message or a playlist of another kind where media should be."""
+    """Raise Refusal for a web page, an error message or a manifest of another kind where media should be."""
     start = head.lstrip(b"\xef\xbb\xbf \r\n\t")[:64].lower()
     if start.startswith(b"<?xml") and b"<mpd" in head.lower():
-        return
+        raise Refusal("skipped", "unsupported_protocol", "a DASH manifest", retryable=False)
+    if head.isascii() and (told := of_text(head)):
+        raise told
     if start.startswith(_PAGE_STARTS):
         kind = "JSON" if start[:1] in (b"{", b"[") else "a web page"
         raise dead("not_media", f"{kind} instead of media")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import av
 from av.video.codeccontext import VideoCodecContext
@@ -71,7 +72,7 @@ def looked_at(pictures: Sequence[Picture]) -> Look:
     if len(pictures) < 3:
         return Look(round(black, 3), None, None, round(span, 2))
     count = len(pictures)
-    still = sum(after.is_same(before) for before, after in zip(pictures, pictures[1:], strict=False)) / (count - 1)
+    still = sum(after.is_same(before) for before, after in pairwise(pictures)) / (count - 1)
     if still >= 1 - 1e-9:
         return Look(round(black, 3), 1.0, None, round(span, 2))
     # A slate: after one period every picture has been there before.

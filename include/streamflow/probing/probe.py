@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from streamflow import config
@@ -16,7 +18,7 @@ from streamflow.probing.connection import Connection
 from streamflow.probing.measurement import Measurement, Measuring
 from streamflow.probing.opening import Opening, feed
 from streamflow.probing.reception import Reception
-from streamflow.probing.refusal import Refusal, busy, dead
+from streamflow.probing.refusal import Refusal, busy, cancelled, dead
 from streamflow.probing.target import HTTP, LIBAV, Outcome, Progress, Target, address
 from streamflow.probing.transport_stream import is_transport_stream
 from streamflow.udi.models import Result
@@ -26,9 +28,12 @@ INSTANT_SECONDS = 1.0
 INSTANT_MEDIA_SECONDS = 1.0
 # Fewer bytes than a few packets are no data at all.
 LEAST_BYTES = 1880
-HEAD_BYTES = 188 * 6
+# From the start to the first byte of media: a connection, and redirects and playlists, each with its own time-out.
+OPENING_READS = 3
 # An end so close before the sample's own is no end.
 EARLY_SECONDS = 0.5
+
+MAX_NOTED_CHARACTERS = 100
 
 OnProgress = Callable[[Progress], None]
 
@@ -42,13 +47,25 @@ def probe(
 ) -> Outcome:
     """Probe a stream over one connection for ``settings.sample_seconds``; never raises for what a stream does.
 
-    ``cancel`` ends it within a tenth of a second, with verdict ``unknown``, reason ``cancelled``.
+    ``cancel`` ends it within a fifth of a second, with verdict ``unknown``, reason ``cancelled``.
     """
-    run = _Run(target, settings, cancel or threading.Event(), on_progress or (lambda progress: None))
+    run = _Run(target, settings, cancel or threading.Event(), on_progress or _untold)
     try:
         return run.outcome()
     except Refusal as refusal:
         return run.refused(refusal)
+    except Exception as error:  # noqa: BLE001 - a fault of the probe's own is a verdict too, told without the message
+        return run.refused(Refusal("unknown", "internal_error", _place(error)))
+
+
+def _untold(_: Progress) -> None:
+    """Nobody wants to know."""
+
+
+def _place(error: Exception) -> str:
+    """Kind and place of an error: its message may hold a URL."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__} at {Path(frame.filename).name}:{frame.lineno}"
 
 
 class _Run:
@@ -74,10 +91,10 @@ class _Run:
                     where, self.settings, self.cancel, lambda *told: self.on_progress(Progress(*told)), self.started
                 )
             )
+        known = ", ".join([*HTTP, *LIBAV])
         raise Refusal(
-            "skipped", "unsupported_protocol", f"{where.scheme or 'no'} protocol; http, https, rtmp, rtsp, udp, rtp and srt are",
-            retryable=False,
-        )  # fmt: skip
+            "skipped", "unsupported_protocol", f"{where.scheme or 'none'} is none of {known}", retryable=False
+        )
 
     def _over_http(self, url: str, headers: dict[str, str]) -> Outcome:
         connection = Connection(
@@ -92,28 +109,32 @@ class _Run:
             self.opening.stopping = True
             connection.close()
 
-        reception = Reception(lambda: feed(connection, url, self.opening), close)
+        patience = self.settings.read_timeout
+        reception = Reception(lambda: feed(connection, url, self.opening, patience), close)
         reception.cancelled = self.cancel.is_set
         try:
             found = self._measured(reception)
+            if reception.failure and not isinstance(reception.failure, Refusal):
+                raise reception.failure
             ended = time.monotonic() if reception.ended is None else min(reception.ended, time.monotonic())
             if self.cancel.is_set():
-                raise Refusal("unknown", "cancelled", "the probe was stopped before its end")
+                raise cancelled()
             return self._of_reception(found, reception, ended)
         finally:
             reception.stop()
 
     def _measured(self, reception: Reception) -> Measurement:
         self.on_progress(Progress(0.0, 0, None, None, "connecting"))
+        reception.deadline = self.started + self.settings.connect_timeout + OPENING_READS * self.settings.read_timeout
         reception.peek(1)
         if reception.first_byte is None:
             if reception.failure:
                 raise reception.failure
             if self.cancel.is_set():
-                raise Refusal("unknown", "cancelled", "the probe was stopped before its end")
-            raise dead("no_data", "connected, but nothing came")
+                raise cancelled()
+            raise dead("no_data", f"no media in {time.monotonic() - self.started:.1f} s")
         reception.deadline = reception.first_byte + self.settings.read_timeout
-        head = reception.peek(HEAD_BYTES)
+        head = reception.peek(LEAST_BYTES)
         measuring = Measuring(
             reception,
             sample_seconds=self.settings.sample_seconds,
@@ -121,7 +142,9 @@ class _Run:
             finite=self._is_finite,
             on_progress=lambda *told: self.on_progress(Progress(*told)),
         )
-        return measuring.run("mpegts" if is_transport_stream(head) else None)
+        if len(head) < LEAST_BYTES and reception.ended is None and not self.cancel.is_set():
+            raise dead("no_data", f"{len(head)} bytes in {self.settings.read_timeout:g} s")
+        return measuring.of_file(reception, "mpegts" if is_transport_stream(head) else None)
 
     def _is_finite(self) -> bool:
         hls = self.opening.hls
@@ -143,9 +166,9 @@ class _Run:
         return self._judged(found, finite_end if self._is_finite() else max(end, finite_end), early, reception)
 
     def _without_media(self, found: Measurement, reception: Reception, by_itself: bool) -> Refusal:
-        if found.headers.packets > LEAST_BYTES / 188 and found.headers.scrambled_share > verdict.SCRAMBLED_SHARE:
+        if found.headers.is_scrambled:
             return dead("drm_protected", "the packets are scrambled", retryable=False)
-        if reception.failure:
+        if isinstance(reception.failure, Refusal):
             return reception.failure
         head_is_media = found.headers.packets > 0
         if by_itself and head_is_media and self.opening.length is None:
@@ -230,9 +253,10 @@ class _Run:
             "sound_evidence_s": round(sound.evidence_s, 2) or None,
             "loudness_db": sound.loudness_db,
             "clipped_ratio": sound.clipped_ratio or None,
+            "audio_layouts": found.audio_layouts or None,
             "subtitles": found.subtitles or None,
             "redirects": self.opening.redirects or None,
-            "content_type": self.opening.content_type,
+            "content_type": self._content_type(),
         }
         if reception and reception.first_byte:
             extra |= {"first_byte_ms": round((reception.first_byte - self.started) * 1000), "bytes": reception.bytes}
@@ -258,10 +282,14 @@ class _Run:
             elapsed_s=round(time.monotonic() - self.started, 2),
         )
 
+    def _content_type(self) -> str | None:
+        told = self.opening.content_type
+        return mask(told[:MAX_NOTED_CHARACTERS]) if told else None
+
     def refused(self, refusal: Refusal) -> Outcome:
         result = self._result(refusal.verdict, refusal.reason, refusal.detail)
         if self.opening.redirects or self.opening.content_type:
-            told = {"redirects": self.opening.redirects, "content_type": self.opening.content_type}
+            told = {"redirects": self.opening.redirects, "content_type": self._content_type()}
             result = result.model_copy(update={"extra": {name: value for name, value in told.items() if value}})
         return Outcome(result, None, refusal.retryable, refusal.retry_after)
 

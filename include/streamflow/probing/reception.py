@@ -8,8 +8,6 @@ from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Iterator
 
-from streamflow.probing.refusal import Refusal
-
 # Bytes that may wait for the measuring; a sender that is faster is held up.
 BACKLOG_BYTES = 16_000_000
 LOOK_SECONDS = 0.1
@@ -18,18 +16,18 @@ LOOK_SECONDS = 0.1
 class Reception:
     """Bytes from ``feed`` (blocking, in a thread of its own), each chunk with the time of its arrival.
 
-    ``ended`` and ``failure`` tell how the feed came to its end. ``read`` serves as the file of a demuxer: it answers
-    nothing more from ``deadline`` (monotonic) on, or when ``cancelled`` says so.
+    ``ended`` and ``failure`` (what it raised) tell how the feed came to its end. ``read`` serves as the file of a
+    demuxer: it answers nothing more from ``deadline`` (monotonic) on, or when ``cancelled`` says so.
     """
 
     def __init__(self, feed: Callable[[], Iterator[bytes]], close: Callable[[], None]) -> None:
         self.started = time.monotonic()
         self.deadline = float("inf")
         self.cancelled: Callable[[], bool] = lambda: False
-        self.on_chunk: Callable[[bytes], None] = lambda chunk: None
+        self.on_chunk: Callable[[bytes], object] = len
         self.on_wait: Callable[[], None] = lambda: None
         self.bytes = 0
-        self.failure: Refusal | None = None
+        self.failure: Exception | None = None
         self.ended: float | None = None
         self._feed = feed
         self._close = close
@@ -40,16 +38,17 @@ class Reception:
         self._changed = threading.Condition()
         self._stopping = False
         self._left = memoryview(b"")
+        self.is_exhausted = False
         self._thread = threading.Thread(target=self._receive, name="reception", daemon=True)
         self._thread.start()
 
     def _receive(self) -> None:
-        failure = None
+        failure: Exception | None = None
         try:
             for chunk in self._feed():
                 if not self._take(chunk):
                     return
-        except Refusal as error:
+        except Exception as error:  # noqa: BLE001 - it is raised in the thread that reads, by whoever asks for it
             failure = error
         finally:
             with self._changed:
@@ -78,6 +77,10 @@ class Reception:
         """When the first byte came (monotonic)."""
         return self._times[0] if self._times else None
 
+    def offset(self, position: int | None) -> int:
+        """The offset of what a demuxer found at ``position``; the last one where it does not tell."""
+        return position if position is not None and position >= 0 else self.bytes
+
     def arrived(self, offset: int) -> float:
         """When the byte at ``offset`` came (monotonic); the last chunk's time beyond the end."""
         return self._times[min(bisect_left(self._offsets, offset + 1), len(self._times) - 1)]
@@ -102,6 +105,7 @@ class Reception:
         if not self._left:
             chunk = self._next()
             if chunk is None:
+                self.is_exhausted = True
                 return b""
             self.on_chunk(chunk)
             self._left = memoryview(chunk)
@@ -127,4 +131,5 @@ class Reception:
             self._stopping = True
             self._changed.notify_all()
         self._close()
-        self._thread.join(timeout=2)
+        # A thread that is still connecting closes its socket by itself as soon as it has one.
+        self._thread.join(timeout=LOOK_SECONDS)

@@ -17,8 +17,9 @@ def report(outcome: Outcome) -> str:
         video += [" ".join(filter(None, (result.video_codec, result.video_profile, extra.get("level"))))]
         video += filter(None, (result.pixel_format, result.hdr))
         lines.append("video     " + ", ".join(video))
-    for track in result.audio:
-        parts = (track.codec, track.layout or f"{track.channels} channels", f"{track.sample_rate} Hz", track.language)
+    layouts = extra.get("audio_layouts") or [None] * len(result.audio)
+    for track, layout in zip(result.audio, layouts, strict=True):
+        parts = (track.codec, layout or f"{track.channels} channels", f"{track.sample_rate} Hz", track.language)
         lines.append("audio     " + ", ".join(str(part) for part in parts if part))
     if result.bitrate_kbps:
         lines.append(f"bitrate   {result.bitrate_kbps} kbit/s in {result.container}")

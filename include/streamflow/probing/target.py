@@ -73,11 +73,18 @@ _HEADER_NAMES = {"user-agent": "User-Agent", "referer": "Referer", "referrer": "
 
 
 def address(target: Target, user_agent: str) -> Address:
-    """Split ``URL|User-Agent=…&Referer=…``, the form of Kodi and of playlists made from ``#EXTVLCOPT`` lines."""
+    """Split ``URL|User-Agent=…&Referer=…``, the form of Kodi and of playlists made from ``#EXTVLCOPT`` lines.
+
+    The scheme is empty for what is no URL.
+    """
     url, _, options = target.url.strip().partition("|")
     headers = {"User-Agent": target.user_agent or user_agent, **target.headers}
     for name, value in parse_qsl(options):
         if "\r" in value or "\n" in value:
             continue
         headers[_HEADER_NAMES.get(name.lower(), name)] = value
-    return Address(url, urlsplit(url).scheme.lower(), headers)
+    try:
+        scheme = urlsplit(url).scheme.lower()
+    except ValueError:
+        scheme = ""
+    return Address(url, scheme, headers)

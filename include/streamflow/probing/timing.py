@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import pairwise
 from statistics import median
 
 # A step of decoding time beyond this, or back, is a discontinuity and no media time.
@@ -108,7 +109,7 @@ def playability(arrivals: list[tuple[float, float]], end: float) -> Playability:
             found.stalls += behind > 0.2
             found.stall_s += behind
             lag += behind
-    gaps = [after[0] - before[0] for before, after in zip(arrivals, arrivals[1:], strict=False)]
+    gaps = [after[0] - before[0] for before, after in pairwise(arrivals)]
     found.longest_gap_s = max([*gaps, end - arrivals[-1][0]])
     start = next(((wall, media) for wall, media in arrivals if wall - first_wall >= BURST_SECONDS), None)
     if start and end - start[0] >= MIN_SHARE_SECONDS:

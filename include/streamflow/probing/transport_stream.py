@@ -6,6 +6,9 @@ PACKET = 188
 _NULL_PID = 0x1FFF
 # PSI and SI tables are never scrambled and repeat at will.
 _FIRST_PAYLOAD_PID = 0x20
+# So many packets, nearly all of them scrambled, will not be followed by others.
+_TELLING_PACKETS = 500
+_TELLING_SHARE = 0.9
 
 
 def is_transport_stream(head: bytes) -> bool:
@@ -36,6 +39,11 @@ class PacketHeaders:
     @property
     def scrambled_share(self) -> float:
         return self.scrambled / self.packets if self.packets else 0.0
+
+    @property
+    def is_scrambled(self) -> bool:
+        """Whether enough is known to say that the whole stream is."""
+        return self.packets >= _TELLING_PACKETS and self.scrambled_share > _TELLING_SHARE
 
     def take(self, chunk: bytes) -> None:
         data = self._rest + chunk if self._rest else chunk
