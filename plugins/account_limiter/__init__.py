@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from account_limiter.connection import connect, connect_async
 from account_limiter.errors import LeaseLost, LimiterError, LimiterUnavailable
+from account_limiter.history import History, Series
 from account_limiter.holder import Holder
 from account_limiter.limiter import Limiter, new_holder
 from account_limiter.records import (
@@ -38,6 +39,7 @@ __all__ = [
     "Budget",
     "BudgetState",
     "Granted",
+    "History",
     "Holder",
     "Lease",
     "LeaseLost",
@@ -50,6 +52,7 @@ __all__ = [
     "Renewed",
     "Request",
     "Reset",
+    "Series",
     "Settings",
     "SlotOperator",
     "SlotRefused",

@@ -10,6 +10,7 @@ from typing import Any
 from redis import Redis
 
 from account_limiter import transitions, wire
+from account_limiter.history import History, history, history_args
 from account_limiter.records import (
     Account,
     Granted,
@@ -114,6 +115,13 @@ class Limiter:
     def open_now(self) -> None:
         """Skip the wait for earlier holders after a start of Redis. Only for whoever knows that none is alive."""
         self._run("open")
+
+    def history(self, since: float, step: float) -> History:
+        """What happened ``since`` (seconds since the epoch), in steps of at least ``step`` seconds.
+
+        A day is kept at 10 s, 30 days at 300 s; the step is made longer where that is needed. Changes nothing.
+        """
+        return history(since, step, self._run("history", *history_args(since, step)))
 
     def snapshot(self) -> Snapshot:
         """Everything at one moment, without changing it."""

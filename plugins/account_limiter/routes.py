@@ -4,13 +4,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from account_limiter.errors import LimiterUnavailable
+from account_limiter.history import History
 from account_limiter.limiter import Limiter
 from account_limiter.records import AccountId, AccountState, BudgetState, LeaseState, Snapshot
 
@@ -91,6 +92,36 @@ class Status(BaseModel):
     open_at: datetime | None = None
 
 
+class Use(_Answer):
+    """One value a step: means of ``active`` and ``waiting``, counts of what was ``granted``, ``refused`` and
+    ``finished``, the mean time in seconds that those granted had waited."""
+
+    active: list[float]
+    waiting: list[float]
+    granted: list[int]
+    refused: list[int]
+    finished: list[int]
+    finished_per_minute: list[float]
+    wait: list[float]
+
+
+class AccountHistory(Use):
+    """The account ``""`` stands for the least busy ones of very many."""
+
+    account_id: str
+
+
+class UseHistory(BaseModel):
+    """Series of equal steps; ``at`` is the start of each, ``step`` its length in seconds. The last is not over yet."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    step: float
+    at: list[datetime]
+    all: Use = Field(alias="global")
+    accounts: list[AccountHistory]
+
+
 class ResetDone(_Answer):
     released: int
     waiters_dropped: int
@@ -116,6 +147,20 @@ def router(*, limiter: Callable[..., Limiter], policy: Callable[..., Policy], re
             return Status(mode="sequential", redis="down", all=limit, accounts=[], leases=[])
         return _status(snapshot, policy)
 
+    @routes.get("/history", dependencies=[reader])
+    def history(
+        limiter: Annotated[Limiter, Depends(limiter)],
+        since: Annotated[
+            datetime | None, Query(description="An hour ago by default; a day is kept in detail, 30 days in outline")
+        ] = None,
+        step: Annotated[
+            float, Query(ge=10, le=86400, description="Seconds; made longer where needed for what is kept, or in size")
+        ] = 60,
+    ) -> UseHistory:
+        """Slots in use, tasks waiting and checks per minute over time, over all and for each account."""
+        begin = _utc(since) if since else datetime.now(UTC) - timedelta(hours=1)
+        return _history(limiter.history(begin.timestamp(), step))
+
     @routes.post("/reset", dependencies=[editor])
     def reset(limiter: Annotated[Limiter, Depends(limiter)]) -> ResetDone:
         """Drop every lease and waiter, for recovery. Running checks notice and stop; waiting ones queue again."""
@@ -133,6 +178,18 @@ def _status(snapshot: Snapshot, policy: Policy) -> Status:
         accounts=[_account(account, budgets) for account in snapshot.accounts],
         leases=[_lease(lease) for lease in snapshot.leases],
         open_at=_time(snapshot.open_at) if snapshot.open_at > snapshot.at else None,
+    )
+
+
+def _history(history: History) -> UseHistory:
+    return UseHistory(
+        step=history.step,
+        at=[datetime.fromtimestamp(seconds, UTC) for seconds in history.at],
+        all=Use.model_validate(history.total),
+        accounts=[
+            AccountHistory(account_id=account_id, **Use.model_validate(series).model_dump())
+            for account_id, series in history.accounts.items()
+        ],
     )
 
 
@@ -160,6 +217,10 @@ def _lease(lease: LeaseState) -> LeaseUse:
             **labels,
         }
     )
+
+
+def _utc(moment: datetime) -> datetime:
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _time(seconds: float) -> datetime | None:

@@ -1,22 +1,34 @@
--- Samples of the slots from the first to the last that are asked for, oldest first, changing nothing; what happened in
--- the current slot comes as a sample of its own. ARGV: '1' for the coarse ones, since when (ms).
-local coarse, since = ARGV[1] == '1', tonumber(ARGV[2])
-local width, kept, key = FINE_MS, FINE_KEPT, HISTORY
-if coarse then
-  width, kept, key = COARSE_MS, COARSE_KEPT, HISTORY_COARSE
+-- Samples since a moment, oldest first, changing nothing. Coarse ones if the step asked for is as coarse, or fine ones do
+-- not reach back so far; then the fine ones of the time for which there is no coarse one yet. What happened since the
+-- last sample comes as one more. ARGV: since when, the step, both in ms.
+local since, step = tonumber(ARGV[1]), tonumber(ARGV[2])
+local READ_AT_ONCE = 1000
+
+local function samples(key, width, kept, from, till)
+  local found, slot = {}, math.max(math.floor(from / width), math.floor(till / width) - kept + 1)
+  local last = math.floor(till / width)
+  while slot < last do
+    local first, fields = slot, {}
+    while slot < last and #fields < READ_AT_ONCE do
+      table.insert(fields, slot % kept)
+      slot = slot + 1
+    end
+    for i, text in ipairs(call('HMGET', key, unpack(fields))) do
+      if text and tonumber(string.match(text, '^%d+')) == first + i - 1 then table.insert(found, text) end
+    end
+  end
+  return found
 end
+
 read_meta()
-local last = math.floor(now / width)
-local samples = {}
-local slot = math.max(math.floor(since / width), last - kept + 1)
-while slot < last do
-  local fields, first = {}, slot
-  while slot < last and #fields < 1000 do
-    table.insert(fields, slot % kept)
-    slot = slot + 1
-  end
-  for i, text in ipairs(call('HMGET', key, unpack(fields))) do
-    if text and tonumber(string.match(text, '^%d+')) == first + i - 1 then table.insert(samples, text) end
-  end
+local coarse, coarse_samples = step >= COARSE_MS or since < now - FINE_KEPT * FINE_MS, {}
+-- The state at the beginning stands in the sample before it.
+local fine_since = since - meta.lease_ttl
+if coarse then
+  local pending = math.floor(meta.slot * FINE_MS / COARSE_MS) * COARSE_MS
+  coarse_samples = samples(HISTORY_COARSE, COARSE_MS, COARSE_KEPT, since, pending)
+  fine_since = math.max(fine_since, pending)
 end
-return { now, width, meta.lease_ttl, samples, sample_text(math.floor(now / FINE_MS), current_rows()) }
+local fine_samples = samples(HISTORY, FINE_MS, FINE_KEPT, fine_since, meta.slot * FINE_MS)
+if meta.slot > 0 then table.insert(fine_samples, sample_text(meta.slot, current_rows())) end
+return { now, meta.lease_ttl, COARSE_MS, coarse_samples, FINE_MS, fine_samples, coarse and COARSE_MS or FINE_MS }

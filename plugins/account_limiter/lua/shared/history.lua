@@ -121,9 +121,9 @@ local function coarse_rows(slot)
 end
 
 local function sample()
-  local slot, last = math.floor(now / FINE_MS), meta.sampled
+  local slot, last = math.floor(now / FINE_MS), meta.slot
   if slot == last then return end
-  call('HSET', META, 'sampled', slot)
+  call('HSET', META, 'slot', slot)
   if last == 0 then return end
   call('HSET', HISTORY, last % FINE_KEPT, sample_text(last, current_rows()))
   call('DEL', TALLY)

@@ -49,7 +49,7 @@ local function read_meta()
   now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
   now_us = tonumber(time[1]) * 1e6 + tonumber(time[2])
   local values = call('HMGET', META, 'server', 'generation', 'global_limit', 'lease_ttl', 'stale_after', 'stagger',
-    'grant_ttl', 'closed_until', 'sequence', 'call_lead', 'called_limit', 'sampled')
+    'grant_ttl', 'closed_until', 'sequence', 'call_lead', 'called_limit', 'slot')
   meta.server = values[1]
   meta.generation = tonumber(values[2] or 0)
   meta.global_limit = tonumber(values[3] or 10)
@@ -62,7 +62,8 @@ local function read_meta()
   meta.sequence = tonumber(values[9] or 0)
   meta.call_lead = tonumber(values[10] or 1500)
   meta.called_limit = tonumber(values[11] or 2)
-  meta.sampled = tonumber(values[12] or 0)
+  -- The slot of the last transition: what happened in it is not sampled yet.
+  meta.slot = tonumber(values[12] or 0)
 end
 
 local function begin()

@@ -1,0 +1,121 @@
+"""What the limiter did over time: its samples, folded into series of equal steps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+POINTS = 1000
+_KEPT_MS = 30 * 86400 * 1000
+
+Row = tuple[float, ...]
+_COLUMNS = ("active", "waiting", "granted", "refused", "finished", "wait_ms")
+
+
+@dataclass(frozen=True)
+class Series:
+    """One value a step. ``active`` and ``waiting`` are means over the step, ``granted``, ``refused`` and ``finished``
+    are counts; ``wait`` is the mean time in seconds that those granted had waited, 0 where none was."""
+
+    active: tuple[float, ...]
+    waiting: tuple[float, ...]
+    granted: tuple[int, ...]
+    refused: tuple[int, ...]
+    finished: tuple[int, ...]
+    finished_per_minute: tuple[float, ...]
+    wait: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class History:
+    """``at`` is the start of each step in seconds since the epoch, ``step`` its length in seconds; the last one is not
+    over yet. The account ``""`` stands for the least busy ones of very many."""
+
+    step: float
+    at: tuple[float, ...]
+    total: Series
+    accounts: Mapping[str, Series]
+
+
+@dataclass
+class _Grid:
+    """Steps on the clock, from the one that contains ``since`` to the one that contains ``now``; milliseconds."""
+
+    since: int
+    now: int
+    step: int
+    sums: dict[str, list[list[float]]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.first = self.since // self.step
+        self.points = self.now // self.step - self.first + 1
+
+    def add(self, at: int, account: str, values: Iterable[float]) -> None:
+        point = at // self.step - self.first
+        if not 0 <= point < self.points:
+            return
+        sums = self.sums.setdefault(account, [[0.0] * self.points for _ in _COLUMNS])
+        for column, value in zip(sums, values, strict=False):
+            column[point] += value
+
+
+def history_args(since: float, step: float) -> list[str | int]:
+    return [int(since * 1000), int(step * 1000)]
+
+
+def history(since: float, step: float, answer: Sequence[Any]) -> History:
+    """The script's answer as series. The step becomes a multiple of what was sampled, and long enough for POINTS."""
+    now, lives, coarse_width, coarse, fine_width, fine, unit = answer
+    begin = max(now - _KEPT_MS, min(int(since * 1000), now))
+    least = max(int(step * 1000), (now - begin) // (POINTS - 1), 1)
+    grid = _Grid(begin, now, -(-least // unit) * unit)
+    _fold(grid, coarse_width, map(_sample, coarse), lives=0)
+    _fold(grid, fine_width, map(_sample, fine), lives=lives)
+    end = (now // unit + 1) * unit
+    covered = [min((grid.first + i + 1) * grid.step, end) - (grid.first + i) * grid.step for i in range(grid.points)]
+    total = [[0.0] * grid.points for _ in _COLUMNS]
+    for sums in grid.sums.values():
+        total = [[a + b for a, b in zip(one, other, strict=True)] for one, other in zip(total, sums, strict=True)]
+    return History(
+        grid.step / 1000,
+        tuple((grid.first + i) * grid.step / 1000 for i in range(grid.points)),
+        _series(total, covered),
+        {account: _series(sums, covered) for account, sums in sorted(grid.sums.items())},
+    )
+
+
+def _fold(grid: _Grid, width: int, samples: Iterable[tuple[int, dict[str, Row]]], *, lives: int) -> None:
+    now = grid.now // width + 1, dict[str, Row]()
+    for (slot, rows), (end, _) in pairwise([*samples, now]):
+        # Where nothing happened the state stayed, but no longer than what is held lives without a sign of life.
+        stays = max(1, min(end - slot, lives // width))
+        for account, row in rows.items():
+            grid.add(slot * width, account, (0, 0, *row[2:]))
+            for i in range(stays):
+                grid.add((slot + i) * width, account, (row[0] * width, row[1] * width))
+
+
+def _sample(text: bytes | str) -> tuple[int, dict[str, Row]]:
+    slot, *rows = (text.decode() if isinstance(text, bytes) else text).split(",")
+    return int(slot), dict(_rows(rows))
+
+
+def _rows(texts: Iterable[str]) -> Iterator[tuple[str, Row]]:
+    for text in texts:
+        account, *values = text.split("|")
+        yield account, tuple(map(float, values))
+
+
+def _series(sums: list[list[float]], covered: list[int]) -> Series:
+    active, waiting, granted, refused, finished, wait_ms = sums
+    return Series(
+        tuple(round(value / length, 3) for value, length in zip(active, covered, strict=True)),
+        tuple(round(value / length, 3) for value, length in zip(waiting, covered, strict=True)),
+        tuple(map(int, granted)),
+        tuple(map(int, refused)),
+        tuple(map(int, finished)),
+        tuple(round(value * 60_000 / length, 2) for value, length in zip(finished, covered, strict=True)),
+        tuple(round(ms / (number or 1) / 1000, 3) for ms, number in zip(wait_ms, granted, strict=True)),
+    )
