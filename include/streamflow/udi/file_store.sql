@@ -1,37 +1,39 @@
-PRAGMA journal_mode = WAL;
-CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS account (id INTEGER PRIMARY KEY, json TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS channel_group (id INTEGER PRIMARY KEY, json TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS stream (
-  id INTEGER PRIMARY KEY, account_id INTEGER, group_id INTEGER, url_hash TEXT, json TEXT NOT NULL);
-CREATE INDEX IF NOT EXISTS stream_account ON stream (account_id);
-CREATE INDEX IF NOT EXISTS stream_group ON stream (group_id);
-CREATE INDEX IF NOT EXISTS stream_url ON stream (url_hash);
-CREATE TABLE IF NOT EXISTS channel (id INTEGER PRIMARY KEY, group_id INTEGER, json TEXT NOT NULL);
-CREATE INDEX IF NOT EXISTS channel_of_group ON channel (group_id);
-CREATE TABLE IF NOT EXISTS member (channel_id INTEGER, stream_id INTEGER, PRIMARY KEY (channel_id, stream_id)) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS member_stream ON member (stream_id);
-CREATE TABLE IF NOT EXISTS result (
+CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE account (id INTEGER PRIMARY KEY, json TEXT NOT NULL);
+CREATE TABLE channel_group (id INTEGER PRIMARY KEY, json TEXT NOT NULL);
+CREATE TABLE stream (
+  id INTEGER PRIMARY KEY, account_id INTEGER, group_id INTEGER, url_hash TEXT NOT NULL, json TEXT NOT NULL);
+CREATE INDEX stream_account ON stream (account_id);
+CREATE INDEX stream_group ON stream (group_id);
+-- Its first digits tell any two URLs apart and keep the index small.
+CREATE INDEX stream_url ON stream (substr(url_hash, 1, 16));
+CREATE TABLE channel (id INTEGER PRIMARY KEY, group_id INTEGER, json TEXT NOT NULL);
+CREATE INDEX channel_of_group ON channel (group_id);
+CREATE TABLE member (channel_id INTEGER, stream_id INTEGER, PRIMARY KEY (channel_id, stream_id)) WITHOUT ROWID;
+CREATE INDEX member_stream ON member (stream_id);
+CREATE TABLE result (
   stream_id INTEGER PRIMARY KEY, checked_at REAL NOT NULL, verdict TEXT NOT NULL, json TEXT NOT NULL);
-CREATE INDEX IF NOT EXISTS result_verdict ON result (verdict);
-CREATE INDEX IF NOT EXISTS result_checked ON result (checked_at);
-CREATE TABLE IF NOT EXISTS history (
-  stream_id INTEGER, checked_at REAL NOT NULL, run_id TEXT NOT NULL, json TEXT NOT NULL,
-  PRIMARY KEY (stream_id, checked_at, run_id)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS dead (stream_id INTEGER PRIMARY KEY, json TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS removed (
+CREATE INDEX result_verdict ON result (verdict);
+CREATE INDEX result_checked ON result (checked_at);
+CREATE TABLE history (
+  stream_id INTEGER, checked_at REAL, run_id TEXT, json TEXT NOT NULL, PRIMARY KEY (stream_id, checked_at, run_id)
+) WITHOUT ROWID;
+CREATE TABLE dead (stream_id INTEGER PRIMARY KEY, json TEXT NOT NULL);
+CREATE TABLE removed (
   channel_id INTEGER, stream_id INTEGER, position INTEGER NOT NULL, PRIMARY KEY (channel_id, stream_id)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS run (
+CREATE INDEX removed_stream ON removed (stream_id);
+CREATE TABLE run (
   run_id TEXT PRIMARY KEY, started_at REAL NOT NULL, json TEXT NOT NULL, finished_at REAL, summary TEXT);
-CREATE INDEX IF NOT EXISTS run_started ON run (started_at);
-CREATE TABLE IF NOT EXISTS run_stream (
+CREATE INDEX run_started ON run (started_at);
+-- A stream without a verdict is not settled yet, a channel without a change not finished.
+CREATE TABLE run_stream (
   run_id TEXT, stream_id INTEGER, verdict TEXT, reason TEXT, PRIMARY KEY (run_id, stream_id)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS run_channel (
+CREATE TABLE run_channel (
   run_id TEXT, channel_id INTEGER, change TEXT, PRIMARY KEY (run_id, channel_id)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS run_wait (
+CREATE TABLE run_wait (
   run_id TEXT, channel_id INTEGER, stream_id INTEGER, PRIMARY KEY (run_id, stream_id, channel_id)) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS run_wait_channel ON run_wait (run_id, channel_id);
-CREATE TABLE IF NOT EXISTS change (channel_id INTEGER, at REAL, json TEXT NOT NULL, PRIMARY KEY (channel_id, at)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS progress (stream_id INTEGER PRIMARY KEY, until REAL NOT NULL, json TEXT NOT NULL);
--- What was taken while Redis was away, in order, to be merged.
-CREATE TABLE IF NOT EXISTS journal (number INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, json TEXT NOT NULL);
+CREATE INDEX run_wait_channel ON run_wait (run_id, channel_id);
+CREATE TABLE change (channel_id INTEGER, at REAL, json TEXT NOT NULL, PRIMARY KEY (channel_id, at)) WITHOUT ROWID;
+CREATE TABLE progress (stream_id INTEGER PRIMARY KEY, until REAL NOT NULL, json TEXT NOT NULL);
+-- Writes that are not known to have reached Redis, in order.
+CREATE TABLE journal (number INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, json TEXT NOT NULL)

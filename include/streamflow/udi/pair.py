@@ -1,23 +1,33 @@
 """The UDI as its users see it: the Redis store, with the file store behind it for when Redis is away.
 
-Reads and writes go to Redis. What a run needs to go on without it is kept in the file store as well: the library after
-each refresh, each planned run. While Redis is away the file store answers and takes everything, noting writes in a
-journal; :meth:`Udi.merge` plays the journal into Redis, in order, and each entry is forgotten only when it is in.
+Every write goes into the file store first, in one transaction with an entry of its journal, and then into Redis; the
+entry goes when Redis has the write. So the file store is current at any moment, and the journal holds just what Redis
+lacks, or may lack: its answer was lost, or its writer died. Reads are answered by Redis.
+
+While Redis is away a mark beside the file tells all processes, and the file store answers alone. One caller in a few
+seconds looks whether Redis is back, brings it up to date and takes the mark away, before anybody reads from Redis
+again. Repeating any of this does no harm: what is brought over is facts that are kept once, and states as they are.
 """
 
 from __future__ import annotations
 
+import fcntl
 import logging
+import os
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
 from streamflow.errors import UdiUnavailable
 from streamflow.udi.file_store import FileStore
+from streamflow.udi.library import Library
 from streamflow.udi.models import Account, Channel, Group, Result, Stream, Verdict
+from streamflow.udi.publication import guard
 from streamflow.udi.redis_store import RedisStore
+from streamflow.udi.replay import fill, replay
 from streamflow.udi.store import ChannelChange, DeadMemory, RefreshReport, Run, RunState, Snapshot, Store
 
 log = logging.getLogger(__name__)
@@ -26,6 +36,12 @@ T = TypeVar("T")
 
 # While Redis is away, one call in this many seconds finds out whether it is back; no other waits for a time-out.
 LOOK_AGAIN_SECONDS = 5.0
+# How long that call lets Redis take to answer.
+LOOK_SECONDS = 1.0
+
+
+class _Empty(UdiUnavailable):
+    """Redis answers, and has nothing of what was in it."""
 
 
 class Udi:
@@ -39,93 +55,166 @@ class Udi:
     @property
     def redis_up(self) -> bool:
         """Whether Redis answers; asked anew, but at most once in a few seconds while it is away."""
-        return self._redis is not None and not self._known_away() and self._try(self._redis.ping)
-
-    def _known_away(self) -> bool:
-        try:
-            return time.time() - self._away_mark.stat().st_mtime < LOOK_AGAIN_SECONDS
-        except FileNotFoundError:
+        redis = self._usable()
+        if redis is None:
             return False
-
-    def _try(self, call: Callable[[], object]) -> bool:
         try:
-            call()
+            self._ask(redis, lambda store: store.ping())
         except UdiUnavailable as error:
-            self._left(error)
+            self._leave(error)
             return False
-        self._back()
         return True
 
-    def _left(self, error: UdiUnavailable) -> None:
+    def _usable(self) -> RedisStore | None:
+        """The Redis store, unless it is known to be away or out of date."""
+        if self._redis is None:
+            return None
+        try:
+            looked = self._away_mark.stat().st_mtime
+        except FileNotFoundError:
+            return self._redis
+        if time.time() - looked < LOOK_AGAIN_SECONDS:
+            return None
+        with self._alone(wait=False) as alone:
+            return self._redis if alone and self._is_back(self._redis) else None
+
+    def _is_back(self, redis: RedisStore) -> bool:
+        # Others shall not look meanwhile.
+        self._away_mark.touch()
+        try:
+            redis.knock(LOOK_SECONDS)
+            self._catch_up(redis)
+        except UdiUnavailable as error:
+            log.info("Redis is still away: %s", error)
+            self._away_mark.touch()
+            return False
+        return True
+
+    def _leave(self, error: UdiUnavailable) -> None:
         if not self._away_mark.exists():
             log.warning("the UDI answers from its file store: %s", error)
+        self._away_mark.parent.mkdir(parents=True, exist_ok=True)
         self._away_mark.touch()
+        if isinstance(error, _Empty):
+            # It does answer: the next call may fill it at once.
+            os.utime(self._away_mark, (0, 0))
 
-    def _back(self) -> None:
-        if self._away_mark.exists():
-            self._away_mark.unlink(missing_ok=True)
-            log.warning("the UDI answers from Redis again")
-            self.merge()
+    @staticmethod
+    def _ask(redis: RedisStore, do: Callable[[Store], T]) -> T:
+        """The answer of a Redis that has its data; raises UdiUnavailable for one that came back without."""
+        answer = do(redis)
+        # A Redis without data answers nothing, so what it does answer needs no proof.
+        if not answer and not redis.is_filled():
+            raise _Empty("Redis came without its data")
+        return answer
+
+    def _from_redis(self, do: Callable[[Store], T]) -> tuple[T] | None:
+        """The answer of Redis in a tuple, or None when it is away."""
+        redis = self._usable()
+        if redis is None:
+            return None
+        try:
+            return (self._ask(redis, do),)
+        except UdiUnavailable as error:
+            self._leave(error)
+            return None
 
     def _read(self, ask: Callable[[Store], T]) -> T:
-        if self._redis is not None and not self._known_away():
-            try:
-                answer = ask(self._redis)
-            except UdiUnavailable as error:
-                self._left(error)
-            else:
-                self._back()
-                return answer
-        return ask(self._file)
+        answer = self._from_redis(ask)
+        return answer[0] if answer else ask(self._file)
 
     def _write(self, kind: str, record: dict[str, Any], do: Callable[[Store], T]) -> T:
-        """Write to Redis, or to the file store with a note for the merge."""
-        if self._redis is not None and not self._known_away():
-            try:
-                answer = do(self._redis)
-            except UdiUnavailable as error:
-                self._left(error)
-            else:
-                self._back()
-                return answer
-        answer = do(self._file)
-        self._file.note(kind, record)
-        return answer
+        """Write to the file store and to Redis; the answer is that of Redis if it is up."""
+        try:
+            with self._file.writing():
+                answer = do(self._file)
+                number = self._file.note(kind, record)
+        except UdiUnavailable as error:
+            log.error("the UDI's file store is out of date: %s", error)
+            only = self._from_redis(do)
+            if only is None:
+                raise
+            return only[0]
+        # Only now may the mark be looked at: whoever takes it away has seen our entry before, or we see no mark.
+        reached = self._from_redis(do)
+        if reached is None:
+            return answer
+        self._file.forget([number])
+        return reached[0]
 
     def merge(self) -> int:
         """Bring into Redis what only the file store has; answers how many entries. Repeating it does no harm."""
-        redis = self._redis
-        if redis is None or not self._try_quietly(redis.ping):
+        if self._redis is None:
             return 0
-        if redis.refreshed_at() is None and self._file.refreshed_at() is not None:
-            log.warning("Redis is empty: filling it from the file store")
-            redis.publish(self._file.library(), force=True)
-            for result in self._file.latest():
-                redis.record(result)
-        merged = 0
-        while entries := self._file.journal():
-            for number, kind, record in entries:
-                _replay(redis, kind, record)
-                self._file.forget(number)
-                merged += 1
-        return merged
+        with self._alone(wait=True):
+            try:
+                self._redis.knock(LOOK_SECONDS)
+                return self._catch_up(self._redis)
+            except UdiUnavailable as error:
+                self._leave(error)
+                return 0
 
-    @staticmethod
-    def _try_quietly(call: Callable[[], object]) -> bool:
+    def _catch_up(self, redis: RedisStore) -> int:
+        """Merge everything, and take the mark away; for one process at a time."""
+        if not redis.is_filled():
+            # Until it is full, nobody may read it, and what is written meanwhile is merged.
+            self._leave(UdiUnavailable("Redis came without its data and is being filled"))
+            fill(redis, self._file)
+        merged = 0
+        while True:
+            while entries := self._file.journal():
+                for _, kind, record in entries:
+                    replay(redis, self._file, kind, record)
+                self._file.forget(number for number, _, _ in entries)
+                merged += len(entries)
+            # No write can come between the last look into the journal and the mark's end.
+            with self._file.writing():
+                if not self._file.journal(1):
+                    if self._away_mark.exists():
+                        self._away_mark.unlink(missing_ok=True)
+                        log.warning("the UDI answers from Redis again; merged %d writes", merged)
+                    return merged
+
+    @contextmanager
+    def _alone(self, *, wait: bool) -> Iterator[bool]:
+        """Whether this caller may publish and merge, alone until the end; without ``wait`` perhaps not."""
+        folder = self._file.file.parent
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = os.open(folder / "udi.lock", os.O_CREAT | os.O_RDWR, 0o600)
         try:
-            call()
-        except UdiUnavailable:
-            return False
-        return True
+            fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+        finally:
+            os.close(lock)
 
     def ping(self) -> None:
         self._read(lambda store: store.ping())
 
     # -- the library -------------------------------------------------------------------------
     def publish(self, snapshot: Snapshot, *, max_drop: float = 0.5, force: bool = False) -> RefreshReport:
-        report = self._file.publish(snapshot, max_drop=max_drop, force=force)
-        if self.redis_up and self._redis is not None:
-            report = self._redis.publish(snapshot, max_drop=max_drop, force=force)
+        library = Library.of(snapshot)
+        # One at a time: both stores shall end with the same library.
+        redis = self._usable()
+        with self._alone(wait=True):
+            if not force:
+                known = self.stream_ids()
+                guard(len(known), sum(key not in library.streams for key in known), max_drop)
+            with self._file.writing():
+                report = self._file.publish_library(library, broken=snapshot.broken)
+                number = self._file.note("library", {})
+            if redis is None:
+                return report
+            try:
+                if redis.is_filled():
+                    report = redis.publish_library(library, broken=snapshot.broken)
+                    self._file.forget([number])
+                else:
+                    self._catch_up(redis)
+            except UdiUnavailable as error:
+                self._leave(error)
         return report
 
     def refreshed_at(self) -> datetime | None:
@@ -173,8 +262,7 @@ class Udi:
         return self._read(lambda store: store.channels_of_stream(stream_id))
 
     def reorder(self, channel_id: int, stream_ids: Sequence[int]) -> None:
-        order = {"channel_id": channel_id, "stream_ids": list(stream_ids)}
-        self._write("reorder", order, lambda store: store.reorder(channel_id, stream_ids))
+        self._write("reorder", {"channel_id": channel_id}, lambda store: store.reorder(channel_id, stream_ids))
 
     # -- results -----------------------------------------------------------------------------
     def record(self, result: Result) -> None:
@@ -201,20 +289,14 @@ class Udi:
         return self._read(lambda store: store.dead_memory(wanted))
 
     def remember_dead(self, stream_id: int, memory: DeadMemory) -> None:
-        record = {"stream_id": stream_id, "memory": memory.model_dump(mode="json")}
-        self._write("dead", record, lambda store: store.remember_dead(stream_id, memory))
+        self._write("dead", {"stream_id": stream_id}, lambda store: store.remember_dead(stream_id, memory))
 
     def removed_streams(self, channel_id: int) -> dict[int, int]:
         return self._read(lambda store: store.removed_streams(channel_id))
 
     # -- runs --------------------------------------------------------------------------------
     def open_run(self, run: Run) -> None:
-        # In both: a run that began with Redis must go on without it.
-        self._file.open_run(run)
-        if self.redis_up and self._redis is not None:
-            self._redis.open_run(run)
-        else:
-            self._file.note("run", {"run": run.model_dump(mode="json")})
+        self._write("run", {"run_id": run.run_id}, lambda store: store.open_run(run))
 
     def settle(self, run_id: str, result: Result) -> list[int]:
         record = {"run_id": run_id, "result": result.model_dump(mode="json")}
@@ -245,9 +327,8 @@ class Udi:
 
     def prune(self, *, history_per_stream: int = 50, runs: int = 200) -> dict[str, int]:
         pruned = self._file.prune(history_per_stream=history_per_stream, runs=runs)
-        if self.redis_up and self._redis is not None:
-            pruned = self._redis.prune(history_per_stream=history_per_stream, runs=runs)
-        return pruned
+        there = self._from_redis(lambda store: store.prune(history_per_stream=history_per_stream, runs=runs))
+        return there[0] if there else pruned
 
     # -- live progress -----------------------------------------------------------------------
     def progress(self, stream_id: int, state: dict[str, Any] | None) -> None:
@@ -255,27 +336,6 @@ class Udi:
 
     def running(self) -> dict[int, dict[str, Any]]:
         return self._read(lambda store: store.running())
-
-
-def _replay(store: RedisStore, kind: str, record: dict[str, Any]) -> None:
-    """Every write that a journal can hold, done again."""
-    match kind:
-        case "run":
-            store.open_run(Run.model_validate(record["run"]))
-        case "result":
-            store.record(Result.model_validate(record["result"]))
-        case "settle":
-            store.settle(record["run_id"], Result.model_validate(record["result"]))
-        case "channel":
-            store.finish_channel(ChannelChange.model_validate(record["change"]))
-        case "reorder":
-            store.reorder(record["channel_id"], record["stream_ids"])
-        case "dead":
-            store.remember_dead(record["stream_id"], DeadMemory.model_validate(record["memory"]))
-        case "close":
-            store.close_run(record["run_id"], record["summary"], datetime.fromisoformat(record["at"]))
-        case _:
-            raise ValueError(f"a journal entry of an unknown kind: {kind}")
 
 
 def open_udi(client: Any, home: Path) -> Udi:

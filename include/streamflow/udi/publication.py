@@ -2,49 +2,81 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
-
-from pydantic import BaseModel
+from typing import TypeVar
 
 from streamflow.errors import SourceError
+from streamflow.udi.models import Stream
+from streamflow.udi.store import RefreshReport
 
-R = TypeVar("R", bound=BaseModel)
+T = TypeVar("T")
 
 # Small libraries change by large shares; the guard is for the others.
 GUARDED_FROM = 100
 
 
 @dataclass
-class Difference(Generic[R]):
-    """Records of one kind, by what is to be done with them."""
+class Difference:
+    """Ids of one kind of record, by what is to be done with them."""
 
-    added: list[R] = field(default_factory=list)
-    changed: list[R] = field(default_factory=list)
+    added: list[int] = field(default_factory=list)
+    changed: list[int] = field(default_factory=list)
     removed: list[int] = field(default_factory=list)
 
     @property
-    def written(self) -> list[R]:
+    def written(self) -> list[int]:
         return self.added + self.changed
 
 
-def difference(before: Mapping[int, R], after: Mapping[int, R]) -> Difference[R]:
-    """How ``before`` becomes ``after``; records are keyed by id."""
-    found: Difference[R] = Difference(removed=[key for key in before if key not in after])
+def difference(before: Mapping[int, T], after: Mapping[int, T]) -> Difference:
+    """How ``before`` becomes ``after``; both by id."""
+    found = Difference(removed=[key for key in before if key not in after])
     for key, record in after.items():
-        old = before.get(key)
-        if old is None:
-            found.added.append(record)
-        elif old != record:
-            found.changed.append(record)
+        if key not in before:
+            found.added.append(key)
+        elif before[key] != record:
+            found.changed.append(key)
     return found
 
 
-def guard(before: int, removed: int, max_drop: float, force: bool) -> None:
+def guard(before: int, removed: int, max_drop: float) -> None:
     """Refuse a library that lost more than the share ``max_drop`` of its streams; raises SourceError."""
-    if not force and before >= GUARDED_FROM and removed > before * max_drop:
+    if before >= GUARDED_FROM and removed > before * max_drop:
         raise SourceError(
             f"the source would drop {removed} of {before} streams; nothing was changed. "
             "If that is right, run refresh_udi with force"
         )
+
+
+def renamed(removed: Iterable[Stream], added: Iterable[Stream]) -> dict[int, int]:
+    """Added streams that are removed ones under another id: new id to old id.
+
+    They are the same when their account has the same provider id or the same URL for both.
+    """
+    former: dict[tuple[int | None, str], int] = {}
+    for stream in removed:
+        former.update(dict.fromkeys(_identities(stream), stream.id))
+    found = {}
+    for stream in added:
+        old = next((former[identity] for identity in _identities(stream) if identity in former), None)
+        if old is not None:
+            found[stream.id] = old
+    return found
+
+
+def _identities(stream: Stream) -> list[tuple[int | None, str]]:
+    by_provider = [(stream.account_id, f"provider:{stream.provider_id}")] if stream.provider_id else []
+    return by_provider + ([(stream.account_id, f"url:{stream.url}")] if stream.url else [])
+
+
+def report(kinds: Mapping[str, Difference], broken: list[tuple[str, str]], started: float) -> RefreshReport:
+    """The report of a refresh that ``started`` at this reading of the monotonic clock."""
+    return RefreshReport(
+        added={name: len(kind.added) for name, kind in kinds.items()},
+        changed={name: len(kind.changed) for name, kind in kinds.items()},
+        removed={name: len(kind.removed) for name, kind in kinds.items()},
+        broken=broken,
+        elapsed_s=round(time.monotonic() - started, 3),
+    )

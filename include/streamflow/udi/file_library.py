@@ -1,0 +1,163 @@
+"""The library in the file: publishing it in one transaction, and every look-up of its records."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+
+from streamflow.udi.database import Database
+from streamflow.udi.library import ChannelRow, Library, StreamRow, text
+from streamflow.udi.models import Account, Channel, Group, Stream
+from streamflow.udi.publication import Difference, difference, guard, renamed, report
+from streamflow.udi.store import RefreshReport, Snapshot
+
+
+class FileLibrary(Database):
+    """Accounts, groups, streams and channels."""
+
+    def publish(self, snapshot: Snapshot, *, max_drop: float = 0.5, force: bool = False) -> RefreshReport:
+        library = Library.of(snapshot)
+        return self.publish_library(library, max_drop=None if force else max_drop, broken=snapshot.broken)
+
+    def publish_library(
+        self, library: Library, *, max_drop: float | None = None, broken: Sequence[tuple[str, str]] = ()
+    ) -> RefreshReport:
+        """As :meth:`publish`, for a library as it is stored; without ``max_drop`` nothing is guarded."""
+        started = time.monotonic()
+        with self.writing() as db:
+            old = _texts(db, "stream")
+            streams = difference(old, {key: row.text for key, row in library.streams.items()})
+            if max_drop is not None:
+                guard(len(old), len(streams.removed), max_drop)
+            accounts = difference(_texts(db, "account"), library.accounts)
+            groups = difference(_texts(db, "channel_group"), library.groups)
+            channels = difference(
+                _texts(db, "channel"), {key: channel.text for key, channel in library.channels.items()}
+            )
+            if streams.added and streams.removed:
+                gone = (Stream.model_validate_json(old[key]) for key in streams.removed)
+                new = (Stream.model_validate_json(library.streams[key].text) for key in streams.added)
+                _carry(db, renamed(gone, new))
+            _write(db, "account", accounts, ((key, library.accounts[key]) for key in accounts.written))
+            _write(db, "channel_group", groups, ((key, library.groups[key]) for key in groups.written))
+            _write(db, "stream", streams, ((key, *library.streams[key]) for key in streams.written))
+            rows = {key: library.channels[key] for key in channels.written}
+            _write(db, "channel", channels, ((key, row.group_id, row.text) for key, row in rows.items()))
+            _write_members(db, channels.removed, rows)
+            db.execute("INSERT OR REPLACE INTO meta VALUES ('refreshed_at', ?)", (datetime.now(UTC).isoformat(),))
+        kinds = {"accounts": accounts, "groups": groups, "streams": streams, "channels": channels}
+        return report(kinds, list(broken), started)
+
+    def library(self) -> Library:
+        """All of it, as it is stored."""
+        with self.reading() as db:
+            streams = db.execute("SELECT id, account_id, group_id, url_hash, json FROM stream")
+            channels = db.execute("SELECT id, group_id, json FROM channel").fetchall()
+            return Library(
+                accounts=_texts(db, "account"),
+                groups=_texts(db, "channel_group"),
+                streams={key: StreamRow(*row) for key, *row in streams},
+                channels={
+                    key: ChannelRow(group, Channel.model_validate_json(found).stream_ids, found)
+                    for key, group, found in channels
+                },
+            )
+
+    def refreshed_at(self) -> datetime | None:
+        row = self.one("SELECT value FROM meta WHERE name = 'refreshed_at'")
+        return datetime.fromisoformat(row[0]) if row else None
+
+    def accounts(self) -> list[Account]:
+        return [Account.model_validate_json(row[0]) for row in self.rows("SELECT json FROM account ORDER BY id")]
+
+    def account(self, account_id: int) -> Account | None:
+        row = self.one("SELECT json FROM account WHERE id = ?", account_id)
+        return Account.model_validate_json(row[0]) if row else None
+
+    def groups(self) -> list[Group]:
+        return [Group.model_validate_json(row[0]) for row in self.rows("SELECT json FROM channel_group ORDER BY id")]
+
+    def stream(self, stream_id: int) -> Stream | None:
+        return self.streams([stream_id]).get(stream_id)
+
+    def streams(self, stream_ids: Iterable[int]) -> dict[int, Stream]:
+        found = self.of_ids("SELECT id, json FROM stream", "id", stream_ids)
+        return {key: Stream.model_validate_json(record) for key, record in found}
+
+    def stream_ids(self) -> list[int]:
+        return self.ids("SELECT id FROM stream ORDER BY id")
+
+    def streams_of_account(self, account_id: int) -> list[int]:
+        return self.ids("SELECT id FROM stream WHERE account_id = ? ORDER BY id", account_id)
+
+    def streams_of_group(self, group_id: int) -> list[int]:
+        return self.ids("SELECT id FROM stream WHERE group_id = ? ORDER BY id", group_id)
+
+    def streams_of_url(self, url_hash: str) -> list[int]:
+        wanted = "SELECT id FROM stream WHERE substr(url_hash, 1, 16) = substr(?, 1, 16) AND url_hash = ? ORDER BY id"
+        return self.ids(wanted, url_hash, url_hash) if url_hash else []
+
+    def channel(self, channel_id: int) -> Channel | None:
+        row = self.one("SELECT json FROM channel WHERE id = ?", channel_id)
+        return Channel.model_validate_json(row[0]) if row else None
+
+    def channels(self, channel_ids: Iterable[int] | None = None) -> list[Channel]:
+        if channel_ids is None:
+            found = self.rows("SELECT id, json FROM channel")
+        else:
+            found = self.of_ids("SELECT id, json FROM channel", "id", channel_ids)
+        return [Channel.model_validate_json(record) for _, record in sorted(found)]
+
+    def channels_of_group(self, group_id: int) -> list[int]:
+        return self.ids("SELECT id FROM channel WHERE group_id = ? ORDER BY id", group_id)
+
+    def channels_of_stream(self, stream_id: int) -> list[int]:
+        return self.ids("SELECT channel_id FROM member WHERE stream_id = ? ORDER BY 1", stream_id)
+
+    def reorder(self, channel_id: int, stream_ids: Sequence[int]) -> None:
+        with self.writing() as db:
+            row = db.execute("SELECT json FROM channel WHERE id = ?", (channel_id,)).fetchone()
+            if row:
+                channel = Channel.model_validate_json(row[0]).model_copy(update={"stream_ids": tuple(stream_ids)})
+                db.execute("UPDATE channel SET json = ? WHERE id = ?", (text(channel), channel_id))
+                _write_members(db, [], {channel_id: ChannelRow(None, channel.stream_ids, "")})
+
+
+def _texts(db: sqlite3.Connection, table: str) -> dict[int, str]:
+    return dict(db.execute(f"SELECT id, json FROM {table}"))  # noqa: S608
+
+
+def _write(db: sqlite3.Connection, table: str, change: Difference, rows: Iterable[tuple[object, ...]]) -> None:
+    db.executemany(f"DELETE FROM {table} WHERE id = ?", [(key,) for key in change.removed])  # noqa: S608
+    columns = {"account": 2, "channel_group": 2, "stream": 5, "channel": 3}[table]
+    # Rows in the order of their ids are appended, not sorted in.
+    db.executemany(f"INSERT OR REPLACE INTO {table} VALUES ({', '.join('?' * columns)})", sorted(rows))  # noqa: S608
+
+
+def _write_members(db: sqlite3.Connection, removed: list[int], written: dict[int, ChannelRow]) -> None:
+    db.executemany("DELETE FROM member WHERE channel_id = ?", [(key,) for key in (*removed, *written)])
+    db.executemany(
+        "INSERT OR IGNORE INTO member VALUES (?, ?)",
+        [(key, stream) for key, channel in sorted(written.items()) for stream in channel.stream_ids],
+    )
+
+
+def _carry(db: sqlite3.Connection, ids: dict[int, int]) -> None:
+    """Give the results of old ids to new ones (new id to old id)."""
+    for new, old in ids.items():
+        db.execute(
+            "INSERT OR IGNORE INTO result SELECT ?1, checked_at, verdict, json_set(json, '$.stream_id', ?1) "
+            "FROM result WHERE stream_id = ?2",
+            (new, old),
+        )
+        db.execute(
+            "INSERT OR IGNORE INTO history SELECT ?1, checked_at, run_id, json_set(json, '$.stream_id', ?1) "
+            "FROM history WHERE stream_id = ?2",
+            (new, old),
+        )
+        db.execute(
+            "INSERT OR IGNORE INTO dead SELECT ?1, json_remove(json, '$.removed_from') FROM dead WHERE stream_id = ?2",
+            (new, old),
+        )
