@@ -139,7 +139,8 @@ def _is_fresh(stream: Stream, result: Result | None, fresh_from: datetime) -> bo
 def _bounded(candidates: dict[int, list[int]], pending: dict[int, Stream], most: int) -> dict[int, None]:
     """Whole channels as long as they fit, so that each is finished by one run; at least a part of the first."""
     chosen: dict[int, None] = {}
-    for listed in [*candidates.values(), *([i] for i in pending)]:
+    in_channels = {i for listed in candidates.values() for i in listed}
+    for listed in [*candidates.values(), *([i] for i in pending if i not in in_channels)]:
         new = [i for i in listed if i in pending and i not in chosen]
         if len(chosen) + len(new) <= most:
             chosen.update(dict.fromkeys(new))
