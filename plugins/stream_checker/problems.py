@@ -12,6 +12,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
+from account_limiter import LimiterUnavailable
 from streamflow.errors import ConfigError, UdiUnavailable
 
 log = logging.getLogger(__name__)
@@ -97,8 +98,9 @@ def install(app: FastAPI) -> None:
         log.error("%s", error)
         return answer(request, 500, str(error))
 
+    @app.exception_handler(LimiterUnavailable)
     @app.exception_handler(UdiUnavailable)
-    def away(request: Request, error: UdiUnavailable) -> JSONResponse:
+    def away(request: Request, error: Exception) -> JSONResponse:
         return answer(request, 503, str(error), headers={"Retry-After": "5"})
 
     @app.exception_handler(Exception)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Header, Query, Response
 from pydantic import BaseModel
 
 from stream_checker.access import Reader
 from stream_checker.problems import Problem, responses
 from stream_checker.stores import Udi
+from streamflow import config, thumbnails
 from streamflow.udi.models import Result, Stream
 from streamflow.udi.store import DeadMemory, Store
 
@@ -73,6 +75,27 @@ def history(stream_id: int, store: Udi, limit: Annotated[int, Query(ge=1, le=500
     """The stream's past results."""
     known(store, stream_id)
     return History(stream_id=stream_id, results=store.history(stream_id, limit))
+
+
+@router.get(
+    "/{stream_id}/thumbnail",
+    response_class=Response,
+    responses={
+        200: {"content": {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}}},
+        304: {"description": "The picture that the caller has is the latest"},
+        **responses(401, 403, 404),
+    },
+)
+def thumbnail(stream_id: int, if_none_match: Annotated[str | None, Header(max_length=1000)] = None) -> Response:
+    """The last picture of the stream, as JPEG."""
+    picture = thumbnails.load(config.home(), stream_id)
+    if picture is None:
+        raise Problem(404, f"no picture of stream {stream_id}")
+    tag = f'"{hashlib.sha256(picture).hexdigest()[:20]}"'
+    headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
+    if if_none_match and (if_none_match.strip() == "*" or tag in if_none_match):
+        return Response(status_code=304, headers=headers)
+    return Response(picture, headers=headers, media_type="image/jpeg")
 
 
 def known(store: Store, stream_id: int) -> Stream:

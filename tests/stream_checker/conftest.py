@@ -1,0 +1,78 @@
+"""The routes as a caller meets them: over HTTP, behind Airflow's auth manager, over a real Redis with data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from redis import Redis
+
+from account_limiter import Lease, Limiter
+from streamflow.udi import Udi, open_udi
+
+from . import library
+from .server import Server
+
+
+@pytest.fixture(scope="session")
+def server(redis_server: Any, tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[Server]:
+    """The API server of this test process."""
+    base = tmp_path_factory.getbasetemp()
+    running = Server(
+        tmp_path_factory.mktemp("airflow"), redis_server.socket, base if worker_id == "master" else base.parent
+    )
+    try:
+        running.start()
+        yield running
+    finally:
+        running.close()
+
+
+@pytest.fixture
+def udi(server: Server, redis_client: Redis) -> Udi:
+    """The UDI with a library and results."""
+    store = open_udi(redis_client, server.home / "streamflow")
+    library.fill(store)
+    return store
+
+
+@pytest.fixture
+def limiter(redis_client: Redis) -> Limiter:
+    return Limiter(redis_client)
+
+
+@pytest.fixture
+def lease(limiter: Limiter) -> Lease:
+    """A slot in use."""
+    return library.limits(limiter)
+
+
+@pytest.fixture
+def admin(server: Server, udi: Udi, lease: Lease) -> Iterator[httpx.Client]:
+    """A client with every right, over a server with data."""
+    with server.client("admin") as client:
+        yield client
+
+
+@pytest.fixture
+def redis_away(server: Server, redis_server: Any) -> Callable[[], AbstractContextManager[None]]:
+    """A time in which nobody reaches Redis: its socket has another name, and the connections are cut."""
+
+    @contextmanager
+    def away() -> Iterator[None]:
+        hidden: Path = redis_server.socket.with_name("hidden")
+        redis_server.socket.rename(hidden)
+        try:
+            with Redis(unix_socket_path=str(hidden)) as client:
+                client.client_kill_filter(_type="normal", skipme=True)
+                client.client_kill_filter(_type="pubsub", skipme=True)
+            yield
+        finally:
+            hidden.rename(redis_server.socket)
+            (server.home / "streamflow" / "udi" / "redis.away").unlink(missing_ok=True)
+
+    return away

@@ -1,0 +1,132 @@
+"""A real Airflow API server in a process of its own, with its plugins, its auth manager and a database."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+
+PROJECT = Path(__file__).parents[2]
+# Name and role in Airflow's SimpleAuthManager; each one's password is its name.
+USERS = {"admin": "admin", "editor": "op", "reader": "viewer"}
+WEBHOOK_SECRET = "webhook-secret-for-tests"
+START_SECONDS = 60.0
+
+
+def environment(home: Path, redis_socket: Path, port: int) -> dict[str, str]:
+    """Airflow's settings; nothing of the surrounding Airflow is inherited."""
+    settings = {
+        "CORE__DAGS_FOLDER": str(home / "dags"),
+        "CORE__PLUGINS_FOLDER": str(PROJECT / "plugins"),
+        "CORE__LOAD_EXAMPLES": "False",
+        "CORE__EXECUTOR": "LocalExecutor",
+        "CORE__PARALLELISM": "7",
+        "CORE__AUTH_MANAGER": "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager",
+        "CORE__SIMPLE_AUTH_MANAGER_USERS": ",".join(f"{name}:{role}" for name, role in USERS.items()),
+        "CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(home / "passwords.json"),
+        "CORE__FERNET_KEY": "",
+        "DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}",
+        "API__BASE_URL": f"http://127.0.0.1:{port}",
+        "API__SECRET_KEY": "tests",
+        "API_AUTH__JWT_SECRET": "a secret of the tests alone, of more than sixty-four bytes in all, as HS512 wants",
+        "LOGGING__BASE_LOG_FOLDER": str(home / "logs"),
+        "USAGE_DATA_COLLECTION__ENABLED": "False",
+    }
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith(("AIRFLOW", "REDIS", "STREAMFLOW"))}
+    return inherited | {
+        "AIRFLOW_HOME": str(home),
+        "STREAMFLOW_HOME": str(home / "streamflow"),
+        "STREAMFLOW_CONFIG": str(home / "settings" / "stream_checker_config.json"),
+        "STREAMFLOW_WEBHOOK_SECRET": WEBHOOK_SECRET,
+        "REDIS_SOCKET": str(redis_socket),
+        "PYTHONPATH": os.pathsep.join([str(PROJECT / "include"), str(PROJECT / "plugins")]),
+        **{f"AIRFLOW__{key}": value for key, value in settings.items()},
+    }
+
+
+def migrated(shared: Path, env: dict[str, str]) -> Path:
+    """An empty database of Airflow, made once for all test processes."""
+    database = shared / "airflow.db"
+    with (shared / "airflow.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not database.exists():
+            new = shared / "airflow.new.db"
+            env = env | {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{new}"}
+            command = [sys.executable, "-m", "airflow", "db", "migrate"]
+            subprocess.run(command, env=env, check=True, capture_output=True)
+            new.rename(database)
+    return database
+
+
+@dataclass
+class Server:
+    """The server of one test process; each start is on a port of its own."""
+
+    home: Path
+    redis_socket: Path
+    shared: Path
+    address: str = ""
+    _process: subprocess.Popen[bytes] | None = None
+    _tokens: dict[str, str] = field(default_factory=dict)
+
+    def start(self) -> None:
+        """Start and wait until it answers."""
+        (self.home / "settings").mkdir(parents=True)
+        (self.home / "dags").mkdir()
+        (self.home / "passwords.json").write_text(json.dumps({name: name for name in USERS}))
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+            port = listening.getsockname()[1]
+            self.address = f"http://127.0.0.1:{port}"
+            env = environment(self.home, self.redis_socket, port)
+            shutil.copy(migrated(self.shared, env), self.home / "airflow.db")
+            command = [sys.executable, "-m", "uvicorn", "airflow.api_fastapi.main:app"]
+            command += ["--fd", str(listening.fileno()), "--log-level", "warning"]
+            self._process = subprocess.Popen(
+                command, env=env, pass_fds=[listening.fileno()], stdout=self.log.open("ab"), stderr=subprocess.STDOUT
+            )
+        self._wait()
+
+    @property
+    def log(self) -> Path:
+        return self.home / "api-server.log"
+
+    def _wait(self) -> None:
+        # The socket listens already: a request waits in its queue until the application is there.
+        deadline = time.monotonic() + START_SECONDS
+        while True:
+            assert self._process and self._process.poll() is None, self.log.read_text()
+            try:
+                httpx.get(f"{self.address}/api/v2/version", timeout=1).raise_for_status()
+                return
+            except httpx.TransportError:
+                assert time.monotonic() < deadline, self.log.read_text()
+
+    def token(self, user: str) -> str:
+        """A token that the auth manager has issued."""
+        if user not in self._tokens:
+            answer = httpx.post(f"{self.address}/auth/token", json={"username": user, "password": user}, timeout=30)
+            self._tokens[user] = answer.raise_for_status().json()["access_token"]
+        return self._tokens[user]
+
+    def client(self, user: str | None = None) -> httpx.Client:
+        """A client of the plugin's routes."""
+        headers = {"Authorization": f"Bearer {self.token(user)}"} if user else {}
+        return httpx.Client(base_url=f"{self.address}/api/stream-checker", headers=headers, timeout=30)
+
+    def close(self) -> None:
+        if self._process:
+            self._process.terminate()
+            try:
+                self._process.wait(10)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
