@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -43,12 +44,17 @@ FIRST_PICTURE_SECONDS = 10.0
 PICTURE_EVERY = 0.45
 BIG_PICTURE_EVERY = 1.9
 BIG_LINES = 1440
+# Where key frames are further apart than this, the pictures between them are decoded too, but of 2160 lines.
+RARE_KEY_SECONDS = 2.6
+RARE_PICTURE_EVERY = 0.9
 # Where no packet is marked as key for so long, all of them are decoded until a picture comes.
 NO_KEY_SECONDS = 4.0
 SOUND_EVERY = 0.1
 # A source that sends this much faster than real time is a file: its sample ends by media time.
 AHEAD_SECONDS = 6.0
 PROGRESS_SECONDS = 1.0
+# The start of an IDR slice of H.264 (ITU-T H.264, 7.4.1).
+_IDR = re.compile(rb"\x00\x00\x01[\x25\x45\x65]")
 
 OnProgress = Callable[[float, int, int | None, int | None, str], None]
 
@@ -148,6 +154,9 @@ class Measuring:
         self._video: VideoStream | None = None
         self._audio: AudioStream | None = None
         self._key_times: list[float] = []
+        self._since_key: list[tuple[Packet[Stream], float]] = []
+        self._is_following = False
+        self._is_gradual = False
         self._key_marks: list[tuple[int, float]] = []
         self._marks: list[tuple[int, float]] = []
         self._pictured_at = float("-inf")
@@ -260,51 +269,100 @@ class Measuring:
     def _note(self, packet: Packet[Stream], clock: Clock) -> None:
         offset = self._source.offset(packet.pos)
         self.found.arrivals.append((self._source.arrived(offset), clock.media_s))
-        self._marks.append((offset, clock.media_s))
+        # Frames of sound share a packet of the container, and so its place: the first of them stands for its time.
+        if not self._marks or offset != self._marks[-1][0]:
+            self._marks.append((offset, clock.media_s))
         if packet.is_keyframe:
             self._key_marks.append((offset, clock.media_s))
 
     def _look(self, packet: Packet[Stream], clock: Clock) -> None:
-        found = self.found
+        found, media = self.found, clock.media_s
         found.video_packets += 1
-        media = clock.media_s
         if packet.is_keyframe:
             found.key_frames += 1
             self._key_times.append(media)
-        elif not (found.key_frames == 0 and media > NO_KEY_SECONDS):
+            self._since_key = [(packet, media)]
+            if self._is_following and not self._is_gradual:
+                self._follow(False)
+            if not self._is_following:
+                self._look_at_key(packet, media)
+                return
+        elif not self._is_following:
+            self._look_between(packet, media)
             return
-        every = BIG_PICTURE_EVERY if (found.height or 0) > BIG_LINES else PICTURE_EVERY
-        if media - self._pictured_at < every and found.pictures:
-            return
-        self._decode(packet, media, whole=not packet.is_keyframe)
+        self._decode_on(packet, media)
 
-    def _decode(self, packet: Packet[Stream], media: float, *, whole: bool) -> None:
-        video, found = self._video, self.found
-        if video is None:
+    def _look_at_key(self, packet: Packet[Stream], media: float) -> None:
+        every = BIG_PICTURE_EVERY if (self.found.height or 0) > BIG_LINES else PICTURE_EVERY
+        if media - self._pictured_at >= every or not self.found.pictures:
+            self._decode_alone(packet, media)
+
+    def _look_between(self, packet: Packet[Stream], media: float) -> None:
+        """Keep what follows a key frame; begin to decode all of it when the next one is long in coming."""
+        if not self._key_times:
+            if media > NO_KEY_SECONDS:
+                self._follow(True)
+                self._decode_on(packet, media)
             return
-        context = video.codec_context
+        if (self.found.height or 0) > BIG_LINES:
+            return
+        self._since_key.append((packet, media))
+        if media - self._key_times[-1] > RARE_KEY_SECONDS:
+            kept, self._since_key = self._since_key, []
+            self._follow(True)
+            for one, at in kept:
+                self._decode_on(one, at)
+
+    def _follow(self, following: bool) -> None:
+        """Go over from key frames by themselves to all frames that others refer to, or back."""
+        self._is_following = following
+        if self._video:
+            self._video.codec_context.flush_buffers()
+            self._video.codec_context.skip_frame = "NONREF" if following else "NONKEY"
+
+    def _decode_on(self, packet: Packet[Stream], media: float) -> None:
+        """Decode a frame in its turn; a picture is taken of few."""
+        for frame in self._decoded(packet):
+            # Before the first whole picture, damage is only what was missed before the start.
+            if frame.is_corrupt and not self._is_gradual:
+                self.found.decode_errors += bool(self.found.pictures)
+            elif media - self._pictured_at >= RARE_PICTURE_EVERY or not self.found.pictures:
+                self._take_picture(frame, packet, media)
+
+    def _decode_alone(self, packet: Packet[Stream], media: float) -> None:
+        """Decode a key frame by itself; a decoder that reorders would hold it back until the next."""
+        frames = self._decoded(packet, alone=True)
+        if frames:
+            self.found.decode_errors += frames[0].is_corrupt
+            self._take_picture(frames[0], packet, media)
+        elif _IDR.search(bytes(packet)):
+            self.found.decode_errors += 1
+        else:
+            # No key frame but a point from which the picture is refreshed bit by bit.
+            self._is_gradual = True
+            self._follow(True)
+            self._decode_on(packet, media)
+
+    def _decoded(self, packet: Packet[Stream], *, alone: bool = False) -> list[VideoFrame]:
+        video = self._video
+        if video is None:
+            return []
+        context, payload = video.codec_context, cast("Packet[VideoStream]", packet)
         try:
-            if whole:
-                context.skip_frame = "DEFAULT"
-                frames = context.decode(packet)
-            else:
-                context.skip_frame = "NONKEY"
-                # Each key picture by itself: a decoder that reorders would hold it back until the next.
-                frames = context.decode(packet) + context.decode(None)
+            frames = context.decode(payload)
+            if alone:
+                frames += context.decode(None)
                 context.flush_buffers()
         except FFmpegError:
-            found.decode_errors += 1
+            self.found.decode_errors += not alone and bool(self.found.pictures)
             context.flush_buffers()
-            return
-        if not frames:
-            found.decode_errors += not whole
-            return
-        frame = frames[0]
-        if frame.is_corrupt:
-            found.decode_errors += 1
+            return []
+        return frames
+
+    def _take_picture(self, frame: VideoFrame, packet: Packet[Stream], media: float) -> None:
         self._pictured_at = media
         self._see(frame, media)
-        if found.first_frame is None:
+        if self.found.first_frame is None:
             self._first(packet)
 
     def _first(self, packet: Packet[Stream]) -> None:
@@ -342,6 +400,8 @@ class Measuring:
         if clock is None:
             return False
         wanted = self._sample_seconds if self._finite() else self._sample_seconds + AHEAD_SECONDS
+        if self._video and not self.found.pictures:
+            wanted = max(wanted, FIRST_PICTURE_SECONDS)
         return clock.media_s >= wanted
 
     # -- the end -----------------------------------------------------------------------------
@@ -353,7 +413,8 @@ class Measuring:
                 found.audio_layouts.append(stream.codec_context.layout.name if stream.codec_context.channels else None)
         if self._audio and self._audio.index in self._clocks:
             found.audio_kbps = self._clocks[self._audio.index].kbps
-        found.discontinuities = sum(clock.discontinuities for clock in self._clocks.values())
+        # A jump is one of the whole program, seen by each of its streams.
+        found.discontinuities = max((clock.discontinuities for clock in self._clocks.values()), default=0)
         if clock := self._main_clock():
             found.media_s = clock.media_s
             found.bitrate_kbps = self._bitrate()
@@ -391,6 +452,7 @@ def _prepare(video: VideoStream) -> None:
     context = video.codec_context
     # Frame threads would keep a picture each: a 2160-line stream then takes 250 MB.
     context.thread_count = 1
+    context.skip_frame = "NONKEY"
     context.options = {"max_pixels": str(MAX_PIXELS), "threads": "1"}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import pairwise
 
 import av
@@ -92,7 +93,7 @@ def jpeg(frame: VideoFrame) -> bytes | None:
         if not isinstance(context, VideoCodecContext):
             raise TypeError("mjpeg is no video codec")
         context.width, context.height, context.pix_fmt = scaled.width, scaled.height, "yuvj420p"
-        context.time_base = frame.time_base or context.time_base
+        context.time_base = Fraction(1, 25)
         context.options = {"qmin": str(quality), "qmax": str(quality), "strict": "unofficial"}
         scaled.pts = None
         data = b"".join(bytes(packet) for packet in [*context.encode(scaled), *context.encode(None)])

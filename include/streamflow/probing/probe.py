@@ -163,7 +163,9 @@ class _Run:
             raise busy(f"cut off after {early:.1f} s")
         end = ended if by_itself or not found.arrivals else min(time.monotonic(), reception.deadline)
         finite_end = found.arrivals[-1][0] if found.arrivals else end
-        return self._judged(found, finite_end if self._is_finite() else max(end, finite_end), early, reception)
+        how = "nothing more came" if isinstance(reception.failure, Refusal) else "ended by itself"
+        told = None if early is None else f"{how} after {max(0.0, finite_end - began):.1f} s"
+        return self._judged(found, finite_end if self._is_finite() else max(end, finite_end), told, reception)
 
     def _without_media(self, found: Measurement, reception: Reception, by_itself: bool) -> Refusal:
         if found.headers.is_scrambled:
@@ -175,12 +177,16 @@ class _Run:
             return busy(f"cut off after {reception.bytes} bytes")
         if reception.bytes < LEAST_BYTES:
             return dead("no_data", f"{reception.bytes} bytes in {time.monotonic() - self.started:.0f} s")
+        if reception.head[4:8] == b"ftyp" and found.broken:
+            return Refusal(
+                "skipped", "unsupported_protocol", "an MP4 file whose index comes after its media", retryable=False
+            )
         if found.has_video or found.audio:
             return dead("undecodable", "streams are announced, none carries a packet")
         return dead("not_media", f"{reception.bytes} bytes that are no media of a known kind")
 
     def _judged(
-        self, found: Measurement, end: float, early: float | None = None, reception: Reception | None = None
+        self, found: Measurement, end: float, early: str | None = None, reception: Reception | None = None
     ) -> Outcome:
         hls = self.opening.hls
         look = pictures.looked_at(found.pictures)
@@ -191,7 +197,7 @@ class _Run:
             play,
             radio=self.target.radio or label.says_radio(self.target.name),
             sample_s=self.settings.sample_seconds,
-            ended_early_s=early,
+            ended_early=early,
             stale_s=hls.stale_s if hls else None,
             separate_audio=bool(hls and hls.separate_audio),
             is_segmented=hls is not None,

@@ -38,6 +38,8 @@ class Reception:
         self._changed = threading.Condition()
         self._stopping = False
         self._left = memoryview(b"")
+        self.head = b""
+        self._position = 0
         self.is_exhausted = False
         self._thread = threading.Thread(target=self._receive, name="reception", daemon=True)
         self._thread.start()
@@ -64,6 +66,7 @@ class Reception:
                 self._changed.wait(LOOK_SECONDS)
             if self._stopping:
                 return False
+            self.head = self.head or chunk[:16]
             self._chunks.append(chunk)
             self._waiting += len(chunk)
             self.bytes += len(chunk)
@@ -78,8 +81,10 @@ class Reception:
         return self._times[0] if self._times else None
 
     def offset(self, position: int | None) -> int:
-        """The offset of what a demuxer found at ``position``; the last one where it does not tell."""
-        return position if position is not None and position >= 0 else self.bytes
+        """The offset of what a demuxer found at ``position``; that of the packet before where it does not tell."""
+        if position is not None and position >= 0:
+            self._position = position
+        return self._position
 
     def arrived(self, offset: int) -> float:
         """When the byte at ``offset`` came (monotonic); the last chunk's time beyond the end."""

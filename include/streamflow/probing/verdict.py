@@ -46,21 +46,21 @@ def judge(
     *,
     radio: bool,
     sample_s: float,
-    ended_early_s: float | None,
+    ended_early: str | None,
     stale_s: float | None,
     separate_audio: bool,
     is_segmented: bool,
 ) -> Judgement:
     """Judge a stream that gave media.
 
-    :param ended_early_s: seconds after which a live stream ended by itself, None if it did not.
+    :param ended_early: how a live stream came to an end by itself, None if it did not.
     :param stale_s: seconds for which a live playlist has had no new segment.
     """
     if found.headers.scrambled_share > SCRAMBLED_SHARE:
         return Judgement("dead", "drm_protected", f"{found.headers.scrambled_share:.0%} of the packets are scrambled")
     if not found.has_video:
         if radio and found.audio:
-            return _sound(found, sample_s) or _steady(found, play, ended_early_s, is_segmented) or OK
+            return _sound(found, sample_s) or _steady(found, play, ended_early, is_segmented) or OK
         return Judgement("dead", "no_video", "sound only" if found.audio else "neither video nor sound")
     if not found.pictures:
         seen = f"{found.key_frames} key frames, none could be decoded" if found.key_frames else "no key frame"
@@ -68,7 +68,7 @@ def judge(
     return (
         _picture(look, sample_s)
         or _stale(stale_s)
-        or _steady(found, play, ended_early_s, is_segmented)
+        or _steady(found, play, ended_early, is_segmented)
         or (Judgement("degraded", "no_audio", "no audio track") if not found.audio and not separate_audio else None)
         or _sound(found, sample_s)
         or _bits(found)
@@ -100,10 +100,10 @@ def _stale(stale_s: float | None) -> Judgement | None:
     return Judgement("degraded", "frozen_video", f"the live playlist has had no new segment for {stale_s:.0f} s")
 
 
-def _steady(found: Measurement, play: Playability, ended_early_s: float | None, is_segmented: bool) -> Judgement | None:
+def _steady(found: Measurement, play: Playability, ended_early: str | None, is_segmented: bool) -> Judgement | None:
     faults = []
-    if ended_early_s is not None:
-        faults.append(f"ended by itself after {ended_early_s:.1f} s")
+    if ended_early:
+        faults.append(ended_early)
     if play.stall_s >= STALLED_SECONDS:
         faults.append(f"playback would wait for {play.stall_s:.1f} s")
     elif play.share is not None and play.share < REAL_TIME_SHARE and not is_segmented:
