@@ -106,7 +106,8 @@ def _lay_out(db: sqlite3.Connection, found: int) -> None:
         return
     if found > LAYOUT:
         raise sqlite3.DatabaseError(f"written by a newer StreamFlow (layout {found}); update, or move the file away")
-    for (table,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"):
+    former = db.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'").fetchall()
+    for (table,) in former:
         db.execute(f'DROP TABLE "{table}"')
     for statement in resources.files("streamflow.udi").joinpath("file_store.sql").read_text().split(";"):
         db.execute(statement)

@@ -92,7 +92,8 @@ class Udi:
 
     def _leave(self, error: UdiUnavailable) -> None:
         if not self._away_mark.exists():
-            log.warning("the UDI answers from its file store: %s", error)
+            is_new = isinstance(error, _Empty) and self._file.refreshed_at() is None
+            log.log(logging.INFO if is_new else logging.WARNING, "the UDI answers from its file store: %s", error)
         self._away_mark.parent.mkdir(parents=True, exist_ok=True)
         self._away_mark.touch()
         if isinstance(error, _Empty):
@@ -172,7 +173,7 @@ class Udi:
                 if not self._file.journal(1):
                     if self._away_mark.exists():
                         self._away_mark.unlink(missing_ok=True)
-                        log.warning("the UDI answers from Redis again; merged %d writes", merged)
+                        log.info("the UDI answers from Redis again; merged %d writes", merged)
                     return merged
 
     @contextmanager
