@@ -1,0 +1,220 @@
+"""The check of a stream with a real Redis, a real provider and a real Dispatcharr; Airflow's runtime is left out."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import httpx
+import pytest
+from airflow.sdk.exceptions import TaskDeferred
+from redis import Redis
+
+from account_limiter import connect
+from lab import Account, Behaviour, Channel, Group, Lab, Library, Media, Stream, running
+from stream_tasks import check, limits, rooms
+from stream_tasks.check import CheckStream
+from stream_tasks.finish import finish_channels, summarise
+from stream_tasks.plan import leftover, plan
+from streamflow import thumbnails
+from streamflow.udi import Udi, open_udi
+
+CLIP = "sd480p30"
+LIBRARY = Library(
+    [
+        Account(1, "North", "north", "secret-n", max_streams=1, refusal="403"),
+        Account(2, "South", "south", "secret-s", max_streams=0),
+        Account(3, "East", "east", "secret-e", max_streams=1, is_active=False),
+    ],
+    [
+        Stream(1, "One", 2, behaviour=Behaviour("status", status=404)),
+        Stream(2, "One backup", 2, clip=CLIP),
+        Stream(3, "Two", 1, clip=CLIP),
+        Stream(4, "Two gone", 1, behaviour=Behaviour("status", status=500)),
+        Stream(5, "Wave", 2, clip="radio_aac"),
+    ],
+    [Channel(1, 1.0, "One", 10, (1, 2)), Channel(2, 2.0, "Two", 10, (3, 4)), Channel(3, 3.0, "Wave", 20, (5,))],
+    [Group(10, "News"), Group(20, "Radio")],
+)
+PARAMS = {
+    "channel_ids": [], "group_ids": [], "account_ids": [], "stream_ids": [], "force": False, "mode": "auto",
+    "sample_seconds": 1.0, "write_back": True, "chain": None,
+}  # fmt: skip
+RUN = "a run"
+
+
+@pytest.fixture(scope="module")
+def provider(lab_media: Media) -> Iterator[Lab]:
+    with running(LIBRARY, lab_media) as lab:
+        for stream in LIBRARY.streams:
+            lab.url(stream)
+        yield lab
+
+
+@pytest.fixture
+def home(tmp_path: Path, provider: Lab, redis_client: Redis, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home whose tasks use this test's Redis and the lab's Dispatcharr."""
+    monkeypatch.setenv("STREAMFLOW_HOME", str(tmp_path))
+    monkeypatch.setenv("DISPATCHARR_URL", provider.dispatcharr)
+    monkeypatch.setenv("DISPATCHARR_API_KEY", provider.told()["api_key"])
+    path = redis_client.connection_pool.connection_kwargs["path"]
+    for module in (rooms, check):
+        monkeypatch.setattr(module, "connect", lambda: connect(unix_socket_path=path))
+    check.Limiter(redis_client).open_now()
+    watch(provider)
+    for channel in LIBRARY.channels:
+        provider.servers.dispatcharr.state.channels[channel.id]["streams"] = list(channel.stream_ids)
+    return tmp_path
+
+
+@pytest.fixture
+def store(home: Path, redis_client: Redis) -> Udi:
+    return open_udi(redis_client, home)
+
+
+def watch(provider: Lab, *profiles: int) -> None:
+    """Let people watch a channel of each of the profiles."""
+    channels = [{"channel_id": str(n), "state": "active", "m3u_profile_id": p} for n, p in enumerate(profiles)]
+    httpx.post(f"{provider.dispatcharr}/lab/viewers", json={"channels": channels}).raise_for_status()
+
+
+def context(**params: Any) -> Any:
+    ti = SimpleNamespace(id=uuid.uuid4(), dag_id="check_streams", run_id=RUN, map_index=0)
+    return {"ti": ti, "run_id": RUN, "params": PARAMS | params}
+
+
+def run_check(stream_id: int, *, sequential: bool = False, **params: Any) -> CheckStream:
+    task = CheckStream(task_id="check", stream_id=stream_id, sequential=sequential)
+    task.execute(context(**params))
+    return task
+
+
+def order(provider: Lab, channel_id: int) -> list[int]:
+    return list(provider.servers.dispatcharr.state.channels[channel_id]["streams"])
+
+
+def test_a_channel_is_finished_by_the_check_of_its_last_stream(home: Path, store: Udi, provider: Lab) -> None:
+    assert sorted(plan(PARAMS | {"channel_ids": [1]}, RUN)) == [1, 2]
+    run_check(1)
+    assert order(provider, 1) == [1, 2]
+    assert run_check(2).stream_label == "One backup · South"
+    assert order(provider, 1) == [2, 1]
+    results = store.results([1, 2])
+    assert (results[1].verdict, results[1].reason) == ("dead", "http_404")
+    assert (results[2].verdict, results[2].height, results[2].run_id) == ("ok", 480, RUN)
+    assert results[2].score and results[2].score > 0
+    assert thumbnails.load(home, 2)
+    stats = provider.servers.dispatcharr.state.streams[2]["stream_stats"]
+    assert (stats["resolution"], stats["streamflow_verdict"]) == (f"{results[2].width}x480", "ok")
+    assert finish_channels(RUN, write_back=True) == []
+    summary = summarise(RUN, PARAMS)
+    assert summary["verdicts"] == {"dead": 1, "ok": 1}
+    assert (summary["channels"], summary["channels_changed"]) == (1, 1)
+
+
+def test_without_write_back_dispatcharr_stays_as_it_is(home: Path, store: Udi, provider: Lab) -> None:
+    plan(PARAMS | {"channel_ids": [1]}, RUN)
+    writes = provider.servers.dispatcharr.state.writes
+    for stream_id in (1, 2):
+        run_check(stream_id, write_back=False)
+    change = store.last_change(1)
+    assert change and (change.after, change.written) == ((2, 1), False)
+    assert (order(provider, 1), provider.servers.dispatcharr.state.writes) == ([1, 2], writes)
+
+
+def test_a_full_account_defers_and_its_retries_hold_no_slot(home: Path, redis_client: Redis) -> None:
+    plan(PARAMS | {"channel_ids": [2]}, RUN)
+    with pytest.raises(TaskDeferred) as deferred:
+        run_check(4)
+    assert deferred.value.trigger.not_before > 0
+    assert deferred.value.kwargs["state"]["tries"][0]["reason"] == "http_5xx"
+    snapshot = check.Limiter(redis_client).snapshot()
+    assert (snapshot.active, snapshot.waiting) == (0, 0)
+
+
+def test_a_viewer_takes_the_accounts_slot(home: Path, provider: Lab, redis_client: Redis) -> None:
+    plan(PARAMS | {"channel_ids": [2]}, RUN)
+    watch(provider, 10)
+    before = provider.account_record(1)["total"]
+    task, mine = CheckStream(task_id="check", stream_id=3), context()
+    with pytest.raises(TaskDeferred) as deferred:
+        task.execute(mine)
+    assert provider.account_record(1)["total"] == before
+    watch(provider)
+    redis_client.delete(limits._ASKED)
+    task.resume(mine, {"status": "granted", "reason": "", "rank": deferred.value.trigger.rank})
+    assert provider.account_record(1)["total"] == before + 1
+
+
+def test_radio_needs_no_picture(home: Path, store: Udi) -> None:
+    plan(PARAMS | {"channel_ids": [3]}, RUN)
+    run_check(5)
+    result = store.result(5)
+    assert result and result.verdict == "ok"
+
+
+def test_no_slot_for_an_inactive_account_is_a_skip(home: Path, store: Udi, redis_client: Redis) -> None:
+    plan(PARAMS | {"channel_ids": [2]}, RUN)
+    snapshot = [one.model_copy(update={"is_active": False}) for one in store.accounts()]
+    limits.push_limits(redis_client, SimpleNamespace(accounts=lambda: snapshot), check.config.load())  # type: ignore[arg-type]
+    run_check(3)
+    result = store.result(3)
+    assert result and (result.verdict, result.reason) == ("skipped", "account_inactive")
+
+
+def test_a_limiter_that_forgot_the_accounts_is_told_again(home: Path, store: Udi, redis_client: Redis) -> None:
+    plan(PARAMS | {"channel_ids": [2]}, RUN)
+    check.Limiter(redis_client).configure(accounts=[])
+    run_check(3)
+    result = store.result(3)
+    assert result and result.verdict == "ok"
+
+
+@pytest.fixture
+def without_redis(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The same home, when Redis does not answer any more."""
+    for module in (rooms, check):
+        monkeypatch.setattr(module, "connect", lambda: connect(unix_socket_path=str(home / "nowhere")))
+    return home
+
+
+def test_without_redis_a_run_is_planned_and_checked_one_after_another(
+    store: Udi, without_redis: Path, provider: Lab
+) -> None:
+    assert plan(PARAMS | {"channel_ids": [1]}, RUN) == []
+    assert leftover(RUN) == [1, 2]
+    for stream_id in (1, 2):
+        run_check(stream_id, sequential=True)
+    assert order(provider, 1) == [2, 1]
+    assert store.run(RUN).run.mode == "sequential"  # type: ignore[union-attr]
+
+
+def test_what_a_concurrent_run_could_not_check_is_left_over(store: Udi, home: Path, monkeypatch: Any) -> None:
+    plan(PARAMS | {"channel_ids": [1]}, RUN)
+    run_check(1)
+    for module in (rooms, check):
+        monkeypatch.setattr(module, "connect", lambda: connect(unix_socket_path=str(home / "nowhere")))
+    run_check(2)
+    assert leftover(RUN) == [2]
+
+
+def test_alone_a_retry_is_deferred_and_viewers_are_given_way(without_redis: Path, provider: Lab) -> None:
+    plan(PARAMS | {"channel_ids": [2]}, RUN)
+    with pytest.raises(TaskDeferred) as deferred:
+        run_check(4, sequential=True)
+    assert deferred.value.method_name == "check_alone"
+    watch(provider, 10)
+    run_check(3, sequential=True)
+    result = open_udi(None, without_redis).result(3)
+    assert result and (result.verdict, result.reason) == ("unknown", "slot_timeout")
+
+
+def test_a_check_that_never_ended_leaves_its_stream_undecided_and_its_channel_finished(home: Path, store: Udi) -> None:
+    plan(PARAMS | {"channel_ids": [1]}, RUN)
+    run_check(2)
+    assert finish_channels(RUN, write_back=True) == [1]
+    result = store.result(1)
+    assert result and (result.verdict, result.reason) == ("unknown", "internal_error")
