@@ -80,14 +80,15 @@ class Feed:
                 try:
                     yield from self._segment(url, number, segment)
                     missing = 0
+                    self._told.segments += 1
                 except Refusal as refusal:
                     # A segment that has left the playlist meanwhile is no fault of the stream.
                     missing += 1
                     self._told.missing += 1
-                    if missing >= MISSING_IN_A_ROW or refusal.reason != "http_404":
+                    is_last = playlist.is_endlist and number == segments[-1][0] and not self._told.segments
+                    if missing >= MISSING_IN_A_ROW or refusal.reason != "http_404" or is_last:
                         raise
                 done, changed_at = number, time.monotonic()
-                self._told.segments += 1
             if playlist.is_endlist:
                 return
             target = min(max(1.0, float(playlist.target_duration or 2)), MAX_TARGET_SECONDS)

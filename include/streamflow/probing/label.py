@@ -9,7 +9,7 @@ _PROMISES = (
     (re.compile(r"\b(8K|4320P?)\b", re.IGNORECASE), "8K", 3840),
     (re.compile(r"\b(4K|UHD|2160P?)\b", re.IGNORECASE), "4K", 1600),
     (re.compile(r"\b(FHD|FULL ?HD|1080[PI]?)\b", re.IGNORECASE), "FHD", 800),
-    (re.compile(r"\b(HD|720P?)\b", re.IGNORECASE), "HD", 540),
+    (re.compile(r"\b(HD|720P?)\b", re.IGNORECASE), "HD", 600),
 )
 _WIDTHS = {"8K": 7000, "4K": 3400, "FHD": 1800, "HD": 1200}
 _HEVC = re.compile(r"\b(HEVC|[HX]\.?265)\b", re.IGNORECASE)

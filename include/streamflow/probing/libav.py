@@ -16,13 +16,14 @@ from av.stream import Stream
 
 from streamflow import config
 from streamflow.probing.connection import NameNotFound, resolve
-from streamflow.probing.measurement import Measurement, Measuring, OnProgress
+from streamflow.probing.measurement import Measurement, Measuring, OnProgress, demuxed
 from streamflow.probing.refusal import Refusal, cancelled, dead, of_status
 from streamflow.probing.target import LIBAV, Address
 
 LOOK_SECONDS = 0.1
 # Packets that may wait for the measuring; a sender that is faster is held up.
 BACKLOG_PACKETS = 2_000
+LATE_SHARE = 0.95
 
 
 def measure(
@@ -66,6 +67,7 @@ class _Flow:
         self.bytes = 0
         self.first_byte: float | None = None
         self.is_exhausted = False
+        self._connect_timeout = settings.connect_timeout
         self._cancel = cancel
         self._stopping = threading.Event()
         self._told: queue.Queue[InputContainer | Packet[Stream] | Exception] = queue.Queue(BACKLOG_PACKETS)
@@ -80,7 +82,7 @@ class _Flow:
         try:
             with av.open(where.url, "r", options=options, timeout=timeout, metadata_errors="ignore") as container:
                 self._tell(container)
-                for packet in container.demux():
+                for packet in demuxed(container):
                     self._tell(packet)
                     if self._stopping.is_set():
                         return
@@ -111,7 +113,8 @@ class _Flow:
         if isinstance(opened, InputContainer):
             return opened
         if isinstance(opened, Exception):
-            raise _understood(opened) from opened
+            is_late = time.monotonic() - self.started >= LATE_SHARE * self._connect_timeout
+            raise _understood(opened, is_late) from opened
         raise cancelled()
 
     def packets(self) -> Iterator[Packet[Stream]]:
@@ -150,8 +153,10 @@ _REASONS: dict[type[Exception], tuple[str, str]] = {
 }
 
 
-def _understood(error: Exception) -> Refusal:
-    """By libav's typed errors."""
+def _understood(error: Exception, is_late: bool) -> Refusal:
+    """By libav's typed errors; where it was interrupted for being late, the RTSP demuxer speaks of invalid data."""
+    if is_late and isinstance(error, av.error.InvalidDataError):
+        return dead("connect_timeout", "no answer in time")
     for kind, status in _STATUSES.items():
         if isinstance(error, kind):
             return of_status(status, {}, account_busy=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol, cast
 
@@ -131,6 +131,16 @@ class Measurement:
         return self.video_codec is not None
 
 
+def demuxed(container: InputContainer) -> Iterator[Packet[Stream]]:
+    """All packets, but of streams that a program brings in later: PyAV stumbles over each of those."""
+    while True:
+        try:
+            yield from container.demux()
+        except IndexError:
+            continue
+        return
+
+
 class Measuring:
     """One sample being measured: packets in, a :class:`Measurement` out."""
 
@@ -177,7 +187,7 @@ class Measuring:
             self.found.broken = type(error).__name__
             return self.found
         with container:
-            return self.of_packets(container, container.demux())
+            return self.of_packets(container, demuxed(container))
 
     def of_packets(self, container: InputContainer, packets: Iterable[Packet[Stream]]) -> Measurement:
         """Measure ``packets`` of a container until the sample is complete or they end."""

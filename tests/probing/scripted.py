@@ -1,0 +1,65 @@
+"""A server that answers as it is told, byte by byte, for what the lab has no class of."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+
+Answer = bytes | Callable[["socket.socket"], None]
+
+
+class Scripted:
+    """Answers each path with bytes, or by a function that is given the socket; notes what was asked."""
+
+    def __init__(self) -> None:
+        self.answers: dict[str, Answer] = {}
+        self.asked: list[str] = []
+        self.heads: list[str] = []
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self._stop = threading.Event()
+        threading.Thread(target=self._accept, name="scripted", daemon=True).start()
+
+    def url(self, path: str, answer: Answer | None = None) -> str:
+        """The address of ``path``, which answers with ``answer`` from now on."""
+        if answer is not None:
+            self.answers[path] = answer
+        return f"http://127.0.0.1:{self._listening.getsockname()[1]}{path}"
+
+    def _accept(self) -> None:
+        while not self._stop.is_set():
+            try:
+                taken, _ = self._listening.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._answer, args=(taken,), daemon=True).start()
+
+    def _answer(self, taken: socket.socket) -> None:
+        # A client that leaves in the middle is what many of these tests are about.
+        with taken, suppress(OSError):
+            head = b""
+            while b"\r\n\r\n" not in head:
+                piece = taken.recv(65536)
+                if not piece:
+                    return
+                head += piece
+            path = head.split()[1].decode()
+            self.asked.append(path)
+            self.heads.append(head.decode())
+            answer = self.answers.get(path, response(b"", status=404))
+            if callable(answer):
+                answer(taken)
+            else:
+                taken.sendall(answer)
+
+    def close(self) -> None:
+        self._stop.set()
+        self._listening.close()
+
+
+def response(body: bytes, *, status: int = 200, **headers: str) -> bytes:
+    """An answer of HTTP that closes; ``Content_Type="text/html"`` makes a header."""
+    lines = [f"HTTP/1.1 {status} X", f"Content-Length: {len(body)}", "Connection: close"]
+    lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
+    return "\r\n".join([*lines, "", ""]).encode() + body
