@@ -16,8 +16,8 @@ from streamflow.errors import UdiUnavailable
 
 # Longer than whoever writes may wait for an answer of Redis meanwhile.
 BUSY_SECONDS = 30.0
-# The layout that file_store.sql makes; 0 is a file without tables, or one from before layouts had numbers.
-LAYOUT = 1
+# The layout that file_store.sql makes. A file without tables has 0; one of a lower number is begun anew.
+LAYOUT = 2
 
 
 class Database:

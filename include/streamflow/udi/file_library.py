@@ -6,12 +6,17 @@ import sqlite3
 import time
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from operator import itemgetter
+from typing import Any
 
 from streamflow.udi.database import Database
-from streamflow.udi.library import ChannelRow, Library, StreamRow, text
+from streamflow.udi.library import Library, text
 from streamflow.udi.models import Account, Channel, Group, Stream
 from streamflow.udi.publication import Difference, difference, guard, renamed, report
 from streamflow.udi.store import RefreshReport, Snapshot
+
+# Of a URL's hash; they tell any two URLs apart.
+URL_DIGITS = 32
 
 
 class FileLibrary(Database):
@@ -28,24 +33,20 @@ class FileLibrary(Database):
         started = time.monotonic()
         with self.writing() as db:
             old = _texts(db, "stream")
-            streams = difference(old, {key: row.text for key, row in library.streams.items()})
+            streams = difference(old, library.streams)
             if max_drop is not None:
                 guard(len(old), len(streams.removed), max_drop)
             accounts = difference(_texts(db, "account"), library.accounts)
             groups = difference(_texts(db, "channel_group"), library.groups)
-            channels = difference(
-                _texts(db, "channel"), {key: channel.text for key, channel in library.channels.items()}
-            )
-            if streams.added and streams.removed:
-                gone = (Stream.model_validate_json(old[key]) for key in streams.removed)
-                new = (Stream.model_validate_json(library.streams[key].text) for key in streams.added)
-                _carry(db, renamed(gone, new))
+            channels = difference(_texts(db, "channel"), library.channels)
+            gone = map(Stream.model_validate_json, (old[key] for key in streams.removed))
+            _carry(db, renamed(gone, map(library.stream, streams.added)))
             _write(db, "account", accounts, ((key, library.accounts[key]) for key in accounts.written))
             _write(db, "channel_group", groups, ((key, library.groups[key]) for key in groups.written))
-            _write(db, "stream", streams, ((key, *library.streams[key]) for key in streams.written))
-            rows = {key: library.channels[key] for key in channels.written}
-            _write(db, "channel", channels, ((key, row.group_id, row.text) for key, row in rows.items()))
-            _write_members(db, channels.removed, rows)
+            _write(db, "stream", streams, (_row(library, key) for key in streams.written))
+            written = [library.channel(key) for key in channels.written]
+            _write(db, "channel", channels, ((c.id, library.channels[c.id], c.group_id) for c in written))
+            _write_members(db, channels.removed, {channel.id: channel.stream_ids for channel in written})
             db.execute("INSERT OR REPLACE INTO meta VALUES ('refreshed_at', ?)", (datetime.now(UTC).isoformat(),))
         kinds = {"accounts": accounts, "groups": groups, "streams": streams, "channels": channels}
         return report(kinds, list(broken), started)
@@ -53,16 +54,11 @@ class FileLibrary(Database):
     def library(self) -> Library:
         """All of it, as it is stored."""
         with self.reading() as db:
-            streams = db.execute("SELECT id, account_id, group_id, url_hash, json FROM stream")
-            channels = db.execute("SELECT id, group_id, json FROM channel").fetchall()
             return Library(
                 accounts=_texts(db, "account"),
                 groups=_texts(db, "channel_group"),
-                streams={key: StreamRow(*row) for key, *row in streams},
-                channels={
-                    key: ChannelRow(group, Channel.model_validate_json(found).stream_ids, found)
-                    for key, group, found in channels
-                },
+                streams=_texts(db, "stream"),
+                channels=_texts(db, "channel"),
             )
 
     def refreshed_at(self) -> datetime | None:
@@ -96,8 +92,7 @@ class FileLibrary(Database):
         return self.ids("SELECT id FROM stream WHERE group_id = ? ORDER BY id", group_id)
 
     def streams_of_url(self, url_hash: str) -> list[int]:
-        wanted = "SELECT id FROM stream WHERE substr(url_hash, 1, 16) = substr(?, 1, 16) AND url_hash = ? ORDER BY id"
-        return self.ids(wanted, url_hash, url_hash) if url_hash else []
+        return self.ids("SELECT id FROM stream WHERE url_hash = ? ORDER BY id", url_hash[:URL_DIGITS])
 
     def channel(self, channel_id: int) -> Channel | None:
         row = self.one("SELECT json FROM channel WHERE id = ?", channel_id)
@@ -122,25 +117,34 @@ class FileLibrary(Database):
             if row:
                 channel = Channel.model_validate_json(row[0]).model_copy(update={"stream_ids": tuple(stream_ids)})
                 db.execute("UPDATE channel SET json = ? WHERE id = ?", (text(channel), channel_id))
-                _write_members(db, [], {channel_id: ChannelRow(None, channel.stream_ids, "")})
+                _write_members(db, [], {channel_id: channel.stream_ids})
 
 
-def _texts(db: sqlite3.Connection, table: str) -> dict[int, str]:
-    return dict(db.execute(f"SELECT id, json FROM {table}"))  # noqa: S608
+def _texts(db: sqlite3.Connection, table: str) -> dict[int, bytes]:
+    return dict(db.execute(f"SELECT id, CAST(json AS BLOB) FROM {table}"))  # noqa: S608
 
 
-def _write(db: sqlite3.Connection, table: str, change: Difference, rows: Iterable[tuple[object, ...]]) -> None:
+def _row(library: Library, key: int) -> tuple[Any, ...]:
+    stream = library.stream(key)
+    url_hash = stream.url_hash[:URL_DIGITS] if stream.url else None
+    return key, library.streams[key], stream.account_id, stream.group_id, url_hash
+
+
+def _write(db: sqlite3.Connection, table: str, change: Difference, rows: Iterable[tuple[Any, ...]]) -> None:
     db.executemany(f"DELETE FROM {table} WHERE id = ?", [(key,) for key in change.removed])  # noqa: S608
-    columns = {"account": 2, "channel_group": 2, "stream": 5, "channel": 3}[table]
+    further = {"stream": ", ?, ?, ?", "channel": ", ?"}.get(table, "")
     # Rows in the order of their ids are appended, not sorted in.
-    db.executemany(f"INSERT OR REPLACE INTO {table} VALUES ({', '.join('?' * columns)})", sorted(rows))  # noqa: S608
+    db.executemany(
+        f"INSERT OR REPLACE INTO {table} VALUES (?, CAST(? AS TEXT){further})",  # noqa: S608
+        sorted(rows, key=itemgetter(0)),
+    )
 
 
-def _write_members(db: sqlite3.Connection, removed: list[int], written: dict[int, ChannelRow]) -> None:
+def _write_members(db: sqlite3.Connection, removed: list[int], written: dict[int, tuple[int, ...]]) -> None:
     db.executemany("DELETE FROM member WHERE channel_id = ?", [(key,) for key in (*removed, *written)])
     db.executemany(
         "INSERT OR IGNORE INTO member VALUES (?, ?)",
-        [(key, stream) for key, channel in sorted(written.items()) for stream in channel.stream_ids],
+        [(channel, stream) for channel, streams in sorted(written.items()) for stream in streams],
     )
 
 

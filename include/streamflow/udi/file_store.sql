@@ -2,12 +2,11 @@ CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE account (id INTEGER PRIMARY KEY, json TEXT NOT NULL);
 CREATE TABLE channel_group (id INTEGER PRIMARY KEY, json TEXT NOT NULL);
 CREATE TABLE stream (
-  id INTEGER PRIMARY KEY, account_id INTEGER, group_id INTEGER, url_hash TEXT NOT NULL, json TEXT NOT NULL);
+  id INTEGER PRIMARY KEY, json TEXT NOT NULL, account_id INTEGER, group_id INTEGER, url_hash TEXT);
 CREATE INDEX stream_account ON stream (account_id);
 CREATE INDEX stream_group ON stream (group_id);
--- Its first digits tell any two URLs apart and keep the index small.
-CREATE INDEX stream_url ON stream (substr(url_hash, 1, 16));
-CREATE TABLE channel (id INTEGER PRIMARY KEY, group_id INTEGER, json TEXT NOT NULL);
+CREATE INDEX stream_url ON stream (url_hash);
+CREATE TABLE channel (id INTEGER PRIMARY KEY, json TEXT NOT NULL, group_id INTEGER);
 CREATE INDEX channel_of_group ON channel (group_id);
 CREATE TABLE member (channel_id INTEGER, stream_id INTEGER, PRIMARY KEY (channel_id, stream_id)) WITHOUT ROWID;
 CREATE INDEX member_stream ON member (stream_id);

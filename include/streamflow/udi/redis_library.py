@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from redis.client import Pipeline
+from redis.exceptions import WatchError
 
 from streamflow.udi import image
-from streamflow.udi.image import Image
+from streamflow.udi.indexing import Edits
 from streamflow.udi.library import Library, text
 from streamflow.udi.models import Account, Channel, Group, Stream
-from streamflow.udi.publication import guard, renamed, report
+from streamflow.udi.publication import Difference, guard, renamed, report
 from streamflow.udi.redis_results import RedisResults
 from streamflow.udi.redis_room import PREFIX, R, RedisRoom, chunks
 from streamflow.udi.store import RefreshReport, Snapshot
@@ -21,8 +22,8 @@ from streamflow.udi.store import RefreshReport, Snapshot
 # A refresh that died lets the next one begin after this long; none takes longer.
 REFRESH_SECONDS = 120
 REFRESH_WAITS_SECONDS = 60
-# Names of the image's keys, so that the next refresh finds what is there.
-CATALOGUE = PREFIX + "catalogue"
+# Counts orders that were taken over, for a refresh to notice one that came while it compared.
+REORDERED = PREFIX + "reordered"
 KINDS = {"accounts": "account", "groups": "group", "streams": "stream", "channels": "channel"}
 
 
@@ -43,49 +44,54 @@ class RedisLibrary(RedisRoom):
     ) -> RefreshReport:
         """As :meth:`publish`, for a library as it is stored; without ``max_drop`` nothing is guarded."""
         started = time.monotonic()
-        new = image.draw(library)
+        new = {name: image.blocks(name, getattr(library, kind)) for kind, name in KINDS.items()}
         lock_name = PREFIX + "refresh"
         with (
             self._redis() as redis,
             redis.lock(lock_name, timeout=REFRESH_SECONDS, blocking_timeout=REFRESH_WAITS_SECONDS),
+            redis.pipeline(transaction=True) as batch,
         ):
-            old = self._image(new)
-            compared = {kind: image.compared(name, old, new) for kind, name in KINDS.items()}
-            kinds = {kind: found for kind, (found, _) in compared.items()}
-            if max_drop is not None:
-                guard(len(image.unpacked(old.get("streams"))), len(kinds["streams"].removed), max_drop)
-            carry = self._carrier(library, kinds["streams"].added, compared["streams"][1])
-            with redis.pipeline(transaction=True) as batch:
-                for chunk in chunks(name for name, value in new.items() if old.get(name) != value):
-                    batch.mset({PREFIX + name: new[name] for name in chunk})
-                for chunk in chunks(PREFIX + name for name in old if name not in new):
-                    batch.unlink(*chunk)
-                batch.set(CATALOGUE, "\n".join(new))
-                batch.set(PREFIX + "refreshed_at", (at or datetime.now(UTC)).isoformat())
-                carry(batch)
-                batch.execute()
-        return report(kinds, list(broken), started)
+            while True:
+                batch.watch(REORDERED)
+                try:
+                    found = self._prepare(batch, library, new, max_drop)
+                    batch.set(PREFIX + "refreshed_at", (at or datetime.now(UTC)).isoformat())
+                    batch.execute()
+                    break
+                except WatchError:
+                    continue
+        return report(found, list(broken), started)
 
-    def _image(self, new: Image) -> Image:
-        """What is there now, under every name of the last image and of the new one."""
-        with self._redis() as redis:
-            catalogue = redis.get(CATALOGUE)
-            names = dict.fromkeys([*(catalogue.decode().split("\n") if catalogue else ()), *new])
-            if not catalogue:
-                return {}
-            found: Image = {}
-            for chunk in chunks(names):
-                values = redis.mget([PREFIX + name for name in chunk])
-                found.update((name, value) for name, value in zip(chunk, values, strict=True) if value is not None)
+    def _prepare(
+        self, batch: Any, library: Library, new: dict[str, dict[str, bytes]], max_drop: float | None
+    ) -> dict[str, Difference]:
+        """Fill a transaction with all that is to change; answers what that is, by kind."""
+        known = {name: image.unpacked(self._get(f"{name}s")) for name in ("stream", "channel")}
+        found: dict[str, Difference] = {}
+        former: dict[str, dict[int, bytes]] = {}
+        writes: dict[str, bytes | None] = {}
+        for kind, name in KINDS.items():
+            names = dict.fromkeys([*new[name], *(image.block(name, key) for key in known.get(name, ()))] or [name])
+            found[kind], former[kind], changed = image.compared(self._many(names), new[name])
+            writes |= changed
+        if max_drop is not None:
+            guard(len(known["stream"]), len(found["streams"].removed), max_drop)
+        removed = [Stream.model_validate_json(former["streams"][key]) for key in found["streams"].removed]
+        edits = Edits()
+        for stream in (*removed, *(Stream.model_validate_json(former["streams"][k]) for k in found["streams"].changed)):
+            edits.stream(stream, there=False)
+        for key in found["streams"].written:
+            edits.stream(library.stream(key), there=True)
+        for key in (*found["channels"].removed, *found["channels"].changed):
+            edits.channel(Channel.model_validate_json(former["channels"][key]), there=False)
+        for key in found["channels"].written:
+            edits.channel(library.channel(key), there=True)
+        writes |= edits.apply(self._many(edits.names))
+        carry = RedisResults(self._client).carrying(renamed(removed, map(library.stream, found["streams"].added)))
+        batch.multi()
+        _write(batch, writes)
+        carry(batch)
         return found
-
-    def _carrier(self, library: Library, added: list[int], removed: Mapping[str, bytes]) -> Callable[[Pipeline], None]:
-        """What lets streams that came back under another id keep their results, as a part of the transaction."""
-        if not added or not removed:
-            return lambda _: None
-        gone = map(Stream.model_validate_json, removed.values())
-        new = (Stream.model_validate_json(library.streams[key].text) for key in added)
-        return RedisResults(self._client).carrying(renamed(gone, new))
 
     def refreshed_at(self) -> datetime | None:
         with self._redis() as redis:
@@ -93,14 +99,14 @@ class RedisLibrary(RedisRoom):
         return datetime.fromisoformat(found.decode()) if found else None
 
     def accounts(self) -> list[Account]:
-        return [Account.model_validate_json(value) for _, value in image.read(self._get("account") or b"")]
+        return [Account.model_validate_json(value) for _, value in image.read(self._get("account"))]
 
     def account(self, account_id: int) -> Account | None:
         found = image.find(self._get("account"), account_id)
         return Account.model_validate_json(found) if found else None
 
     def groups(self) -> list[Group]:
-        return [Group.model_validate_json(value) for _, value in image.read(self._get("group") or b"")]
+        return [Group.model_validate_json(value) for _, value in image.read(self._get("group"))]
 
     def stream(self, stream_id: int) -> Stream | None:
         found = image.find(self._get(image.block("stream", stream_id)), stream_id)
@@ -119,7 +125,7 @@ class RedisLibrary(RedisRoom):
         return image.unpacked(self._get(f"group:{group_id}:streams"))
 
     def streams_of_url(self, url_hash: str) -> list[int]:
-        name, line = image.url_block(url_hash)
+        name, line = image.url_line(url_hash)
         return image.unlisted(image.find(self._get(name), line))
 
     def channel(self, channel_id: int) -> Channel | None:
@@ -139,49 +145,50 @@ class RedisLibrary(RedisRoom):
 
     def reorder(self, channel_id: int, stream_ids: Sequence[int]) -> None:
         order = tuple(stream_ids)
-        key = PREFIX + image.block("channel", channel_id)
+        name = image.block("channel", channel_id)
 
         def change(batch: Any) -> None:
-            lines = _lines(batch.get(key))
-            found = lines.get(str(channel_id))
-            channel = Channel.model_validate_json(found) if found else None
-            touched = set(channel.stream_ids) ^ set(order) if channel else set()
-            names = {PREFIX + image.block("member", stream) for stream in touched}
-            if names:
-                batch.watch(*names)
-            blocks = {name: _lines(batch.get(name)) for name in names}
-            batch.multi()
+            lines = dict(image.read(batch.get(PREFIX + name)))
+            line = str(channel_id).encode()
+            channel = Channel.model_validate_json(lines[line]) if line in lines else None
             if channel is None or channel.stream_ids == order:
+                batch.multi()
                 return
-            lines[str(channel_id)] = text(channel.model_copy(update={"stream_ids": order}))
-            for stream in touched:
-                members = blocks[PREFIX + image.block("member", stream)]
-                inside = set(map(int, filter(None, members.pop(str(stream), "").split(",")))) - {channel_id}
-                if stream in order:
-                    inside.add(channel_id)
-                if inside:
-                    members[str(stream)] = image.listed(sorted(inside))
-            for name, found_lines in {key: lines, **blocks}.items():
-                batch.set(name, image.written(found_lines.items()))
+            edits = Edits()
+            edits.members(channel_id, set(channel.stream_ids) - set(order), there=False)
+            edits.members(channel_id, set(order) - set(channel.stream_ids), there=True)
+            if edits.names:
+                batch.watch(*(PREFIX + index for index in edits.names))
+            writes = edits.apply({index: batch.get(PREFIX + index) for index in edits.names})
+            lines[line] = text(channel.model_copy(update={"stream_ids": order})).encode()
+            batch.multi()
+            _write(batch, writes | {name: image.written(lines)})
+            batch.incr(REORDERED)
 
         with self._redis() as redis:
-            redis.transaction(change, key)
+            redis.transaction(change, PREFIX + name)
 
     def _get(self, name: str) -> bytes | None:
         with self._redis() as redis:
             found: bytes | None = redis.get(PREFIX + name)
         return found
 
-    def _records(self, kind: str, model: type[R], ids: Iterable[int]) -> dict[int, R]:
-        wanted = list(ids)
-        names = dict.fromkeys(image.block(kind, key) for key in wanted)
-        blocks: dict[str, bytes | None] = {}
+    def _many(self, names: Iterable[str]) -> dict[str, bytes | None]:
+        found: dict[str, bytes | None] = {}
         with self._redis() as redis:
             for chunk in chunks(names):
-                blocks.update(zip(chunk, redis.mget([PREFIX + name for name in chunk]), strict=True))
+                found.update(zip(chunk, redis.mget([PREFIX + name for name in chunk]), strict=True))
+        return found
+
+    def _records(self, kind: str, model: type[R], ids: Iterable[int]) -> dict[int, R]:
+        wanted = list(ids)
+        blocks = self._many(dict.fromkeys(image.block(kind, key) for key in wanted))
         texts = ((key, image.find(blocks[image.block(kind, key)], key)) for key in wanted)
         return {key: model.model_validate_json(found) for key, found in texts if found is not None}
 
 
-def _lines(value: bytes | None) -> dict[str, str]:
-    return {key.decode(): line.decode() for key, line in image.read(value or b"")}
+def _write(batch: Pipeline, writes: Mapping[str, bytes | None]) -> None:
+    for chunk in chunks((name, value) for name, value in writes.items() if value is not None):
+        batch.mset({PREFIX + name: value for name, value in chunk})
+    for gone in chunks(PREFIX + name for name, value in writes.items() if value is None):
+        batch.unlink(*gone)

@@ -1,0 +1,1 @@
+"""The benchmarks, each a module that prints one JSON object a line."""
