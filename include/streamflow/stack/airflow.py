@@ -43,6 +43,8 @@ def environment(home: Path, port: int, *, workers: int) -> dict[str, str]:
         "CORE__DAGS_FOLDER": str(project / "dags"),
         "CORE__PLUGINS_FOLDER": str(project / "plugins"),
         "CORE__LOAD_EXAMPLES": "False",
+        # So that the processes that fork the tasks have loaded what those need.
+        "CORE__LAZY_LOAD_PLUGINS": "False",
         "CORE__EXECUTOR": "LocalExecutor",
         "CORE__PARALLELISM": str(workers),
         "CORE__MAX_ACTIVE_TASKS_PER_DAG": "10000",

@@ -65,6 +65,8 @@ def state_file(home: Path) -> Path:
 def owned(home: Path) -> Iterator[None]:
     """Hold the home; raises StackError when another stack holds it. The kernel frees it with its holder."""
     home.mkdir(parents=True, exist_ok=True)
+    # It holds passwords: of the provider in the UDI, of Airflow, of Redis.
+    home.chmod(0o700)
     with (home / "stack.lock").open("a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
