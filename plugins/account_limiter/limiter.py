@@ -109,7 +109,8 @@ class Limiter:
         return transitions.ticked(self._run("tick"))
 
     def reset(self) -> Reset:
-        """Drop every lease and waiter; holders notice at their next renewal."""
+        """Drop every lease and waiter. Holders notice at their next renewal; until they have stopped, or are certain to
+        have, their slots are not given away."""
         return Reset(*self._run("reset"))
 
     def open_now(self) -> None:

@@ -22,6 +22,8 @@ State = dict[str, Any]
 # Waits that end sooner than a deferral and its return take are spent in the worker.
 SHORT_WAIT_SECONDS = 2.0
 CALLED_WAIT_SECONDS = 4.0
+# What a task held when Redis went away expires by itself; until then it cannot have a slot again.
+HELD_WAIT_SECONDS = 5.0
 
 
 class SlotRefused(LimiterError):
@@ -124,6 +126,8 @@ class SlotOperator(BaseOperator):
                 return self._hold(context, limiter, lease, rank=rank, state=state)
             case Queued(rank=rank):
                 return self._defer(request, rank=rank, state=state)
+            case Refused("held"):
+                return self._defer(request, rank=rank, state=state, delay=HELD_WAIT_SECONDS)
             case Refused(reason):
                 return self.refused(context, reason)
         return None

@@ -164,7 +164,8 @@ class LeaseState:
 
 @dataclass(frozen=True)
 class BudgetState:
-    """``believed`` is what refusals taught (0: nothing), with ``refusals`` and the time of the last as evidence."""
+    """``believed`` is what refusals taught (0: nothing), with ``refusals`` and the time of the last as evidence;
+    ``active`` counts the holders that a reset has not stopped yet, too."""
 
     budget_id: str
     limit: int

@@ -120,10 +120,12 @@ async def test_a_waiter_that_redis_forgot_comes_back_in_its_place(
 async def test_a_reset_puts_waiters_back_into_the_queue(
     hub: Hub, limiter: Limiter, take: Callable[..., Lease], request_of: RequestOf
 ) -> None:
-    take(1)
+    lease = take(1)
     waiting = asyncio.create_task(hub.wait(request_of(1)))
     await queued(limiter, 1)
     limiter.reset()
+    await queued(limiter, 1)
+    limiter.release(lease)
     assert (await asyncio.wait_for(waiting, 1)).status == "granted"
 
 

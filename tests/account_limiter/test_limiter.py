@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from redis import Redis
@@ -276,9 +277,33 @@ def test_a_holder_from_before_a_reset_cannot_renew(limiter: Limiter, take: Take,
     limiter.acquire(request_of(1), "w")
     answer = limiter.reset()
     assert (answer.released, answer.waiters_dropped) == (1, 1)
+    assert limiter.snapshot().active == 0
     with pytest.raises(LeaseLost, match="reset"):
         limiter.renew(lease)
-    assert limiter.renew(take(1)).over == 0
+
+
+def test_after_a_reset_a_slot_is_given_away_when_its_holder_has_stopped(
+    limiter: Limiter, take: Take, request_of: RequestOf
+) -> None:
+    lease = take(1)
+    limiter.reset()
+    waiter = request_of(1)
+    assert isinstance(limiter.acquire(waiter, "w"), Queued)
+    limiter.release(lease)
+    assert states(limiter) == {waiter.lease_id: "granted"}
+
+
+def test_after_a_reset_a_slot_is_given_away_when_its_holder_is_certain_to_have_stopped(
+    limiter: Limiter, take: Take, clock: Any, request_of: RequestOf
+) -> None:
+    take(1)
+    clock.move(10)
+    limiter.reset()
+    assert isinstance(limiter.acquire(request_of(1), "w"), Queued)
+    clock.move(19.9)
+    assert limiter.tick().granted == ()
+    clock.move(0.1)
+    assert len(limiter.tick().granted) == 1
 
 
 def test_a_lowered_limit_is_told_to_those_over_it(limiter: Limiter, take: Take) -> None:

@@ -12,7 +12,17 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import TaskDeferred
 
-from account_limiter import Account, Holder, Lease, LeaseLost, Limiter, LimiterUnavailable, connect, connect_async
+from account_limiter import (
+    Account,
+    Holder,
+    Lease,
+    LeaseLost,
+    Limiter,
+    LimiterUnavailable,
+    Request,
+    connect,
+    connect_async,
+)
 from account_limiter import operator as operator_module
 from account_limiter import trigger as trigger_module
 from account_limiter.hub import Hub
@@ -150,6 +160,12 @@ def test_a_task_killed_while_it_waits_in_its_worker_leaves_the_queue(
         task.on_kill()
         assert isinstance(running.exception(2), TaskDeferred)
     assert limiter.snapshot().waiting == 0
+
+
+def test_what_an_earlier_life_of_the_task_left_behind_is_waited_for(limiter: Limiter) -> None:
+    task, context = new_task(limiter, None)
+    limiter.acquire(Request(str(context["ti"].id), 1), "the earlier life")
+    assert deferral(task, context).trigger.not_before > time.time()
 
 
 def test_a_refusal_is_the_tasks_to_decide(limiter: Limiter) -> None:

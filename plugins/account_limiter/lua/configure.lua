@@ -7,6 +7,16 @@ local function take()
   return ARGV[at]
 end
 
+-- Leases live on as they were promised to, and the earlier holders that are waited for too.
+local function change_ttl(ttl)
+  local longest = tonumber(call('HGET', META, 'longest_ttl') or 0)
+  call('HSET', META, 'longest_ttl', math.max(longest, meta.lease_ttl, ttl))
+  if meta.closed_until > now and ttl > meta.lease_ttl then
+    meta.closed_until = meta.closed_until + ttl - meta.lease_ttl
+    call('HSET', META, 'closed_until', meta.closed_until)
+  end
+end
+
 local function configure_budget(id, limit)
   local budget = read_budget(id) or new_budget(id, limit)
   budget.limit = limit
@@ -17,6 +27,7 @@ end
 begin()
 for _ = 1, tonumber(take()) do
   local name, value = take(), take()
+  if name == 'lease_ttl' then change_ttl(tonumber(value)) end
   call('HSET', META, name, value)
   meta[name] = tonumber(value)
 end

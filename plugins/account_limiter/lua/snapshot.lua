@@ -4,8 +4,10 @@ local leases, accounts, budgets = {}, {}, {}
 local alive = call('ZRANGEBYSCORE', EXPIRY, '(' .. now, '+inf', 'WITHSCORES')
 for i = 1, #alive, 2 do
   local lease = read_lease(alive[i])
-  table.insert(leases, { lease.id, lease.state, lease.account, lease.budget, lease.acquired, alive[i + 1],
-    lease.expected_end, lease.info })
+  if is_current(lease) then
+    table.insert(leases, { lease.id, lease.state, lease.account, lease.budget, lease.acquired, alive[i + 1],
+      lease.expected_end, lease.info })
+  end
 end
 for _, id in ipairs(call('HKEYS', ACCOUNTS)) do
   local account = read_account(id)

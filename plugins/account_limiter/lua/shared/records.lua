@@ -47,6 +47,11 @@ local function drop_lease(lease)
   call('ZREM', lease.state == 'granted' and GRANTED or ENDS, lease.id)
 end
 
+-- A lease from before a reset is over, even if its holder has not stopped yet.
+local function is_current(lease)
+  return lease.generation >= meta.generation
+end
+
 local function read_waiter(id)
   local text = call('HGET', WAITERS, id)
   if not text then return nil end
