@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import pytest
 
-from streamflow.probing.timing import Clock, frame_rate, playability
+from streamflow.probing.timing import Clock, Mark, bitrate, frame_rate, playability
 
 
 def clock_of(times: list[float], size: int = 1000) -> Clock:
@@ -67,9 +67,29 @@ def test_a_jump_of_the_stamps_is_no_media_time() -> None:
     assert clock.discontinuities == 2
 
 
+def test_a_packet_without_a_time_has_its_size_alone() -> None:
+    clock = clock_of([number / 25 for number in range(26)])
+    assert clock.take(None, 500)
+    assert (clock.media_s, clock.discontinuities, clock.bytes) == (pytest.approx(1.0), 0, 26_500)
+
+
 def test_the_bitrate_is_bytes_over_media_time_with_the_last_frames_own() -> None:
     clock = clock_of([number / 25 for number in range(50)], size=5000)
     assert clock.kbps == pytest.approx(1000.0)
+
+
+def test_what_lies_around_a_jump_is_no_part_of_the_bitrate() -> None:
+    marks = [Mark(number * 1000, number * 0.1, 0) for number in range(11)]
+    marks += [Mark(900_000 + number * 1000, 1.0 + number * 0.1, 1) for number in range(11)]
+    assert bitrate(marks) == pytest.approx(80.0)
+    assert bitrate(marks, least_s=2.5) is None
+
+
+@pytest.mark.parametrize(
+    "marks", [[], [Mark(0, 0.0, 0)], [Mark(5, 1.0, 0), Mark(9, 1.0, 0)], [Mark(5, 1.0, 0), Mark(9, 2.0, 1)]]
+)
+def test_marks_without_time_between_tell_no_bitrate(marks: list[Mark]) -> None:
+    assert bitrate(marks) is None
 
 
 def arrivals(seconds: float, *, burst: float = 0.0, speed: float = 1.0) -> list[tuple[float, float]]:

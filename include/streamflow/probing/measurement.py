@@ -20,7 +20,7 @@ from av.video.stream import VideoStream
 from streamflow.probing import pictures, timing
 from streamflow.probing.pictures import Picture
 from streamflow.probing.sound import Sound
-from streamflow.probing.timing import Clock
+from streamflow.probing.timing import Clock, Mark
 from streamflow.probing.transport_stream import PacketHeaders
 from streamflow.udi.models import AudioTrack
 
@@ -167,8 +167,8 @@ class Measuring:
         self._since_key: list[tuple[Packet[Stream], float]] = []
         self._is_following = False
         self._is_gradual = False
-        self._key_marks: list[tuple[int, float]] = []
-        self._marks: list[tuple[int, float]] = []
+        self._key_marks: list[Mark] = []
+        self._marks: list[Mark] = []
         self._pictured_at = float("-inf")
         self._heard_at = float("-inf")
         self._best_shot: tuple[bool, VideoFrame] | None = None
@@ -259,11 +259,11 @@ class Measuring:
 
     # -- packets -----------------------------------------------------------------------------
     def _take(self, packet: Packet[Stream]) -> None:
-        stamp = packet.dts if packet.dts is not None else packet.pts
-        if stamp is None or packet.time_base is None or not packet.size:
+        if packet.time_base is None or not packet.size:
             return
-        at = float(stamp * packet.time_base)
         clock = self._clocks.setdefault(packet.stream_index, Clock())
+        # The order of presentation is no order of time: a packet without a decoding time has its size alone.
+        at = None if packet.dts is None else float(packet.dts * packet.time_base)
         clock.take(at, packet.size)
         main = self._video or self._audio
         if main is not None and packet.stream_index == main.index:
@@ -273,17 +273,18 @@ class Measuring:
         if self._video is not None and packet.stream_index == self._video.index:
             self._look(packet, clock)
         elif self._audio is not None and packet.stream_index == self._audio.index:
-            self._listen(packet, at)
+            self._listen(packet, clock.media_s)
         self._tell("measuring")
 
     def _note(self, packet: Packet[Stream], clock: Clock) -> None:
         offset = self._source.offset(packet.pos)
         self.found.arrivals.append((self._source.arrived(offset), clock.media_s))
         # Frames of sound share a packet of the container, and so its place: the first of them stands for its time.
-        if not self._marks or offset != self._marks[-1][0]:
-            self._marks.append((offset, clock.media_s))
+        mark = Mark(offset, clock.media_s, clock.discontinuities)
+        if not self._marks or offset != self._marks[-1].offset:
+            self._marks.append(mark)
         if packet.is_keyframe:
-            self._key_marks.append((offset, clock.media_s))
+            self._key_marks.append(mark)
 
     def _look(self, packet: Packet[Stream], clock: Clock) -> None:
         found, media = self.found, clock.media_s
@@ -451,11 +452,8 @@ class Measuring:
 
     def _bitrate(self) -> float | None:
         """The container's bytes over media time, from key frame to key frame where there is enough between."""
-        keys = self._key_marks if self._video else []
-        marks = keys if len(keys) >= 2 and keys[-1][1] - keys[0][1] >= 2.0 else self._marks
-        if len(marks) < 2 or marks[-1][1] <= marks[0][1] or marks[-1][0] <= marks[0][0]:
-            return None
-        return (marks[-1][0] - marks[0][0]) * 8 / 1000 / (marks[-1][1] - marks[0][1])
+        rates = [timing.bitrate(self._key_marks, least_s=2.0)] if self._video else []
+        return next((rate for rate in [*rates, timing.bitrate(self._marks)] if rate), None)
 
 
 def _prepare(video: VideoStream) -> None:

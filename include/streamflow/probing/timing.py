@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import pairwise
 from statistics import median
+from typing import NamedTuple
 
 # A step of decoding time beyond this, or back, is a discontinuity and no media time.
 MAX_STEP = 1.0
@@ -38,10 +40,12 @@ class Clock:
     packets: int = 0
     _last: float | None = None
 
-    def take(self, at: float, size: int) -> bool:
-        """Note a packet of ``size`` bytes at decoding time ``at``; False where the stamps jumped."""
+    def take(self, at: float | None, size: int) -> bool:
+        """Note a packet of ``size`` bytes at decoding time ``at``, if it has one; False where the stamps jumped."""
         self.packets += 1
         self.bytes += size
+        if at is None:
+            return True
         last, self._last = self._last, at
         if last is None:
             return True
@@ -60,6 +64,22 @@ class Clock:
         if not self.steps:
             return None
         return self.bytes * 8 / 1000 / (self.media_s + median(self.steps) * (1 + self.discontinuities))
+
+
+class Mark(NamedTuple):
+    """A place in the container: its offset in bytes, the media time there, and how many jumps came before."""
+
+    offset: int
+    media_s: float
+    jumps: int
+
+
+def bitrate(marks: Sequence[Mark], least_s: float = 0.0) -> float | None:
+    """Kilobits a second between the marks, without what lies around a jump; None if less than ``least_s`` is left."""
+    steps = [(before, after) for before, after in pairwise(marks) if before.jumps == after.jumps]
+    seconds = sum(after.media_s - before.media_s for before, after in steps)
+    size = sum(after.offset - before.offset for before, after in steps)
+    return size * 8 / 1000 / seconds if seconds > 0 and seconds >= least_s and size > 0 else None
 
 
 def frame_rate(steps: list[float], interlaced: bool) -> tuple[float | None, bool]:
