@@ -5,12 +5,13 @@ from __future__ import annotations
 from fastapi import FastAPI
 
 from stream_checker import problems
+from stream_checker.page_files import PageFiles
 from stream_checker.problems import ProblemDocument
-from stream_checker.routes import channels, concurrency, results, runs, streams, workers
+from stream_checker.routes import channels, concurrency, probes, results, runs, streams, workers
 
 
 def create_app() -> FastAPI:
-    """All routes. Each asks for its own authorisation, because Airflow protects no plugin's routes."""
+    """The page and all routes, each with its own authorisation, because Airflow protects no plugin's routes."""
     app = FastAPI(
         title="StreamFlow",
         description="Limits, live progress, results and history of the stream checks.",
@@ -18,8 +19,9 @@ def create_app() -> FastAPI:
         redoc_url=None,
     )
     problems.install(app)
-    for module in (concurrency, workers, results, streams, channels, runs):
+    for module in (concurrency, workers, probes, results, streams, channels, runs):
         app.include_router(module.router)
+    app.mount("/page", PageFiles(), name="page")
     _describe_problems(app)
     return app
 

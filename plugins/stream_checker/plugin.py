@@ -9,9 +9,29 @@ from airflow.plugins_manager import AirflowPlugin
 
 
 class StreamCheckerPlugin(AirflowPlugin):
-    """The routes under ``/api/stream-checker``."""
+    """The routes under ``/api/stream-checker``, the page in the navigation and the tab on a run.
+
+    The links are relative to the UI's base address, and so hold behind a proxy's path prefix.
+    """
 
     name = "stream_checker"
+    external_views = [  # noqa: RUF012
+        {
+            "name": "Stream checker",
+            "href": "api/stream-checker/page/",
+            "destination": "nav",
+            "url_route": "stream-checker",
+            "nav_top_level": True,
+            "icon": "api/stream-checker/page/icon.svg",
+            "icon_dark_mode": "api/stream-checker/page/icon-dark.svg",
+        },
+        {
+            "name": "Stream checks",
+            "href": "api/stream-checker/page/?dag_id={DAG_ID}&run_id={RUN_ID}#run",
+            "destination": "dag_run",
+            "url_route": "stream-checks",
+        },
+    ]
 
     @cached_property
     def fastapi_apps(self) -> list[dict[str, Any]]:  # type: ignore[override]

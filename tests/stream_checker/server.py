@@ -19,7 +19,7 @@ PROJECT = Path(__file__).parents[2]
 # Name and role in Airflow's SimpleAuthManager; each one's password is its name.
 USERS = {"admin": "admin", "editor": "op", "reader": "viewer"}
 WEBHOOK_SECRET = "webhook-secret-for-tests"
-START_SECONDS = 60.0
+START_SECONDS = 100.0
 
 
 def environment(home: Path, redis_socket: Path, port: int) -> dict[str, str]:

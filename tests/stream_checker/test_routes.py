@@ -17,36 +17,11 @@ from .library import NOW, RUN, SECRET, STREAMS, result, url
 from .server import Server
 
 RESULT_FIELDS = [
-    "stream_id",
-    "account_id",
-    "url_hash",
-    "checked_at",
-    "run_id",
-    "verdict",
-    "reason",
-    "detail",
-    "attempts",
-    "elapsed_s",
-    "first_frame_ms",
-    "width",
-    "height",
-    "fps",
-    "interlaced",
-    "hdr",
-    "video_codec",
-    "video_profile",
-    "pixel_format",
-    "bitrate_kbps",
-    "container",
-    "audio",
-    "black_ratio",
-    "frozen_ratio",
-    "silent_ratio",
-    "decode_errors",
-    "discontinuities",
-    "label_mismatch",
-    "score",
-]
+    "stream_id", "account_id", "url_hash", "checked_at", "run_id", "verdict", "reason", "detail", "attempts",
+    "elapsed_s", "first_frame_ms", "width", "height", "fps", "interlaced", "hdr", "video_codec", "video_profile",
+    "pixel_format", "bitrate_kbps", "container", "audio", "black_ratio", "frozen_ratio", "silent_ratio",
+    "decode_errors", "discontinuities", "label_mismatch", "score",
+]  # fmt: skip
 
 
 def problem(answer: httpx.Response, status: int) -> dict[str, Any]:

@@ -1,0 +1,49 @@
+// StreamFlow's routes and Airflow's REST API, by the session of Airflow's UI. Addresses are relative to the page,
+// so they hold behind a proxy's path prefix.
+
+const ROUTES = new URL("../", document.baseURI);
+const AIRFLOW = new URL("../../", ROUTES);
+
+/** An answer that is a problem document, or no answer at all. */
+export class Problem extends Error {
+  constructor(status, message) {
+    super(message);
+    this.status = status;
+  }
+}
+
+export const route = (path) => new URL(path, ROUTES).href;
+export const airflow = (path) => new URL(path, AIRFLOW).href;
+
+/** The JSON of one of StreamFlow's routes. */
+export const get = (path, options) => ask(route(path), options);
+export const put = (path, body) => ask(route(path), { method: "PUT", body });
+export const post = (path, body) => ask(route(path), { method: "POST", body });
+
+/** Start a run of a DAG; answers its id. */
+export async function trigger(dag, conf) {
+  const body = { logical_date: null, conf };
+  return (await ask(airflow(`api/v2/dags/${dag}/dagRuns`), { method: "POST", body })).dag_run_id;
+}
+
+async function ask(address, { method = "GET", body, signal } = {}) {
+  const headers = body === undefined ? {} : { "Content-Type": "application/json" };
+  let answer;
+  try {
+    answer = await fetch(address, { method, headers, signal, body: body === undefined ? null : JSON.stringify(body) });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Problem(0, "The server does not answer.");
+  }
+  const type = answer.headers.get("content-type") ?? "";
+  const data = type.includes("json") ? await answer.json() : null;
+  // Health is a 503 with its own document when nothing can be checked.
+  if (answer.ok || (data && answer.status === 503 && !type.includes("problem"))) return data;
+  throw new Problem(answer.status, explain(answer, data));
+}
+
+function explain(answer, data) {
+  if (answer.status === 401) return "Your session has ended: log in to Airflow again.";
+  const detail = data?.detail ?? data?.title;
+  return typeof detail === "string" ? detail : `The server answered ${answer.status} ${answer.statusText}`;
+}

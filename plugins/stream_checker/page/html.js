@@ -1,0 +1,7 @@
+// Preact with templates instead of a build step.
+import { h } from "./vendor/preact.js";
+import htm from "./vendor/htm.js";
+
+export const html = htm.bind(h);
+export { render } from "./vendor/preact.js";
+export { useEffect, useId, useMemo, useRef, useState } from "./vendor/hooks.js";

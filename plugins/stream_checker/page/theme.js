@@ -1,0 +1,17 @@
+// Light or dark as Airflow's UI around the frame; alone, as the system says.
+
+export function followParent() {
+  let root;
+  try {
+    root = window.parent === window ? null : window.parent.document.documentElement;
+  } catch {
+    root = null;
+  }
+  if (!root) return;
+  const follow = () => {
+    const theme = ["dark", "light"].find((name) => root.classList.contains(name));
+    document.documentElement.style.colorScheme = theme ?? "light dark";
+  };
+  new MutationObserver(follow).observe(root, { attributes: true, attributeFilter: ["class"] });
+  follow();
+}

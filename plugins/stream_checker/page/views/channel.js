@@ -1,0 +1,90 @@
+// Channels, and one channel: its streams in order, and what its last check changed.
+
+import { ago, count, moment, plural, score } from "../format.js";
+import { html, useState } from "../html.js";
+import { useLive } from "../live.js";
+import { Failure, Loading } from "../parts/notice.js";
+import { Table } from "../parts/table.js";
+import { Verdict } from "../parts/verdict.js";
+import { link } from "../place.js";
+
+const REFRESH_MS = 15000;
+
+export const ChannelView = ({ id }) => (id ? html`<${Channel} id=${id} />` : html`<${Channels} />`);
+
+function Channels() {
+  const [part, setPart] = useState("");
+  const [cursors, setCursors] = useState([""]);
+  const query = new URLSearchParams({ limit: 50, ...(part && { q: part }), ...(cursors.at(-1) && { cursor: cursors.at(-1) }) });
+  const { data: page, error } = useLive(`channels?${query}`, [], REFRESH_MS);
+  const search = (event) => {
+    setCursors([""]);
+    setPart(event.target.value.trim());
+  };
+  return html`
+    <div class="row" role="search" aria-label="Channels">
+      <label>Name<input type="search" maxlength="200" onChange=${search} /></label>
+    </div>
+    <${Failure} error=${error} />
+    ${!page && !error && html`<${Loading} of="the channels" />`}
+    ${page && html`
+      <${Table} caption=${plural(page.total, "channel")} rows=${page.channels} id=${(row) => row.id}
+        columns=${[
+          { title: "Number", number: true, cell: (row) => row.number },
+          { title: "Channel", head: true, cell: (row) => html`<a href=${link("channel", row.id)}>${row.name}</a>` },
+          { title: "Streams", number: true, cell: (row) => count(row.streams) },
+        ]} />
+      <div class="row" role="group" aria-label="Pages">
+        <button disabled=${cursors.length < 2} onClick=${() => setCursors(cursors.slice(0, -1))}>Previous</button>
+        <button disabled=${!page.next_cursor} onClick=${() => setCursors([...cursors, page.next_cursor])}>Next</button>
+      </div>
+    `}
+  `;
+}
+
+function Channel({ id }) {
+  const { data: channel, error } = useLive(`channels/${encodeURIComponent(id)}`, ["result", "run"]);
+  if (!channel) return html`<${Failure} error=${error} />${!error && html`<${Loading} of="the channel" />`}`;
+  const name = (stream) => channel.names[stream] ?? `stream ${stream}`;
+  return html`
+    <${Failure} error=${error} />
+    <p><a href=${link("channel")}>All channels</a></p>
+    <section aria-labelledby="channel">
+      <h2 id="channel">${channel.name}</h2>
+      <${Table} caption="Streams, best first" rows=${channel.streams} id=${(row) => row.stream_id} empty="The channel has no stream."
+        columns=${[
+          { title: "Place", number: true, cell: (row) => count(row.position) },
+          { title: "Stream", head: true, cell: (row) => html`<a href=${link("stream", row.stream_id)}>${row.name ?? row.stream_id}</a>` },
+          { title: "Account", minor: true, cell: (row) => row.account },
+          { title: "Verdict", cell: (row) => (row.result ? html`<${Verdict} of=${row.result.verdict} reason=${row.result.reason} />` : html`<span class="muted">not checked</span>`) },
+          { title: "Score", number: true, cell: (row) => score(row.score) },
+        ]} />
+      ${channel.removed.length > 0 && html`<p>Removed while dead: ${channel.removed.map((one) => one.name ?? one.stream_id).join(", ")}. They come back when they are alive.</p>`}
+    </section>
+    ${channel.last_change ? html`<${Change} change=${channel.last_change} name=${name} />` : html`<p class="muted">No check has changed this channel yet.</p>`}
+  `;
+}
+
+function Change({ change, name }) {
+  const where = (place) => (place === null ? "–" : count(place + 1));
+  const order = (streams) => html`<ol class="order">${streams.map((stream) => html`<li><a href=${link("stream", stream)}>${name(stream)}</a></li>`)}</ol>`;
+  return html`
+    <section aria-labelledby="change">
+      <h2 id="change">Last change</h2>
+      <p class="muted">${moment(change.at)} (${ago(change.at)})
+        ${change.run_id && html` in <a href=${link("run", change.run_id)}>${change.run_id}</a>`}${change.written ? "" : ", not written to Dispatcharr"}</p>
+      ${change.conflict && html`<p class="notice degraded">${change.conflict}</p>`}
+      <div class="columns">
+        <div class="card"><h3>Before</h3>${order(change.before)}</div>
+        <div class="card"><h3>After</h3>${order(change.after)}</div>
+      </div>
+      <${Table} caption="Moves" rows=${change.moves} id=${(move) => move.stream_id} empty="The order was right already."
+        columns=${[
+          { title: "Stream", head: true, cell: (move) => name(move.stream_id) },
+          { title: "From", number: true, cell: (move) => where(move.before) },
+          { title: "To", number: true, cell: (move) => where(move.after) },
+          { title: "Why", cell: (move) => move.why },
+        ]} />
+    </section>
+  `;
+}

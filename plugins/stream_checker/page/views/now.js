@@ -1,0 +1,143 @@
+// What is going on now: slots, who waits, and each running probe.
+
+import { post, put } from "../api.js";
+import { AirflowLink, task } from "../airflow.js";
+import { ago, bitrate, count, plural, seconds } from "../format.js";
+import { html, useMemo, useState } from "../html.js";
+import { useEvents, useLive } from "../live.js";
+import { Ask } from "../parts/ask.js";
+import { Slots } from "../parts/bars.js";
+import { Failure, Loading } from "../parts/notice.js";
+import { Picture } from "../parts/picture.js";
+import { Table } from "../parts/table.js";
+import { link } from "../place.js";
+import { StartCheck } from "./start.js";
+
+export function NowView() {
+  const status = useLive("concurrency/status", ["lease"]);
+  const probes = useLive("probes", ["lease"]);
+  const progress = useProgress();
+  const [asking, setAsking] = useState(null);
+  const now = status.data;
+  if (!now) return html`<${Failure} error=${status.error} />${!status.error && html`<${Loading} of="the limits" />`}`;
+  const close = () => setAsking(null);
+  return html`
+    <${Failure} error=${status.error ?? probes.error} />
+    ${now.redis === "down" && html`<p class="notice degraded" role="alert">Redis does not answer: checks go one after another until it is back.</p>`}
+    <${Everything} now=${now} ask=${setAsking} />
+    <${Accounts} accounts=${now.accounts} />
+    <${Running} leases=${now.leases} probes=${probes.data} progress=${progress} />
+    ${asking === "limit" && html`<${ChangeLimit} limit=${now.global.limit} close=${close} done=${status.reload} />`}
+    ${asking === "reset" && html`<${Reset} now=${now} close=${close} done=${status.reload} />`}
+    ${asking === "start" && html`<${StartCheck} accounts=${now.accounts} close=${close} />`}
+  `;
+}
+
+/** The latest progress of each stream, as the server tells of it. */
+function useProgress() {
+  const [latest, setLatest] = useState({});
+  const note = useMemo(() => ({ stream_id, state }) => setLatest((known) => ({ ...known, [stream_id]: state })), []);
+  useEvents(["progress"], note);
+  return latest;
+}
+
+const Everything = ({ now, ask }) => html`
+  <section aria-labelledby="everything">
+    <h2 id="everything">All checks</h2>
+    <div class="card">
+      <div class="spread">
+        <span><span class="big">${count(now.global.active)}</span> ${now.global.limit ? `of ${count(now.global.limit)} slots in use` : "slots in use, no limit"}</span>
+        <span class="muted">${now.mode}</span>
+      </div>
+      <${Slots} limit=${now.global.limit} active=${now.global.active} />
+      <p class="small"><span class="key waiting"><span>${count(now.global.waiting)} waiting</span></span>
+        ${now.open_at && html`<span class="muted">Redis has restarted: the first slot is given ${ago(now.open_at)}.</span>`}</p>
+      <div class="row">
+        <button class="main" onClick=${() => ask("start")}>Start a check…</button>
+        <button onClick=${() => ask("limit")}>Change the limit…</button>
+        <button class="danger" onClick=${() => ask("reset")}>Reset…</button>
+      </div>
+    </div>
+  </section>
+`;
+
+const Accounts = ({ accounts }) => html`
+  <section aria-labelledby="accounts">
+    <h2 id="accounts">Accounts</h2>
+    ${accounts.length === 0 && html`<p class="muted">None is known yet: the next refresh or check brings them.</p>`}
+    <div class="cards">${accounts.map((account) => html`<${Account} key=${account.account_id} ...${account} />`)}</div>
+  </section>
+`;
+
+function Account({ name, account_id, max_streams, effective_limit, viewers, active, waiting, enabled, budgets }) {
+  const believed = budgets.filter((budget) => budget.believed);
+  return html`
+    <div class="card">
+      <div class="spread">
+        <h3>${name || `Account ${account_id}`}</h3>
+        <span class="muted small">${!enabled ? "inactive" : max_streams ? `limit ${count(max_streams)}` : "no limit"}</span>
+      </div>
+      <${Slots} limit=${max_streams} active=${active} viewers=${viewers} effective=${effective_limit} />
+      <div class="small">
+        <span class="key active"><span>${count(active)} checking</span></span>
+        <span class="key viewers"><span>${count(viewers)} watched</span></span>
+        <span class="key waiting"><span>${count(waiting)} waiting</span></span>
+      </div>
+      ${believed.map(
+        (budget) => html`<div class="small degraded">Believed to allow ${count(budget.believed)}: the provider refused ${plural(budget.refusals, "time")}, last ${ago(budget.refused_at)}.</div>`,
+      )}
+    </div>
+  `;
+}
+
+function Running({ leases, probes, progress }) {
+  const known = new Map((probes?.probes ?? []).map((probe) => [probe.stream_id, probe]));
+  const leased = new Set(leases.map((lease) => lease.stream_id));
+  const rows = [
+    ...leases.map((lease) => ({ ...known.get(lease.stream_id), ...progress[lease.stream_id], ...lease })),
+    // Checked one after another, without a slot.
+    ...[...known.values()].filter((probe) => !leased.has(probe.stream_id)).map((probe) => ({ ...probe, ...progress[probe.stream_id] })),
+  ];
+  const length = probes?.sample_seconds ?? 10;
+  return html`
+    <section aria-labelledby="running">
+      <h2 id="running">Running probes</h2>
+      <${Table} caption=${`${plural(rows.length, "stream")} being checked`} rows=${rows} id=${(row) => row.lease_id ?? row.stream_id}
+        empty="No stream is being checked now."
+        columns=${[
+          { title: "Picture", minor: true, cell: (row) => html`<${Picture} stream=${row.stream_id} name=${row.name ?? "the stream"} />` },
+          { title: "Stream", head: true, cell: (row) => html`<a href=${link("stream", row.stream_id)}>${row.name ?? `Stream ${row.stream_id}`}</a>` },
+          { title: "Account", cell: (row) => row.account ?? row.account_id },
+          { title: "State", minor: true, cell: (row) => row.phase ?? (row.state === "granted" ? "slot granted" : "starting") },
+          { title: "Progress", cell: (row) => html`<progress max=${length} value=${Math.min(row.seconds ?? 0, length)} aria-label=${`Progress of ${row.name}`}></progress> ${seconds(row.seconds)}` },
+          { title: "Bitrate", number: true, cell: (row) => bitrate(row.bitrate_kbps) },
+          { title: "Task", minor: true, cell: (row) => row.run_id && row.map_index >= 0 && html`<${AirflowLink} to=${task(row.run_id, row.map_index)}>log<//>` },
+        ]} />
+    </section>
+  `;
+}
+
+function ChangeLimit({ limit, close, done }) {
+  const act = async (form) => {
+    await put("concurrency/config", { global_limit: Number(form.get("limit")) });
+    done();
+  };
+  return html`
+    <${Ask} title="Change the limit" action="Change" act=${act} close=${close}>
+      <p>How many streams may be checked at once, over all accounts. Running checks go on; 0 means no limit.</p>
+      <label>Streams at once<input type="number" name="limit" min="0" max="10000" step="1" required value=${limit} /></label>
+    <//>
+  `;
+}
+
+function Reset({ now, close, done }) {
+  const act = async () => {
+    await post("concurrency/reset");
+    done();
+  };
+  return html`
+    <${Ask} title="Reset all slots?" action="Reset" danger act=${act} close=${close}>
+      <p>For recovery, when slots are held by nobody. ${count(now.global.active)} slots are released and ${count(now.global.waiting)} waiting checks lose their place; running probes stop and are tried again.</p>
+    <//>
+  `;
+}

@@ -1,0 +1,86 @@
+// The latest result of every stream: searched, filtered and paged by the server.
+
+import { ago, bitrate, count, fps, moment, score, size } from "../format.js";
+import { html, useEffect, useState } from "../html.js";
+import { useLive } from "../live.js";
+import { Failure, Loading } from "../parts/notice.js";
+import { Picture } from "../parts/picture.js";
+import { Table } from "../parts/table.js";
+import { VERDICTS, Verdict } from "../parts/verdict.js";
+import { link, refine } from "../place.js";
+
+const PAGE = 50;
+const TYPING_MS = 300;
+// A search over a large library is not free.
+const REFRESH_MS = 15000;
+
+export function ResultsView({ filters }) {
+  const chosen = Object.fromEntries(filters);
+  // The cursor of every page up to this one; the first has none.
+  const [cursors, setCursors] = useState([""]);
+  const query = new URLSearchParams({ ...chosen, limit: PAGE });
+  if (cursors.at(-1)) query.set("cursor", cursors.at(-1));
+  const { data: page, error } = useLive(`results?${query}`, [], REFRESH_MS);
+  const accounts = useLive("concurrency/status", [], REFRESH_MS).data?.accounts ?? [];
+  const filter = (change) => {
+    setCursors([""]);
+    refine("results", { ...chosen, ...change });
+  };
+  return html`
+    <div class="row" role="search" aria-label="Results">
+      <${Search} text=${chosen.q ?? ""} search=${(q) => filter({ q })} />
+      <label>Verdict
+        <select value=${chosen.status ?? ""} onChange=${(event) => filter({ status: event.target.value })}>
+          <option value="">all</option>
+          ${VERDICTS.map((verdict) => html`<option value=${verdict}>${verdict}</option>`)}
+        </select>
+      </label>
+      <label>Account
+        <select value=${chosen.account_id ?? ""} onChange=${(event) => filter({ account_id: event.target.value })}>
+          <option value="">all</option>
+          ${accounts.filter((one) => Number.isInteger(one.account_id)).map((one) => html`<option value=${one.account_id}>${one.name || one.account_id}</option>`)}
+        </select>
+      </label>
+    </div>
+    <${Failure} error=${error} />
+    ${!page && !error && html`<${Loading} of="the results" />`}
+    ${page && html`
+      <${Results} page=${page} first=${(cursors.length - 1) * PAGE + 1} />
+      <div class="row" role="group" aria-label="Pages">
+        <button disabled=${cursors.length < 2} onClick=${() => setCursors(cursors.slice(0, -1))}>Previous</button>
+        <button disabled=${!page.next_cursor} onClick=${() => setCursors([...cursors, page.next_cursor])}>Next</button>
+      </div>
+    `}
+  `;
+}
+
+function Search({ text, search }) {
+  const [typed, setTyped] = useState(text);
+  useEffect(() => {
+    if (typed === text) return;
+    const timer = setTimeout(() => search(typed.trim()), TYPING_MS);
+    return () => clearTimeout(timer);
+  }, [typed]);
+  return html`<label>Name<input type="search" value=${typed} maxlength="200" onInput=${(event) => setTyped(event.target.value)} /></label>`;
+}
+
+function Results({ page, first }) {
+  const last = first + page.results.length - 1;
+  const caption = page.results.length ? `${count(first)} to ${count(last)} of ${count(page.total)} streams` : "No streams";
+  return html`
+    <div aria-live="polite" class="hidden">${caption}</div>
+    <${Table} caption=${caption} rows=${page.results} id=${(row) => row.stream_id} empty="No result fits."
+      columns=${[
+        { title: "Picture", cell: (row) => html`<${Picture} stream=${row.stream_id} name=${row.name ?? "the stream"} />` },
+        { title: "Stream", head: true, cell: (row) => html`<a href=${link("stream", row.stream_id)}>${row.name ?? row.stream_id}</a>` },
+        { title: "Verdict", cell: (row) => html`<${Verdict} of=${row.verdict} reason=${row.reason} />` },
+        { title: "Account", minor: true, cell: (row) => row.account },
+        { title: "Size", number: true, minor: true, cell: (row) => size(row) },
+        { title: "fps", number: true, minor: true, cell: (row) => fps(row.fps) },
+        { title: "Codec", minor: true, cell: (row) => row.video_codec },
+        { title: "Bitrate", number: true, minor: true, cell: (row) => bitrate(row.bitrate_kbps) },
+        { title: "Score", number: true, cell: (row) => score(row.score) },
+        { title: "Checked", minor: true, cell: (row) => html`<time datetime=${row.checked_at} title=${moment(row.checked_at)}>${ago(row.checked_at)}</time>` },
+      ]} />
+  `;
+}

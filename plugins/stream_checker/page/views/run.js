@@ -1,0 +1,115 @@
+// One run: how far it is, what it found, and each of its streams.
+
+import { AirflowLink, dagRun } from "../airflow.js";
+import { ago, bitrate, count, decimal, fps, moment, percent, plural, score, size, words } from "../format.js";
+import { html, useState } from "../html.js";
+import { useLive } from "../live.js";
+import { Shares } from "../parts/bars.js";
+import { Failure, Loading } from "../parts/notice.js";
+import { Table } from "../parts/table.js";
+import { VERDICTS, Verdict } from "../parts/verdict.js";
+import { link } from "../place.js";
+
+export function RunView({ id }) {
+  const list = useLive("runs?limit=50", ["run"]);
+  const runs = list.data?.runs ?? [];
+  const chosen = id ?? runs[0] ?? null;
+  const { data: run, error } = useLive(chosen && `runs/${encodeURIComponent(chosen)}`, ["result", "run"]);
+  if (list.data && !chosen) return html`<p class="muted">No run yet. Start a check on <a href=${link("now")}>Now</a>.</p>`;
+  const known = chosen && !runs.includes(chosen) ? [chosen, ...runs] : runs;
+  return html`
+    <div class="row">
+      <label>Run
+        <select value=${chosen} onChange=${(event) => (location.hash = link("run", event.target.value))}>
+          ${known.map((one) => html`<option value=${one} selected=${one === chosen}>${one}</option>`)}
+        </select>
+      </label>
+      ${chosen && html`<${AirflowLink} to=${dagRun(chosen)}>Show the run in Airflow<//>`}
+    </div>
+    ${error?.status === 404
+      ? html`<p class="notice" role="status">${chosen} is not planned yet, or was pruned.</p>`
+      : html`<${Failure} error=${error ?? list.error} />`}
+    ${!run && !error && html`<${Loading} of="the run" />`}
+    ${run && html`<${Progress} run=${run} /><${Findings} run=${run} /><${Streams} streams=${run.streams} />`}
+  `;
+}
+
+function Progress({ run }) {
+  const kinds = [...VERDICTS, "pending"];
+  return html`
+    <section aria-labelledby="progress" class="card">
+      <div class="spread">
+        <h2 id="progress">${run.finished_at ? "Finished" : "Progress"}</h2>
+        <span><span class="big">${percent(run.total ? run.done / run.total : 1)}</span> ${count(run.done)} of ${count(run.total)}</span>
+      </div>
+      <${Shares} label="Streams by verdict" of=${kinds.map((kind) => [kind, run.verdicts[kind] ?? 0])} />
+      <p>${kinds.filter((kind) => run.verdicts[kind]).map((kind) => html`<span class="key ${kind}"><span>${count(run.verdicts[kind])} ${kind}</span></span>`)}</p>
+      <dl class="facts">
+        <dt>Started</dt><dd>${moment(run.started_at)} <span class="muted">(${ago(run.started_at)}, ${run.mode})</span></dd>
+        ${run.finished_at && html`<dt>Finished</dt><dd>${moment(run.finished_at)}</dd>`}
+        ${run.expected_end && html`<dt>Expected end</dt><dd>${moment(run.expected_end)} <span class="muted">(${ago(run.expected_end)})</span></dd>`}
+        ${run.rate_per_minute !== null && html`<dt>Rate</dt><dd>${decimal(run.rate_per_minute)} streams a minute</dd>`}
+        <dt>Channels</dt><dd>${count(run.finished_channels.length)} of ${count(run.channels.length)} finished</dd>
+        ${Object.keys(run.skipped).length > 0 && html`<dt>Skipped</dt><dd>${plural(Object.keys(run.skipped).length, "stream")}</dd>`}
+        ${run.remaining > 0 && html`<dt>Left</dt><dd>${plural(run.remaining, "stream")} for the chain's next run</dd>`}
+        ${run.next_run_id && html`<dt>Next run</dt><dd><a href=${link("run", run.next_run_id)}>${run.next_run_id}</a></dd>`}
+      </dl>
+    </section>
+  `;
+}
+
+function Findings({ run }) {
+  const reasons = Object.entries(run.reasons).sort(([, a], [, b]) => b - a);
+  const moved = run.finished_channels.filter((change) => change.moves.length > 0);
+  return html`
+    <div class="columns">
+      <section aria-labelledby="reasons">
+        <h2 id="reasons">Failures by reason</h2>
+        <${Table} caption="Streams by reason" rows=${reasons} id=${([reason]) => reason} empty="No failure."
+          columns=${[
+            { title: "Reason", head: true, cell: ([reason]) => words(reason) },
+            { title: "Streams", number: true, cell: ([, number]) => count(number) },
+          ]} />
+      </section>
+      <section aria-labelledby="changed">
+        <h2 id="changed">Channels that changed</h2>
+        <${Table} caption="Channels with moved streams" rows=${moved} id=${(change) => change.channel_id} empty="None."
+          columns=${[
+            { title: "Channel", head: true, cell: (change) => html`<a href=${link("channel", change.channel_id)}>Channel ${change.channel_id}</a>` },
+            { title: "Moves", number: true, cell: (change) => count(change.moves.length) },
+            { title: "Written", cell: (change) => change.conflict ?? (change.written ? "yes" : "no") },
+          ]} />
+      </section>
+    </div>
+  `;
+}
+
+function Streams({ streams }) {
+  const [state, setState] = useState("");
+  const states = [...new Set(streams.map((stream) => stream.state))];
+  const rows = state ? streams.filter((stream) => stream.state === state) : streams;
+  return html`
+    <section aria-labelledby="streams">
+      <h2 id="streams">Streams</h2>
+      <div class="row">
+        <label>State
+          <select value=${state} onChange=${(event) => setState(event.target.value)}>
+            <option value="">all</option>
+            ${states.map((one) => html`<option value=${one}>${one}</option>`)}
+          </select>
+        </label>
+      </div>
+      <${Table} caption=${`${plural(rows.length, "stream")} of the run`} rows=${rows} id=${(row) => row.stream_id}
+        columns=${[
+          { title: "Stream", head: true, cell: (row) => html`<a href=${link("stream", row.stream_id)}>${row.name ?? row.stream_id}</a>` },
+          { title: "State", cell: (row) => html`<${Verdict} of=${row.state} reason=${row.result?.reason} />` },
+          { title: "Account", minor: true, cell: (row) => row.account },
+          { title: "Size", number: true, cell: (row) => size(row.result) },
+          { title: "fps", number: true, minor: true, cell: (row) => fps(row.result?.fps) },
+          { title: "Codec", minor: true, cell: (row) => row.result?.video_codec },
+          { title: "Bitrate", number: true, minor: true, cell: (row) => bitrate(row.result?.bitrate_kbps) },
+          { title: "Score", number: true, cell: (row) => score(row.result?.score) },
+        ]} />
+    </section>
+  `;
+}

@@ -1,0 +1,67 @@
+// One stream: where it is used, what its last check found, and its past results.
+
+import { ago, bitrate, count, decimal, fps, moment, percent, plural, score, size, words } from "../format.js";
+import { html } from "../html.js";
+import { useLive } from "../live.js";
+import { Spark } from "../parts/line.js";
+import { Failure, Loading } from "../parts/notice.js";
+import { Picture } from "../parts/picture.js";
+import { Table } from "../parts/table.js";
+import { Verdict } from "../parts/verdict.js";
+import { link } from "../place.js";
+
+export function StreamView({ id }) {
+  const { data: stream, error } = useLive(`streams/${encodeURIComponent(id)}`, ["result"]);
+  const past = useLive(`streams/${encodeURIComponent(id)}/history`, ["result"]).data?.results ?? [];
+  if (!stream) return html`<${Failure} error=${error} />${!error && html`<${Loading} of="the stream" />`}`;
+  const { result, failures } = stream;
+  return html`
+    <${Failure} error=${error} />
+    <h2>${stream.name}</h2>
+    <div class="columns">
+      <section class="card" aria-label="Last check">
+        <${Picture} stream=${stream.id} name=${stream.name} large />
+        ${result ? html`<${Measured} result=${result} />` : html`<p class="muted">Not checked yet.</p>`}
+      </section>
+      <section class="card" aria-label="Use">
+        <dl class="facts">
+          <dt>Account</dt><dd>${stream.account ?? "none"}</dd>
+          <dt>Channels</dt>
+          <dd>${stream.channels.length === 0 && "none"}${stream.channels.map((place) => html`<div><a href=${link("channel", place.channel_id)}>${place.name}</a> <span class="muted">place ${count(place.position)}</span></div>`)}</dd>
+          ${failures?.failures > 0 && html`<dt>Dead</dt><dd>${plural(failures.failures, "time")} in a row, first ${ago(failures.first_dead)}</dd>`}
+          <dt>Scores</dt><dd><${Spark} values=${past.map((one) => one.score).reverse()} label=${`Scores of the last ${plural(past.length, "check")}`} /></dd>
+        </dl>
+      </section>
+    </div>
+    <section aria-labelledby="past">
+      <h2 id="past">Past results</h2>
+      <${Table} caption=${`The last ${plural(past.length, "check")}`} rows=${past} id=${(row) => row.checked_at}
+        columns=${[
+          { title: "Checked", head: true, cell: (row) => moment(row.checked_at) },
+          { title: "Verdict", cell: (row) => html`<${Verdict} of=${row.verdict} reason=${row.reason} />` },
+          { title: "Size", number: true, cell: size },
+          { title: "Bitrate", number: true, minor: true, cell: (row) => bitrate(row.bitrate_kbps) },
+          { title: "Score", number: true, cell: (row) => score(row.score) },
+          { title: "Run", minor: true, cell: (row) => row.run_id && html`<a href=${link("run", row.run_id)}>${row.run_id}</a>` },
+        ]} />
+    </section>
+  `;
+}
+
+function Measured({ result }) {
+  const sound = result.audio.map((track) => [track.codec, track.channels && `${track.channels} channels`, track.language].filter(Boolean).join(", "));
+  const shares = [["Black", result.black_ratio], ["Frozen", result.frozen_ratio], ["Silent", result.silent_ratio]];
+  const facts = [
+    ["Verdict", html`<${Verdict} of=${result.verdict} reason=${result.reason} />`],
+    ["Detail", result.detail],
+    ["Checked", html`${moment(result.checked_at)} <span class="muted">(${ago(result.checked_at)})</span>`],
+    ["Score", result.score !== null && score(result.score)],
+    ["Video", result.width && [`${size(result)}`, result.fps && `${fps(result.fps)} fps`, result.video_codec, result.hdr].filter(Boolean).join(", ")],
+    ["Bitrate", result.bitrate_kbps !== null && bitrate(result.bitrate_kbps)],
+    ["Audio", sound.join("; ")],
+    ["First picture", result.first_frame_ms !== null && `after ${decimal(result.first_frame_ms / 1000)} s`],
+    ...shares.map(([name, share]) => [name, share > 0 && percent(share)]),
+    ["Name", result.label_mismatch && words(result.label_mismatch)],
+  ];
+  return html`<dl class="facts">${facts.filter(([, value]) => value).map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>`)}</dl>`;
+}

@@ -1,0 +1,46 @@
+// Who runs the checks, and the health of everything that they need.
+
+import { ago, count, plural } from "../format.js";
+import { html } from "../html.js";
+import { useLive } from "../live.js";
+import { Failure, Loading } from "../parts/notice.js";
+import { Table } from "../parts/table.js";
+
+const LOOKS = { healthy: "ok", degraded: "degraded", unhealthy: "dead" };
+const PARTS = { scheduler: "Scheduler", triggerer: "Triggerer", dag_processor: "DAG processor", redis: "Redis" };
+
+export function WorkersView() {
+  const { data: health, error } = useLive("workers/health");
+  if (!health) return html`<${Failure} error=${error} />${!error && html`<${Loading} of="the workers' health" />`}`;
+  return html`
+    <${Failure} error=${error} />
+    <section aria-labelledby="health">
+      <h2 id="health">Health</h2>
+      <p class="card"><span class="big"><${Health} of=${health.status} /></span> <span class="muted">${health.executor}</span></p>
+      <div class="cards">
+        ${Object.entries(PARTS).map(
+          ([part, title]) => html`
+            <div class="card">
+              <h3>${title}</h3>
+              <${Health} of=${health[part].status} />
+              ${health[part].last_heartbeat && html`<div class="muted small">last heard of ${ago(health[part].last_heartbeat)}</div>`}
+              ${health[part].detail && html`<div class="small">${health[part].detail}</div>`}
+            </div>
+          `,
+        )}
+      </div>
+    </section>
+    <section aria-labelledby="workers">
+      <h2 id="workers">Workers</h2>
+      <${Table} caption=${plural(health.workers.length, "worker")} rows=${health.workers} id=${(row) => row.name} empty="No worker answers."
+        columns=${[
+          { title: "Worker", head: true, cell: (row) => row.name },
+          { title: "Tasks", number: true, cell: (row) => `${count(row.active)} of ${count(row.capacity)}` },
+          { title: "Queues", minor: true, cell: (row) => row.queues.join(", ") },
+          { title: "Last heard of", cell: (row) => ago(row.last_heartbeat) },
+        ]} />
+    </section>
+  `;
+}
+
+const Health = ({ of }) => html`<span class="verdict ${LOOKS[of] ?? "pending"}">${of ?? "never ran"}</span>`;
