@@ -70,10 +70,12 @@ class Database:
         db.execute(begin)
         try:
             yield db
+            db.execute("COMMIT")
         except BaseException:
-            db.execute("ROLLBACK")
+            # SQLite ends a transaction by itself when, for example, the disk is full.
+            if db.in_transaction:
+                db.execute("ROLLBACK")
             raise
-        db.execute("COMMIT")
 
     def _connection(self) -> sqlite3.Connection:
         # A connection must not cross a fork.

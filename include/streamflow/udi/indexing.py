@@ -14,23 +14,33 @@ class Edits:
 
     def __init__(self) -> None:
         self._arrays: dict[str, dict[int, bool]] = defaultdict(dict)
-        self._lines: dict[str, dict[str, dict[int, bool]]] = defaultdict(lambda: defaultdict(dict))
+        # By block and line: several of one line are rare, and a table for each would cost more than all else.
+        self._lines: dict[str, list[tuple[str, int, bool]]] = defaultdict(list)
 
-    def stream(self, stream: Stream, *, there: bool) -> None:
-        for name in ("streams", f"account:{stream.account_id}:streams", f"group:{stream.group_id}:streams"):
-            self._arrays[name][stream.id] = there
-        if stream.url:
-            name, line = image.url_line(stream.url_hash)
-            self._lines[name][line][stream.id] = there
+    def streams(self, streams: Iterable[Stream], *, there: bool) -> None:
+        every = self._arrays["streams"]
+        accounts: dict[int | None, dict[int, bool]] = {}
+        groups: dict[int | None, dict[int, bool]] = {}
+        for stream in streams:
+            key, account, group = stream.id, stream.account_id, stream.group_id
+            if account not in accounts:
+                accounts[account] = self._arrays[f"account:{account}:streams"]
+            if group not in groups:
+                groups[group] = self._arrays[f"group:{group}:streams"]
+            every[key] = accounts[account][key] = groups[group][key] = there
+            if stream.url:
+                name, line = image.url_line(stream.url_hash)
+                self._lines[name].append((line, key, there))
 
-    def channel(self, channel: Channel, *, there: bool) -> None:
-        for name in ("channels", f"group:{channel.group_id}:channels"):
-            self._arrays[name][channel.id] = there
-        self.members(channel.id, channel.stream_ids, there=there)
+    def channels(self, channels: Iterable[Channel], *, there: bool) -> None:
+        for channel in channels:
+            for name in ("channels", f"group:{channel.group_id}:channels"):
+                self._arrays[name][channel.id] = there
+            self.members(channel.id, channel.stream_ids, there=there)
 
     def members(self, channel_id: int, stream_ids: Iterable[int], *, there: bool) -> None:
         for stream in stream_ids:
-            self._lines[image.block("member", stream)][str(stream)][channel_id] = there
+            self._lines[image.block("member", stream)].append((str(stream), channel_id, there))
 
     @property
     def names(self) -> list[str]:
@@ -41,19 +51,20 @@ class Edits:
         """The indexes as they are to be; None stands for one that is empty, and goes."""
         after: dict[str, bytes | None] = {}
         for name, changes in self._arrays.items():
-            ids = _changed(image.unpacked(before.get(name)), changes)
-            after[name] = image.packed(ids) if ids else None
+            ids = set(image.unpacked(before.get(name)))
+            ids -= changes.keys()
+            ids.update(key for key, there in changes.items() if there)
+            after[name] = image.packed(sorted(ids)) if ids else None
         for name, edits in self._lines.items():
             lines = dict(image.read(before.get(name)))
-            for key, changes in edits.items():
+            for key, record, there in edits:
                 line = key.encode()
-                if ids := _changed(image.unlisted(lines.get(line)), changes):
-                    lines[line] = image.listed(ids)
-                else:
-                    lines.pop(line, None)
-            after[name] = image.written(lines)
+                known = lines.get(line)
+                if known is None and there:
+                    lines[line] = b"%d" % record
+                elif known is not None:
+                    ids = set(image.unlisted(known))
+                    (ids.add if there else ids.discard)(record)
+                    lines[line] = image.listed(sorted(ids))
+            after[name] = image.written({line: value for line, value in lines.items() if value})
         return after
-
-
-def _changed(ids: Iterable[int], changes: Mapping[int, bool]) -> list[int]:
-    return sorted({*(i for i in ids if i not in changes), *(i for i, there in changes.items() if there)})

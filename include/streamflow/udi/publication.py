@@ -58,7 +58,9 @@ def renamed(removed: Iterable[Stream], added: Iterable[Stream]) -> dict[int, int
     former: dict[tuple[int | None, str], int] = {}
     for stream in removed:
         former.update(dict.fromkeys(_identities(stream), stream.id))
-    found = {}
+    found: dict[int, int] = {}
+    if not former:
+        return found
     for stream in added:
         old = next((former[identity] for identity in _identities(stream) if identity in former), None)
         if old is not None:

@@ -78,14 +78,14 @@ class RedisLibrary(RedisRoom):
             guard(len(known["stream"]), len(found["streams"].removed), max_drop)
         removed = [Stream.model_validate_json(former["streams"][key]) for key in found["streams"].removed]
         edits = Edits()
-        for stream in (*removed, *(Stream.model_validate_json(former["streams"][k]) for k in found["streams"].changed)):
-            edits.stream(stream, there=False)
-        for key in found["streams"].written:
-            edits.stream(library.stream(key), there=True)
-        for key in (*found["channels"].removed, *found["channels"].changed):
-            edits.channel(Channel.model_validate_json(former["channels"][key]), there=False)
-        for key in found["channels"].written:
-            edits.channel(library.channel(key), there=True)
+        edits.streams(removed, there=False)
+        edits.streams(
+            (Stream.model_validate_json(former["streams"][key]) for key in found["streams"].changed), there=False
+        )
+        edits.streams(map(library.stream, found["streams"].written), there=True)
+        old = (former["channels"][key] for key in (*found["channels"].removed, *found["channels"].changed))
+        edits.channels(map(Channel.model_validate_json, old), there=False)
+        edits.channels(map(library.channel, found["channels"].written), there=True)
         writes |= edits.apply(self._many(edits.names))
         carry = RedisResults(self._client).carrying(renamed(removed, map(library.stream, found["streams"].added)))
         batch.multi()
