@@ -13,11 +13,15 @@ from lab import Lab, Media, corpus, running
 
 
 @pytest.fixture(scope="session")
-def lab_media() -> Media:
-    """The lab's clips; each is made by the first test that asks for it and kept for later runs."""
-    home = os.environ.get("STREAMFLOW_HOME")
-    folder = Path(home) if home else Path(tempfile.gettempdir()) / f"streamflow-{os.getuid()}"
-    return Media(folder / "lab-media")
+def lab_folder() -> Path:
+    """Where the lab's clips are kept for later runs."""
+    return Path(tempfile.gettempdir()) / f"streamflow-{os.getuid()}" / "lab-media"
+
+
+@pytest.fixture(scope="session")
+def lab_media(lab_folder: Path) -> Media:
+    """The lab's clips; each is made by the first test that asks for it."""
+    return Media(lab_folder)
 
 
 @pytest.fixture(scope="session")

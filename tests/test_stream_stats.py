@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from library import NOW, result
-
 from streamflow.stream_stats import stream_stats
 from streamflow.udi.models import AudioTrack
 

@@ -1,0 +1,40 @@
+"""The running product: lab, embedded Redis and a real Airflow in a home of their own, for all tests of this folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lab import Media, demo
+from running_product import Product
+from streamflow import config
+from streamflow.cli.demo import lab
+from streamflow.config import Config
+from streamflow.stack import ports, stack
+from streamflow.stack.airflow import root
+from streamflow.stack.processes import Processes
+
+
+@pytest.fixture(scope="session")
+def product(tmp_path_factory: pytest.TempPathFactory, lab_folder: Path, lab_media: Media) -> Iterator[Product]:
+    library = demo()
+    for clip in sorted({stream.clip for stream in library.streams}):
+        lab_media.clip(clip)
+    home = tmp_path_factory.mktemp("home")
+    (home / "lab").mkdir()
+    (home / "lab" / "media").symlink_to(lab_folder)
+    patch = pytest.MonkeyPatch()
+    patch.setenv("STREAMFLOW_HOME", str(home))
+    patch.setenv("STREAMFLOW_ROOT", str(root()))
+    config.save(Config.model_validate({"concurrent_streams": {"lease_ttl": 10}, "probe": {"retry_delay": 2}}))
+    with stack.owned(home), Processes(home) as processes, lab(processes, home) as provider:
+        login = {"DISPATCHARR_USERNAME": provider.username, "DISPATCHARR_PASSWORD": provider.password}
+        env = login | {"DISPATCHARR_URL": provider.dispatcharr, "DISPATCHARR_API_KEY": ""}
+        with stack.running(home, ports.any_free(), env, print, processes) as running:
+            api = running.api()
+            refresh = api.trigger("refresh_udi", {})
+            assert api.wait("refresh_udi", refresh, timeout=120) == "success"
+            yield Product(running, provider, library, api)
+    patch.undo()
