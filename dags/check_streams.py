@@ -18,7 +18,6 @@ from stream_tasks.schedule import schedule
 # What Airflow hands to a task by the name of its argument.
 Context = Any
 IDS: dict[str, Any] = {"type": "array", "items": {"type": "integer"}}
-RETRIES: dict[str, Any] = {"retries": 2, "retry_delay": timedelta(seconds=10)}
 
 
 @dag(
@@ -26,6 +25,7 @@ RETRIES: dict[str, Any] = {"retries": 2, "retry_delay": timedelta(seconds=10)}
     description="Checks streams concurrently within the accounts' limits and orders their channels",
     schedule=schedule("check_streams"),
     max_active_runs=8,
+    default_args={"retries": 2, "retry_delay": timedelta(seconds=10)},
     params={
         "channel_ids": Param([], **IDS, description="Channels to check; empty = all"),
         "group_ids": Param([], **IDS, description="Channel groups to check; empty = all"),
@@ -43,14 +43,14 @@ RETRIES: dict[str, Any] = {"retries": 2, "retry_delay": timedelta(seconds=10)}
     doc_md=__doc__,
 )
 def check_streams() -> None:
-    @task(**RETRIES)
+    @task
     def plan(params: Context = None, run_id: Context = None) -> list[int]:
         """The streams to check concurrently, in the order to start them."""
         from stream_tasks.plan import plan
 
         return plan(params, run_id)
 
-    @task(trigger_rule=TriggerRule.ALL_DONE, **RETRIES)
+    @task(trigger_rule=TriggerRule.ALL_DONE)
     def leftover(run_id: Context = None) -> list[int]:
         """The streams to check one after another: all in sequential mode, else those that no limiter could admit."""
         from stream_tasks.plan import leftover
@@ -66,29 +66,31 @@ def check_streams() -> None:
 
         return finish_channels(run_id, write_back=params["write_back"])
 
-    @task(outlets=[Asset("streamflow://results")], trigger_rule=TriggerRule.ALL_DONE, **RETRIES)
+    @task(outlets=[Asset("streamflow://results")], trigger_rule=TriggerRule.ALL_DONE)
     def summary(params: Context = None, run_id: Context = None) -> dict[str, object]:
         from stream_tasks.finish import summarise
 
         return summarise(run_id, params)
 
-    @task(**RETRIES)
+    @task
     def next_in_chain(params: Context = None, run_id: Context = None) -> list[dict[str, object]]:
         """The chain's next run, or nothing when this was the last."""
         from stream_tasks.plan import next_in_chain
 
         return next_in_chain(run_id, params)
 
-    check: dict[str, Any] = {"map_index_template": "{{ task.stream_label }}", "do_xcom_push": False, **RETRIES}
-    checks = CheckStream.partial(task_id="check_stream", pool="stream_checks", **check).expand(stream_id=plan())
+    check: dict[str, Any] = {"map_index_template": "{{ task.stream_label }}", "do_xcom_push": False}
+    planned = plan()
+    checks = CheckStream.partial(task_id="check_stream", pool="stream_checks", **check).expand(stream_id=planned)
     rest = leftover()
     one_by_one = CheckStream.partial(
         task_id="check_stream_sequential", pool="stream_checks_sequential", sequential=True, **check
     ).expand(stream_id=rest)
     following = next_in_chain()
+    next_run = TriggerDagRunOperator.partial(task_id="next_run", trigger_dag_id="check_streams")
+    planned >> following
     checks >> rest
-    one_by_one >> finish_channels() >> summary() >> following
-    TriggerDagRunOperator.partial(task_id="next_run", trigger_dag_id="check_streams").expand_kwargs(following)
+    one_by_one >> finish_channels() >> summary() >> next_run.expand_kwargs(following)
 
 
 check_streams()
