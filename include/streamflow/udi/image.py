@@ -24,6 +24,12 @@ def block(kind: str, record_id: int) -> str:
     return f"{kind}:{record_id // size}" if size else kind
 
 
+def names(kind: str, record_ids: Iterable[int]) -> list[str]:
+    """The names of all blocks that hold records of the given ids."""
+    size = BLOCK[kind]
+    return [f"{kind}:{place}" for place in {key // size for key in record_ids}]
+
+
 def url_line(url_hash: str) -> tuple[str, str]:
     """The name of the block of a URL's hash, and the key of its line."""
     return f"url:{url_hash[:URL_BLOCK]}", url_hash[URL_BLOCK:URL_LINE]

@@ -159,7 +159,7 @@ class Udi:
         """Merge everything, and take the mark away; for one process at a time."""
         if not redis.is_filled():
             # Until it is full, nobody may read it, and what is written meanwhile is merged.
-            self._leave(UdiUnavailable("Redis came without its data and is being filled"))
+            self._leave(_Empty("Redis came without its data and is being filled"))
             fill(redis, self._file)
         merged = 0
         while True:
@@ -200,6 +200,12 @@ class Udi:
         # One at a time: both stores shall end with the same library.
         redis = self._usable()
         with self._alone(wait=True):
+            try:
+                if redis is not None and not redis.is_filled():
+                    self._catch_up(redis)
+            except UdiUnavailable as error:
+                self._leave(error)
+                redis = None
             if not force:
                 known = self.stream_ids()
                 guard(len(known), sum(key not in library.streams for key in known), max_drop)
@@ -209,13 +215,11 @@ class Udi:
             if redis is None:
                 return report
             try:
-                if redis.is_filled():
-                    report = redis.publish_library(library, broken=snapshot.broken)
-                    self._file.forget([number])
-                else:
-                    self._catch_up(redis)
+                report = redis.publish_library(library, broken=snapshot.broken)
             except UdiUnavailable as error:
                 self._leave(error)
+            else:
+                self._file.forget([number])
         return report
 
     def refreshed_at(self) -> datetime | None:

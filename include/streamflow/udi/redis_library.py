@@ -71,8 +71,9 @@ class RedisLibrary(RedisRoom):
         former: dict[str, dict[int, bytes]] = {}
         writes: dict[str, bytes | None] = {}
         for kind, name in KINDS.items():
-            names = dict.fromkeys([*new[name], *(image.block(name, key) for key in known.get(name, ()))] or [name])
-            found[kind], former[kind], changed = image.compared(self._many(names), new[name])
+            before = image.names(name, known[name]) if name in known else [name]
+            there = self._many(dict.fromkeys([*before, *new[name]]))
+            found[kind], former[kind], changed = image.compared(there, new[name])
             writes |= changed
         if max_drop is not None:
             guard(len(known["stream"]), len(found["streams"].removed), max_drop)
@@ -182,7 +183,7 @@ class RedisLibrary(RedisRoom):
 
     def _records(self, kind: str, model: type[R], ids: Iterable[int]) -> dict[int, R]:
         wanted = list(ids)
-        blocks = self._many(dict.fromkeys(image.block(kind, key) for key in wanted))
+        blocks = self._many(image.names(kind, wanted))
         texts = ((key, image.find(blocks[image.block(kind, key)], key)) for key in wanted)
         return {key: model.model_validate_json(found) for key, found in texts if found is not None}
 
