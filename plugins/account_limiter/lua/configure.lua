@@ -7,11 +7,13 @@ local function take()
   return ARGV[at]
 end
 
--- Leases live on as they were promised to, and the earlier holders that are waited for too.
+-- Leases live on as they were promised to, and the earlier holders that are waited for too: as long as was known, or
+-- longer, or shorter where nothing was known.
 local function change_ttl(ttl)
+  local known = call('HEXISTS', META, 'lease_ttl') == 1
   local longest = tonumber(call('HGET', META, 'longest_ttl') or 0)
-  call('HSET', META, 'longest_ttl', math.max(longest, meta.lease_ttl, ttl))
-  if meta.closed_until > now and ttl > meta.lease_ttl then
+  call('HSET', META, 'longest_ttl', math.max(longest, known and meta.lease_ttl or 0, ttl))
+  if meta.closed_until > now and (ttl > meta.lease_ttl or not known) then
     meta.closed_until = meta.closed_until + ttl - meta.lease_ttl
     call('HSET', META, 'closed_until', meta.closed_until)
   end

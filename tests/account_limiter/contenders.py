@@ -1,0 +1,88 @@
+"""Processes that take slots, use them at an observer, and are killed at any moment; run by test_contention.py.
+
+ARGV: the socket of Redis, the port of the observer, seconds to run, and the limits of the accounts as JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import mmap
+import os
+import random
+import signal
+import socket
+import struct
+import sys
+import time
+import uuid
+
+from redis import Redis
+
+from account_limiter import Account, Granted, Holder, Limiter, LimiterUnavailable, Queued, Refused, Request
+
+WORKERS = 16
+SETTINGS = {"global_limit": 6, "lease_ttl": 2, "stagger_delay": 0, "grant_ttl": 1}
+
+
+def use(port: int, account: str, holder: Holder, seconds: float) -> None:
+    """One connection to the observer, closed and seen to be closed before the slot is given back."""
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        connection.sendall(account.encode() + b"\n")
+        holder.lost.wait(seconds)
+        connection.shutdown(socket.SHUT_WR)
+        connection.recv(1)
+
+
+def contend(path: str, port: int, limits: dict[str, int], attempts: mmap.mmap, slot: int) -> None:
+    limiter = Limiter(Redis(unix_socket_path=path, socket_timeout=0.5))
+    accounts = [Account(name, max_streams=limit) for name, limit in limits.items()]
+    while True:
+        struct.pack_into("q", attempts, 8 * slot, struct.unpack_from("q", attempts, 8 * slot)[0] + 1)
+        seconds = 4 if random.random() < 0.03 else random.random() * 0.15
+        (account,) = random.choices(list(limits), list(limits.values()))
+        request, holder = Request(uuid.uuid4().hex, account, seconds), uuid.uuid4().hex
+        try:
+            match limiter.wait(request, holder, timeout=random.choice([0, 0.3])):
+                case Granted(lease):
+                    with Holder(limiter, lease) as held:
+                        use(port, account, held, seconds)
+                case Queued():
+                    limiter.drop(request.lease_id)
+                case Refused("unknown_account"):
+                    limiter.configure(accounts=accounts, **SETTINGS)
+        except LimiterUnavailable:
+            time.sleep(0.02)
+
+
+def main(path: str, port: int, seconds: float, limits: dict[str, int]) -> None:
+    attempts = mmap.mmap(-1, 8 * WORKERS)
+    workers: dict[int, int] = {}
+
+    def start(slot: int) -> None:
+        pid = os.fork()
+        if not pid:
+            random.seed()
+            contend(path, port, limits, attempts, slot)
+        workers[slot] = pid
+
+    def kill(slot: int) -> None:
+        os.kill(workers[slot], signal.SIGKILL)
+        os.waitpid(workers[slot], 0)
+
+    for slot in range(WORKERS):
+        start(slot)
+    killed, end = 0, time.monotonic() + seconds
+    while time.monotonic() < end:
+        time.sleep(random.random())
+        victim = random.randrange(WORKERS)
+        kill(victim)
+        start(victim)
+        killed += 1
+    for slot in range(WORKERS):
+        kill(slot)
+    counts = struct.unpack(f"{WORKERS}q", attempts)
+    print(json.dumps({"attempts": sum(counts), "killed": killed}))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]), float(sys.argv[3]), json.loads(sys.argv[4]))

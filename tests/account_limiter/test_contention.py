@@ -1,0 +1,115 @@
+"""Processes that are killed at random, a Redis that stops, dies and forgets, and an observer that counts connections.
+
+``STREAMFLOW_CONTENTION`` is the number of rounds, 1 by default.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from account_limiter import Granted, Limiter, Request
+
+ROUNDS = int(os.environ.get("STREAMFLOW_CONTENTION", "1"))
+LIMITS = {"one": 1, "two": 2, "four": 4}
+GLOBAL_LIMIT = 6
+LEASE_TTL = 2.0
+
+
+class Observer:
+    """Counts the connections that are open at the same time; it knows no limiter."""
+
+    def __init__(self) -> None:
+        self.open: Counter[str] = Counter()
+        self.peak: Counter[str] = Counter()
+        self.seen = 0
+        self.violations: list[str] = []
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        account = (await reader.readline()).decode().strip()
+        if not account:
+            writer.close()
+            return
+        self.seen += 1
+        self.open[account] += 1
+        self.peak[account] = max(self.peak[account], self.open[account])
+        self.peak["all"] = max(self.peak["all"], self.open.total())
+        if self.open[account] > LIMITS[account] or self.open.total() > GLOBAL_LIMIT:
+            self.violations.append(f"{time.monotonic():.3f}: {dict(self.open)} with a new one of {account}")
+        try:
+            await reader.read()
+        except ConnectionError:
+            pass
+        finally:
+            self.open[account] -= 1
+            writer.close()
+
+
+async def disturb(redis: Any, observer: Observer, forget: bool) -> None:
+    """A stop that leases outlive, a death, and a stop that they do not; between them, time for contention."""
+    seen = observer.seen
+    async with asyncio.timeout(20):
+        while observer.seen < seen + 10:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+    redis.pause()
+    await asyncio.sleep(0.4)
+    redis.go_on()
+    await asyncio.sleep(1.0)
+    redis.kill(forget=forget)
+    await asyncio.sleep(0.2)
+    await asyncio.to_thread(redis.start)
+    await asyncio.sleep(LEASE_TTL + 1.0)
+    redis.pause()
+    await asyncio.sleep(LEASE_TTL + 0.5)
+    redis.go_on()
+    await asyncio.sleep(1.5)
+
+
+@pytest.mark.timeout(60 + 30 * ROUNDS)
+async def test_no_limit_is_exceeded_and_no_slot_lost_whatever_dies(own_redis: Any) -> None:
+    observer = Observer()
+    with own_redis.client() as client:
+        limiter = Limiter(client)
+        limiter.tick()
+        limiter.open_now()
+    server = await asyncio.start_server(observer.serve, "127.0.0.1", 0)
+    for number in range(ROUNDS):
+        contenders = await asyncio.create_subprocess_exec(
+            sys.executable, Path(__file__).with_name("contenders.py"), own_redis.socket,
+            str(server.sockets[0].getsockname()[1]), "11", json.dumps(LIMITS),
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}, stdout=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        try:
+            await disturb(own_redis, observer, forget=number % 2 == 0)
+            output, _ = await contenders.communicate()
+        finally:
+            if contenders.returncode is None:
+                contenders.kill()
+        assert contenders.returncode == 0
+        counts = json.loads(output)
+        print({**counts, "connections": observer.seen, "peak": dict(observer.peak)})
+        assert observer.violations == []
+    server.close()
+    assert counts["killed"] > 8 and observer.seen > 40
+    assert (observer.peak["one"], observer.peak["two"]) == (1, 2), "the limits must have been reached"
+    with own_redis.client() as client:
+        await everything_comes_free(Limiter(client))
+
+
+async def everything_comes_free(limiter: Limiter) -> None:
+    """The dead hold nothing for longer than their leases live, and then every slot can be had."""
+    async with asyncio.timeout(2 * LEASE_TTL + 2):
+        while limiter.tick().granted or limiter.snapshot().active:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+    limiter.reset()
+    names = ["one", "two", "two", "four", "four", "four"]
+    answers = [limiter.acquire(Request(f"last-{n}", name), "h", enqueue=False) for n, name in enumerate(names)]
+    assert all(isinstance(answer, Granted) for answer in answers)
