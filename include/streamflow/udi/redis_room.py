@@ -55,15 +55,15 @@ class RedisRoom:
             answer = self._joined([PREFIX + key], [command, *arguments])
         return sorted(map(int, answer.split(b","))) if answer else []
 
-    def _of_hash(self, key: str, kind: type[R], ids: Iterable[int]) -> dict[int, R]:
+    def _of_hash(self, key: str, parse: Callable[[bytes], T], ids: Iterable[int]) -> dict[int, T]:
         """Records of a hash by id; those that are not there are left out."""
         wanted = list(ids)
-        found: dict[int, R] = {}
+        found: dict[int, T] = {}
         with self._redis() as redis:
             for chunk in chunks(wanted):
                 for record, text in zip(chunk, redis.hmget(PREFIX + key, [str(i) for i in chunk]), strict=True):
                     if text is not None:
-                        found[record] = kind.model_validate_json(text)
+                        found[record] = parse(text)
         return found
 
 

@@ -15,7 +15,7 @@ from streamflow.udi.redis_runs import RedisRuns
 __all__ = ["EVENTS", "PREFIX", "RedisStore"]
 
 # How the keys are laid out. A Redis of another layout counts as one that lost its data, and is filled anew.
-LAYOUT = "1"
+LAYOUT = "2"
 # An account that is off for some weeks takes its streams out of the library, and should find their past again.
 GONE_DAYS = 30
 

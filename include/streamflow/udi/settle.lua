@@ -3,19 +3,36 @@
 -- KEYS: results, times of last checks, the stream's history, events, the run's streams, the run's channels.
 -- ARGV: stream id, checked_at (s), verdict, reason, the result as kept, the result as told, history bound, prefix of the
 -- verdicts' sets, '1' inside a run.
+-- The latest result is 'verdict result', one of the history 'checked_at result', newest first.
 -- A run's streams are 'verdict|reason|its channels', its channels the ids of their streams or, finished, a JSON object.
-local id, at, verdict, text = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[5]
+local id, at, verdict = ARGV[1], tonumber(ARGV[2]), ARGV[3]
+
 local latest = tonumber(redis.call('ZSCORE', KEYS[2], id) or '-inf')
 if at >= latest then
   local old = redis.call('HGET', KEYS[1], id)
-  if old then redis.call('SREM', ARGV[8] .. cjson.decode(old).verdict, id) end
-  redis.call('HSET', KEYS[1], id, text)
+  if old then redis.call('SREM', ARGV[8] .. string.match(old, '^%a+'), id) end
+  redis.call('HSET', KEYS[1], id, verdict .. ' ' .. ARGV[5])
   redis.call('ZADD', KEYS[2], ARGV[2], id)
   redis.call('SADD', ARGV[8] .. verdict, id)
 end
-redis.call('ZADD', KEYS[3], ARGV[2], text)
-redis.call('ZREMRANGEBYRANK', KEYS[3], 0, -1 - tonumber(ARGV[7]))
+
+local entry = ARGV[2] .. ' ' .. ARGV[5]
+local function time(past) return tonumber(string.match(past, '^%S+')) end
+local newest = redis.call('LINDEX', KEYS[3], 0)
+if not newest or time(newest) < at then
+  redis.call('LPUSH', KEYS[3], entry)
+else
+  local known, older = false, nil
+  for _, past in ipairs(redis.call('LRANGE', KEYS[3], 0, -1)) do
+    known = known or past == entry
+    if not older and time(past) < at then older = past end
+  end
+  if not known and older then redis.call('LINSERT', KEYS[3], 'BEFORE', older, entry) end
+  if not known and not older then redis.call('RPUSH', KEYS[3], entry) end
+end
+redis.call('LTRIM', KEYS[3], 0, tonumber(ARGV[7]) - 1)
 redis.call('XADD', KEYS[4], 'MAXLEN', '~', 2000, '*', 'type', 'result', 'json', ARGV[6])
+
 local ready = {}
 local state = ARGV[9] == '1' and redis.call('HGET', KEYS[5], id)
 if not state then return ready end
