@@ -49,7 +49,7 @@ RARE_KEY_SECONDS = 2.6
 RARE_PICTURE_EVERY = 0.9
 # Where no packet is marked as key for so long, all of them are decoded until a picture comes.
 NO_KEY_SECONDS = 4.0
-SOUND_EVERY = 0.1
+SOUND_EVERY = 0.2
 # A source that sends this much faster than real time is a file: its sample ends by media time.
 AHEAD_SECONDS = 6.0
 PROGRESS_SECONDS = 1.0
@@ -161,6 +161,8 @@ class Measuring:
         self._on_progress = on_progress
         self._told_at = 0.0
         self._clocks: dict[int, Clock] = {}
+        # Seconds a tick of each stream's stamps.
+        self._ticks: dict[int, float] = {}
         self._video: VideoStream | None = None
         self._audio: AudioStream | None = None
         self._key_times: list[float] = []
@@ -259,20 +261,23 @@ class Measuring:
 
     # -- packets -----------------------------------------------------------------------------
     def _take(self, packet: Packet[Stream]) -> None:
-        if packet.time_base is None or not packet.size:
+        index = packet.stream_index
+        if not packet.size:
             return
-        clock = self._clocks.setdefault(packet.stream_index, Clock())
+        clock = self._clocks.get(index)
+        if clock is None:
+            clock = self._clocks[index] = Clock()
+            self._ticks[index] = float(packet.time_base or 0)
         # The order of presentation is no order of time: a packet without a decoding time has its size alone.
-        at = None if packet.dts is None else float(packet.dts * packet.time_base)
-        clock.take(at, packet.size)
+        clock.take(None if packet.dts is None else packet.dts * self._ticks[index], packet.size)
         main = self._video or self._audio
-        if main is not None and packet.stream_index == main.index:
+        if main is not None and index == main.index:
             self._note(packet, clock)
         if self._source.is_exhausted:
             return
-        if self._video is not None and packet.stream_index == self._video.index:
+        if self._video is not None and index == self._video.index:
             self._look(packet, clock)
-        elif self._audio is not None and packet.stream_index == self._audio.index:
+        elif self._audio is not None and index == self._audio.index:
             self._listen(packet, clock.media_s)
         self._tell("measuring")
 
@@ -461,7 +466,8 @@ def _prepare(video: VideoStream) -> None:
     # Frame threads would keep a picture each: a 2160-line stream then takes 250 MB.
     context.thread_count = 1
     context.skip_frame = "NONKEY"
-    context.options = {"max_pixels": str(MAX_PIXELS), "threads": "1"}
+    # What the loop filter smoothes is nothing to small pictures, and a third of their cost.
+    context.options = {"max_pixels": str(MAX_PIXELS), "threads": "1", "skip_loop_filter": "all"}
 
 
 def _is_cover(stream: VideoStream) -> bool:

@@ -11,13 +11,16 @@ from collections.abc import Callable, Iterator
 # Bytes that may wait for the measuring; a sender that is faster is held up.
 BACKLOG_BYTES = 16_000_000
 LOOK_SECONDS = 0.1
+# The measuring takes so much at once, or what has come in so long.
+BATCH_BYTES = 400_000
+BATCH_SECONDS = 0.3
 
 
 class Reception:
     """Bytes from ``feed`` (blocking, in a thread of its own), each chunk with the time of its arrival.
 
     ``ended`` and ``failure`` (what it raised) tell how the feed came to its end. ``read`` serves as the file of a
-    demuxer: it answers nothing more from ``deadline`` (monotonic) on, or when ``cancelled`` says so.
+    demuxer: it answers nothing that comes after ``deadline`` (monotonic), nor anything when ``cancelled`` says so.
     """
 
     def __init__(self, feed: Callable[[], Iterator[bytes]], close: Callable[[], None]) -> None:
@@ -40,6 +43,8 @@ class Reception:
         self._left = memoryview(b"")
         self.head = b""
         self._position = 0
+        self._is_begun = False
+        self._is_drained = False
         self.is_exhausted = False
         self._thread = threading.Thread(target=self._receive, name="reception", daemon=True)
         self._thread.start()
@@ -72,7 +77,8 @@ class Reception:
             self.bytes += len(chunk)
             self._offsets.append(self.bytes)
             self._times.append(now)
-            self._changed.notify_all()
+            if not self._is_begun or self._waiting >= BATCH_BYTES:
+                self._changed.notify_all()
         return True
 
     @property
@@ -107,6 +113,7 @@ class Reception:
 
     def read(self, size: int) -> bytes:
         """At most ``size`` bytes; none at the end."""
+        self._is_begun = True
         if not self._left:
             chunk = self._next()
             if chunk is None:
@@ -118,15 +125,21 @@ class Reception:
         return bytes(taken)
 
     def _next(self) -> bytes | None:
+        """A batch of what has come: waking up for every chunk would cost as much as the measuring."""
+        until = time.monotonic() + BATCH_SECONDS
         while True:
             with self._changed:
-                if self._chunks:
-                    chunk = self._chunks.popleft()
-                    self._waiting -= len(chunk)
-                    self._changed.notify_all()
-                    return None if self.is_over() else chunk
-                if self.ended is not None or self.is_over():
+                if self.cancelled() or self._is_drained:
                     return None
+                is_last = self._is_drained = self.ended is not None or self.is_over()
+                if is_last and not self._chunks:
+                    return None
+                if self._chunks and (is_last or self._waiting >= BATCH_BYTES or time.monotonic() >= until):
+                    batch = b"".join(self._chunks)
+                    self._chunks.clear()
+                    self._waiting = 0
+                    self._changed.notify_all()
+                    return batch
                 self._changed.wait(LOOK_SECONDS)
             self.on_wait()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from array import array
 from dataclasses import dataclass, field
+from operator import mul
 
 from av.audio.frame import AudioFrame
 
@@ -49,11 +50,13 @@ class Sound:
             taken = samples[::STEP]
             if not taken:
                 continue
-            peak = max(peak, max(taken) / scale, -min(taken) / scale)
-            squares += sum(value * value for value in taken) / (scale * scale)
+            loudest = max(max(taken), -min(taken))
+            peak = max(peak, loudest / scale)
+            squares += sum(map(mul, taken, taken)) / (scale * scale)
             count += len(taken)
             bound = CLIPPED_LEVEL * scale
-            cut += sum(1 for value in taken if value >= bound or value <= -bound)
+            if loudest >= bound:
+                cut += sum(1 for value in taken if value >= bound or value <= -bound)
         if not count:
             return
         loudness = math.sqrt(squares / count)

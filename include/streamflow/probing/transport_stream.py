@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from itertools import compress
+
 PACKET = 188
 _NULL_PID = 0x1FFF
 # PSI and SI tables are never scrambled and repeat at will.
@@ -9,6 +12,13 @@ _FIRST_PAYLOAD_PID = 0x20
 # So many packets, nearly all of them scrambled, will not be followed by others.
 _TELLING_PACKETS = 500
 _TELLING_SHARE = 0.9
+
+# Tables for bytes.translate: a loop in Python over all packets would be the largest part of the probe's work.
+_PID_BITS = bytes(value & 0x1F for value in range(256))
+_COUNTER = bytes(value & 0x0F for value in range(256))
+_WITHOUT_PAYLOAD = bytes(value for value in range(256) if not value & 0x10)
+_SCRAMBLED = bytes(value for value in range(256) if value & 0x80)
+_CYCLE = bytes(range(16))
 
 
 def is_transport_stream(head: bytes) -> bool:
@@ -22,7 +32,7 @@ def is_transport_stream(head: bytes) -> bool:
 
 
 class PacketHeaders:
-    """Reads the headers of all packets in chunks of any size; about a millisecond for 2 MB.
+    """Reads the headers of all packets in chunks of any size; about a millisecond for a megabyte.
 
     ``continuity_errors`` counts gaps in the counters of packets with payload, ``scrambled`` those packets of
     elementary streams whose payload is encrypted.
@@ -69,26 +79,36 @@ class PacketHeaders:
         return -1
 
     def _read(self, data: bytes, start: int, end: int) -> None:
-        last, seen, scrambled, errors = self._last, 0, 0, 0
-        headers = zip(
-            data[start + 1 : end : PACKET], data[start + 2 : end : PACKET], data[start + 3 : end : PACKET], strict=True
-        )
-        for high, low, flags in headers:
-            pid = (high & 0x1F) << 8 | low
+        high = data[start + 1 : end : PACKET].translate(_PID_BITS)
+        names = bytearray(2 * len(high))
+        names[::2], names[1::2] = high, data[start + 2 : end : PACKET]
+        flags = data[start + 3 : end : PACKET]
+        pids = memoryview(names).cast("H")
+        for pid in set(pids):
+            number = _pid_of(pid)
             # Without payload the counter stands still.
-            if pid == _NULL_PID or not flags & 0x10:
-                continue
-            counter = flags & 0x0F
-            before = last.get(pid, -1)
-            last[pid] = counter
-            if pid < _FIRST_PAYLOAD_PID:
-                continue
-            seen += 1
-            if flags & 0x80:
-                scrambled += 1
+            told = bytes(compress(flags, map(pid.__eq__, pids))).translate(None, _WITHOUT_PAYLOAD)
+            if told and number != _NULL_PID:
+                self._count(number, told)
+
+    def _count(self, pid: int, flags: bytes) -> None:
+        """Note the flags and counters of a PID's packets with payload."""
+        before = self._last.get(pid)
+        self._last[pid] = flags[-1] & 0x0F
+        if pid < _FIRST_PAYLOAD_PID:
+            return
+        self.packets += len(flags)
+        self.scrambled += len(flags) - len(flags.translate(None, _SCRAMBLED))
+        counters = flags.translate(_COUNTER)
+        first = counters[0] if before is None else (before + 1) & 0x0F
+        if counters == (_CYCLE * (len(counters) // 16 + 2))[first : first + len(counters)]:
+            return
+        for counter in counters:
             # The same counter again is a packet sent twice, which is legal; a flagged discontinuity is rare enough.
-            if before >= 0 and counter != before and counter != (before + 1) & 0x0F:
-                errors += 1
-        self.packets += seen
-        self.scrambled += scrambled
-        self.continuity_errors += errors
+            self.continuity_errors += before is not None and counter not in (before, (before + 1) & 0x0F)
+            before = counter
+
+
+def _pid_of(name: int) -> int:
+    """The PID of two bytes as they stand in the packet, read in the machine's order."""
+    return int.from_bytes(name.to_bytes(2, sys.byteorder), "big")
