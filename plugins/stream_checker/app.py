@@ -7,7 +7,7 @@ from fastapi import FastAPI
 from stream_checker import problems
 from stream_checker.page_files import PageFiles
 from stream_checker.problems import ProblemDocument
-from stream_checker.routes import channels, concurrency, events, probes, results, runs, streams, workers
+from stream_checker.routes import channels, concurrency, events, hooks, probes, results, runs, streams, workers
 
 
 def create_app() -> FastAPI:
@@ -19,7 +19,7 @@ def create_app() -> FastAPI:
         redoc_url=None,
     )
     problems.install(app)
-    for module in (concurrency, workers, probes, results, streams, channels, runs, events):
+    for module in (concurrency, workers, probes, results, streams, channels, runs, events, hooks):
         app.include_router(module.router)
     app.mount("/page", PageFiles(), name="page")
     _describe_problems(app)

@@ -1,4 +1,4 @@
-"""The names of streams and channels, kept in memory for searches until the next refresh changes them."""
+"""What streams and channels are called, kept in memory for searches until the next refresh changes it."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ class _Library:
     refreshed_at: datetime | None
     streams: dict[int, str] = field(default_factory=dict)
     channels: dict[int, str] = field(default_factory=dict)
+    uuids: dict[str, int] = field(default_factory=dict)
 
 
 class Names:
@@ -36,6 +37,16 @@ class Names:
         """Ids of the channels whose name contains ``part``, whatever its case."""
         return _matching(self._current(store).channels, part)
 
+    def channels_named(self, store: Store, name: str) -> list[int]:
+        """Ids of the channels of that very name, whatever its case."""
+        name = name.strip().casefold()
+        return [id for id, known in self._current(store).channels.items() if known == name]
+
+    def channels_of_uuid(self, store: Store, uuid: str) -> list[int]:
+        """The channel that Dispatcharr's proxy knows by this UUID."""
+        id = self._current(store).uuids.get(uuid)
+        return [] if id is None else [id]
+
     def _current(self, store: Store) -> _Library:
         refreshed_at = store.refreshed_at()
         with self._lock:
@@ -48,7 +59,13 @@ def _read(store: Store, refreshed_at: datetime | None) -> _Library:
     streams: dict[int, str] = {}
     for ids in _batches(store.stream_ids()):
         streams.update((id, stream.name.casefold()) for id, stream in store.streams(ids).items())
-    return _Library(refreshed_at, streams, {channel.id: channel.name.casefold() for channel in store.channels()})
+    channels = store.channels()
+    return _Library(
+        refreshed_at,
+        streams,
+        {channel.id: channel.name.casefold() for channel in channels},
+        {channel.uuid: channel.id for channel in channels if channel.uuid},
+    )
 
 
 def _batches(ids: Sequence[int]) -> Iterator[Sequence[int]]:

@@ -9,6 +9,7 @@ from fastapi import Depends
 from redis import Redis
 
 from account_limiter import Limiter, connect
+from stream_checker.bursts import Bursts
 from stream_checker.names import Names
 from streamflow import config
 from streamflow.udi import open_udi
@@ -37,7 +38,13 @@ def names() -> Names:
     return Names()
 
 
+@lru_cache(maxsize=1)
+def bursts() -> Bursts:
+    return Bursts(client(), store())
+
+
 Udi = Annotated[Store, Depends(store)]
 Limits = Annotated[Limiter, Depends(limiter)]
+Bursting = Annotated[Bursts, Depends(bursts)]
 KnownNames = Annotated[Names, Depends(names)]
 RedisClient = Annotated[Redis, Depends(client)]
