@@ -22,12 +22,14 @@ KEYS = tuple(
         "meta", "events", "tally", "history", "history_coarse",
     )
 )  # fmt: skip
+# Comes as one more key with a script that is sent in full.
+FRESH = PREFIX + "fresh"
 GRANTS = PREFIX + "grants"
 EVENTS = PREFIX + "events"
 
 _FOLDER = Path(__file__).parent / "lua"
 # What every script begins with; each part uses those before it.
-_SHARED = tuple(f"shared/{part}" for part in ("records", "room", "history", "queue", "calls", "turn"))
+_SHARED = tuple(f"shared/{part}" for part in ("records", "room", "history", "queue", "grants", "turn"))
 # Answers of a Redis that is there but cannot do its work.
 _DISABLED = ("OOM", "MISCONF", "NOREPLICAS", "MASTERDOWN", "CLUSTERDOWN", "BUSY", "LOADING")
 
@@ -48,7 +50,7 @@ async def run_async(redis: AsyncRedis, name: str, args: Sequence[Any]) -> Any:
         try:
             return await redis.evalsha(digest(name), len(KEYS), *KEYS, *args)
         except NoScriptError:
-            return await redis.eval(text(name), len(KEYS), *KEYS, *args)
+            return await redis.eval(text(name), len(KEYS) + 1, *KEYS, FRESH, *args)
     except (ConnectionError, TimeoutError, ResponseError) as error:
         raise understood(error) from error
 

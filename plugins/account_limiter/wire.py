@@ -81,8 +81,10 @@ def _ask(connection: Any, command: bytes) -> Any:
 @cache
 def _head(name: str, args: int, verb: str = "EVALSHA") -> bytes:
     """A command up to its arguments."""
-    script = scripts.digest(name) if verb == "EVALSHA" else scripts.text(name)
-    parts: tuple[str | int, ...] = (verb, script, len(scripts.KEYS), *scripts.KEYS)
+    known = verb == "EVALSHA"
+    script = scripts.digest(name) if known else scripts.text(name)
+    keys = scripts.KEYS if known else (*scripts.KEYS, scripts.FRESH)
+    parts: tuple[str | int, ...] = (verb, script, len(keys), *keys)
     return b"*%d\r\n" % (len(parts) + args) + b"".join(map(_packed, parts))
 
 

@@ -459,6 +459,7 @@ class Contention(RuleBasedStateMachine):
             self.model = Model(self.clock.now)
         else:
             self.redis.hset("{streamflow}:limiter:meta", "server", "the one before")
+        self.redis.script_flush()
         self.model.closed_until = self.model.now + self.model.ttl
         self.tick()
 

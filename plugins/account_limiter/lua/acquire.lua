@@ -29,10 +29,11 @@ if not lease then
   if why then return refuse(why, account_id) end
 
   -- Whoever waits goes first: what is left after this is nobody else's.
-  local due = grant_all()
-  lease = read_lease(id)
+  local anybody = call('ZCARD', QUEUE) > 0
+  local due = anybody and grant_all() or 0
+  lease = anybody and read_lease(id)
   if not lease then
-    local waiter = read_waiter(id)
+    local waiter = anybody and read_waiter(id)
     if waiter then
       call('ZADD', TOUCHED, now, id)
       return queued(waiter, due)

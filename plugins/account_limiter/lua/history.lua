@@ -30,5 +30,6 @@ if coarse then
   fine_since = math.max(fine_since, pending)
 end
 local fine_samples = samples(HISTORY, FINE_MS, FINE_KEPT, fine_since, meta.slot * FINE_MS)
-if meta.slot > 0 then table.insert(fine_samples, sample_text(meta.slot, current_rows())) end
+local take = sampler()
+if meta.slot > 0 then table.insert(fine_samples, take.text(meta.slot, take.current_rows())) end
 return { now, meta.lease_ttl, COARSE_MS, coarse_samples, FINE_MS, fine_samples, coarse and COARSE_MS or FINE_MS }

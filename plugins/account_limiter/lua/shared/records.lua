@@ -2,7 +2,7 @@
 -- Fields of a record are joined by '|', which no id may contain; the last one is JSON that is never read here.
 -- Times are milliseconds of Redis' own clock: whole numbers of 13 digits, which Lua writes exactly (up to 14).
 local LEASES, EXPIRY, HELD, GRANTED, ENDS, WAITERS, QUEUE, TOUCHED, CALLED, ACCOUNTS, BUDGETS, META, EVENTS, TALLY,
-  HISTORY, HISTORY_COARSE = unpack(KEYS)
+  HISTORY, HISTORY_COARSE, FRESH = unpack(KEYS)
 local CHANNEL = string.sub(META, 1, -5) .. 'grants'
 local EVENTS_KEPT = 2000
 local call = redis.call

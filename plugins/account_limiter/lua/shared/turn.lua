@@ -1,27 +1,4 @@
--- A turn: how every transition begins, and the grants with which it ends.
-
--- The earlier of two moments, 0 standing for never.
-local function sooner(one, other)
-  if one == 0 or (other > 0 and other < one) then return other end
-  return one
-end
-
--- Gives every free slot to the first waiter who fits, and calls those who come next. Answers the next moment at which
--- time alone lets somebody in, 0 when there is none.
-local function grant_all()
-  if call('ZCARD', QUEUE) == 0 then return 0 end
-  reap_waiters()
-  if meta.closed_until > now then return meta.closed_until end
-  local due = 0
-  in_order(global_has_room, function(head)
-    local budget, later = fitting(head.account)
-    if budget then grant(read_waiter(head.id), budget) end
-    due = sooner(due, later)
-    return budget
-  end)
-  call_next()
-  return due
-end
+-- A turn: how every transition begins.
 
 local function reap_leases()
   for _, id in ipairs(call('ZRANGEBYSCORE', EXPIRY, '-inf', now, 'LIMIT', 0, 200)) do
@@ -36,12 +13,16 @@ local function reap_leases()
 end
 
 -- A server that was not here before may have lost what its predecessor knew. Nobody is let in until every holder
--- of that time had a whole lease_ttl to register again.
+-- of that time had a whole lease_ttl to register again. It does not know the scripts either: from 7 on, Redis forgets
+-- them when it ends, so that only a script that was sent in full can be the first (see scripts.py).
 local function greet()
-  local server = string.match(call('INFO', 'server'), 'run_id:(%w+)')
+  if not FRESH and meta.forgets then return end
+  local about = call('INFO', 'server')
+  local server = string.match(about, 'run_id:(%w+)')
   if server == meta.server then return end
   meta.closed_until = now + meta.lease_ttl
-  call('HSET', META, 'server', server, 'closed_until', meta.closed_until)
+  local major = tonumber(string.match(about, 'redis_version:(%d+)'))
+  call('HSET', META, 'server', server, 'closed_until', meta.closed_until, 'forgets', major >= 7 and 1 or 0)
 end
 
 local function read_meta()
@@ -49,7 +30,7 @@ local function read_meta()
   now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
   now_us = tonumber(time[1]) * 1e6 + tonumber(time[2])
   local values = call('HMGET', META, 'server', 'generation', 'global_limit', 'lease_ttl', 'stale_after', 'stagger',
-    'grant_ttl', 'closed_until', 'sequence', 'call_lead', 'called_limit', 'slot')
+    'grant_ttl', 'closed_until', 'sequence', 'call_lead', 'called_limit', 'slot', 'forgets')
   meta.server = values[1]
   meta.generation = tonumber(values[2] or 0)
   meta.global_limit = tonumber(values[3] or 10)
@@ -64,6 +45,7 @@ local function read_meta()
   meta.called_limit = tonumber(values[11] or 2)
   -- The slot of the last transition: what happened in it is not sampled yet.
   meta.slot = tonumber(values[12] or 0)
+  meta.forgets = values[13] == '1'
 end
 
 local function begin()
