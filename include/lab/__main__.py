@@ -9,7 +9,8 @@ from pathlib import Path
 
 import click
 
-from lab.demo import demo
+from lab.library import Library
+from lab.loads import LIBRARIES
 from lab.media import Media
 from lab.servers import serve
 
@@ -17,16 +18,17 @@ from lab.servers import serve
 @click.command()
 @click.option("--home", type=click.Path(path_type=Path), required=True, help="Where the clips are kept.")
 @click.option("--ready-file", type=click.Path(path_type=Path), required=True, help="Gets the addresses, as JSON.")
-def main(home: Path, ready_file: Path) -> None:
-    """Serves the demo's library. The clips may still be in the making: see GET /lab/ready at the provider."""
-    asyncio.run(_run(home, ready_file))
+@click.option("--library", type=click.Choice(list(LIBRARIES)), default="demo", help="What is served.")
+def main(home: Path, ready_file: Path, library: str) -> None:
+    """Serves a library. The clips may still be in the making: see GET /lab/ready at the provider."""
+    asyncio.run(_run(home, ready_file, LIBRARIES[library]()))
 
 
-async def _run(home: Path, ready_file: Path) -> None:
+async def _run(home: Path, ready_file: Path, library: Library) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with serve(demo(), Media(home / "media")) as lab:
+    async with serve(library, Media(home / "media")) as lab:
         making = asyncio.create_task(lab.servers.provider.make_media())
         part = ready_file.with_suffix(".part")
         part.touch(mode=0o600)

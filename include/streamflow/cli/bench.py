@@ -11,6 +11,7 @@ MODULES = {
     "limiter": "account_limiter.bench",
     "probe": "streamflow.bench.probe",
     "udi": "streamflow.bench.udi",
+    "run": "streamflow.bench.run",
 }
 
 

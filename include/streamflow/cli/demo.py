@@ -44,12 +44,12 @@ class Lab:
 
 
 @contextmanager
-def lab(processes: Processes, home: Path) -> Iterator[Lab]:
+def lab(processes: Processes, home: Path, library: str = "demo") -> Iterator[Lab]:
     """The lab as a process of the stack; raises StackError when it does not come up."""
     ready = home / "lab" / "ready.json"
     ready.unlink(missing_ok=True)
     env = {"PYTHONPATH": ":".join(p for p in sys.path if p.endswith("include")), "PATH": "/usr/bin:/bin"}
-    arguments = ["--home", str(home / "lab"), "--ready-file", str(ready)]
+    arguments = ["--home", str(home / "lab"), "--ready-file", str(ready), "--library", library]
     log = processes.start("lab", [sys.executable, "-m", "lab", *arguments], env)
     deadline = time.monotonic() + 180
     while not ready.exists():

@@ -1,0 +1,33 @@
+"""What plain Airflow takes for a run of the same shape: a plan, mapped tasks that only sleep, and an end."""
+
+from __future__ import annotations
+
+import time
+
+from airflow.sdk import Param, dag, task
+
+
+@dag(
+    dag_id="plain",
+    schedule=None,
+    params={"tasks": Param(10, type="integer"), "seconds": Param(30.0, type="number")},
+    default_args={"retries": 2},
+)
+def plain() -> None:
+    @task
+    def plan(params: dict[str, int] | None = None) -> list[int]:
+        return list(range((params or {})["tasks"]))
+
+    @task(pool="stream_checks")
+    def wait(number: int, params: dict[str, float] | None = None) -> None:
+        del number
+        time.sleep((params or {})["seconds"])
+
+    @task
+    def summary() -> None:
+        return None
+
+    wait.expand(number=plan()) >> summary()
+
+
+plain()

@@ -1,0 +1,37 @@
+"""Libraries for measuring whole runs: equal streams, and nothing that goes wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from lab.demo import demo
+from lab.library import Account, Behaviour, Channel, Group, Library, Stream
+
+CHANNEL_STREAMS = 10
+
+
+def equal(accounts: Sequence[int], streams: int, *, behaviour: Behaviour | None = None) -> Library:
+    """``streams`` small streams, spread evenly over accounts with these ``max_streams``, ten to a channel."""
+    known = [
+        Account(i, f"Account {i}", f"load-{i}", f"load-word-{i}", max_streams=limit, refusal="458")
+        for i, limit in enumerate(accounts, 1)
+    ]
+    listed = [
+        Stream(i, f"Load {i}", 1 + i % len(known), clip="sd480p30", behaviour=behaviour or Behaviour(), group_id=1)
+        for i in range(1, streams + 1)
+    ]
+    ids = [stream.id for stream in listed]
+    channels = [
+        Channel(n, float(n), f"Load {n}", 1, tuple(ids[start : start + CHANNEL_STREAMS]))
+        for n, start in enumerate(range(0, len(ids), CHANNEL_STREAMS), 1)
+    ]
+    return Library(known, listed, channels, [Group(1, "Load")])
+
+
+# By the names that ``python -m lab --library`` knows.
+LIBRARIES: dict[str, Callable[[], Library]] = {
+    "demo": demo,
+    "ten": lambda: equal([0], 10),
+    "makespan": lambda: equal([1, 2, 5, 0], 200),
+    "gone": lambda: equal([0], 1000, behaviour=Behaviour("status", status=404)),
+}
