@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,12 +20,29 @@ from streamflow.udi.redis_results import RedisResults
 from streamflow.udi.redis_room import PREFIX, R, RedisRoom, chunks
 from streamflow.udi.store import RefreshReport, Snapshot
 
+# Names of the kinds of records in a library and in its image.
+KINDS = {"accounts": "account", "groups": "group", "streams": "stream", "channels": "channel"}
 # A refresh that died lets the next one begin after this long; none takes longer.
 REFRESH_SECONDS = 120
 REFRESH_WAITS_SECONDS = 60
-# Counts orders that were taken over, for a refresh to notice one that came while it compared.
-REORDERED = PREFIX + "reordered"
-KINDS = {"accounts": "account", "groups": "group", "streams": "stream", "channels": "channel"}
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What a refresh finds to do: by kind and record, and by block and index (None: it goes).
+
+    ``read`` is what that was found from, ``renamed`` the streams that came back under another id.
+    """
+
+    kinds: dict[str, Difference]
+    writes: dict[str, bytes | None]
+    read: dict[str, bytes | None]
+    renamed: dict[int, int]
+
+    @property
+    def shared(self) -> list[str]:
+        """Those of the blocks to write that an order written back may change meanwhile."""
+        return [name for name in self.writes if name.startswith(("channel:", "member:"))]
 
 
 class RedisLibrary(RedisRoom):
@@ -52,47 +70,55 @@ class RedisLibrary(RedisRoom):
             redis.pipeline(transaction=True) as batch,
         ):
             while True:
-                batch.watch(REORDERED)
+                changes = self._compare(library, new, max_drop)
+                carry = RedisResults(self._client).carrying(changes.renamed)
+                if changes.shared:
+                    batch.watch(*(PREFIX + name for name in changes.shared))
+                if any(value != changes.read[name] for name, value in self._many(changes.shared).items()):
+                    batch.reset()
+                    continue
+                batch.multi()
+                _write(batch, changes.writes)
+                carry(batch)
+                batch.set(PREFIX + "refreshed_at", (at or datetime.now(UTC)).isoformat())
                 try:
-                    found = self._prepare(batch, library, new, max_drop)
-                    batch.set(PREFIX + "refreshed_at", (at or datetime.now(UTC)).isoformat())
                     batch.execute()
                     break
                 except WatchError:
                     continue
-        return report(found, list(broken), started)
+        return report(changes.kinds, list(broken), started)
 
-    def _prepare(
-        self, batch: Any, library: Library, new: dict[str, dict[str, bytes]], max_drop: float | None
-    ) -> dict[str, Difference]:
-        """Fill a transaction with all that is to change; answers what that is, by kind."""
+    def _compare(self, library: Library, new: dict[str, dict[str, bytes]], max_drop: float | None) -> Changes:
+        """How the library that is there becomes the new one, given in blocks too; raises SourceError by the guard."""
         known = {name: image.unpacked(self._get(f"{name}s")) for name in ("stream", "channel")}
-        found: dict[str, Difference] = {}
+        kinds: dict[str, Difference] = {}
         former: dict[str, dict[int, bytes]] = {}
         writes: dict[str, bytes | None] = {}
+        read: dict[str, bytes | None] = {}
         for kind, name in KINDS.items():
             before = image.names(name, known[name]) if name in known else [name]
             there = self._many(dict.fromkeys([*before, *new[name]]))
-            found[kind], former[kind], changed = image.compared(there, new[name])
+            kinds[kind], former[kind], changed = image.compared(there, new[name])
             writes |= changed
+            read |= there
+        streams, channels = kinds["streams"], kinds["channels"]
         if max_drop is not None:
-            guard(len(known["stream"]), len(found["streams"].removed), max_drop)
-        removed = [Stream.model_validate_json(former["streams"][key]) for key in found["streams"].removed]
+            guard(len(known["stream"]), len(streams.removed), max_drop)
+        removed = [Stream.model_validate_json(former["streams"][key]) for key in streams.removed]
+        changed_before = (Stream.model_validate_json(former["streams"][key]) for key in streams.changed)
+        channels_before = (former["channels"][key] for key in (*channels.removed, *channels.changed))
         edits = Edits()
-        edits.streams(removed, there=False)
-        edits.streams(
-            (Stream.model_validate_json(former["streams"][key]) for key in found["streams"].changed), there=False
+        edits.streams((*removed, *changed_before), there=False)
+        edits.streams(map(library.stream, streams.written), there=True)
+        edits.channels(map(Channel.model_validate_json, channels_before), there=False)
+        edits.channels(map(library.channel, channels.written), there=True)
+        indexes = self._many(edits.names)
+        return Changes(
+            kinds=kinds,
+            writes=writes | edits.apply(indexes),
+            read=read | indexes,
+            renamed=renamed(removed, map(library.stream, streams.added)),
         )
-        edits.streams(map(library.stream, found["streams"].written), there=True)
-        old = (former["channels"][key] for key in (*found["channels"].removed, *found["channels"].changed))
-        edits.channels(map(Channel.model_validate_json, old), there=False)
-        edits.channels(map(library.channel, found["channels"].written), there=True)
-        writes |= edits.apply(self._many(edits.names))
-        carry = RedisResults(self._client).carrying(renamed(removed, map(library.stream, found["streams"].added)))
-        batch.multi()
-        _write(batch, writes)
-        carry(batch)
-        return found
 
     def refreshed_at(self) -> datetime | None:
         with self._redis() as redis:
@@ -164,7 +190,6 @@ class RedisLibrary(RedisRoom):
             lines[line] = text(channel.model_copy(update={"stream_ids": order})).encode()
             batch.multi()
             _write(batch, writes | {name: image.written(lines)})
-            batch.incr(REORDERED)
 
         with self._redis() as redis:
             redis.transaction(change, PREFIX + name)

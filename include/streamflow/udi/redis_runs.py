@@ -43,10 +43,10 @@ class RedisRuns(RedisResults):
         for channel, streams in run.channels.items():
             for stream in streams:
                 channels[stream].append(channel)
-        states = {
-            str(stream): "|".join((*settled.get(stream, ("", "")), ",".join(map(str, channels[stream]))))
-            for stream in run.stream_ids
-        }
+        states = {}
+        for stream in run.stream_ids:
+            verdict, reason = settled.get(stream, ("", ""))
+            states[str(stream)] = "|".join((verdict, ",".join(map(str, channels[stream])), reason))
         waits = {
             str(channel): text(finished[channel]) if channel in finished else ",".join(map(str, streams))
             for channel, streams in run.channels.items()
@@ -105,12 +105,12 @@ class RedisRuns(RedisResults):
             (found, finished, summary), streams, channels = batch.execute()
         if found is None:
             return None
-        states = {int(stream): state.decode().split("|") for stream, state in streams.items()}
+        states = {int(stream): state.decode().split("|", 2) for stream, state in streams.items()}
         return RunState(
             run=Run.model_validate_json(found),
             streams={stream: verdict or "pending" for stream, (verdict, _, _) in states.items()},
             verdicts=dict(Counter(verdict for verdict, _, _ in states.values() if verdict)),
-            reasons=dict(Counter(reason for _, reason, _ in states.values() if reason)),
+            reasons=dict(Counter(reason for _, _, reason in states.values() if reason)),
             finished_channels={
                 int(channel): ChannelChange.model_validate_json(state)
                 for channel, state in channels.items()

@@ -4,7 +4,7 @@
 -- ARGV: stream id, checked_at (s), verdict, reason, the result as kept, the result as told, history bound, prefix of the
 -- verdicts' sets, '1' inside a run.
 -- The latest result is 'verdict result', one of the history 'checked_at result', newest first.
--- A run's streams are 'verdict|reason|its channels', its channels the ids of their streams or, finished, a JSON object.
+-- A run's streams are 'verdict|its channels|reason', its channels the ids of their streams or, finished, a JSON object.
 local id, at, verdict = ARGV[1], tonumber(ARGV[2]), ARGV[3]
 
 local latest = tonumber(redis.call('ZSCORE', KEYS[2], id) or '-inf')
@@ -36,8 +36,8 @@ redis.call('XADD', KEYS[4], 'MAXLEN', '~', 2000, '*', 'type', 'result', 'json', 
 local ready = {}
 local state = ARGV[9] == '1' and redis.call('HGET', KEYS[5], id)
 if not state then return ready end
-local channels = string.match(state, '[^|]*$')
-redis.call('HSET', KEYS[5], id, verdict .. '|' .. ARGV[4] .. '|' .. channels)
+local channels = string.match(state, '^[^|]*|([^|]*)')
+redis.call('HSET', KEYS[5], id, verdict .. '|' .. channels .. '|' .. ARGV[4])
 for channel in string.gmatch(channels, '%d+') do
   local waits = redis.call('HGET', KEYS[6], channel)
   if waits and string.sub(waits, 1, 1) ~= '{' then
