@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import random
+import signal
 import socket
 import sys
+import threading
 import time
 from itertools import count
 
@@ -192,3 +195,35 @@ def test_a_fault_of_the_probe_is_a_verdict_that_says_where(monkeypatch: pytest.M
     assert result.detail
     assert result.detail.startswith("KeyError at test_hostile.py:")
     assert "secret-password" not in result.model_dump_json()
+
+
+def test_a_decoder_that_hangs_costs_one_check_and_no_connection(monkeypatch: pytest.MonkeyPatch, lab: Lab) -> None:
+    let_go = threading.Event()
+    monkeypatch.setattr(sys.modules["streamflow.probing.pictures"], "small", lambda *_: let_go.wait(10))
+    monkeypatch.setattr(sys.modules["streamflow.probing.probe"], "HANG_SECONDS", 0.1)
+    monkeypatch.setattr(sys.modules["streamflow.probing.probe"], "FIRST_PICTURE_SECONDS", 0.1)
+    result = probe(Target(lab.url("hd25_2m")), QUICK).result
+    let_go.set()
+    assert (result.verdict, result.reason) == ("dead", "undecodable")
+    assert result.elapsed_s < 3
+    assert lab.account_record(1)["current"] == 0
+
+
+def test_what_interrupts_the_caller_ends_the_connection(lab: Lab) -> None:
+    def interrupt(_signal: int, _frame: object) -> None:
+        raise KeyboardInterrupt
+
+    def interrupt_when_watched() -> None:
+        deadline = time.monotonic() + 3
+        while time.monotonic() < deadline and not lab.account_record(1)["current"]:
+            time.sleep(0.02)
+        os.kill(os.getpid(), signal.SIGUSR1)
+
+    before = signal.signal(signal.SIGUSR1, interrupt)
+    threading.Thread(target=interrupt_when_watched).start()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            probe(Target(lab.url("hd25_2m")), config.Probe())
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert lab.account_record(1)["current"] == 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from urllib.parse import urlsplit
 
 import av
@@ -27,7 +27,7 @@ LATE_SHARE = 0.95
 
 
 def measure(
-    where: Address, settings: config.Probe, cancel: threading.Event, on_progress: OnProgress, started: float
+    where: Address, settings: config.Probe, is_cancelled: Callable[[], bool], on_progress: OnProgress, started: float
 ) -> tuple[Measurement, float]:
     """Measure the stream; answers what was found and when it ended (monotonic). Raises Refusal."""
     parts = urlsplit(where.url)
@@ -35,7 +35,7 @@ def measure(
         resolve(parts.hostname or "", parts.port or 0, settings.connect_timeout)
     except NameNotFound as error:
         raise dead("dns_failure", str(error)) from error
-    flow = _Flow(where, settings, cancel, started)
+    flow = _Flow(where, settings, is_cancelled, started)
     measuring = Measuring(
         flow,
         sample_seconds=settings.sample_seconds,
@@ -47,7 +47,7 @@ def measure(
         found = measuring.of_packets(flow.container(), flow.packets())
     finally:
         flow.stop()
-    if cancel.is_set():
+    if is_cancelled():
         raise cancelled()
     if found.media_s == 0:
         raise dead("no_data", "connected, but no packet came")
@@ -61,14 +61,16 @@ class _Flow:
     time-out.
     """
 
-    def __init__(self, where: Address, settings: config.Probe, cancel: threading.Event, started: float) -> None:
+    def __init__(
+        self, where: Address, settings: config.Probe, is_cancelled: Callable[[], bool], started: float
+    ) -> None:
         self.started = started
         self.deadline = float("inf")
         self.bytes = 0
         self.first_byte: float | None = None
         self.is_exhausted = False
         self._connect_timeout = settings.connect_timeout
-        self._cancel = cancel
+        self._is_cancelled = is_cancelled
         self._stopping = threading.Event()
         self._told: queue.Queue[InputContainer | Packet[Stream] | Exception] = queue.Queue(BACKLOG_PACKETS)
         threading.Thread(target=self._take, args=(where, settings), name="libav", daemon=True).start()
@@ -100,7 +102,7 @@ class _Flow:
 
     def _next(self) -> InputContainer | Packet[Stream] | Exception | None:
         """What comes next; None when the probe is over."""
-        while not self._cancel.is_set() and time.monotonic() < self.deadline:
+        while not self._is_cancelled() and time.monotonic() < self.deadline:
             try:
                 return self._told.get(timeout=LOOK_SECONDS)
             except queue.Empty:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import queue
 import threading
 import time
 import traceback
@@ -15,7 +16,7 @@ from streamflow import config
 from streamflow.masking import mask
 from streamflow.probing import label, pictures, timing, verdict
 from streamflow.probing.connection import Connection
-from streamflow.probing.measurement import Measurement, Measuring
+from streamflow.probing.measurement import FIRST_PICTURE_SECONDS, Measurement, Measuring
 from streamflow.probing.opening import Opening, feed
 from streamflow.probing.reception import Reception
 from streamflow.probing.refusal import Refusal, busy, cancelled, dead
@@ -33,6 +34,8 @@ OPENING_READS = 3
 # An end so close before the sample's own is no end.
 EARLY_SECONDS = 0.5
 
+# Added to the longest time that a probe can take by its settings.
+HANG_SECONDS = 30.0
 MAX_NOTED_CHARACTERS = 100
 
 OnProgress = Callable[[Progress], None]
@@ -47,9 +50,22 @@ def probe(
 ) -> Outcome:
     """Probe a stream over one connection for ``settings.sample_seconds``; never raises for what a stream does.
 
-    ``cancel`` ends it within a fifth of a second, with verdict ``unknown``, reason ``cancelled``.
+    ``cancel`` ends it within a fifth of a second, with verdict ``unknown``, reason ``cancelled``. ``on_progress`` is
+    called in another thread.
     """
     run = _Run(target, settings, cancel or threading.Event(), on_progress or _untold)
+    told: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
+    # In a thread that can be left behind: nothing else ends a decoder that hangs.
+    threading.Thread(target=lambda: told.put(_ended(run)), name="probe", daemon=True).start()
+    try:
+        return told.get(timeout=run.longest_s)
+    except queue.Empty:
+        return run.refused(dead("undecodable", f"the decoder had not come back after {run.longest_s:.0f} s"))
+    finally:
+        run.stop()
+
+
+def _ended(run: _Run) -> Outcome:
     try:
         return run.outcome()
     except Refusal as refusal:
@@ -78,6 +94,24 @@ class _Run:
         self.on_progress = on_progress
         self.started = time.monotonic()
         self.opening = Opening()
+        self._stopping = threading.Event()
+        self._connection: Connection | None = None
+
+    @property
+    def longest_s(self) -> float:
+        """Seconds after which even the slowest stream has had its time, and the machine a good deal for itself."""
+        sample = max(self.settings.sample_seconds, FIRST_PICTURE_SECONDS)
+        return self.settings.connect_timeout + OPENING_READS * self.settings.read_timeout + sample + HANG_SECONDS
+
+    def stop(self) -> None:
+        """End the connection and all that waits for it; without effect after the end."""
+        self._stopping.set()
+        self.opening.stopping = True
+        if self._connection:
+            self._connection.close()
+
+    def _is_cancelled(self) -> bool:
+        return self.cancel.is_set() or self._stopping.is_set()
 
     def outcome(self) -> Outcome:
         where = address(self.target, self.settings.user_agent)
@@ -88,7 +122,11 @@ class _Run:
 
             return self._judged(
                 *libav.measure(
-                    where, self.settings, self.cancel, lambda *told: self.on_progress(Progress(*told)), self.started
+                    where,
+                    self.settings,
+                    self._is_cancelled,
+                    lambda *told: self.on_progress(Progress(*told)),
+                    self.started,
                 )
             )
         known = ", ".join([*HTTP, *LIBAV])
@@ -97,7 +135,7 @@ class _Run:
         )
 
     def _over_http(self, url: str, headers: dict[str, str]) -> Outcome:
-        connection = Connection(
+        connection = self._connection = Connection(
             headers,
             connect_timeout=self.settings.connect_timeout,
             read_timeout=self.settings.read_timeout,
@@ -105,19 +143,15 @@ class _Run:
             account_busy=self.target.account_busy,
         )
 
-        def close() -> None:
-            self.opening.stopping = True
-            connection.close()
-
         patience = self.settings.read_timeout
-        reception = Reception(lambda: feed(connection, url, self.opening, patience), close)
-        reception.cancelled = self.cancel.is_set
+        reception = Reception(lambda: feed(connection, url, self.opening, patience), self.stop)
+        reception.cancelled = self._is_cancelled
         try:
             found = self._measured(reception)
             if reception.failure and not isinstance(reception.failure, Refusal):
                 raise reception.failure
             ended = time.monotonic() if reception.ended is None else min(reception.ended, time.monotonic())
-            if self.cancel.is_set():
+            if self._is_cancelled():
                 raise cancelled()
             return self._of_reception(found, reception, ended)
         finally:
@@ -130,7 +164,7 @@ class _Run:
         if reception.first_byte is None:
             if reception.failure:
                 raise reception.failure
-            if self.cancel.is_set():
+            if self._is_cancelled():
                 raise cancelled()
             raise dead("no_data", f"no media in {time.monotonic() - self.started:.1f} s")
         reception.deadline = reception.first_byte + self.settings.read_timeout
@@ -142,7 +176,7 @@ class _Run:
             finite=self._is_finite,
             on_progress=lambda *told: self.on_progress(Progress(*told)),
         )
-        if len(head) < LEAST_BYTES and reception.ended is None and not self.cancel.is_set():
+        if len(head) < LEAST_BYTES and reception.ended is None and not self._is_cancelled():
             raise dead("no_data", f"{len(head)} bytes in {self.settings.read_timeout:g} s")
         return measuring.of_file(reception, "mpegts" if is_transport_stream(head) else None)
 
