@@ -6,6 +6,12 @@ local function sooner(one, other)
   return one
 end
 
+-- How early waiters are called, in ms, and how many.
+local function calling()
+  local values = call('HMGET', META, 'call_lead', 'called_limit')
+  return tonumber(values[1] or 1500), tonumber(values[2] or 2)
+end
+
 -- What serves the queue; made only when somebody waits, since functions cost time at every call of a script.
 local function server()
   local function reap_waiters()
@@ -81,10 +87,10 @@ local function server()
   local CALL_AGAIN_MS = 15000
 
   -- The account's first budget of which a slot, not yet promised, is about to come free.
-  local function about_to_fit(account, ending)
+  local function about_to_fit(account, ending, lead)
     for _, id in ipairs(account.budgets) do
       local budget = ending[id] and read_budget(id)
-      if budget and ending[id] > 0 and budget.cool_until <= now + meta.call_lead then
+      if budget and ending[id] > 0 and budget.cool_until <= now + lead then
         local most = ceiling(budget)
         if not most or held(id) - ending[id] < most then return id end
       end
@@ -93,17 +99,18 @@ local function server()
   end
 
   -- How many more may be called. Each will need a pool slot beside those of the holders.
-  local function spare_calls()
+  local function spare_calls(limit)
     local called = call('ZCOUNT', CALLED, now - CALL_LIFE_MS, '+inf')
-    local spare = meta.called_limit - called
+    local spare = limit - called
     if meta.global_limit > 0 then spare = math.min(spare, meta.global_limit - call('ZCARD', EXPIRY) - called) end
     return spare
   end
 
   -- Calls the waiters to whom the slots about to come free will go: one for each slot, whether called now or before.
   local function call_next()
-    local ids = call('ZRANGEBYSCORE', ENDS, now - CALL_LIFE_MS, now + meta.call_lead)
-    local slots, spare = #ids, #ids > 0 and spare_calls() or 0
+    local lead, limit = calling()
+    local ids = call('ZRANGEBYSCORE', ENDS, now - CALL_LIFE_MS, now + lead)
+    local slots, spare = #ids, #ids > 0 and spare_calls(limit) or 0
     if spare <= 0 then return end
     call('ZREMRANGEBYSCORE', CALLED, '-inf', now - CALL_AGAIN_MS)
     local ending = {}
@@ -112,7 +119,7 @@ local function server()
       ending[budget] = (ending[budget] or 0) + 1
     end
     in_order(function() return slots > 0 and spare > 0 end, function(head)
-      local budget = about_to_fit(head.account, ending)
+      local budget = about_to_fit(head.account, ending, lead)
       if not budget then return false end
       ending[budget], slots = ending[budget] - 1, slots - 1
       if not call('ZSCORE', CALLED, head.id) then
@@ -147,8 +154,9 @@ end
 
 -- When the next slot will be about to come free; 0 when that is not known.
 local function next_call()
-  if meta.called_limit == 0 then return 0 end
-  local first = call('ZRANGEBYSCORE', ENDS, '(' .. now + meta.call_lead, '+inf', 'WITHSCORES', 'LIMIT', 0, 1)[2]
-  return first and tonumber(first) - meta.call_lead or 0
+  local lead, limit = calling()
+  if limit == 0 then return 0 end
+  local first = call('ZRANGEBYSCORE', ENDS, '(' .. now + lead, '+inf', 'WITHSCORES', 'LIMIT', 0, 1)[2]
+  return first and tonumber(first) - lead or 0
 end
 

@@ -7,9 +7,9 @@ local WAITER_LIFE_MS = 120 * 1000
 
 -- A rank is a time in microseconds, so it keeps its place even in a Redis that has forgotten everything.
 local function new_rank(priority)
-  meta.sequence = math.max(now_us, meta.sequence + 1)
-  call('HSET', META, 'sequence', string.format('%.0f', meta.sequence))
-  return string.format('%017.0f', meta.sequence - priority * HEAD_START_US)
+  local sequence = math.max(now_us, tonumber(call('HGET', META, 'sequence') or 0) + 1)
+  call('HSET', META, 'sequence', string.format('%.0f', sequence))
+  return string.format('%017.0f', sequence - priority * HEAD_START_US)
 end
 
 local function enqueue(waiter, priority)

@@ -19,7 +19,7 @@ local function greet()
   if not FRESH and meta.forgets then return end
   local about = call('INFO', 'server')
   local server = string.match(about, 'run_id:(%w+)')
-  if server == meta.server then return end
+  if server == call('HGET', META, 'server') then return end
   meta.closed_until = now + meta.lease_ttl
   local major = tonumber(string.match(about, 'redis_version:(%d+)'))
   call('HSET', META, 'server', server, 'closed_until', meta.closed_until, 'forgets', major >= 7 and 1 or 0)
@@ -29,23 +29,19 @@ local function read_meta()
   local time = call('TIME')
   now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
   now_us = tonumber(time[1]) * 1e6 + tonumber(time[2])
-  local values = call('HMGET', META, 'server', 'generation', 'global_limit', 'lease_ttl', 'stale_after', 'stagger',
-    'grant_ttl', 'closed_until', 'sequence', 'call_lead', 'called_limit', 'slot', 'forgets')
-  meta.server = values[1]
-  meta.generation = tonumber(values[2] or 0)
-  meta.global_limit = tonumber(values[3] or 10)
-  meta.lease_ttl = tonumber(values[4] or 30000)
-  meta.stale_after = tonumber(values[5] or 3600000)
-  meta.stagger = tonumber(values[6] or 200)
-  meta.grant_ttl = tonumber(values[7] or 20000)
+  local values = call('HMGET', META, 'generation', 'global_limit', 'lease_ttl', 'stale_after', 'stagger', 'grant_ttl',
+    'closed_until', 'slot', 'forgets')
+  meta.generation = tonumber(values[1] or 0)
+  meta.global_limit = tonumber(values[2] or 10)
+  meta.lease_ttl = tonumber(values[3] or 30000)
+  meta.stale_after = tonumber(values[4] or 3600000)
+  meta.stagger = tonumber(values[5] or 200)
+  meta.grant_ttl = tonumber(values[6] or 20000)
   -- After the clock was set back, no closure outlasts what it was meant for.
-  meta.closed_until = math.min(tonumber(values[8] or 0), now + meta.lease_ttl)
-  meta.sequence = tonumber(values[9] or 0)
-  meta.call_lead = tonumber(values[10] or 1500)
-  meta.called_limit = tonumber(values[11] or 2)
+  meta.closed_until = math.min(tonumber(values[7] or 0), now + meta.lease_ttl)
   -- The slot of the last transition: what happened in it is not sampled yet.
-  meta.slot = tonumber(values[12] or 0)
-  meta.forgets = values[13] == '1'
+  meta.slot = tonumber(values[8] or 0)
+  meta.forgets = values[9] == '1'
 end
 
 local function begin()
