@@ -10,7 +10,7 @@ import pytest
 from streamflow.errors import SourceError
 from streamflow.udi.models import Account, Profile
 from streamflow.udi.store import DeadMemory, Snapshot, Store
-from udi.records import library, result, stream
+from udi.records import library, planned, result, stream
 
 
 def test_a_store_without_a_library_answers_nothing(store: Store) -> None:
@@ -187,3 +187,14 @@ def test_refreshes_at_the_same_time_leave_one_library_in_whole(store: Store) -> 
     assert store.channels() == left.channels
     for n in range(3):
         assert store.streams_of_account(n) == (ids if n == ids[0] else [])
+
+
+def test_hostile_text_stays_data(store: Store) -> None:
+    name = "\n11 {}\n\r\u2028'; return redis.call('FLUSHALL') --"
+    store.publish(library(stream(10, name=name, url="http://x/\n12 "), stream(11, name="\n10 ")))
+    assert store.stream(10).name == name
+    assert store.stream(12) is None
+    store.open_run(planned("a|b,{c}\n", {1: (10,)}))
+    assert store.settle("a|b,{c}\n", result(10, "dead", reason="1|2", detail=name)) == [1]
+    assert store.run("a|b,{c}\n").streams == {10: "dead"}
+    assert store.result(10).detail == name

@@ -57,15 +57,3 @@ def test_clearing_leaves_what_others_keep_in_the_same_redis(redis_client: Redis)
     redis_client.set("{streamflow}:limiter:x", "1")
     store.clear()
     assert list(redis_client.scan_iter()) == [b"{streamflow}:limiter:x"]
-
-
-def test_hostile_text_stays_data(redis_client: Redis) -> None:
-    store = RedisStore(redis_client)
-    name = "\n11 {}\n\r\u2028'; return redis.call('FLUSHALL') --"
-    store.publish(library(stream(10, name=name, url="http://x/\n12 "), stream(11, name="\n10 ")))
-    assert store.stream(10).name == name
-    assert store.stream(12) is None
-    store.open_run(planned("a|b,{c}\n", {1: (10,)}))
-    assert store.settle("a|b,{c}\n", result(10, "dead", reason="1|2", detail=name)) == [1]
-    assert store.run("a|b,{c}\n").streams == {10: "dead"}
-    assert store.result(10).detail == name

@@ -183,10 +183,12 @@ def _measure(
     some = chance.choices(changed.streams, k=lookups)
     now = datetime.now(UTC)
     checked = chance.sample(changed.streams, min(1_000, len(changed.streams)))
+    empty = _used(client)
     started = time.perf_counter()
     for place, stream in enumerate(checked):
         store.record(_result(stream, now - timedelta(seconds=place)))
     recorded = (time.perf_counter() - started) / len(checked)
+    size = _used(client) - empty
     asked: dict[str, tuple[Callable[[Any], object], Iterable[Any]]] = {
         "id": (store.stream, [each.id for each in some]),
         "account": (store.streams_of_account, [each.account_id or 0 for each in some]),
@@ -206,19 +208,24 @@ def _measure(
         **row,
         "lookup_ms": {index: _took(ask, keys) for index, (ask, keys) in asked.items()},
         "record_ms": round(recorded * 1000, 3),
+        **({"bytes_a_first_result": size // len(checked)} if client else {}),
     }
 
 
 def _load(store: Plain, client: Redis | None, snapshot: Snapshot, changed: Snapshot) -> dict[str, Any]:
     """How long the library takes, wall and our own processor time, at first and with one in a hundred changed."""
-    empty = client.info("memory")["used_memory"] if client else 0
+    empty = _used(client)
     load, load_cpu = _publish(store, snapshot)
-    size = client.info("memory")["used_memory"] - empty if client else 0
+    size = _used(client) - empty
     refresh, refresh_cpu = _publish(store, changed)
     times = {"load_s": load, "load_cpu_s": load_cpu, "refresh_1_percent_s": refresh, "refresh_cpu_s": refresh_cpu}
     return times | (
         {"memory_mb": round(size / 1e6, 1), "bytes_a_stream": size // len(snapshot.streams)} if client else {}
     )
+
+
+def _used(client: Redis | None) -> int:
+    return int(client.info("memory")["used_memory"]) if client else 0
 
 
 def _publish(store: Plain, snapshot: Snapshot) -> tuple[float, float]:

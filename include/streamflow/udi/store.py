@@ -110,7 +110,8 @@ class Store(Protocol):
         """Make the snapshot visible in whole, writing only what changed.
 
         Refuses with SourceError when more than the share ``max_drop`` of the streams (from 100 on)
-        would vanish, unless forced.
+        would vanish, unless forced. A stream that comes back under another id, known by its account and provider id
+        or URL, keeps its results.
         """
 
     def refreshed_at(self) -> datetime | None: ...
@@ -153,15 +154,16 @@ class Store(Protocol):
         """Keep a planned run; opening the same run again (a retried plan) starts it anew."""
 
     def settle(self, run_id: str, result: Result) -> list[int]:
-        """Record a result and mark its stream done in the run.
+        """Record a result and mark its stream done in the run; an unknown run or stream is left as it is.
 
-        Returns the channels of the run that wait for no stream any more and are not finished.
+        Returns the run's channels of this stream that wait for no stream any more and are not finished. Repeating it
+        does no harm and answers them again, until they are finished: whoever was to do that may have died.
         """
 
     def unfinished_channels(self, run_id: str) -> list[int]: ...
     def unsettled_streams(self, run_id: str) -> list[int]: ...
     def finish_channel(self, change: ChannelChange) -> None:
-        """Keep a channel's change in its log, and mark it finished in its run."""
+        """Keep a channel's change in its log, and mark it finished in its run if that run has it."""
 
     def close_run(self, run_id: str, summary: dict[str, Any], at: datetime) -> None: ...
     def run(self, run_id: str) -> RunState | None: ...
@@ -170,7 +172,9 @@ class Store(Protocol):
 
     def last_change(self, channel_id: int) -> ChannelChange | None: ...
     def prune(self, *, history_per_stream: int = 50, runs: int = 200) -> dict[str, int]:
-        """Drop what is over the bounds; returns how many of each kind."""
+        """Drop what is over the bounds, runs of more than 30 days ago, and what belongs to streams that are not in the
+        library and were not checked for 30 days; returns how many ``history`` results, ``runs`` and ``streams``.
+        """
 
     # -- live progress -----------------------------------------------------------------------
     def progress(self, stream_id: int, state: dict[str, Any] | None) -> None:
