@@ -16,7 +16,8 @@ from av.stream import Stream
 
 from streamflow import config
 from streamflow.probing.connection import NameNotFound, resolve
-from streamflow.probing.measurement import Measurement, Measuring, OnProgress, demuxed
+from streamflow.probing.measurement import Measurement
+from streamflow.probing.measuring import Measuring, OnProgress, demuxed
 from streamflow.probing.refusal import Refusal, cancelled, dead, of_status
 from streamflow.probing.target import LIBAV, Address
 

@@ -16,7 +16,8 @@ from streamflow import config
 from streamflow.masking import mask
 from streamflow.probing import label, pictures, timing, verdict
 from streamflow.probing.connection import Connection
-from streamflow.probing.measurement import FIRST_PICTURE_SECONDS, Measurement, Measuring
+from streamflow.probing.measurement import Measurement
+from streamflow.probing.measuring import FIRST_PICTURE_SECONDS, Measuring
 from streamflow.probing.opening import Opening, feed
 from streamflow.probing.reception import Reception
 from streamflow.probing.refusal import Refusal, busy, cancelled, dead

@@ -1,0 +1,298 @@
+"""Measuring: all packets demuxed, key pictures and a part of the sound decoded."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import Protocol, cast
+
+import av
+from av.audio.stream import AudioStream
+from av.container import InputContainer
+from av.error import FFmpegError
+from av.packet import Packet
+from av.stream import Stream
+from av.video.stream import VideoStream
+
+from streamflow.probing import timing
+from streamflow.probing.measurement import Measurement
+from streamflow.probing.timing import Clock, Mark
+from streamflow.probing.viewing import Viewing
+from streamflow.udi.models import AudioTrack
+
+# The demuxers that a feed of bytes may choose: none that opens further files or addresses by itself.
+FORMATS = "mpegts,flv,mov,matroska,aac,mp3,ac3,eac3,ogg,flac,mpeg,h264,hevc,mpegvideo,asf,wav,loas,ivf"
+# Find out about the streams from at most so much; what is read for it is measured as well.
+OPTIONS = {
+    "probesize": "3000000",
+    "analyzeduration": "1500000",
+    "fpsprobesize": "0",
+    "format_whitelist": FORMATS,
+    "protocol_whitelist": "",
+    "max_streams": "100",
+    # What is of no known kind after so many bytes is none.
+    "formatprobesize": "131072",
+}
+# A first key frame may take so long from the first byte.
+FIRST_PICTURE_SECONDS = 10.0
+SOUND_EVERY = 0.2
+# A source that sends this much faster than real time is a file: its sample ends by media time.
+AHEAD_SECONDS = 6.0
+PROGRESS_SECONDS = 1.0
+
+OnProgress = Callable[[float, int, int | None, int | None, str], None]
+
+
+class Source(Protocol):
+    """Where the packets come from: how much has come and when, and until when there is more. Times are monotonic."""
+
+    started: float
+    deadline: float
+
+    @property
+    def bytes(self) -> int: ...
+
+    @property
+    def first_byte(self) -> float | None: ...
+
+    @property
+    def is_exhausted(self) -> bool:
+        """Whether the last byte has been handed out, so that a packet may be cut short."""
+
+    def offset(self, position: int | None) -> int:
+        """The offset in the source of a packet that the demuxer found at ``position``."""
+
+    def arrived(self, offset: int) -> float: ...
+
+
+class File(Source, Protocol):
+    """A source that libav can read as a file."""
+
+    on_chunk: Callable[[bytes], object]
+    on_wait: Callable[[], None]
+
+    def read(self, size: int) -> bytes: ...
+
+
+def demuxed(container: InputContainer) -> Iterator[Packet[Stream]]:
+    """All packets, but of streams that a program brings in later: PyAV stumbles over each of those."""
+    while True:
+        try:
+            yield from container.demux()
+        except IndexError:
+            continue
+        return
+
+
+class Measuring:
+    """One sample being measured: packets in, a :class:`Measurement` out."""
+
+    def __init__(
+        self,
+        source: Source,
+        *,
+        sample_seconds: float,
+        thumbnails: bool,
+        finite: Callable[[], bool],
+        on_progress: OnProgress,
+    ) -> None:
+        self.found = Measurement()
+        self._source = source
+        self._sample_seconds = sample_seconds
+        self._thumbnails = thumbnails
+        self._finite = finite
+        self._on_progress = on_progress
+        self._told_at = 0.0
+        self._clocks: dict[int, Clock] = {}
+        # Seconds a tick of each stream's stamps.
+        self._ticks: dict[int, float] = {}
+        self._video: VideoStream | None = None
+        self._viewing: Viewing | None = None
+        self._audio: AudioStream | None = None
+        self._key_marks: list[Mark] = []
+        self._marks: list[Mark] = []
+        self._heard_at = float("-inf")
+
+    def of_file(self, file: File, container_format: str | None) -> Measurement:
+        """Open ``file`` and measure it; what cannot be opened leaves :attr:`Measurement.broken` set."""
+        file.on_wait = lambda: self._tell("measuring")
+        if container_format == "mpegts":
+            file.on_chunk = self._read_headers
+        self._wait_for_picture()
+        try:
+            container = av.open(
+                file, "r", format=container_format, options=OPTIONS, buffer_size=65536, metadata_errors="ignore"
+            )
+        except (FFmpegError, ValueError) as error:
+            self.found.broken = type(error).__name__
+            return self.found
+        with container:
+            return self.of_packets(container, demuxed(container))
+
+    def of_packets(self, container: InputContainer, packets: Iterable[Packet[Stream]]) -> Measurement:
+        """Measure ``packets`` of a container until the sample is complete or they end."""
+        self._wait_for_picture()
+        self._choose(container)
+        if self._video is None:
+            self._source.deadline = self._began + self._sample_seconds
+        try:
+            for packet in packets:
+                self._take(packet)
+                if self._is_complete():
+                    break
+        except (FFmpegError, ValueError) as error:
+            self.found.broken = type(error).__name__
+        self._conclude(container)
+        return self.found
+
+    @property
+    def _began(self) -> float:
+        return self._source.first_byte or time.monotonic()
+
+    def _wait_for_picture(self) -> None:
+        self._source.deadline = self._began + max(self._sample_seconds, FIRST_PICTURE_SECONDS)
+
+    def _read_headers(self, chunk: bytes) -> None:
+        self.found.headers.take(chunk)
+        if self.found.headers.is_scrambled:
+            # Nothing in it will ever decode.
+            self._source.deadline = time.monotonic()
+
+    # -- streams -----------------------------------------------------------------------------
+    def _choose(self, container: InputContainer) -> None:
+        found, streams = self.found, container.streams
+        found.container = {"mov,mp4,m4a,3gp,3g2,mj2": "mp4", "matroska,webm": "matroska"}.get(
+            container.format.name, container.format.name
+        )
+        videos = [stream for stream in streams.video if not _is_cover(stream)]
+        if videos:
+            # Of several programs, the one with the most lines; the first among equals.
+            self._video = max(videos, key=lambda stream: stream.height or 0)
+            self._viewing = Viewing(self._video, found, thumbnails=self._thumbnails, on_first=self._first)
+        related = streams.best("audio", related=self._video) if self._video else streams.best("audio")
+        self._audio = cast("AudioStream | None", related)
+        found.subtitles = [
+            f"{stream.codec_context.name if stream.codec_context else 'unknown'}:{stream.language or 'und'}"
+            for stream in streams.subtitles
+        ]
+
+    def _tell(self, phase: str) -> None:
+        now = time.monotonic()
+        if now - self._told_at < PROGRESS_SECONDS:
+            return
+        self._told_at = now
+        found, received = self.found, self._source.bytes
+        clock = self._main_clock()
+        media = clock.media_s if clock else 0.0
+        first = found.first_frame
+        self._on_progress(
+            now - self._source.started,
+            received,
+            round(received * 8 / 1000 / media) if media > 0.5 else None,
+            round((first - self._source.started) * 1000) if first else None,
+            phase,
+        )
+
+    def _main_clock(self) -> Clock | None:
+        main = self._video or self._audio
+        return self._clocks.get(main.index) if main else None
+
+    # -- packets -----------------------------------------------------------------------------
+    def _take(self, packet: Packet[Stream]) -> None:
+        index = packet.stream_index
+        if not packet.size:
+            return
+        clock = self._clocks.get(index)
+        if clock is None:
+            clock = self._clocks[index] = Clock()
+            self._ticks[index] = float(packet.time_base or 0)
+        # The order of presentation is no order of time: a packet without a decoding time has its size alone.
+        clock.take(None if packet.dts is None else packet.dts * self._ticks[index], packet.size)
+        main = self._video or self._audio
+        if main is not None and index == main.index:
+            self._note(packet, clock)
+        if self._source.is_exhausted:
+            return
+        if self._viewing and self._video and index == self._video.index:
+            self._viewing.look(packet, clock.media_s)
+        elif self._audio is not None and index == self._audio.index:
+            self._listen(packet, clock.media_s)
+        self._tell("measuring")
+
+    def _note(self, packet: Packet[Stream], clock: Clock) -> None:
+        offset = self._source.offset(packet.pos)
+        self.found.arrivals.append((self._source.arrived(offset), clock.media_s))
+        # Frames of sound share a packet of the container, and so its place: the first of them stands for its time.
+        mark = Mark(offset, clock.media_s, clock.discontinuities)
+        if not self._marks or offset != self._marks[-1].offset:
+            self._marks.append(mark)
+        if packet.is_keyframe:
+            self._key_marks.append(mark)
+
+    def _first(self, packet: Packet[Stream]) -> None:
+        source = self._source
+        self.found.first_frame = source.arrived(source.offset(packet.pos) + packet.size)
+        source.deadline = max(time.monotonic(), self._began + self._sample_seconds)
+
+    def _listen(self, packet: Packet[Stream], at: float) -> None:
+        if self._audio is None or 0 <= at - self._heard_at < SOUND_EVERY:
+            return
+        self._heard_at = at
+        try:
+            for frame in self._audio.codec_context.decode(packet):
+                self.found.sound.hear(frame, at)
+        except FFmpegError:
+            # One of its frames may lack what an earlier, skipped one held; silence is told from those that decode.
+            self._audio.codec_context.flush_buffers()
+
+    def _is_complete(self) -> bool:
+        clock = self._main_clock()
+        if clock is None:
+            return False
+        wanted = self._sample_seconds if self._finite() else self._sample_seconds + AHEAD_SECONDS
+        if self._video and not self.found.pictures:
+            wanted = max(wanted, FIRST_PICTURE_SECONDS)
+        return clock.media_s >= wanted
+
+    # -- the end -----------------------------------------------------------------------------
+    def _conclude(self, container: InputContainer) -> None:
+        found = self.found
+        for stream in container.streams.audio:
+            if stream.index in self._clocks or stream is self._audio:
+                found.audio.append(_track(stream))
+                found.audio_layouts.append(stream.codec_context.layout.name if stream.codec_context.channels else None)
+        if self._audio and self._audio.index in self._clocks:
+            found.audio_kbps = self._clocks[self._audio.index].kbps
+        # A jump is one of the whole program, seen by each of its streams.
+        found.discontinuities = max((clock.discontinuities for clock in self._clocks.values()), default=0)
+        if clock := self._main_clock():
+            found.media_s = clock.media_s
+            found.bitrate_kbps = self._bitrate()
+        video = self._video
+        if video is None:
+            return
+        if self._viewing:
+            self._viewing.conclude()
+        if video.index in self._clocks:
+            clock = self._clocks[video.index]
+            found.video_kbps = clock.kbps
+            found.fps, found.vfr = timing.frame_rate(clock.steps, bool(found.interlaced))
+
+    def _bitrate(self) -> float | None:
+        """The container's bytes over media time, from key frame to key frame where there is enough between."""
+        rates = [timing.bitrate(self._key_marks, least_s=2.0)] if self._video else []
+        return next((rate for rate in [*rates, timing.bitrate(self._marks)] if rate), None)
+
+
+def _is_cover(stream: VideoStream) -> bool:
+    return bool(stream.disposition & type(stream.disposition).attached_pic)
+
+
+def _track(stream: AudioStream) -> AudioTrack:
+    context = stream.codec_context
+    return AudioTrack(
+        codec=context.codec.canonical_name,
+        channels=context.channels or None,
+        sample_rate=context.sample_rate or None,
+        language=stream.language,
+    )
