@@ -23,7 +23,6 @@ class StreamCheckerPlugin(AirflowPlugin):
             "url_route": "stream-checker",
             "nav_top_level": True,
             "icon": "api/stream-checker/page/icon.svg",
-            "icon_dark_mode": "api/stream-checker/page/icon-dark.svg",
         },
         {
             "name": "Stream checks",

@@ -25,7 +25,7 @@ FLAGS = [
     "--disable-sync",
     "--remote-debugging-port=0",
 ]
-PATIENCE_SECONDS = 10.0
+PATIENCE_SECONDS = 30.0
 
 
 class Browser:

@@ -44,6 +44,7 @@ def environment(home: Path, redis_socket: Path, port: int) -> dict[str, str]:
     inherited = {k: v for k, v in os.environ.items() if not k.startswith(("AIRFLOW", "REDIS", "STREAMFLOW"))}
     return inherited | {
         "AIRFLOW_HOME": str(home),
+        "AIRFLOW_API_APPS": "core",
         "STREAMFLOW_HOME": str(home / "streamflow"),
         "STREAMFLOW_CONFIG": str(home / "settings" / "stream_checker_config.json"),
         "STREAMFLOW_WEBHOOK_SECRET": WEBHOOK_SECRET,

@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 import stream_checker
+from streamflow.udi import Udi
 
 from .browser import PROGRAM, Browser
 from .library import RUN
@@ -85,6 +86,16 @@ def test_each_view_shows_its_subject(browser: Browser, server: Server) -> None:
     browser.until_shown("Checks at once", "Provider B")
     show(browser, server, "workers")
     browser.until_shown("unhealthy", "No worker answers")
+
+
+@in_browser
+def test_it_shows_what_happens_as_it_happens(browser: Browser, server: Server, udi: Udi) -> None:
+    show(browser, server, "now")
+    browser.until_shown("2 of 10 slots in use", "3.2s")
+    # From here on nothing but events brings news.
+    browser.value("window.fetch = () => new Promise(() => {})")
+    udi.progress(4, {"seconds": 7.7, "bytes": 1, "bitrate_kbps": 4400, "first_frame_ms": 1, "phase": "sampling"})
+    browser.until_shown("7.7s", "4.4 Mb/s")
 
 
 @in_browser

@@ -12,24 +12,30 @@ const KINDS = ["lease", "progress", "result", "run"];
 let source = null;
 const listeners = new Map(KINDS.map((kind) => [kind, new Set()]));
 
+// A browser opens few connections to one server, and every hidden tab would hold one of them.
 function connect() {
-  if (source) return;
-  source = new EventSource(route("events"));
-  // A browser tries again by itself after a break, but not after a refusal.
-  source.addEventListener("error", () => {
-    if (source.readyState !== EventSource.CLOSED) return;
-    setTimeout(() => {
-      source = null;
-      connect();
-    }, RECONNECT_MS);
-  });
+  if (source || document.hidden) return;
+  const opened = new EventSource(route("events"));
+  source = opened;
   for (const kind of KINDS) {
-    source.addEventListener(kind, (event) => {
+    opened.addEventListener(kind, (event) => {
       const data = JSON.parse(event.data);
       for (const listener of listeners.get(kind)) listener(data);
     });
   }
+  // It tries again by itself after a break, but not after a refusal.
+  opened.addEventListener("error", () => {
+    if (opened.readyState === EventSource.CLOSED) setTimeout(() => source === opened && reconnect(), RECONNECT_MS);
+  });
 }
+
+function reconnect() {
+  source?.close();
+  source = null;
+  connect();
+}
+
+document.addEventListener("visibilitychange", reconnect);
 
 const connected = () => source?.readyState === EventSource.OPEN;
 
@@ -74,11 +80,14 @@ export function useLive(path, kinds = [], every = POLL_MS) {
       plan(kinds.length && connected() ? POLL_BEHIND_EVENTS_MS : every);
     }
     const soon = () => plan(LEAST_MS);
+    const seen = () => document.hidden || plan(0);
     connect();
     for (const kind of kinds) listeners.get(kind).add(soon);
+    document.addEventListener("visibilitychange", seen);
     load();
     return () => {
       aborter.abort();
+      document.removeEventListener("visibilitychange", seen);
       clearTimeout(timer);
       for (const kind of kinds) listeners.get(kind).delete(soon);
     };
