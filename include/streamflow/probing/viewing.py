@@ -115,10 +115,10 @@ class Viewing:
         if frames:
             self._found.decode_errors += frames[0].is_corrupt
             self._take_picture(frames[0], packet, media)
-        elif _IDR.search(bytes(packet)):
+        elif self._video.codec_context.codec.canonical_name != "h264" or _IDR.search(bytes(packet)):
             self._found.decode_errors += 1
         else:
-            # No key frame but a point from which the picture is refreshed bit by bit.
+            # No key frame but a point from which H.264 refreshes the picture bit by bit.
             self._is_gradual = True
             self._follow(True)
             self._decode_on(packet, media)
