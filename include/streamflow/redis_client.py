@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from redis import Redis
 from redis.backoff import ExponentialBackoff
+from redis.exceptions import ConnectionError
 from redis.retry import Retry
 
 CONNECT_SECONDS = 2.0
@@ -26,5 +27,6 @@ def from_env(env: Mapping[str, str] = os.environ) -> Redis | None:
         ssl=(env.get("REDIS_SSL") or "").lower() in ("1", "true", "yes", "on"),
         socket_connect_timeout=CONNECT_SECONDS,
         socket_timeout=READ_SECONDS,
-        retry=Retry(ExponentialBackoff(cap=0.5, base=0.1), 1),
+        # A time-out is not repeated: whoever waits has waited long enough.
+        retry=Retry(ExponentialBackoff(cap=0.5, base=0.1), 1, supported_errors=(ConnectionError,)),
     )
