@@ -50,9 +50,13 @@ class Schedule(_Section):
 
 
 class Probe(_Section):
-    """How one stream is probed; times in seconds."""
+    """How one stream is probed; times in seconds.
+
+    With ``min_sample_seconds`` a healthy stream whose figures have settled ends after that time already.
+    """
 
     sample_seconds: float = Field(10, gt=0, le=600)
+    min_sample_seconds: float | None = Field(None, gt=0, le=600)
     connect_timeout: float = Field(10, gt=0, le=120)
     read_timeout: float = Field(10, gt=0, le=120)
     retries: int = Field(2, ge=0, le=10)

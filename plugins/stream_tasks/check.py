@@ -23,7 +23,8 @@ from stream_tasks.logins import url_for
 from stream_tasks.tries import decide, undecided
 from streamflow import config, thumbnails
 from streamflow.config import Config
-from streamflow.probing import Outcome, Progress, Target, probe
+from streamflow.errors import UdiUnavailable
+from streamflow.probing import Outcome, Target, probe
 from streamflow.probing.label import says_radio
 from streamflow.scoring import score
 from streamflow.udi import Udi
@@ -180,13 +181,18 @@ class CheckStream(SlotOperator):
             account_busy=bool(budget) and self.others_hold(budget),
         )
 
-        def tell(progress: Progress) -> None:
-            self.store.progress(stream.id, asdict(progress))
-
         try:
-            return probe(target, settings.probe, cancel=holder.lost if holder else threading.Event(), on_progress=tell)
+            cancel = holder.lost if holder else threading.Event()
+            return probe(target, settings.probe, cancel=cancel, on_progress=lambda now: self.tell(asdict(now)))
         finally:
-            self.store.progress(stream.id, None)
+            self.tell(None)
+
+    def tell(self, progress: dict[str, Any] | None) -> None:
+        """Show how far the probe is; a check does not fail because nobody can be told."""
+        try:
+            self.store.progress(self.stream_id, progress)
+        except UdiUnavailable as error:
+            log.warning("progress is not shown: %s", error)
 
     def others_hold(self, budget: str | None) -> bool:
         """Whether other connections of the login are in use: a refusal may then mean one too many."""

@@ -25,7 +25,8 @@ def decide(outcome: Outcome, state: dict[str, Any], settings: Probe) -> tuple[fl
     seen = {"attempts": attempts, "busy": busy, "tries": [*state.get("tries", []), saw]}
     if is_busy and busy < BUSY_TRIES:
         return outcome.retry_after or settings.retry_delay, seen
-    if result.verdict == "dead" and outcome.retryable and attempts - busy <= settings.retries:
+    may_change = result.verdict == "dead" or result.reason == "internal_error"
+    if may_change and outcome.retryable and attempts - busy <= settings.retries:
         return settings.retry_delay, seen
     return None, seen
 

@@ -35,6 +35,10 @@ def test_dead_is_stored_after_the_retries_and_what_each_saw_is_kept() -> None:
     assert [one["reason"] for one in state["tries"]] == ["http_5xx"] * 3
 
 
+def test_a_fault_of_the_probe_itself_is_tried_again() -> None:
+    assert all_tries(outcome("unknown", "internal_error", retryable=True))[0] == [7, 7, None]
+
+
 def test_what_no_try_can_change_is_dead_at_once() -> None:
     assert all_tries(outcome("dead", "http_404", retryable=False))[0] == [None]
 
