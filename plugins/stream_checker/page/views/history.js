@@ -81,7 +81,7 @@ function Totals({ history, called }) {
         { title: "Account", head: true, cell: (row) => (row.account_id === null ? ALL : called(row.account_id)) },
         { title: "Checks", number: true, cell: (row) => count(sum(row.finished)) },
         { title: "Most at once", number: true, minor: true, cell: (row) => decimal(Math.max(0, ...row.active)) },
-        { title: "Refused by the provider", number: true, minor: true, cell: (row) => count(sum(row.refused)) },
+        { title: "Refused a slot", number: true, minor: true, cell: (row) => count(sum(row.refused)) },
         { title: "Mean wait", number: true, cell: (row) => seconds(waited(row)) },
       ]} />
   `;
