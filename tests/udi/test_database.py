@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import multiprocessing
 import sqlite3
+from importlib import resources
 from pathlib import Path
 
 import pytest
 
 from streamflow.errors import UdiUnavailable
+from streamflow.udi import database
 from streamflow.udi.file_store import FileStore
-from udi.records import library, result
+from udi.records import library, planned, result
 
 
 def test_only_the_owner_can_read_the_file(tmp_path: Path) -> None:
@@ -33,6 +35,26 @@ def test_a_file_from_before_layouts_had_numbers_is_begun_anew(tmp_path: Path) ->
     store = FileStore(tmp_path / "udi.db")
     store.record(result(10))
     assert store.history(10) == [result(10)]
+
+
+def test_a_file_of_the_former_layout_keeps_what_it_has(tmp_path: Path) -> None:
+    FileStore(tmp_path / "udi.db").record(result(10))
+    with sqlite3.connect(tmp_path / "udi.db") as db:
+        for table in ("gone", "run_twin"):
+            db.execute(f"DROP TABLE {table}")
+        db.execute(f"PRAGMA user_version = {database.FORMER}")
+    store = FileStore(tmp_path / "udi.db")
+    store.open_run(planned())
+    store.publish(library())
+    assert store.history(10) == [result(10)]
+    assert sqlite3.connect(tmp_path / "udi.db").execute("PRAGMA user_version").fetchone() == (database.LAYOUT,)
+
+
+def test_both_ways_to_a_layout_make_the_same_tables() -> None:
+    whole = resources.files("streamflow.udi").joinpath("file_store.sql").read_text()
+    added = resources.files("streamflow.udi").joinpath("file_migration.sql").read_text().split(";")
+    for statement in added:
+        assert statement[statement.index("CREATE") :].strip() in whole
 
 
 def test_a_transaction_inside_another_is_a_part_of_it(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from datetime import UTC, datetime
 from hashlib import sha256
 
 import pytest
@@ -140,6 +141,37 @@ def test_a_stream_that_comes_back_under_another_id_keeps_its_past(store: Store, 
     assert store.result(20).stream_id == 20
     assert 20 in store.streams_of_verdict("ok")
     assert store.dead_memory([20])[20] == DeadMemory(failures=2)
+
+
+@pytest.mark.parametrize("identity", [{"url": "http://provider/10"}, {"provider_id": "p", "url": "http://new"}])
+def test_a_stream_that_was_away_for_some_refreshes_keeps_its_past(store: Store, identity: dict[str, str]) -> None:
+    store.publish(library(stream(10, provider_id="p"), stream(11)))
+    store.record(result(10, "dead", minutes=0))
+    store.publish(library(stream(11)))
+    store.publish(library(stream(11), stream(12)))
+    store.publish(library(stream(11), stream(20, **identity)))
+    assert [past.verdict for past in store.history(20)] == ["dead"]
+    assert store.result(20).stream_id == 20
+
+
+def test_who_came_back_leaves_nothing_to_a_later_one_of_the_same_url(store: Store) -> None:
+    store.publish(library(stream(10), stream(11)))
+    store.record(result(10))
+    store.publish(library(stream(11)))
+    store.publish(library(stream(10), stream(11)))
+    assert store.history(10) == [result(10)]
+    store.publish(library(stream(10), stream(11), stream(20, url="http://provider/10")))
+    assert store.result(20) is None
+
+
+def test_a_past_that_is_pruned_is_found_no_more(store: Store) -> None:
+    store.publish(library(stream(10), stream(11)))
+    store.record(result(10).model_copy(update={"checked_at": datetime(2020, 1, 1, tzinfo=UTC)}))
+    store.publish(library(stream(11)))
+    assert store.prune()["streams"] == 1
+    store.record(result(10))
+    store.publish(library(stream(11), stream(20, url="http://provider/10")))
+    assert store.result(20) is None
 
 
 def test_a_stream_of_another_account_gets_nobodys_past(store: Store) -> None:

@@ -86,7 +86,7 @@ def everything(store: Store) -> dict[str, Any]:
         "runs": store.runs(),
         "run": [store.run(run_id) for run_id in store.runs()],
         "unfinished": [store.unfinished_channels(run_id) for run_id in store.runs()],
-        "changes": [store.last_change(i) for i in (1, 2)],
+        "changes": [store.changes(i) for i in (1, 2)],
     }
 
 
@@ -180,6 +180,16 @@ def test_a_write_that_meets_an_empty_redis_leads_to_its_filling(
     expected = everything(parts.file)
     assert everything(parts.udi) == expected
     assert everything(parts.redis) == expected
+
+
+def test_a_redis_that_was_filled_again_knows_who_is_away(parts: Parts, looking_at_once: None) -> None:
+    parts.udi.publish(library())
+    parts.udi.record(result(12, "dead"))
+    parts.udi.publish(library(stream(10), stream(11)))
+    parts.client.flushall()
+    parts.udi.publish(library(stream(10), stream(11), stream(20, url=stream(12).url)))
+    assert [past.verdict for past in parts.redis.history(20)] == ["dead"]
+    assert parts.file.history(20) == parts.redis.history(20)
 
 
 def test_a_redis_of_another_layout_is_filled_anew(parts: Parts, looking_at_once: None) -> None:

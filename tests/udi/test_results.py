@@ -59,6 +59,13 @@ def test_streams_are_found_by_the_time_of_their_last_check(store: Store) -> None
     assert store.checked_since(datetime(1970, 1, 1, tzinfo=UTC)) == [10, 11, 12]
 
 
+def test_the_times_of_all_last_checks_are_told_at_once(store: Store) -> None:
+    assert store.last_checks() == {}
+    for stream_id, at in ((10, NOW), (10, NOW + timedelta(microseconds=1)), (11, NOW)):
+        store.record(result(stream_id).model_copy(update={"checked_at": at}))
+    assert store.last_checks() == {10: NOW + timedelta(microseconds=1), 11: NOW}
+
+
 def test_history_is_bounded_to_the_newest(store: Store) -> None:
     for minutes in range(redis_results.HISTORY + 10):
         store.record(result(10, minutes=minutes))
@@ -74,6 +81,8 @@ def test_memory_of_failures_is_replaced_in_whole(store: Store) -> None:
     assert store.dead_memory([10, 12]) == {10: memory}
     assert store.removed_streams(1) == {10: 3}
     assert store.removed_streams(2) == {10: 0, 11: 4}
+    assert store.removed_of_channels([2, 1, 3]) == {1: {10: 3}, 2: {10: 0, 11: 4}}
+    assert store.removed_of_channels([]) == {}
     store.remember_dead(10, DeadMemory(failures=3, removed_from={2: 1}))
     assert store.removed_streams(1) == {}
     assert store.removed_streams(2) == {10: 1, 11: 4}

@@ -73,6 +73,34 @@ def test_settling_again_answers_ready_channels_until_they_are_finished(store: St
     assert len(store.history(10)) == 1
 
 
+def test_a_settled_stream_settles_its_twins_and_releases_their_channels(store: Store) -> None:
+    run = planned(channels={1: (10, 11), 2: (12,), 3: (13, 10)})
+    run = run.model_copy(update={"stream_ids": (10, 11), "twins": {10: (12, 13)}})
+    store.open_run(run)
+    assert store.run("run").run == run
+    assert store.unsettled_streams("run") == [10, 11]
+    found = result(10, "dead", reason="http_404", label_mismatch="named 4K, measured 1080p")
+    for _ in range(2):
+        assert store.settle("run", found) == [2, 3]
+    assert store.results([10, 12, 13]) == {
+        10: found,
+        12: found.model_copy(update={"stream_id": 12, "label_mismatch": None}),
+        13: found.model_copy(update={"stream_id": 13, "label_mismatch": None}),
+    }
+    assert len(store.history(12)) == 1
+    assert store.streams_of_verdict("dead") == [10, 12, 13]
+    assert store.run("run").streams == {10: "dead", 11: "pending"}
+    assert store.settle("run", result(11)) == [1]
+
+
+def test_a_run_opened_anew_has_its_own_twins(store: Store) -> None:
+    for twins in ({10: (12,)}, {10: (13,)}):
+        run = planned(channels={1: (10,)})
+        store.open_run(run.model_copy(update={"stream_ids": (10,), "twins": twins}))
+    store.settle("run", result(10))
+    assert store.results([12, 13]).keys() == {13}
+
+
 def test_settling_in_an_unknown_run_or_for_an_unplanned_stream_keeps_the_result_alone(store: Store) -> None:
     store.open_run(planned())
     assert store.settle("none", result(10)) == []
@@ -109,6 +137,9 @@ def test_the_last_change_is_the_newest_whenever_it_was_told(store: Store) -> Non
     for minutes in (1, 5, 3):
         store.finish_channel(change(1, minutes=minutes))
     assert store.last_change(1) == change(1, minutes=5)
+    assert store.changes(1) == [change(1, minutes=minutes) for minutes in (5, 3, 1)]
+    assert store.changes(1, 2) == store.changes(1)[:2]
+    assert (store.changes(1, 0), store.changes(2)) == ([], [])
 
 
 def test_the_log_of_a_channel_is_bounded(store: Store) -> None:

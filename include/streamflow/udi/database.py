@@ -16,8 +16,9 @@ from streamflow.errors import UdiUnavailable
 
 # Longer than whoever writes may wait for an answer of Redis meanwhile.
 BUSY_SECONDS = 30.0
-# The layout that file_store.sql makes. A file without tables has 0; one of a lower number is begun anew.
-LAYOUT = 2
+# The layout that file_store.sql makes, and the one that file_migration.sql starts from. A file without tables has 0;
+# one that is older still is begun anew.
+LAYOUT, FORMER = 3, 2
 
 
 class Database:
@@ -108,9 +109,16 @@ def _lay_out(db: sqlite3.Connection, found: int) -> None:
         return
     if found > LAYOUT:
         raise sqlite3.DatabaseError(f"written by a newer StreamFlow (layout {found}); update, or move the file away")
+    if found == FORMER:
+        _run(db, "file_migration.sql")
+        return
     former = db.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'").fetchall()
     for (table,) in former:
         db.execute(f'DROP TABLE "{table}"')
-    for statement in resources.files("streamflow.udi").joinpath("file_store.sql").read_text().split(";"):
+    _run(db, "file_store.sql")
+
+
+def _run(db: sqlite3.Connection, script: str) -> None:
+    for statement in resources.files("streamflow.udi").joinpath(script).read_text().split(";"):
         db.execute(statement)
     db.execute(f"PRAGMA user_version = {LAYOUT}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,7 +14,7 @@ from typing import Any
 from streamflow.udi.database import Database
 from streamflow.udi.library import Library, text
 from streamflow.udi.models import Account, Channel, Group, Stream
-from streamflow.udi.publication import Difference, difference, guard, renamed, report
+from streamflow.udi.publication import Difference, difference, guard, identities, renamed, report
 from streamflow.udi.store import RefreshReport, Snapshot
 
 # Of a URL's hash; they tell any two URLs apart.
@@ -40,8 +41,10 @@ class FileLibrary(Database):
             accounts = difference(_texts(db, "account"), library.accounts)
             groups = difference(_texts(db, "channel_group"), library.groups)
             channels = difference(_texts(db, "channel"), library.channels)
-            gone = map(Stream.model_validate_json, (old[key] for key in streams.removed))
-            _carry(db, renamed(gone, map(library.stream, streams.added)))
+            removed = [Stream.model_validate_json(old[key]) for key in streams.removed]
+            former = renamed(removed, map(library.stream, streams.added), _back(db, library, streams.added))
+            _carry(db, former)
+            _part(db, (stream for stream in removed if stream.id not in former.values()))
             written = [library.channel(key) for key in channels.written]
             _write(db, "account", accounts, ((key, library.accounts[key]) for key in accounts.written))
             _write(db, "channel_group", groups, ((key, library.groups[key]) for key in groups.written))
@@ -62,6 +65,10 @@ class FileLibrary(Database):
                 streams=_texts(db, "stream"),
                 channels=_texts(db, "channel"),
             )
+
+    def gone(self) -> dict[str, int]:
+        """Ids of streams with results that left the library, by what they were known by."""
+        return dict(self.rows("SELECT identity, stream_id FROM gone"))
 
     def refreshed_at(self) -> datetime | None:
         row = self.one("SELECT value FROM meta WHERE name = 'refreshed_at'")
@@ -162,6 +169,25 @@ def _write_members(db: sqlite3.Connection, removed: list[int], written: dict[int
     db.executemany(
         "INSERT OR IGNORE INTO member VALUES (?, ?)",
         [(channel, stream) for channel, streams in sorted(written.items()) for stream in streams],
+    )
+
+
+def _back(db: sqlite3.Connection, library: Library, added: Iterable[int]) -> dict[str, int]:
+    """Those of the added streams' identities that streams which left had; they are gone no more."""
+    if not db.execute("SELECT 1 FROM gone LIMIT 1").fetchone():
+        return {}
+    marks = json.dumps([mark for key in added for mark in identities(library.stream(key))])
+    chosen = "WHERE identity IN (SELECT value FROM json_each(?))"
+    found = dict(db.execute(f"SELECT identity, stream_id FROM gone {chosen}", (marks,)))  # noqa: S608
+    db.execute(f"DELETE FROM gone {chosen}", (marks,))  # noqa: S608
+    return found
+
+
+def _part(db: sqlite3.Connection, removed: Iterable[Stream]) -> None:
+    """Remember streams that leave with results, for the day when they come back."""
+    db.executemany(
+        "INSERT OR REPLACE INTO gone SELECT ?1, ?2 WHERE EXISTS (SELECT 1 FROM result WHERE stream_id = ?2)",
+        [(mark, stream.id) for stream in removed for mark in identities(stream)],
     )
 
 

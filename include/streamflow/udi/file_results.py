@@ -6,7 +6,7 @@ import json
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from streamflow.udi.database import Database
@@ -42,6 +42,10 @@ class FileResults(Database):
     def checked_since(self, since: datetime) -> list[int]:
         return self.ids("SELECT stream_id FROM result WHERE checked_at >= ? ORDER BY stream_id", since.timestamp())
 
+    def last_checks(self) -> dict[int, datetime]:
+        rows = self.rows("SELECT stream_id, checked_at FROM result")
+        return {stream: datetime.fromtimestamp(at, UTC) for stream, at in rows}
+
     def dead_memory(self, stream_ids: Iterable[int]) -> dict[int, DeadMemory]:
         found = self.of_ids("SELECT stream_id, json FROM dead", "stream_id", stream_ids)
         return {key: DeadMemory.model_validate_json(record) for key, record in found}
@@ -57,6 +61,13 @@ class FileResults(Database):
 
     def removed_streams(self, channel_id: int) -> dict[int, int]:
         return dict(self.rows("SELECT stream_id, position FROM removed WHERE channel_id = ?", channel_id))
+
+    def removed_of_channels(self, channel_ids: Iterable[int]) -> dict[int, dict[int, int]]:
+        found: dict[int, dict[int, int]] = {}
+        rows = self.of_ids("SELECT channel_id, stream_id, position FROM removed", "channel_id", channel_ids)
+        for channel, stream, position in rows:
+            found.setdefault(channel, {})[stream] = position
+        return found
 
     def progress(self, stream_id: int, state: dict[str, Any] | None) -> None:
         with self.writing() as db:
@@ -93,7 +104,7 @@ class FileResults(Database):
                 "SELECT stream_id FROM result WHERE checked_at < ? AND stream_id NOT IN (SELECT id FROM stream)",
                 (before.timestamp(),),
             ).fetchall()
-            for table in ("result", "history", "dead", "removed"):
+            for table in ("result", "history", "dead", "removed", "gone"):
                 db.executemany(f"DELETE FROM {table} WHERE stream_id = ?", gone)  # noqa: S608
             db.execute("DELETE FROM progress WHERE until < ?", (time.time(),))
         return len(gone)

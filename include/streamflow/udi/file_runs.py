@@ -9,11 +9,11 @@ from typing import Any
 
 from streamflow.udi.file_results import FileResults, keep
 from streamflow.udi.library import text
-from streamflow.udi.models import Result
+from streamflow.udi.models import Result, as_twin
 from streamflow.udi.store import ChannelChange, Run, RunState
 
 CHANGES = 50
-TABLES = ("run", "run_stream", "run_channel", "run_wait")
+TABLES = ("run", "run_stream", "run_channel", "run_wait", "run_twin")
 
 
 class FileRuns(FileResults):
@@ -36,12 +36,21 @@ class FileRuns(FileResults):
             )
             db.executemany(
                 "INSERT OR IGNORE INTO run_wait VALUES (?, ?, ?)",
-                [(key, channel, stream) for channel, streams in run.channels.items() for stream in streams],
+                [(key, channel, stream) for channel, streams in run.waits.items() for stream in streams],
+            )
+            db.executemany(
+                "INSERT INTO run_twin VALUES (?, ?, ?)",
+                [(key, stream, twin) for stream, twins in run.twins.items() for twin in twins],
             )
 
     def settle(self, run_id: str, result: Result) -> list[int]:
         with self.writing() as db:
             keep(db, result)
+            twins = db.execute(
+                "SELECT twin FROM run_twin WHERE run_id = ? AND stream_id = ?", (run_id, result.stream_id)
+            ).fetchall()
+            for (twin,) in twins:
+                keep(db, as_twin(result, twin))
             db.execute(
                 "UPDATE run_stream SET verdict = ?, reason = ? WHERE run_id = ? AND stream_id = ?",
                 (result.verdict, result.reason, run_id, result.stream_id),
@@ -121,7 +130,11 @@ class FileRuns(FileResults):
         row = self.one("SELECT json FROM change WHERE channel_id = ? ORDER BY at DESC LIMIT 1", channel_id)
         return ChannelChange.model_validate_json(row[0]) if row else None
 
-    def changes(self) -> list[ChannelChange]:
+    def changes(self, channel_id: int, limit: int = 50) -> list[ChannelChange]:
+        sql = "SELECT json FROM change WHERE channel_id = ? ORDER BY at DESC LIMIT ?"
+        return [ChannelChange.model_validate_json(record) for (record,) in self.rows(sql, channel_id, max(limit, 0))]
+
+    def all_changes(self) -> list[ChannelChange]:
         """Every channel's log, in the order of time."""
         return [
             ChannelChange.model_validate_json(record) for (record,) in self.rows("SELECT json FROM change ORDER BY at")

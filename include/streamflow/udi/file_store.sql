@@ -32,6 +32,11 @@ CREATE TABLE run_channel (
 CREATE TABLE run_wait (
   run_id TEXT, channel_id INTEGER, stream_id INTEGER, PRIMARY KEY (run_id, stream_id, channel_id)) WITHOUT ROWID;
 CREATE INDEX run_wait_channel ON run_wait (run_id, channel_id);
+CREATE TABLE run_twin (
+  run_id TEXT, stream_id INTEGER, twin INTEGER, PRIMARY KEY (run_id, stream_id, twin)) WITHOUT ROWID;
+-- What streams that left the library were known by, so that one that comes back finds its past.
+CREATE TABLE gone (identity TEXT PRIMARY KEY, stream_id INTEGER NOT NULL) WITHOUT ROWID;
+CREATE INDEX gone_stream ON gone (stream_id);
 CREATE TABLE change (channel_id INTEGER, at REAL, json TEXT NOT NULL, PRIMARY KEY (channel_id, at)) WITHOUT ROWID;
 CREATE TABLE progress (stream_id INTEGER PRIMARY KEY, until REAL NOT NULL, json TEXT NOT NULL);
 -- Writes that are not known to have reached Redis, in order.

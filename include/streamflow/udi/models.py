@@ -125,3 +125,8 @@ class Result(_Record):
     score: float | None = None
     # What the contract's fields leave out: GOP, stalls, each attempt, variants and the like.
     extra: dict[str, Any] = Field(default_factory=dict)
+
+
+def as_twin(result: Result, stream_id: int) -> Result:
+    """A result as that of another stream of the same URL and account; what its own name promises was not compared."""
+    return result.model_copy(update={"stream_id": stream_id, "label_mismatch": None})

@@ -289,6 +289,9 @@ class Udi:
     def checked_since(self, since: datetime) -> list[int]:
         return self._read(lambda store: store.checked_since(since))
 
+    def last_checks(self) -> dict[int, datetime]:
+        return self._read(lambda store: store.last_checks())
+
     def dead_memory(self, stream_ids: Iterable[int]) -> dict[int, DeadMemory]:
         wanted = list(stream_ids)
         return self._read(lambda store: store.dead_memory(wanted))
@@ -298,6 +301,10 @@ class Udi:
 
     def removed_streams(self, channel_id: int) -> dict[int, int]:
         return self._read(lambda store: store.removed_streams(channel_id))
+
+    def removed_of_channels(self, channel_ids: Iterable[int]) -> dict[int, dict[int, int]]:
+        wanted = list(channel_ids)
+        return self._read(lambda store: store.removed_of_channels(wanted))
 
     # -- runs --------------------------------------------------------------------------------
     def open_run(self, run: Run) -> None:
@@ -329,6 +336,9 @@ class Udi:
 
     def last_change(self, channel_id: int) -> ChannelChange | None:
         return self._read(lambda store: store.last_change(channel_id))
+
+    def changes(self, channel_id: int, limit: int = 50) -> list[ChannelChange]:
+        return self._read(lambda store: store.changes(channel_id, limit))
 
     def prune(self, *, history_per_stream: int = 50, runs: int = 200) -> dict[str, int]:
         pruned = self._file.prune(history_per_stream=history_per_stream, runs=runs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -50,27 +51,32 @@ def guard(before: int, removed: int, max_drop: float) -> None:
         )
 
 
-def renamed(removed: Iterable[Stream], added: Iterable[Stream]) -> dict[int, int]:
-    """Added streams that are removed ones under another id: new id to old id.
+def renamed(removed: Iterable[Stream], added: Iterable[Stream], gone: Mapping[str, int]) -> dict[int, int]:
+    """Added streams that are former ones under another id: new id to old id.
 
     They are the same when their account has the same provider id or the same URL for both.
+
+    :param removed: streams that are in the library before and not after.
+    :param gone: ids of streams that left it earlier, by :func:`identities`.
     """
-    former: dict[tuple[int | None, str], int] = {}
+    former = dict(gone)
     for stream in removed:
-        former.update(dict.fromkeys(_identities(stream), stream.id))
+        former.update(dict.fromkeys(identities(stream), stream.id))
     found: dict[int, int] = {}
     if not former:
         return found
     for stream in added:
-        old = next((former[identity] for identity in _identities(stream) if identity in former), None)
-        if old is not None:
+        old = next((former[identity] for identity in identities(stream) if identity in former), None)
+        if old is not None and old != stream.id:
             found[stream.id] = old
     return found
 
 
-def _identities(stream: Stream) -> list[tuple[int | None, str]]:
-    by_provider = [(stream.account_id, f"provider:{stream.provider_id}")] if stream.provider_id else []
-    return by_provider + ([(stream.account_id, f"url:{stream.url}")] if stream.url else [])
+def identities(stream: Stream) -> list[str]:
+    """What a stream is known by when its id has changed, as digests, since URLs hold passwords."""
+    marks = [f"provider:{stream.provider_id}"] if stream.provider_id else []
+    marks += [f"url:{stream.url}"] if stream.url else []
+    return [hashlib.sha256(f"{stream.account_id}\n{mark}".encode()).hexdigest()[:24] for mark in marks]
 
 
 def report(kinds: Mapping[str, Difference], broken: list[tuple[str, str]], started: float) -> RefreshReport:

@@ -15,9 +15,9 @@ from streamflow.udi import image
 from streamflow.udi.indexing import Edits
 from streamflow.udi.library import Library, text
 from streamflow.udi.models import Account, Channel, Group, Stream
-from streamflow.udi.publication import Difference, guard, renamed, report
+from streamflow.udi.publication import Difference, guard, identities, renamed, report
 from streamflow.udi.redis_results import RedisResults
-from streamflow.udi.redis_room import PREFIX, R, RedisRoom, chunks
+from streamflow.udi.redis_room import GONE, PREFIX, R, RedisRoom, chunks
 from streamflow.udi.store import RefreshReport, Snapshot
 
 # Names of the kinds of records in a library and in its image.
@@ -31,13 +31,16 @@ REFRESH_WAITS_SECONDS = 60
 class Changes:
     """What a refresh finds to do: by kind and record, and by block and index (None: it goes).
 
-    ``read`` is what that was found from, ``renamed`` the streams that came back under another id.
+    ``read`` is what that was found from, ``renamed`` the streams that came back under another id. ``gone`` has streams
+    that leave, by their identities, and ``back`` identities that are there again.
     """
 
     kinds: dict[str, Difference]
     writes: dict[str, bytes | None]
     read: dict[str, bytes | None]
     renamed: dict[int, int]
+    gone: dict[str, int]
+    back: list[str]
 
     @property
     def shared(self) -> list[str]:
@@ -80,6 +83,10 @@ class RedisLibrary(RedisRoom):
                 batch.multi()
                 _write(batch, changes.writes)
                 carry(batch)
+                for marks in chunks(changes.back):
+                    batch.hdel(GONE, *marks)
+                for leaving in chunks(changes.gone.items()):
+                    batch.hset(GONE, mapping=dict(leaving))
                 batch.set(PREFIX + "refreshed_at", (at or datetime.now(UTC)).isoformat())
                 try:
                     batch.execute()
@@ -113,12 +120,35 @@ class RedisLibrary(RedisRoom):
         edits.channels(map(Channel.model_validate_json, channels_before), there=False)
         edits.channels(map(library.channel, channels.written), there=True)
         indexes = self._many(edits.names)
+        added = [library.stream(key) for key in streams.added]
+        gone = self._gone(added)
+        returned = renamed(removed, added, gone)
+        left = RedisResults(self._client).checked_of(set(streams.removed) - set(returned.values()))
         return Changes(
             kinds=kinds,
             writes=writes | edits.apply(indexes),
             read=read | indexes,
-            renamed=renamed(removed, map(library.stream, streams.added)),
+            renamed=returned,
+            gone={mark: stream.id for stream in removed if stream.id in left for mark in identities(stream)},
+            back=list(gone),
         )
+
+    def _gone(self, added: Iterable[Stream]) -> dict[str, int]:
+        """Those of the added streams' identities that streams which left the library had, with their ids."""
+        found: dict[str, int] = {}
+        with self._redis() as redis:
+            if not redis.exists(GONE):
+                return found
+            for marks in chunks(mark for stream in added for mark in identities(stream)):
+                ids = redis.hmget(GONE, marks)
+                found.update((mark, int(old)) for mark, old in zip(marks, ids, strict=True) if old is not None)
+        return found
+
+    def refill_gone(self, gone: Mapping[str, int]) -> None:
+        """Take over the ids of streams that left the library, by their identities."""
+        with self._redis() as redis:
+            for some in chunks(gone.items()):
+                redis.hset(GONE, mapping=dict(some))
 
     def refreshed_at(self) -> datetime | None:
         with self._redis() as redis:

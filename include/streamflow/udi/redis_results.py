@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from redis import Redis
@@ -14,7 +14,7 @@ from redis.client import Pipeline
 from streamflow.udi.library import text
 from streamflow.udi.models import Result, Verdict
 from streamflow.udi.packing import packed, unpacked
-from streamflow.udi.redis_room import EVENTS, EVENTS_KEPT, PREFIX, RedisRoom, chunks, event
+from streamflow.udi.redis_room import EVENTS, EVENTS_KEPT, GONE, PREFIX, RedisRoom, chunks, event
 from streamflow.udi.store import DeadMemory
 
 HISTORY = 50
@@ -75,6 +75,22 @@ class RedisResults(RedisRoom):
     def checked_since(self, since: datetime) -> list[int]:
         return self._ids("ZRANGEBYSCORE", "checked", since.timestamp(), "+inf")
 
+    def last_checks(self) -> dict[int, datetime]:
+        with self._redis():
+            answer = self._joined([PREFIX + "checked"], ["ZRANGE", 0, -1, "WITHSCORES"])
+        flat = answer.split(b",") if answer else []
+        pairs = zip(flat[::2], flat[1::2], strict=True)
+        return {int(stream): datetime.fromtimestamp(float(at), UTC) for stream, at in pairs}
+
+    def checked_of(self, stream_ids: Iterable[int]) -> set[int]:
+        """Those of the streams that have a result."""
+        found: set[int] = set()
+        with self._redis() as redis:
+            for chunk in chunks(stream_ids):
+                times = redis.zmscore(PREFIX + "checked", [str(stream) for stream in chunk])
+                found.update(stream for stream, at in zip(chunk, times, strict=True) if at is not None)
+        return found
+
     def dead_memory(self, stream_ids: Iterable[int]) -> dict[int, DeadMemory]:
         return self._of_hash("dead", DeadMemory.model_validate_json, stream_ids)
 
@@ -88,6 +104,18 @@ class RedisResults(RedisRoom):
         with self._redis() as redis:
             found = redis.hgetall(f"{PREFIX}channel:{channel_id}:removed")
         return {int(stream): int(position) for stream, position in found.items()}
+
+    def removed_of_channels(self, channel_ids: Iterable[int]) -> dict[int, dict[int, int]]:
+        found: dict[int, dict[int, int]] = {}
+        with self._redis() as redis:
+            for chunk in chunks(channel_ids):
+                with redis.pipeline(transaction=False) as batch:
+                    for channel in chunk:
+                        batch.hgetall(f"{PREFIX}channel:{channel}:removed")
+                    for channel, removed in zip(chunk, batch.execute(), strict=True):
+                        if removed:
+                            found[channel] = {int(stream): int(position) for stream, position in removed.items()}
+        return found
 
     def progress(self, stream_id: int, state: dict[str, Any] | None) -> None:
         with self._redis() as redis, redis.pipeline(transaction=True) as batch:
@@ -151,6 +179,11 @@ class RedisResults(RedisRoom):
                         for channel in memory.removed_from:
                             batch.hdel(f"{PREFIX}channel:{channel}:removed", str(stream))
                     batch.execute()
+            if gone:
+                forgotten = set(gone)
+                marks = redis.hscan_iter(GONE, count=1000)
+                for chunk in chunks(mark for mark, stream in marks if int(stream) in forgotten):
+                    redis.hdel(GONE, *chunk)
         return len(gone)
 
     def trim_history(self, bound: int) -> int:

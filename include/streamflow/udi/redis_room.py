@@ -22,6 +22,8 @@ PREFIX = "{streamflow}:udi:"
 # The stream of events; each has a ``type`` and a record in ``json``.
 EVENTS = PREFIX + "events"
 EVENTS_KEPT = 2000
+# Ids of streams with results that left the library, by what they were known by.
+GONE = PREFIX + "gone"
 # How many keys, fields or members one command names: Redis answers nobody else meanwhile.
 CHUNK = 1000
 

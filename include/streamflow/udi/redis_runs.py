@@ -12,14 +12,14 @@ from redis import Redis
 from redis.client import Pipeline
 
 from streamflow.udi.library import text
-from streamflow.udi.models import Result
+from streamflow.udi.models import Result, as_twin
 from streamflow.udi.redis_results import RedisResults
 from streamflow.udi.redis_room import EVENTS, EVENTS_KEPT, PREFIX, chunks, event
 from streamflow.udi.store import ChannelChange, Run, RunState
 
 CHANGES = 50
 RUN_DAYS = 30
-PARTS = ("", ":streams", ":channels")
+PARTS = ("", ":streams", ":channels", ":twins")
 
 
 class RedisRuns(RedisResults):
@@ -40,7 +40,8 @@ class RedisRuns(RedisResults):
     ) -> None:
         key = f"{PREFIX}run:{run.run_id}"
         channels: dict[int, list[int]] = defaultdict(list)
-        for channel, streams in run.channels.items():
+        waited_for = run.waits
+        for channel, streams in waited_for.items():
             for stream in streams:
                 channels[stream].append(channel)
         states = {}
@@ -49,11 +50,12 @@ class RedisRuns(RedisResults):
             states[str(stream)] = "|".join((verdict, ",".join(map(str, channels[stream])), reason))
         waits = {
             str(channel): text(finished[channel]) if channel in finished else ",".join(map(str, streams))
-            for channel, streams in run.channels.items()
+            for channel, streams in waited_for.items()
         }
+        twins = {str(stream): ",".join(map(str, others)) for stream, others in run.twins.items()}
         batch.unlink(*(key + part for part in PARTS))
         batch.hset(key, mapping={"json": text(run)})
-        for part, fields in ((":streams", states), (":channels", waits)):
+        for part, fields in ((":streams", states), (":channels", waits), (":twins", twins)):
             for chunk in chunks(fields.items()):
                 batch.hset(key + part, mapping=dict(chunk))
         for part in PARTS:
@@ -62,7 +64,15 @@ class RedisRuns(RedisResults):
         batch.xadd(EVENTS, event("run", {"run_id": run.run_id}), maxlen=EVENTS_KEPT)
 
     def settle(self, run_id: str, result: Result) -> list[int]:
-        return self._keep(result, run_id)
+        with self._redis() as redis:
+            twins = redis.hget(f"{PREFIX}run:{run_id}:twins", str(result.stream_id))
+            if not twins:
+                return self._keep(result, run_id)
+            with redis.pipeline(transaction=True) as batch:
+                for twin in twins.split(b","):
+                    self._keep(as_twin(result, int(twin)), batch=batch)
+                self._keep(result, run_id, batch)
+                return sorted(batch.execute()[-1])
 
     def unfinished_channels(self, run_id: str) -> list[int]:
         with self._redis() as redis:
@@ -128,6 +138,12 @@ class RedisRuns(RedisResults):
         with self._redis() as redis:
             found = redis.zrevrange(f"{PREFIX}channel:{channel_id}:changes", 0, 0)
         return ChannelChange.model_validate_json(found[0]) if found else None
+
+    def changes(self, channel_id: int, limit: int = 50) -> list[ChannelChange]:
+        key = f"{PREFIX}channel:{channel_id}:changes"
+        with self._redis() as redis:
+            found = redis.zrevrange(key, 0, limit - 1) if limit > 0 else []
+        return [ChannelChange.model_validate_json(record) for record in found]
 
     def take_over(self, state: RunState, settled: Mapping[int, tuple[str, str]]) -> None:
         """Keep a run as it stands elsewhere; ``settled`` has verdict and reason of its streams that are done."""

@@ -54,7 +54,8 @@ def fill(redis: RedisStore, file: FileStore) -> None:
     if refreshed_at:
         redis.publish_library(file.library(), at=refreshed_at)
     redis.refill(file.pasts(), file.memories().items())
-    for change in file.changes():
+    redis.refill_gone(file.gone())
+    for change in file.all_changes():
         redis.finish_channel(change)
     for run_id in reversed(file.runs(RUNS)):
         _take_over(redis, file, run_id)

@@ -35,9 +35,10 @@ class RefreshReport(BaseModel):
 
 
 class Run(BaseModel):
-    """A planned run: the streams it checks and the channels it finishes.
+    """A planned run: the streams it probes and the channels it finishes.
 
-    ``channels`` maps each channel to those of its streams that this run checks (perhaps none).
+    ``channels`` maps each channel to those of its streams that this run checks (perhaps none). ``twins`` maps a stream
+    of ``stream_ids`` to others with the same URL in the same account: they are not probed, but share its result.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -48,9 +49,19 @@ class Run(BaseModel):
     params: dict[str, Any] = Field(default_factory=dict)
     stream_ids: tuple[int, ...]
     channels: dict[int, tuple[int, ...]]
+    twins: dict[int, tuple[int, ...]] = Field(default_factory=dict)
     skipped: dict[int, str] = Field(default_factory=dict)
     # Streams left for the next run of the chain.
     remaining: int = 0
+
+    @property
+    def waits(self) -> dict[int, tuple[int, ...]]:
+        """The channels, each with those of ``stream_ids`` that its streams' results come from."""
+        probed = {twin: stream for stream, twins in self.twins.items() for twin in twins}
+        return {
+            channel: tuple(dict.fromkeys(probed.get(stream, stream) for stream in streams))
+            for channel, streams in self.channels.items()
+        }
 
 
 class Move(BaseModel):
@@ -111,7 +122,7 @@ class Store(Protocol):
 
         Refuses with SourceError when more than the share ``max_drop`` of the streams (from 100 on)
         would vanish, unless forced. A stream that comes back under another id, known by its account and provider id
-        or URL, keeps its results.
+        or URL, keeps its results, also after an absence, as long as those are kept.
         """
 
     def refreshed_at(self) -> datetime | None: ...
@@ -144,10 +155,16 @@ class Store(Protocol):
     def checked_since(self, since: datetime) -> list[int]:
         """Streams whose latest result is not older than ``since``."""
 
+    def last_checks(self) -> dict[int, datetime]:
+        """The time of every stream's latest result."""
+
     def dead_memory(self, stream_ids: Iterable[int]) -> dict[int, DeadMemory]: ...
     def remember_dead(self, stream_id: int, memory: DeadMemory) -> None: ...
     def removed_streams(self, channel_id: int) -> dict[int, int]:
         """Streams that the policy took from a channel, with the position each had."""
+
+    def removed_of_channels(self, channel_ids: Iterable[int]) -> dict[int, dict[int, int]]:
+        """As :meth:`removed_streams` for many channels; those that nothing was taken from are left out."""
 
     # -- runs --------------------------------------------------------------------------------
     def open_run(self, run: Run) -> None:
@@ -156,12 +173,15 @@ class Store(Protocol):
     def settle(self, run_id: str, result: Result) -> list[int]:
         """Record a result and mark its stream done in the run; an unknown run or stream is left as it is.
 
-        Returns the run's channels of this stream that wait for no stream any more and are not finished. Repeating it
-        does no harm and answers them again, until they are finished: whoever was to do that may have died.
+        Each twin of the stream gets the result as its own. Returns the run's channels of these streams that wait for no
+        stream any more and are not finished. Repeating it does no harm and answers them again, until they are finished:
+        whoever was to do that may have died.
         """
 
     def unfinished_channels(self, run_id: str) -> list[int]: ...
-    def unsettled_streams(self, run_id: str) -> list[int]: ...
+    def unsettled_streams(self, run_id: str) -> list[int]:
+        """The run's ``stream_ids`` that have no result in it yet."""
+
     def finish_channel(self, change: ChannelChange) -> None:
         """Keep a channel's change in its log, and mark it finished in its run if that run has it."""
 
@@ -171,6 +191,9 @@ class Store(Protocol):
         """Run ids, newest first."""
 
     def last_change(self, channel_id: int) -> ChannelChange | None: ...
+    def changes(self, channel_id: int, limit: int = 50) -> list[ChannelChange]:
+        """The channel's log, newest first; it keeps the last 50."""
+
     def prune(self, *, history_per_stream: int = 50, runs: int = 200) -> dict[str, int]:
         """Drop what is over the bounds, runs of more than 30 days ago, and what belongs to streams that are not in the
         library and were not checked for 30 days; returns how many ``history`` results, ``runs`` and ``streams``.
