@@ -6,6 +6,7 @@ whoever only looks at the limiter does not load Airflow's operators.
 
 from typing import TYPE_CHECKING, Any
 
+from account_limiter.adaptive import Reading
 from account_limiter.connection import connect, connect_async
 from account_limiter.errors import LeaseLost, LimiterError, LimiterUnavailable
 from account_limiter.history import History, Series
@@ -48,6 +49,7 @@ __all__ = [
     "LimiterError",
     "LimiterUnavailable",
     "Queued",
+    "Reading",
     "Refused",
     "Renewed",
     "Request",

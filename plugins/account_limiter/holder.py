@@ -20,13 +20,14 @@ class Holder:
 
     ``lost`` is set before the slot can be given away: whoever uses the slot must stop then. Time is counted on this
     process' monotonic clock from before each renewal was sent, so a slow answer shortens the lease, never prolongs it.
+    ``gives_way`` asks, and no more, to make room for a viewer or a lowered limit: it is true for the youngest holders.
     Thread-safe; entering waits for the start that the limiter booked.
     """
 
     def __init__(self, limiter: Limiter, lease: Lease) -> None:
         self.lease = lease
         self.lost = threading.Event()
-        self.over = 0
+        self.gives_way = False
         self.reason: str | None = None
         self._limiter = limiter
         self._changed = threading.Condition()
@@ -93,7 +94,7 @@ class Holder:
                 log.warning("lease %s could not be renewed, trying again: %s", self.lease.request.lease_id, error)
                 pause = min(0.5, self.lease.ttl / 10)
                 continue
-            self.over = renewed.over
+            self.gives_way = renewed.gives_way
             pause = max(0.05, min(renewed.ttl, self.lease.ttl) / 3 - (time.monotonic() - sent))
             with self._changed:
                 self._deadline = sent + self._usable(renewed.ttl)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping
@@ -10,6 +11,7 @@ from typing import Any
 from redis import Redis
 
 from account_limiter import transitions, wire
+from account_limiter.adaptive import Reading
 from account_limiter.history import History, history, history_args
 from account_limiter.records import (
     Account,
@@ -23,6 +25,8 @@ from account_limiter.records import (
     Snapshot,
     Tick,
 )
+
+log = logging.getLogger(__name__)
 
 # The search for a grant between two looks; the wake-up is to come within 250 ms.
 _LOOK_SECONDS = 0.1
@@ -103,6 +107,14 @@ class Limiter:
         never replaces a newer one. With ``complete``, budgets that are not named have none. Answers the changes."""
         at = time.time() if at is None else at
         return int(self._run("viewers", *transitions.viewers_args(viewers, at, complete=complete)))
+
+    def adapt(self, reading: Reading, *, floor: int, ceiling: int) -> int:
+        """Let the global limit follow what a machine bears, between ``floor`` and ``ceiling`` and never above the one
+        that is configured; one step in 10 s, whoever calls. Answers the limit. ``configure(adapted=0)`` ends it."""
+        before, after = self._run("adapt", reading.direction, floor, ceiling, str(reading))
+        if before != after:
+            log.info("global limit %d instead of %d: %s", after, before, reading)
+        return int(after)
 
     def tick(self) -> Tick:
         """Let pass what time alone brings about: expiries and the grants that follow."""

@@ -53,7 +53,8 @@ class Settings:
     """How long leases live, how starts are spaced and how early waiters are called; seconds.
 
     ``called_limit``: so many waiters at once are called ``call_lead`` before a slot is expected to come free (0: none),
-    as far as ``global_limit`` leaves room beside those who hold a slot.
+    as far as ``global_limit`` leaves room beside those who hold a slot. ``adapted`` bounds the global limit further,
+    0: not at all; see :meth:`account_limiter.limiter.Limiter.adapt`.
     """
 
     global_limit: int = 10
@@ -63,6 +64,7 @@ class Settings:
     grant_ttl: float = 20.0
     call_lead: float = 1.5
     called_limit: int = 2
+    adapted: int = 0
 
 
 @dataclass(frozen=True)
@@ -127,11 +129,13 @@ class Refused:
 
 @dataclass(frozen=True)
 class Renewed:
-    """``over``: by how many leases the budget exceeds what it allows now."""
+    """``over``: by how many leases the budget exceeds what it allows now, since viewers came or a limit was lowered;
+    ``gives_way``: this one is among the youngest, that many."""
 
     ttl: float
     life: float
     over: int
+    gives_way: bool
 
 
 @dataclass(frozen=True)

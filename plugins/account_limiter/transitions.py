@@ -33,6 +33,7 @@ _SETTINGS = {
     "grant_ttl": ("grant_ttl", 1000),
     "call_lead": ("call_lead", 1000),
     "called_limit": ("called_limit", 1),
+    "adapted": ("adapted", 1),
 }
 
 
@@ -98,8 +99,8 @@ def renewed(lease_id: str, answer: Sequence[Any]) -> Renewed:
     kind, *rest = answer
     if _str(kind) == "lost":
         raise LeaseLost(lease_id, _str(rest[0]))
-    ttl, life, over = rest
-    return Renewed(ttl / 1000, life / 1000, over)
+    ttl, life, over, gives_way = rest
+    return Renewed(ttl / 1000, life / 1000, over, bool(gives_way))
 
 
 def ticked(answer: Sequence[Any]) -> Tick:

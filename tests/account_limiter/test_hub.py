@@ -60,12 +60,11 @@ async def test_a_slot_that_was_granted_before_the_hub_listened_is_not_missed(
 async def test_a_waiter_hears_that_its_slot_is_about_to_come_free(
     hub: Hub, limiter: Limiter, take: Callable[..., Lease], request_of: RequestOf
 ) -> None:
-    limiter.configure(call_lead=0.2)
-    take(1, expected_seconds=0.4)
+    take(1, expected_seconds=2)
     begun = time.perf_counter()
     outcome = await asyncio.wait_for(hub.wait(request_of(1)), 2)
     assert outcome.status == "called" and outcome.rank
-    assert 0.15 < time.perf_counter() - begun < 0.4
+    assert time.perf_counter() - begun > 0.4, "a call comes 1.5 s ahead"
 
 
 async def test_two_thousand_waiters_take_two_connections_and_little_work(

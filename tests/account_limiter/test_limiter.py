@@ -306,12 +306,13 @@ def test_after_a_reset_a_slot_is_given_away_when_its_holder_is_certain_to_have_s
     assert len(limiter.tick().granted) == 1
 
 
-def test_a_lowered_limit_is_told_to_those_over_it(limiter: Limiter, take: Take) -> None:
-    lease = take(2)
-    take(2)
-    assert limiter.renew(lease).over == 0
+def test_a_lowered_limit_asks_the_youngest_to_give_way(limiter: Limiter, take: Take) -> None:
+    older, younger = take(2), take(2)
+    assert limiter.renew(older).over == 0
     limiter.set_viewers({"account-2": 1})
-    assert limiter.renew(lease).over == 1
+    renewed = limiter.renew(older), limiter.renew(younger)
+    assert [one.over for one in renewed] == [1, 1]
+    assert [one.gives_way for one in renewed] == [False, True]
 
 
 def test_scripts_survive_a_flush_of_the_script_cache(limiter: Limiter, take: Take, redis_client: Redis) -> None:
@@ -333,3 +334,20 @@ def test_the_snapshot_carries_the_labels_of_a_request(limiter: Limiter, request_
     (lease,) = limiter.snapshot().leases
     assert lease.account_id == 1
     assert lease.labels == {"stream_id": 12, "dag_id": "d", "run_id": "a|b,c", "map_index": 3}
+
+
+def test_a_lowered_ttl_shortens_neither_a_lease_nor_the_wait_for_earlier_holders(
+    limiter: Limiter, clock: Any, take: Take, request_of: RequestOf, redis_client: Redis
+) -> None:
+    limiter.configure(lease_ttl=60)
+    lease = take(1)
+    redis_client.hset("{streamflow}:limiter:meta", "server", "the one before")
+    redis_client.script_flush()
+    limiter.tick()
+    limiter.configure(lease_ttl=10)
+    clock.move(59)
+    limiter.tick()
+    assert lease.request.lease_id in states(limiter)
+    assert limiter.acquire(request_of(2), "h", enqueue=False) == Refused("closed")
+    clock.move(1)
+    assert isinstance(limiter.acquire(request_of(2), "h", enqueue=False), Granted)

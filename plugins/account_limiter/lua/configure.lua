@@ -11,8 +11,7 @@ end
 -- longer, or shorter where nothing was known.
 local function change_ttl(ttl)
   local known = call('HEXISTS', META, 'lease_ttl') == 1
-  local longest = tonumber(call('HGET', META, 'longest_ttl') or 0)
-  call('HSET', META, 'longest_ttl', math.max(longest, known and meta.lease_ttl or 0, ttl))
+  call('HSET', META, 'longest_ttl', math.max(known and meta.longest_ttl or 0, ttl))
   if meta.closed_until > now and (ttl > meta.lease_ttl or not known) then
     meta.closed_until = meta.closed_until + ttl - meta.lease_ttl
     call('HSET', META, 'closed_until', meta.closed_until)
@@ -31,8 +30,8 @@ for _ = 1, tonumber(take()) do
   local name, value = take(), take()
   if name == 'lease_ttl' then change_ttl(tonumber(value)) end
   call('HSET', META, name, value)
-  meta[name] = tonumber(value)
 end
+read_meta()
 if take() == '1' then
   call('DEL', ACCOUNTS)
   for _ = 1, tonumber(take()) do

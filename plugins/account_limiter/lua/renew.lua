@@ -15,6 +15,18 @@ local function remembered_budget()
   return budget
 end
 
+-- Whether the lease is one of the youngest `over` of its budget: those give way.
+local function gives_way(lease, over)
+  local younger = 0
+  for _, member in ipairs(call('ZRANGEBYLEX', HELD, '[' .. lease.budget .. '|', '(' .. lease.budget .. '}')) do
+    local other = read_lease(string.sub(member, #lease.budget + 2))
+    if other.acquired > lease.acquired or (other.acquired == lease.acquired and other.id > lease.id) then
+      younger = younger + 1
+    end
+  end
+  return younger < over
+end
+
 begin()
 if tonumber(generation) < meta.generation then return { 'lost', 'reset' } end
 if tonumber(life) <= 0 then return { 'lost', 'stale' } end
@@ -37,4 +49,4 @@ write_lease(lease, expires)
 local most = budget and ceiling(budget)
 local over = most and math.max(0, held(lease.budget) - most) or 0
 grant_all()
-return { 'renewed', expires - now, lease.hard_end - now, over }
+return { 'renewed', expires - now, lease.hard_end - now, over, over > 0 and gives_way(lease, over) and 1 or 0 }

@@ -30,18 +30,22 @@ local function read_meta()
   now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
   now_us = tonumber(time[1]) * 1e6 + tonumber(time[2])
   local values = call('HMGET', META, 'generation', 'global_limit', 'lease_ttl', 'stale_after', 'stagger', 'grant_ttl',
-    'closed_until', 'slot', 'forgets')
+    'closed_until', 'slot', 'forgets', 'adapted', 'longest_ttl')
   meta.generation = tonumber(values[1] or 0)
   meta.global_limit = tonumber(values[2] or 10)
   meta.lease_ttl = tonumber(values[3] or 30000)
   meta.stale_after = tonumber(values[4] or 3600000)
   meta.stagger = tonumber(values[5] or 200)
   meta.grant_ttl = tonumber(values[6] or 20000)
+  -- What a lease from before `lease_ttl` was lowered may still count on.
+  meta.longest_ttl = math.max(meta.lease_ttl, tonumber(values[11] or 0))
   -- After the clock was set back, no closure outlasts what it was meant for.
-  meta.closed_until = math.min(tonumber(values[7] or 0), now + meta.lease_ttl)
+  meta.closed_until = math.min(tonumber(values[7] or 0), now + meta.longest_ttl)
   -- The slot of the last transition: what happened in it is not sampled yet.
   meta.slot = tonumber(values[8] or 0)
   meta.forgets = values[9] == '1'
+  local adapted = tonumber(values[10] or 0)
+  if adapted > 0 and (meta.global_limit == 0 or adapted < meta.global_limit) then meta.global_limit = adapted end
 end
 
 local function begin()
