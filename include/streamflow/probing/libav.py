@@ -16,6 +16,7 @@ from av.stream import Stream
 
 from streamflow import config
 from streamflow.probing.connection import NameNotFound, resolve
+from streamflow.probing.lateness import Lateness
 from streamflow.probing.measurement import Measurement
 from streamflow.probing.measuring import Measuring, OnProgress, demuxed
 from streamflow.probing.refusal import Refusal, cancelled, dead, of_status
@@ -29,8 +30,11 @@ LATE_SHARE = 0.95
 
 def measure(
     where: Address, settings: config.Probe, is_cancelled: Callable[[], bool], on_progress: OnProgress, started: float
-) -> tuple[Measurement, float]:
-    """Measure the stream; answers what was found and when it ended (monotonic). Raises Refusal."""
+) -> tuple[Measurement, float, list[tuple[float, float]]]:
+    """Measure the stream; answers what was found, when it ended (monotonic), and when nobody could look.
+
+    Raises Refusal.
+    """
     parts = urlsplit(where.url)
     try:
         resolve(parts.hostname or "", parts.port or 0, settings.connect_timeout)
@@ -46,13 +50,14 @@ def measure(
     )
     try:
         found = measuring.of_packets(flow.container(), flow.packets())
+        spells = flow.late.spells()
     finally:
         flow.stop()
     if is_cancelled():
         raise cancelled()
     if found.media_s == 0:
         raise dead("no_data", "connected, but no packet came")
-    return found, time.monotonic()
+    return found, time.monotonic(), spells
 
 
 class _Flow:
@@ -66,6 +71,7 @@ class _Flow:
         self, where: Address, settings: config.Probe, is_cancelled: Callable[[], bool], started: float
     ) -> None:
         self.started = started
+        self.late = Lateness()
         self.deadline = float("inf")
         self.bytes = 0
         self.first_byte: float | None = None
@@ -73,7 +79,10 @@ class _Flow:
         self._connect_timeout = settings.connect_timeout
         self._is_cancelled = is_cancelled
         self._stopping = threading.Event()
-        self._told: queue.Queue[InputContainer | Packet[Stream] | Exception] = queue.Queue(BACKLOG_PACKETS)
+        self._told: queue.Queue[tuple[float, InputContainer | Packet[Stream] | Exception]]
+        self._told = queue.Queue(BACKLOG_PACKETS)
+        self._came = started
+        self.late.start()
         threading.Thread(target=self._take, args=(where, settings), name="libav", daemon=True).start()
 
     def _take(self, where: Address, settings: config.Probe) -> None:
@@ -94,20 +103,24 @@ class _Flow:
             self._tell(error)
 
     def _tell(self, what: InputContainer | Packet[Stream] | Exception) -> None:
+        now = time.monotonic()
         while not self._stopping.is_set():
             try:
-                return self._told.put(what, timeout=LOOK_SECONDS)
+                self._told.put((now, what), timeout=LOOK_SECONDS)
             except queue.Full:
                 continue
-        return None
+            # What the measuring was too slow for waits in the kernel, or at the sender.
+            self.late.note(now, time.monotonic())
+            return
 
     def _next(self) -> InputContainer | Packet[Stream] | Exception | None:
         """What comes next; None when the probe is over."""
         while not self._is_cancelled() and time.monotonic() < self.deadline:
             try:
-                return self._told.get(timeout=LOOK_SECONDS)
+                self._came, what = self._told.get(timeout=LOOK_SECONDS)
             except queue.Empty:
                 continue
+            return what
         return None
 
     def container(self) -> InputContainer:
@@ -128,7 +141,7 @@ class _Flow:
                 self.is_exhausted = True
                 return
             self.bytes += packet.size
-            self.first_byte = self.first_byte or time.monotonic()
+            self.first_byte = self.first_byte or self._came
             yield packet
 
     def offset(self, position: int | None) -> int:
@@ -137,9 +150,10 @@ class _Flow:
 
     def arrived(self, offset: int) -> float:
         del offset
-        return time.monotonic()
+        return self._came
 
     def stop(self) -> None:
+        self.late.stop()
         self._stopping.set()
 
 

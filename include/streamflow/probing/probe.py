@@ -14,7 +14,7 @@ from typing import Any
 
 from streamflow import config
 from streamflow.masking import mask
-from streamflow.probing import label, pictures, timing, verdict
+from streamflow.probing import label, lateness, pictures, timing, verdict
 from streamflow.probing.connection import Connection
 from streamflow.probing.measurement import Measurement
 from streamflow.probing.measuring import FIRST_PICTURE_SECONDS, Measuring
@@ -32,6 +32,8 @@ INSTANT_MEDIA_SECONDS = 1.0
 LEAST_BYTES = 1880
 # From the start to the first byte of media: a connection, and redirects and playlists, each with its own time-out.
 OPENING_READS = 3
+# Less lateness of this machine is not worth telling.
+LEAST_STARVED = 0.1
 # An end so close before the sample's own is no end.
 EARLY_SECONDS = 0.5
 
@@ -200,7 +202,8 @@ class _Run:
         finite_end = found.arrivals[-1][0] if found.arrivals else end
         how = "nothing more came" if isinstance(reception.failure, Refusal) else "ended by itself"
         told = None if early is None else f"{how} after {max(0.0, finite_end - began):.1f} s"
-        return self._judged(found, finite_end if self._is_finite() else max(end, finite_end), told, reception)
+        end = finite_end if self._is_finite() else max(end, finite_end)
+        return self._judged(found, end, reception.late.spells(), told, reception)
 
     def _without_media(self, found: Measurement, reception: Reception, by_itself: bool) -> Refusal:
         if found.headers.is_scrambled:
@@ -221,11 +224,16 @@ class _Run:
         return dead("not_media", f"{reception.bytes} bytes that are no media of a known kind")
 
     def _judged(
-        self, found: Measurement, end: float, early: str | None = None, reception: Reception | None = None
+        self,
+        found: Measurement,
+        end: float,
+        late: list[tuple[float, float]],
+        early: str | None = None,
+        reception: Reception | None = None,
     ) -> Outcome:
         hls = self.opening.hls
         look = pictures.looked_at(found.pictures)
-        play = timing.playability(found.arrivals, end)
+        play = timing.playability(found.arrivals, end, late)
         judged = verdict.judge(
             found,
             look,
@@ -267,11 +275,16 @@ class _Run:
                 "decode_errors": found.decode_errors,
                 "discontinuities": found.discontinuities,
                 "label_mismatch": mislabelled,
-                "extra": self._extra(found, look, play, reception),
+                "extra": self._extra(found, look, play, reception) | self._starved(late, end),
             }
         )
         final = ("drm_protected", "no_video")
         return Outcome(result, found.thumbnail, retryable=judged.verdict == "dead" and judged.reason not in final)
+
+    def _starved(self, late: list[tuple[float, float]], end: float) -> dict[str, Any]:
+        """The time that was this machine's; a file that is read faster than real time is held up on purpose."""
+        seconds = lateness.total(late, end)
+        return {"starved_s": round(seconds, 2)} if seconds >= LEAST_STARVED and not self._is_finite() else {}
 
     def _extra(
         self, found: Measurement, look: pictures.Look, play: timing.Playability, reception: Reception | None

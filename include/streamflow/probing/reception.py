@@ -8,6 +8,8 @@ from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Iterator
 
+from streamflow.probing.lateness import Lateness
+
 # Bytes that may wait for the measuring; a sender that is faster is held up.
 BACKLOG_BYTES = 16_000_000
 LOOK_SECONDS = 0.1
@@ -21,10 +23,12 @@ class Reception:
 
     ``ended`` and ``failure`` (what it raised) tell how the feed came to its end. ``read`` serves as the file of a
     demuxer: it answers nothing that comes after ``deadline`` (monotonic), nor anything when ``cancelled`` says so.
+    ``late`` tells when nobody could look whether something had come.
     """
 
     def __init__(self, feed: Callable[[], Iterator[bytes]], close: Callable[[], None]) -> None:
         self.started = time.monotonic()
+        self.late = Lateness()
         self.deadline = float("inf")
         self.cancelled: Callable[[], bool] = lambda: False
         self.on_chunk: Callable[[bytes], object] = len
@@ -48,6 +52,7 @@ class Reception:
         self.is_exhausted = False
         self._thread = threading.Thread(target=self._receive, name="reception", daemon=True)
         self._thread.start()
+        self.late.start()
 
     def _receive(self) -> None:
         failure: Exception | None = None
@@ -71,6 +76,8 @@ class Reception:
                 self._changed.wait(LOOK_SECONDS)
             if self._stopping:
                 return False
+            # What the measuring was too slow for waits in the kernel, or at the sender.
+            self.late.note(now, time.monotonic())
             self.head = self.head or chunk[:16]
             self._chunks.append(chunk)
             self._waiting += len(chunk)
@@ -145,6 +152,7 @@ class Reception:
 
     def stop(self) -> None:
         """End the connection and the thread."""
+        self.late.stop()
         with self._changed:
             self._stopping = True
             self._changed.notify_all()

@@ -9,6 +9,8 @@ from itertools import pairwise
 from statistics import median
 from typing import NamedTuple
 
+from streamflow.probing import lateness
+
 # A step of decoding time beyond this, or back, is a discontinuity and no media time.
 MAX_STEP = 1.0
 # What a player keeps in hand before it starts.
@@ -16,6 +18,7 @@ PREBUFFER = 1.0
 # The first seconds come in a burst from the server's buffer; the share of real time is told from after them.
 BURST_SECONDS = 1.0
 MIN_SHARE_SECONDS = 2.5
+GRAIN_SECONDS = 0.05
 RATES = tuple(
     Fraction(*rate)
     for rate in (
@@ -112,20 +115,26 @@ class Playability:
     longest_gap_s: float = 0.0
 
 
-def playability(arrivals: list[tuple[float, float]], end: float) -> Playability:
+def playability(
+    arrivals: list[tuple[float, float]], end: float, late: Sequence[tuple[float, float]] = ()
+) -> Playability:
     """Play ``(wall, media)`` pairs as a player with a second in hand would, until ``end`` (wall).
 
     ``share`` is the media time that came over the wall time it took, after the first burst; None if too short.
+    ``late`` are the spells (wall) in which this process could not look: they count as no time of the stream's.
     """
     if not arrivals:
         return Playability()
     found = Playability()
+    spells = list(late)
     first_wall, first_media = arrivals[0]
     lag = PREBUFFER
     for wall, media in [*arrivals, (end, arrivals[-1][1])]:
         behind = (wall - first_wall) - (media - first_media) - lag
-        # Less than a twentieth of a second is the grain of the sender's slices.
-        if behind > 0.05:
+        if spells and behind > GRAIN_SECONDS:
+            behind -= lateness.excused(spells, wall)
+        # Less than that is the grain of the sender's slices.
+        if behind > GRAIN_SECONDS:
             found.stalls += behind > 0.2
             found.stall_s += behind
             lag += behind
@@ -133,5 +142,8 @@ def playability(arrivals: list[tuple[float, float]], end: float) -> Playability:
     found.longest_gap_s = max([*gaps, end - arrivals[-1][0]])
     start = next(((wall, media) for wall, media in arrivals if wall - first_wall >= BURST_SECONDS), None)
     if start and end - start[0] >= MIN_SHARE_SECONDS:
-        found.share = (arrivals[-1][1] - start[1]) / (end - start[0])
+        own = lateness.total(spells, end) - lateness.total(spells, start[0])
+        came = arrivals[-1][1] - start[1]
+        # Late or not, media that kept up with the clock kept up: no share above one is made of an excuse.
+        found.share = max(came / (end - start[0]), min(1.0, came / max(end - start[0] - own, GRAIN_SECONDS)))
     return found
