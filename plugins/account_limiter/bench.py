@@ -12,6 +12,7 @@ import json
 import multiprocessing
 import resource
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -145,7 +146,8 @@ def _contend(redis_url: str, peer: str, clients: int, seconds: float) -> dict[st
     with spawn.Manager() as manager:
         answers = manager.Queue()
         workers = [
-            spawn.Process(target=_client, args=(redis_url, peer, seconds, barrier, answers)) for _ in range(clients)
+            spawn.Process(target=_client, args=(redis_url, peer, seconds, barrier, answers), daemon=True)
+            for _ in range(clients)
         ]
         for worker in workers:
             worker.start()
@@ -284,6 +286,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--seconds", type=float, default=SECONDS, help="of each contention")
     parser.add_argument("--waiters", type=int, default=WAITERS)
     options = parser.parse_args(argv)
+    # As Ctrl-C does: what was started is ended.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 
     def show(redis_url: str) -> None:
         for figure in run(redis_url, seconds=options.seconds, waiters=options.waiters):
