@@ -13,7 +13,7 @@ from streamflow.errors import ConfigError
 CONTRACT: dict[str, Any] = {
     "concurrent_streams": {
         "enabled": True, "global_limit": 10, "lease_ttl": 30, "stale_after": 3600, "stagger_delay": 0.2,
-        "respect_viewers": True, "adaptive": False, "account_priority": {},
+        "respect_viewers": True, "adaptive": False, "adaptive_floor": 2, "adaptive_ceiling": 32, "account_priority": {},
     },
     "schedule": {"check_streams": "0 3 * * *", "refresh_udi": "*/30 * * * *"},
     "probe": {

@@ -21,7 +21,11 @@ class _Section(BaseModel):
 
 
 class ConcurrentStreams(_Section):
-    """Limits and leases; times in seconds, ``global_limit`` 0 = unlimited."""
+    """Limits and leases; times in seconds, ``global_limit`` 0 = unlimited.
+
+    With ``adaptive`` the global limit follows the machine's load and memory, from ``adaptive_floor`` to
+    ``global_limit`` (where that is unlimited, to ``adaptive_ceiling``).
+    """
 
     enabled: bool = True
     global_limit: int = Field(10, ge=0, le=10_000)
@@ -30,6 +34,8 @@ class ConcurrentStreams(_Section):
     stagger_delay: float = Field(0.2, ge=0, le=60)
     respect_viewers: bool = True
     adaptive: bool = False
+    adaptive_floor: int = Field(2, ge=1, le=10_000)
+    adaptive_ceiling: int = Field(32, ge=1, le=10_000)
     account_priority: dict[str, int] = Field(default_factory=dict)
 
 

@@ -14,7 +14,7 @@ class LeaseLost(LimiterError):
 
     ``reason``: ``reset`` (all leases were dropped), ``stale`` (it lived for ``stale_after``), ``taken`` (its id has
     another holder), ``full`` (it had expired and there is no room to register again), ``unreachable`` (it could not
-    be renewed in time) or ``killed`` (its task is to end).
+    be renewed in time), ``viewer`` (it yields to one) or ``killed`` (its task is to end).
     """
 
     def __init__(self, lease_id: str, reason: str) -> None:

@@ -20,14 +20,15 @@ class Holder:
 
     ``lost`` is set before the slot can be given away: whoever uses the slot must stop then. Time is counted on this
     process' monotonic clock from before each renewal was sent, so a slow answer shortens the lease, never prolongs it.
-    ``gives_way`` asks, and no more, to make room for a viewer or a lowered limit: it is true for the youngest holders.
+    One that ``yields`` loses its lease, by the reason ``viewer``, when viewers need the slot and it is among its budget's
+    youngest. To a lowered limit holders drain down by ending.
     Thread-safe; entering waits for the start that the limiter booked.
     """
 
-    def __init__(self, limiter: Limiter, lease: Lease) -> None:
+    def __init__(self, limiter: Limiter, lease: Lease, *, yields: bool = False) -> None:
         self.lease = lease
         self.lost = threading.Event()
-        self.gives_way = False
+        self.yields = yields
         self.reason: str | None = None
         self._limiter = limiter
         self._changed = threading.Condition()
@@ -94,7 +95,9 @@ class Holder:
                 log.warning("lease %s could not be renewed, trying again: %s", self.lease.request.lease_id, error)
                 pause = min(0.5, self.lease.ttl / 10)
                 continue
-            self.gives_way = renewed.gives_way
+            if self.yields and renewed.gives_way:
+                self._lose("viewer")
+                return
             pause = max(0.05, min(renewed.ttl, self.lease.ttl) / 3 - (time.monotonic() - sent))
             with self._changed:
                 self._deadline = sent + self._usable(renewed.ttl)

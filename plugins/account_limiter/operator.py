@@ -52,12 +52,16 @@ class SlotOperator(BaseOperator):
 
     :param expected_seconds: how long the work takes, for calling the next waiter in time.
     :param slot_priority: higher ones are served first within their account.
+    :param yields: stop and queue again when viewers need the slot.
     """
 
-    def __init__(self, *, expected_seconds: float = 0.0, slot_priority: int = 0, **kwargs: Any) -> None:
+    def __init__(
+        self, *, expected_seconds: float = 0.0, slot_priority: int = 0, yields: bool = False, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.expected_seconds = expected_seconds
         self.slot_priority = slot_priority
+        self.yields = yields
         self._holder: Holder | None = None
         self._killed = False
 
@@ -133,7 +137,7 @@ class SlotOperator(BaseOperator):
         return None
 
     def _hold(self, context: Context, limiter: Limiter, lease: Lease, *, rank: str, state: State) -> Any:
-        self._holder = Holder(limiter, lease)
+        self._holder = Holder(limiter, lease, yields=self.yields)
         try:
             with self._holder as holder:
                 return self.work(context, holder, state)

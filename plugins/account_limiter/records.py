@@ -130,7 +130,7 @@ class Refused:
 @dataclass(frozen=True)
 class Renewed:
     """``over``: by how many leases the budget exceeds what it allows now, since viewers came or a limit was lowered;
-    ``gives_way``: this one is among the youngest, that many."""
+    ``gives_way``: there are viewers, and this lease is among its budget's youngest, that many."""
 
     ttl: float
     life: float

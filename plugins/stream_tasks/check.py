@@ -18,7 +18,7 @@ from account_limiter import Holder, Limiter, LimiterUnavailable, connect
 from account_limiter.operator import SlotOperator, State, TryAgain
 from stream_tasks import rooms
 from stream_tasks.finish import finish_ready
-from stream_tasks.limits import NO_ACCOUNT, push_limits, refresh_viewers, viewers_fill
+from stream_tasks.limits import NO_ACCOUNT, adapt, push_limits, refresh_viewers, viewers_fill
 from stream_tasks.logins import url_for
 from stream_tasks.tries import decide, undecided
 from streamflow import config, thumbnails
@@ -104,8 +104,10 @@ class CheckStream(SlotOperator):
         """Let the limiter know how long this takes and who is watching, before it is asked for a slot."""
         settings = self.settings(context)
         self.expected_seconds = settings.probe.sample_seconds + OPENING_SECONDS
+        self.yields = settings.concurrent_streams.respect_viewers
         try:
             refresh_viewers(self.redis, self.store, settings)
+            adapt(self.redis, settings)
         except LimiterUnavailable as error:
             return self.without_limiter(context, error)
         return go_on()

@@ -7,7 +7,7 @@ import logging
 from redis import Redis
 from redis.exceptions import RedisError
 
-from account_limiter import Account, Budget, Limiter, LimiterUnavailable
+from account_limiter import Account, Budget, Limiter, LimiterUnavailable, Reading
 from streamflow.config import Config
 from streamflow.errors import StreamFlowError
 from streamflow.sources import dispatcharr
@@ -25,8 +25,9 @@ _ASKED = "{streamflow}:viewers:asked"
 
 def push_limits(redis: Redis, store: Store, settings: Config) -> bool:
     """Tell the limiter what accounts and settings allow; False when Redis is away, so that nobody can be let in."""
+    adapted = {} if settings.concurrent_streams.adaptive else {"adapted": 0}
     try:
-        Limiter(redis).configure(accounts=accounts(store.accounts(), settings), **timing(settings))
+        Limiter(redis).configure(accounts=accounts(store.accounts(), settings), **timing(settings), **adapted)
     except LimiterUnavailable as error:
         log.warning("no limiter: %s", error)
         return False
@@ -84,6 +85,14 @@ def _budget_limits(known: list[models.Account]) -> dict[str, int]:
                 min(limit, limits[budget]) if limit and limits.get(budget) else limit or limits.get(budget, 0)
             )
     return limits
+
+
+def adapt(redis: Redis, settings: Config) -> None:
+    """Let the global limit follow how busy this machine is, where that is switched on. Raises LimiterUnavailable."""
+    section = settings.concurrent_streams
+    if section.adaptive:
+        ceiling = section.global_limit or section.adaptive_ceiling
+        Limiter(redis).adapt(Reading.take(), floor=min(section.adaptive_floor, ceiling), ceiling=ceiling)
 
 
 def refresh_viewers(redis: Redis, store: Store, settings: Config) -> None:

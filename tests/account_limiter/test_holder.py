@@ -33,6 +33,15 @@ def test_a_reset_reaches_the_holder_at_its_next_heartbeat(limiter: Limiter, take
             holder.check()
 
 
+@pytest.mark.parametrize("yields", [True, False])
+def test_a_viewer_stops_only_who_yields(limiter: Limiter, take: Callable[..., Lease], yields: bool) -> None:
+    limiter.configure(lease_ttl=0.3)
+    with Holder(limiter, take(1), yields=yields) as holder:
+        limiter.set_viewers({"account-1": 1})
+        assert holder.lost.wait(0.25) is yields
+        assert holder.reason == ("viewer" if yields else None)
+
+
 class HangingLimiter(Limiter):
     def renew(self, lease: Lease) -> Renewed:
         time.sleep(0.9)

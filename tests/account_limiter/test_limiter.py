@@ -21,6 +21,7 @@ from account_limiter import (
     connect,
     new_holder,
 )
+from account_limiter.scripts import GRANTS
 
 Take = Callable[..., Lease]
 RequestOf = Callable[..., Request]
@@ -306,7 +307,38 @@ def test_after_a_reset_a_slot_is_given_away_when_its_holder_is_certain_to_have_s
     assert len(limiter.tick().granted) == 1
 
 
-def test_a_lowered_limit_asks_the_youngest_to_give_way(limiter: Limiter, take: Take) -> None:
+def test_a_lowered_limit_lets_holders_end_and_asks_none_to_give_way(limiter: Limiter, take: Take) -> None:
+    older, younger = take(2), take(2)
+    limiter.configure(accounts=[Account(2, "two", 1)])
+    renewed = limiter.renew(older), limiter.renew(younger)
+    assert [(one.over, one.gives_way) for one in renewed] == [(1, False), (1, False)]
+
+
+def test_waiters_that_viewers_keep_out_are_called_now_and_then_to_look_again(
+    limiter: Limiter, clock: Any, redis_client: Redis, request_of: RequestOf
+) -> None:
+    heard = redis_client.pubsub(ignore_subscribe_messages=True)
+    heard.subscribe(GRANTS)
+    heard.get_message(timeout=1)
+
+    def called() -> list[bytes]:
+        limiter.tick()
+        found = iter(lambda: heard.get_message(timeout=0.05), None)
+        return [message["data"] for message in found]
+
+    limiter.set_viewers({"account-1": 1}, at=clock.now)
+    first, second = request_of(1), request_of(1)
+    for request in (first, second):
+        assert isinstance(limiter.acquire(request, "h"), Queued)
+    assert called() == []
+    clock.move(11)
+    assert called() == [b"called|" + first.lease_id.encode()]
+    assert called() == []
+    clock.move(16)
+    assert called() == [b"called|" + first.lease_id.encode()]
+
+
+def test_a_viewer_asks_the_youngest_to_give_way(limiter: Limiter, take: Take) -> None:
     older, younger = take(2), take(2)
     assert limiter.renew(older).over == 0
     limiter.set_viewers({"account-2": 1})

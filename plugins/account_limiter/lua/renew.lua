@@ -49,4 +49,5 @@ write_lease(lease, expires)
 local most = budget and ceiling(budget)
 local over = most and math.max(0, held(lease.budget) - most) or 0
 grant_all()
-return { 'renewed', expires - now, lease.hard_end - now, over, over > 0 and gives_way(lease, over) and 1 or 0 }
+local asked = over > 0 and budget.viewers > 0 and gives_way(lease, over)
+return { 'renewed', expires - now, lease.hard_end - now, over, asked and 1 or 0 }

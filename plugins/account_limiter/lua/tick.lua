@@ -6,5 +6,6 @@ for _, id in ipairs(call('ZRANGEBYSCORE', EXPIRY, '(' .. now + math.max(meta.lon
   call('ZADD', EXPIRY, now + meta.longest_ttl, id)
 end
 local due = sooner(grant_all(), next_call())
+if call('ZCARD', QUEUE) > 0 then server().call_to_look() end
 due = sooner(due, tonumber(call('ZRANGE', EXPIRY, 0, 0, 'WITHSCORES')[2] or 0))
 return { due > 0 and math.max(0, due - now) or -1, call('ZRANGE', GRANTED, 0, -1) }

@@ -85,6 +85,8 @@ local function server()
   local CALL_LIFE_MS = 6000
   -- A waiter that was called in vain is left alone for so long.
   local CALL_AGAIN_MS = 15000
+  -- How old a count of viewers may grow while waiters depend on it.
+  local LOOK_AGAIN_MS = 10000
 
   -- The account's first budget of which a slot, not yet promised, is about to come free.
   local function about_to_fit(account, ending, lead)
@@ -131,7 +133,32 @@ local function server()
     end)
   end
 
-  return { reap_waiters = reap_waiters, in_order = in_order, grant = grant, call_next = call_next }
+  local function kept_out_by_viewers(account)
+    for _, id in ipairs(account.budgets) do
+      local budget = read_budget(id)
+      if budget and budget.viewers > 0 and budget.viewers_at < now - LOOK_AGAIN_MS and not budget_has_room(budget) then
+        return true
+      end
+    end
+    return false
+  end
+
+  -- Viewers are counted by whoever is about to acquire. Where they alone keep all waiters out, nobody is: then the first
+  -- of them is called now and then, to look whether they are still there.
+  local function call_to_look()
+    local _, limit = calling()
+    in_order(function() return spare_calls(limit) > 0 end, function(head)
+      local before = call('ZSCORE', CALLED, head.id)
+      if kept_out_by_viewers(head.account) and (not before or tonumber(before) < now - CALL_AGAIN_MS) then
+        call('ZADD', CALLED, now, head.id)
+        call('PUBLISH', CHANNEL, 'called|' .. head.id)
+      end
+      return false
+    end)
+  end
+
+  return { reap_waiters = reap_waiters, in_order = in_order, grant = grant, call_next = call_next,
+    call_to_look = call_to_look }
 end
 
 -- Gives every free slot to the first waiter who fits, and calls those who come next. Answers the next moment at which
