@@ -7,7 +7,8 @@ from fastapi import FastAPI
 from stream_checker import problems
 from stream_checker.page_files import PageFiles
 from stream_checker.problems import ProblemDocument
-from stream_checker.routes import channels, concurrency, events, hooks, probes, results, runs, streams, workers
+from stream_checker.routes import channels, concurrency, events, groups, hooks, probes, results, runs, streams, workers
+from stream_checker.tags import EntityTags
 
 
 def create_app() -> FastAPI:
@@ -18,8 +19,9 @@ def create_app() -> FastAPI:
         docs_url="/docs",
         redoc_url=None,
     )
+    app.add_middleware(EntityTags)
     problems.install(app)
-    for module in (concurrency, workers, probes, results, streams, channels, runs, events, hooks):
+    for module in (concurrency, workers, probes, results, streams, channels, groups, runs, events, hooks):
         app.include_router(module.router)
     app.mount("/page", PageFiles(), name="page")
     _describe_problems(app)

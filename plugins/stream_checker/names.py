@@ -33,6 +33,10 @@ class Names:
         """Ids of the streams whose name contains ``part``, whatever its case."""
         return _matching(self._current(store).streams, part)
 
+    def of_streams(self, store: Store) -> dict[int, str]:
+        """The name of every stream, its case folded; not to be changed."""
+        return self._current(store).streams
+
     def channels(self, store: Store, part: str) -> list[int]:
         """Ids of the channels whose name contains ``part``, whatever its case."""
         return _matching(self._current(store).channels, part)

@@ -11,6 +11,7 @@ from redis import Redis
 from account_limiter import Limiter, connect
 from stream_checker.bursts import Bursts
 from stream_checker.names import Names
+from stream_checker.standings import Standings
 from streamflow import config
 from streamflow.udi import open_udi
 from streamflow.udi.store import Store
@@ -39,6 +40,11 @@ def names() -> Names:
 
 
 @lru_cache(maxsize=1)
+def standings() -> Standings:
+    return Standings()
+
+
+@lru_cache(maxsize=1)
 def bursts() -> Bursts:
     return Bursts(client(), store())
 
@@ -47,4 +53,5 @@ Udi = Annotated[Store, Depends(store)]
 Limits = Annotated[Limiter, Depends(limiter)]
 Bursting = Annotated[Bursts, Depends(bursts)]
 KnownNames = Annotated[Names, Depends(names)]
+KnownStandings = Annotated[Standings, Depends(standings)]
 RedisClient = Annotated[Redis, Depends(client)]

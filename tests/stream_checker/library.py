@@ -69,7 +69,7 @@ def fill(store: Udi) -> None:
     """Publish the library, give it results, and a run that is half done."""
     store.publish(snapshot(), force=True)
     for id in range(7, 21):
-        store.record(result(id))
+        store.record(result(id, score=round(0.9 - id / 50, 2), bitrate_kbps=2000 + 137 * id % 1000))
     store.record(result(21, verdict="degraded", reason="frozen_video", frozen_ratio=0.9))
     store.record(result(22, verdict="unknown", reason="provider_busy"))
     store.record(result(1, checked_at=NOW - timedelta(days=2), score=0.4))

@@ -26,7 +26,7 @@ export async function trigger(dag, conf) {
   return (await ask(airflow(`api/v2/dags/${dag}/dagRuns`), { method: "POST", body })).dag_run_id;
 }
 
-async function ask(address, { method = "GET", body, signal } = {}) {
+async function ask(address, { method = "GET", body, signal, tries = 3 } = {}) {
   const headers = body === undefined ? {} : { "Content-Type": "application/json" };
   let answer;
   try {
@@ -34,6 +34,10 @@ async function ask(address, { method = "GET", body, signal } = {}) {
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new Problem(0, "The server does not answer.");
+  }
+  if (answer.status === 429 && tries > 1) {
+    await new Promise((resolve) => setTimeout(resolve, 1000 * (Number(answer.headers.get("retry-after")) || 1)));
+    return ask(address, { method, body, signal, tries: tries - 1 });
   }
   const type = answer.headers.get("content-type") ?? "";
   const data = type.includes("json") ? await answer.json() : null;

@@ -73,13 +73,13 @@ def channels(
     group_id: int | None = None,
     q: Annotated[str | None, Query(max_length=200, description="Part of the channel's name")] = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
-    cursor: Annotated[str | None, Query(max_length=100)] = None,
+    cursor: Annotated[str | None, Query(max_length=cursors.MAX_LENGTH)] = None,
 ) -> ChannelPage:
     """Channels in the order of their ids."""
     chosen = set(names.channels(store, q or ""))
     if group_id is not None:
         chosen.intersection_update(store.channels_of_group(group_id))
-    ids, following = cursors.page(sorted(chosen), cursor, limit)
+    ids, following = cursors.page(chosen, cursor, limit)
     found = {channel.id: channel for channel in store.channels(ids)}
     return ChannelPage(
         channels=[_listed(found[id]) for id in ids if id in found], total=len(chosen), next_cursor=following

@@ -2,16 +2,21 @@ import { html } from "../html.js";
 
 /**
  * A table. Each column has a `title` and a `cell` of a row; `minor` ones are left out on a phone, `number` ones stand
- * to the right, and the first that is `head` names the row.
+ * to the right, and the first that is `head` names the row. Those with a `sort` (its name) sort the rows by a press of
+ * their title: `sorted` is the name now, after a `-` when it falls, and `onSort` gets the new one.
  */
-export function Table({ caption, columns, rows, id, empty = "Nothing here." }) {
+export function Table({ caption, columns, rows, id, empty = "Nothing here.", sorted = "", onSort }) {
   const kind = (column) => [column.minor && "minor", column.number && "number"].filter(Boolean).join(" ");
   return html`
     <div class="scroll" role="region" aria-label=${caption} tabindex="0">
       <table>
         <caption>${caption}</caption>
         <thead>
-          <tr>${columns.map((column) => html`<th scope="col" class=${kind(column)}>${column.title}</th>`)}</tr>
+          <tr>${columns.map((column) => html`
+            <th scope="col" class=${kind(column)} aria-sort=${direction(column.sort, sorted)}>
+              ${column.sort ? html`<button class="sort" onClick=${() => onSort(next(column, sorted))}>${column.title}</button>` : column.title}
+            </th>
+          `)}</tr>
         </thead>
         <tbody>
           ${rows.map(
@@ -30,4 +35,12 @@ export function Table({ caption, columns, rows, id, empty = "Nothing here." }) {
       </table>
     </div>
   `;
+}
+
+const direction = (name, sorted) => name && (sorted === name ? "ascending" : sorted === `-${name}` ? "descending" : null);
+
+// Numbers begin with the greatest, words with A; a third press undoes.
+function next({ sort, number }, sorted) {
+  const [first, second] = number ? [`-${sort}`, sort] : [sort, `-${sort}`];
+  return sorted === first ? second : sorted === second ? "" : first;
 }

@@ -1,18 +1,21 @@
-// The latest result of every stream: searched, filtered and paged by the server.
+// The latest result of every stream: searched, filtered, sorted and paged by the server.
 
-import { ago, bitrate, count, fps, moment, score, size } from "../format.js";
+import { get, route } from "../api.js";
+import { ago, bitrate, count, fps, moment, plural, score, size, words } from "../format.js";
 import { html, useEffect, useState } from "../html.js";
 import { useLive } from "../live.js";
+import { Spark } from "../parts/line.js";
 import { Failure, Loading } from "../parts/notice.js";
 import { Picture } from "../parts/picture.js";
 import { Table } from "../parts/table.js";
-import { VERDICTS, Verdict } from "../parts/verdict.js";
+import { REASONS, VERDICTS, Verdict } from "../parts/verdict.js";
 import { link, refine } from "../place.js";
 
 const PAGE = 50;
 const TYPING_MS = 300;
 // A search over a large library is not free.
 const REFRESH_MS = 15000;
+const SLOW_MS = 300000;
 
 export function ResultsView({ filters }) {
   const chosen = Object.fromEntries(filters);
@@ -22,6 +25,8 @@ export function ResultsView({ filters }) {
   if (cursors.at(-1)) query.set("cursor", cursors.at(-1));
   const { data: page, error } = useLive(`results?${query}`, [], REFRESH_MS);
   const accounts = useLive("concurrency/status", [], REFRESH_MS).data?.accounts ?? [];
+  const groups = useLive("groups", [], SLOW_MS).data?.groups ?? [];
+  const reasons = Object.entries(REASONS).filter(([verdict]) => !chosen.status || verdict === chosen.status);
   const filter = (change) => {
     setCursors([""]);
     refine("results", { ...chosen, ...change });
@@ -30,9 +35,15 @@ export function ResultsView({ filters }) {
     <div class="row" role="search" aria-label="Results">
       <${Search} text=${chosen.q ?? ""} search=${(q) => filter({ q })} />
       <label>Verdict
-        <select value=${chosen.status ?? ""} onChange=${(event) => filter({ status: event.target.value })}>
+        <select value=${chosen.status ?? ""} onChange=${(event) => filter({ status: event.target.value, reason: "" })}>
           <option value="">all</option>
           ${VERDICTS.map((verdict) => html`<option value=${verdict}>${verdict}</option>`)}
+        </select>
+      </label>
+      <label>Reason
+        <select value=${chosen.reason ?? ""} onChange=${(event) => filter({ reason: event.target.value })}>
+          <option value="">all</option>
+          ${reasons.map(([verdict, known]) => html`<optgroup label=${verdict}>${known.map((reason) => html`<option value=${reason}>${words(reason)}</option>`)}</optgroup>`)}
         </select>
       </label>
       <label>Account
@@ -41,11 +52,18 @@ export function ResultsView({ filters }) {
           ${accounts.filter((one) => Number.isInteger(one.account_id)).map((one) => html`<option value=${one.account_id}>${one.name || one.account_id}</option>`)}
         </select>
       </label>
+      <label>Group
+        <select value=${chosen.group_id ?? ""} onChange=${(event) => filter({ group_id: event.target.value })}>
+          <option value="">all</option>
+          ${groups.map((one) => html`<option value=${one.id}>${one.name}</option>`)}
+        </select>
+      </label>
+      <span>Export ${["csv", "json"].map((format) => html`<a class="button" download href=${route(`results/export?${new URLSearchParams({ ...chosen, format })}`)}>${format.toUpperCase()}</a> `)}</span>
     </div>
     <${Failure} error=${error} />
     ${!page && !error && html`<${Loading} of="the results" />`}
     ${page && html`
-      <${Results} page=${page} first=${(cursors.length - 1) * PAGE + 1} />
+      <${Results} page=${page} first=${(cursors.length - 1) * PAGE + 1} sorted=${chosen.sort ?? ""} sort=${(sort) => filter({ sort })} />
       <div class="row" role="group" aria-label="Pages">
         <button disabled=${cursors.length < 2} onClick=${() => setCursors(cursors.slice(0, -1))}>Previous</button>
         <button disabled=${!page.next_cursor} onClick=${() => setCursors([...cursors, page.next_cursor])}>Next</button>
@@ -64,23 +82,46 @@ function Search({ text, search }) {
   return html`<label>Name<input type="search" value=${typed} maxlength="200" onInput=${(event) => setTyped(event.target.value)} /></label>`;
 }
 
-function Results({ page, first }) {
+/** The past scores of the streams shown, asked for in one request when the page has settled. */
+function useScores(streams) {
+  const [scores, setScores] = useState({});
+  const wanted = streams.join();
+  useEffect(() => {
+    if (!wanted) return;
+    const aborter = new AbortController();
+    const timer = setTimeout(async () => {
+      const query = new URLSearchParams(streams.map((stream) => ["stream_id", stream]));
+      // The lines are an addition: without them the table stands.
+      const found = await get(`results/scores?${query}`, { signal: aborter.signal }).catch(() => null);
+      if (found) setScores(found.scores);
+    }, TYPING_MS);
+    return () => {
+      clearTimeout(timer);
+      aborter.abort();
+    };
+  }, [wanted]);
+  return scores;
+}
+
+function Results({ page, first, sorted, sort }) {
+  const scores = useScores(page.results.map((row) => row.stream_id));
   const last = first + page.results.length - 1;
   const caption = page.results.length ? `${count(first)} to ${count(last)} of ${count(page.total)} streams` : "No streams";
   return html`
     <div aria-live="polite" class="hidden">${caption}</div>
-    <${Table} caption=${caption} rows=${page.results} id=${(row) => row.stream_id} empty="No result fits."
+    <${Table} caption=${caption} rows=${page.results} id=${(row) => row.stream_id} empty="No result fits." sorted=${sorted} onSort=${sort}
       columns=${[
         { title: "Picture", cell: (row) => html`<${Picture} stream=${row.stream_id} name=${row.name ?? "the stream"} />` },
-        { title: "Stream", head: true, cell: (row) => html`<a href=${link("stream", row.stream_id)}>${row.name ?? row.stream_id}</a>` },
+        { title: "Stream", head: true, sort: "name", cell: (row) => html`<a href=${link("stream", row.stream_id)}>${row.name ?? row.stream_id}</a>` },
         { title: "Verdict", cell: (row) => html`<${Verdict} of=${row.verdict} reason=${row.reason} />` },
         { title: "Account", minor: true, cell: (row) => row.account },
         { title: "Size", number: true, minor: true, cell: (row) => size(row) },
         { title: "fps", number: true, minor: true, cell: (row) => fps(row.fps) },
         { title: "Codec", minor: true, cell: (row) => row.video_codec },
-        { title: "Bitrate", number: true, minor: true, cell: (row) => bitrate(row.bitrate_kbps) },
-        { title: "Score", number: true, cell: (row) => score(row.score) },
-        { title: "Checked", minor: true, cell: (row) => html`<time datetime=${row.checked_at} title=${moment(row.checked_at)}>${ago(row.checked_at)}</time>` },
+        { title: "Bitrate", number: true, minor: true, sort: "bitrate", cell: (row) => bitrate(row.bitrate_kbps) },
+        { title: "Score", number: true, sort: "score", cell: (row) => score(row.score) },
+        { title: "Past scores", minor: true, cell: (row) => scores[row.stream_id]?.length > 1 && html`<${Spark} values=${scores[row.stream_id]} label=${`Scores of the last ${plural(scores[row.stream_id].length, "check")}`} />` },
+        { title: "Checked", minor: true, sort: "checked_at", cell: (row) => html`<time datetime=${row.checked_at} title=${moment(row.checked_at)}>${ago(row.checked_at)}</time>` },
       ]} />
   `;
 }
