@@ -92,6 +92,66 @@ def test_a_large_library_becomes_a_chain_of_bounded_runs_that_checks_each_stream
     assert sorted(seen) == sorted(i for c in range(1, 8) for i in range(c * 10, c * 10 + 7))
 
 
+def test_new_and_changed_streams_come_first_then_failing_ones_then_those_checked_longest_ago(tmp_path: Path) -> None:
+    store = stored(tmp_path, {c: [c * 10, c * 10 + 1] for c in range(1, 7)})
+    days = {1: 2, 2: 4, 3: 3, 4: 2, 6: 3}
+    for channel, age in days.items():
+        for stream_id in (channel * 10, channel * 10 + 1):
+            store.record(result(stream_id, at=NOW - timedelta(days=age)))
+    store.record(result(50, at=NOW - timedelta(days=2)))
+    store.record(result(41, "dead", at=NOW - timedelta(days=2)))
+    store.record(result(61, at=NOW - timedelta(days=2), url_hash="that of the URL it had before"))
+    order = []
+    while (run := planned(store, Config(max_streams_per_run=2), since=NOW)).stream_ids:
+        order += list(run.channels)
+        for stream_id in run.stream_ids:
+            store.record(result(stream_id))
+    assert order == [5, 6, 4, 2, 3, 1]
+
+
+def test_a_url_that_an_account_has_twice_is_probed_once_and_both_are_done(tmp_path: Path) -> None:
+    same = "http://provider.test/same.ts"
+    accounts = [Account(id=1, name="one"), Account(id=2, name="two")]
+    streams = [stream(1, url=same), stream(2, url=same), stream(3, account_id=2, url=same), stream(4, url=None)]
+    store = stored(
+        tmp_path, {1: [1, 4], 2: [2], 3: [3, 2, 5]}, accounts=accounts, streams=[*streams, stream(5, url=None)]
+    )
+    run = planned(store)
+    assert sorted(run.stream_ids) == [1, 3, 4, 5]
+    assert run.twins == {1: (2,)}
+    assert (run.channels, run.remaining) == ({1: (1, 4), 2: (2,), 3: (3, 2, 5)}, 0)
+    store.open_run(run)
+    assert store.settle("run", result(1, url_hash=streams[0].url_hash)) == [2]
+    assert store.result(2) is not None
+    again = planned(store)
+    assert (sorted(again.stream_ids), again.skipped) == ([3, 4, 5], {1: "fresh", 2: "fresh"})
+
+
+def test_what_a_chain_skips_is_told_by_its_first_run_alone(tmp_path: Path) -> None:
+    store = stored(tmp_path, {1: [1, 2]})
+    store.record(result(1, at=NOW - timedelta(hours=1)))
+    assert planned(store).skipped == {1: "fresh"}
+    assert planned(store, since=NOW).skipped == {}
+
+
+def test_a_plan_loads_no_more_streams_than_it_checks_when_nothing_was_checked_before(tmp_path: Path) -> None:
+    class Counting:
+        loaded = 0
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(store, name)
+
+        def streams(self, ids: Any) -> Any:
+            found = store.streams(ids)
+            self.loaded += len(found)
+            return found
+
+    store = stored(tmp_path, {c: range(c * 10, c * 10 + 5) for c in range(1, 101)})
+    counting: Any = Counting()
+    run = planned(counting, Config(max_streams_per_run=20), account_ids=[1])
+    assert (len(run.stream_ids), run.remaining, counting.loaded) == (20, 480, 20)
+
+
 def test_a_channel_larger_than_a_run_is_checked_in_parts(tmp_path: Path) -> None:
     run = planned(stored(tmp_path, {1: range(1, 31)}), Config(max_streams_per_run=20))
     assert (len(run.stream_ids), run.remaining) == (20, 10)

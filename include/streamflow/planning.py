@@ -11,11 +11,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from streamflow.config import Config
 from streamflow.errors import UnknownRecord
-from streamflow.udi.models import Account, Channel, Result, Stream
+from streamflow.udi.models import Account, Channel, Stream, Verdict
 from streamflow.udi.store import Mode, Run, Store
 
 # A chain checks a stream once, whatever came of it.
-DECIDED = ("ok", "degraded", "dead")
+DECIDED: tuple[Verdict, ...] = ("ok", "degraded", "dead")
 UNLIMITED = 1_000
 
 
@@ -49,29 +49,41 @@ def plan(
     :param since: when the chain of runs began: what was checked from then on is done.
     """
     channels = _channels(store, wanted)
-    candidates = {channel.id: _candidates(store, channel, wanted) for channel in channels}
-    ids = list(dict.fromkeys([*(i for listed in candidates.values() for i in listed), *wanted.stream_ids]))
-    streams, results = store.streams(ids), store.results(ids)
+    candidates = _candidates(store, channels, wanted)
+    ids = dict.fromkeys([*(i for listed in candidates.values() for i in listed), *wanted.stream_ids])
+    checked = store.last_checks()
+    if since:
+        ids = dict.fromkeys(i for i in ids if i not in checked or checked[i] < since)
     accounts = {account.id: account for account in store.accounts()}
-    fresh_from = now - timedelta(hours=settings.freshness_hours)
-    skipped: dict[int, str] = {}
-    pending: dict[int, Stream] = {}
-    for stream_id in ids:
-        stream, result = streams.get(stream_id), results.get(stream_id)
-        if since and result and result.checked_at >= since:
-            continue
-        # Dispatcharr leaves out the streams of inactive accounts, but not from their channels.
-        if stream is None or not _is_active(stream, accounts):
-            skipped[stream_id] = "account_inactive"
-        elif not wanted.force and _is_fresh(stream, result, fresh_from):
-            skipped[stream_id] = "fresh"
-        else:
-            pending[stream_id] = stream
-    chosen = _bounded(candidates, pending, settings.max_streams_per_run)
+    active = _active(store, accounts.values())
+    changed = store.changed_urls(i for i in ids if i in checked)
+    fresh: set[int] = set()
+    if not wanted.force:
+        fresh_from = now - timedelta(hours=settings.freshness_hours)
+        decided = {i for verdict in DECIDED for i in store.streams_of_verdict(verdict)}
+        fresh = {i for i in ids if i in decided and i not in changed and checked[i] >= fresh_from}
+    pending = {i for i in ids if i in active and i not in fresh}
+    failing = set(store.streams_of_verdict("dead"))
+
+    def need(channel_id: int) -> tuple[int, datetime]:
+        """New and changed streams come first, then failing ones, then those that were checked longest ago."""
+        due = [i for i in candidates[channel_id] if i in pending]
+        if any(i not in checked or i in changed for i in due):
+            return 0, now
+        return (1 if any(i in failing for i in due) else 2), min((checked[i] for i in due), default=now)
+
+    in_channels = {i for listed in candidates.values() for i in listed}
+    due = [[i for i in candidates[channel_id] if i in pending] for channel_id in sorted(candidates, key=need)]
+    due += [[i] for i in wanted.stream_ids if i in pending and i not in in_channels]
+    chosen = _bounded(due, settings.max_streams_per_run)
+    streams = store.streams(chosen)
+    twins = _twins([streams[i] for i in chosen if i in streams])
+    shared = {twin for others in twins.values() for twin in others}
+    order = [i for i in chosen if i not in shared]
     mode = _mode(settings, wanted, redis_up)
-    order = list(chosen)
     if mode == "concurrent":
-        order = interleaved([pending[i] for i in chosen], accounts, settings.concurrent_streams.global_limit)
+        probed = [streams[i] for i in order if i in streams]
+        order = interleaved(probed, accounts, settings.concurrent_streams.global_limit)
     members = {channel.id: tuple(i for i in candidates[channel.id] if i in chosen) for channel in channels}
     return Run(
         run_id=run_id,
@@ -79,8 +91,10 @@ def plan(
         mode=mode,
         params=wanted.model_dump(mode="json"),
         stream_ids=tuple(order),
-        channels={channel: checked for channel, checked in members.items() if checked},
-        skipped=skipped,
+        channels={channel: listed for channel, listed in members.items() if listed},
+        twins=twins,
+        # A chain's first run tells it for all of them.
+        skipped={} if since else {i: "fresh" if i in fresh else "account_inactive" for i in ids if i not in pending},
         remaining=len(pending) - len(chosen),
     )
 
@@ -111,42 +125,46 @@ def _must_know(field: str, ids: Iterable[int], known: Iterable[int]) -> None:
         )
 
 
-def _candidates(store: Store, channel: Channel, wanted: CheckParams) -> list[int]:
-    """The channel's streams, and those that the dead-stream policy took out, as far as they are wanted."""
-    ids: Iterable[int] = dict.fromkeys([*channel.stream_ids, *store.removed_streams(channel.id)])
-    if wanted.stream_ids:
-        ids = [i for i in ids if i in wanted.stream_ids]
-    if wanted.account_ids:
-        streams = store.streams(ids)
-        ids = [i for i in ids if i in streams and streams[i].account_id in wanted.account_ids]
-    return list(ids)
+def _candidates(store: Store, channels: list[Channel], wanted: CheckParams) -> dict[int, list[int]]:
+    """Each channel's streams, and those that the dead-stream policy took out, as far as they are wanted."""
+    removed = store.removed_of_channels([channel.id for channel in channels])
+    wanted_streams = set(wanted.stream_ids)
+    of_accounts = {i for account in wanted.account_ids for i in store.streams_of_account(account)}
+    return {
+        channel.id: [
+            i
+            for i in dict.fromkeys([*channel.stream_ids, *removed.get(channel.id, ())])
+            if (not wanted_streams or i in wanted_streams) and (not wanted.account_ids or i in of_accounts)
+        ]
+        for channel in channels
+    }
 
 
-def _is_active(stream: Stream, accounts: dict[int, Account]) -> bool:
-    account = accounts.get(stream.account_id) if stream.account_id is not None else None
-    return account is None or account.is_active
+def _active(store: Store, accounts: Iterable[Account]) -> set[int]:
+    """The streams that can be checked. Dispatcharr leaves out those of inactive accounts, but not from channels."""
+    inactive = {i for account in accounts if not account.is_active for i in store.streams_of_account(account.id)}
+    return set(store.stream_ids()) - inactive
 
 
-def _is_fresh(stream: Stream, result: Result | None, fresh_from: datetime) -> bool:
-    return (
-        result is not None
-        and result.verdict in DECIDED
-        and result.checked_at >= fresh_from
-        and result.url_hash == stream.url_hash
-    )
-
-
-def _bounded(candidates: dict[int, list[int]], pending: dict[int, Stream], most: int) -> dict[int, None]:
+def _bounded(due: Iterable[list[int]], most: int) -> dict[int, None]:
     """Whole channels as long as they fit, so that each is finished by one run; at least a part of the first."""
     chosen: dict[int, None] = {}
-    in_channels = {i for listed in candidates.values() for i in listed}
-    for listed in [*candidates.values(), *([i] for i in pending if i not in in_channels)]:
-        new = [i for i in listed if i in pending and i not in chosen]
+    for listed in due:
+        new = [i for i in listed if i not in chosen]
         if len(chosen) + len(new) <= most:
             chosen.update(dict.fromkeys(new))
         elif not chosen:
             return dict.fromkeys(new[:most])
     return chosen
+
+
+def _twins(streams: Iterable[Stream]) -> dict[int, tuple[int, ...]]:
+    """The first stream of each URL and account that several have, with the others."""
+    same: dict[tuple[int | None, str], list[int]] = {}
+    for stream in streams:
+        if stream.url:
+            same.setdefault((stream.account_id, stream.url), []).append(stream.id)
+    return {first: tuple(others) for first, *others in same.values() if others}
 
 
 def _mode(settings: Config, wanted: CheckParams, redis_up: bool) -> Mode:

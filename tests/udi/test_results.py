@@ -66,6 +66,20 @@ def test_the_times_of_all_last_checks_are_told_at_once(store: Store) -> None:
     assert store.last_checks() == {10: NOW + timedelta(microseconds=1), 11: NOW}
 
 
+def test_streams_are_found_whose_url_is_not_the_one_that_was_checked(store: Store) -> None:
+    streams = [stream(10), stream(11), stream(12, url=None), stream(13, url=None), stream(14), stream(15)]
+    store.publish(library(*streams))
+    for each in streams[:-1]:
+        store.record(result(each.id, url_hash=each.url_hash))
+    store.record(result(16, url_hash=stream(16).url_hash))
+    assert store.changed_urls(range(10, 16)) == set()
+    urls = {11: "http://provider/new", 12: "http://provider/12", 14: None}
+    store.publish(library(*(each.model_copy(update={"url": urls.get(each.id, each.url)}) for each in streams)))
+    assert store.changed_urls(range(10, 16)) == {11, 12, 14}
+    assert store.changed_urls([10, 11]) == {11}
+    assert store.changed_urls([]) == set()
+
+
 def test_history_is_bounded_to_the_newest(store: Store) -> None:
     for minutes in range(redis_results.HISTORY + 10):
         store.record(result(10, minutes=minutes))

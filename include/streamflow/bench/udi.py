@@ -25,6 +25,8 @@ from redis import Redis
 from redis.backoff import ConstantBackoff
 from redis.retry import Retry
 
+from streamflow.config import Config
+from streamflow.planning import CheckParams, plan
 from streamflow.stack.redis import binary
 from streamflow.udi import open_udi
 from streamflow.udi.file_store import FileStore
@@ -201,13 +203,18 @@ def _measure(
         "checked_since": (store.checked_since, [now - timedelta(seconds=100)] * lookups),
         "result": (store.result, [each.id for each in chance.choices(checked, k=lookups)]),
     }
+    looked_up = {index: _took(ask, keys) for index, (ask, keys) in asked.items()}
+    plans = {"first": _planned(store, now)}
+    if _check_all(store, changed.streams, now - timedelta(days=2)):
+        plans["all_checked_before"] = _planned(store, now)
     return {
         "bench": "udi",
         "store": name,
         "streams": len(snapshot.streams),
         **row,
-        "lookup_ms": {index: _took(ask, keys) for index, (ask, keys) in asked.items()},
+        "lookup_ms": looked_up,
         "record_ms": round(recorded * 1000, 3),
+        "plan_s": plans,
         **({"bytes_a_first_result": size // len(checked)} if client else {}),
     }
 
@@ -247,6 +254,28 @@ def _took(ask: Callable[[Any], object], keys: Iterable[Any]) -> dict[str, float]
         took.append((time.perf_counter() - begun) * 1000)
     worst = statistics.quantiles(took, n=100)[98] if len(took) >= 100 else max(took)
     return {"median": round(statistics.median(took), 3), "p99": round(worst, 3)}
+
+
+def _planned(store: Store, now: datetime) -> float:
+    """How long a plan over all channels takes."""
+    begun = time.perf_counter()
+    plan(store, Config(), CheckParams(), run_id="bench", now=now, redis_up=True)
+    return round(time.perf_counter() - begun, 3)
+
+
+def _check_all(store: Store, streams: Iterable[Stream], at: datetime) -> bool:
+    """Record a result of every stream; False for a store that takes them only one by one."""
+    results = (_result(stream, at) for stream in streams)
+    match store:
+        case RedisStore():
+            store.refill(results, ())
+        case FileStore():
+            with store.writing():
+                for result in results:
+                    store.record(result)
+        case _:
+            return False
+    return True
 
 
 def _result(stream: Stream, at: datetime) -> Result:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from streamflow.udi.file_library import FileLibrary
+from streamflow.udi.file_library import URL_DIGITS, FileLibrary
 from streamflow.udi.file_runs import FileRuns
 
 # As in the Redis store.
@@ -19,6 +20,15 @@ class FileStore(FileLibrary, FileRuns):
 
     def ping(self) -> None:
         self.one("SELECT 1 FROM meta")
+
+    def changed_urls(self, stream_ids: Iterable[int]) -> set[int]:
+        without = hashlib.sha256(b"").hexdigest()
+        checked = (
+            "SELECT stream_id, coalesce(url_hash, ?) AS now, substr(result.json ->> '$.url_hash', 1, ?) AS was "
+            "FROM result LEFT JOIN stream ON id = stream_id WHERE stream_id IN (SELECT value FROM json_each(?))"
+        )
+        values = (without[:URL_DIGITS], URL_DIGITS, json.dumps(list(stream_ids)))
+        return set(self.ids(f"SELECT stream_id FROM ({checked}) WHERE now IS NOT was", *values))  # noqa: S608
 
     def prune(self, *, history_per_stream: int = 50, runs: int = 200) -> dict[str, int]:
         before = datetime.now(UTC) - timedelta(days=GONE_DAYS)

@@ -35,6 +35,16 @@ def url_line(url_hash: str) -> tuple[str, str]:
     return f"url:{url_hash[:URL_BLOCK]}", url_hash[URL_BLOCK:URL_LINE]
 
 
+def url_blocks() -> Iterator[str]:
+    """The names of all blocks of URLs' hashes."""
+    return (f"url:{number:0{URL_BLOCK}x}" for number in range(16**URL_BLOCK))
+
+
+def url_digits(name: str) -> bytes:
+    """The digits of a URL's hash that the name of its block tells."""
+    return name.removeprefix("url:").encode()
+
+
 def blocks(kind: str, texts: Mapping[int, bytes]) -> dict[str, bytes]:
     """All blocks of the records of one kind."""
     size = BLOCK.get(kind)

@@ -34,5 +34,14 @@ def packed(result: Result) -> bytes:
 
 
 def unpacked(value: bytes) -> Result:
+    return Result.model_validate_json(_inflated(value))
+
+
+def url_hash(value: bytes) -> bytes:
+    """The URL's hash of a packed result, for a tenth of what all of it costs; empty where it has none."""
+    return _inflated(value).partition(b'"url_hash":"')[2].partition(b'"')[0]
+
+
+def _inflated(value: bytes) -> bytes:
     inflate = zlib.decompressobj(WINDOW, zdict=COMMON)
-    return Result.model_validate_json(inflate.decompress(value) + inflate.flush())
+    return inflate.decompress(value) + inflate.flush()

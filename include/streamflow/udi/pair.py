@@ -292,6 +292,10 @@ class Udi:
     def last_checks(self) -> dict[int, datetime]:
         return self._read(lambda store: store.last_checks())
 
+    def changed_urls(self, stream_ids: Iterable[int]) -> set[int]:
+        wanted = list(stream_ids)
+        return self._read(lambda store: store.changed_urls(wanted))
+
     def dead_memory(self, stream_ids: Iterable[int]) -> dict[int, DeadMemory]:
         wanted = list(stream_ids)
         return self._read(lambda store: store.dead_memory(wanted))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -184,6 +184,13 @@ class RedisLibrary(RedisRoom):
     def streams_of_url(self, url_hash: str) -> list[int]:
         name, line = image.url_line(url_hash)
         return image.unlisted(image.find(self._get(name), line))
+
+    def _url_lines(self) -> Iterator[tuple[bytes, list[int]]]:
+        """The index of URLs, in whole: the digits of a hash that it keeps, and the streams."""
+        for names in chunks(image.url_blocks()):
+            for name, block in self._many(names).items():
+                start = image.url_digits(name)
+                yield from ((start + line, image.unlisted(ids)) for line, ids in image.read(block))
 
     def channel(self, channel_id: int) -> Channel | None:
         found = image.find(self._get(image.block("channel", channel_id)), channel_id)

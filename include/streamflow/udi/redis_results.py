@@ -13,7 +13,7 @@ from redis.client import Pipeline
 
 from streamflow.udi.library import text
 from streamflow.udi.models import Result, Verdict
-from streamflow.udi.packing import packed, unpacked
+from streamflow.udi.packing import packed, unpacked, url_hash
 from streamflow.udi.redis_room import EVENTS, EVENTS_KEPT, GONE, PREFIX, RedisRoom, chunks, event
 from streamflow.udi.store import DeadMemory
 
@@ -63,6 +63,10 @@ class RedisResults(RedisRoom):
 
     def results(self, stream_ids: Iterable[int]) -> dict[int, Result]:
         return self._of_hash("result", _after_word, stream_ids)
+
+    def url_hashes(self, stream_ids: Iterable[int]) -> dict[int, bytes]:
+        """The hash of the URL that each stream's latest result is of."""
+        return self._of_hash("result", lambda value: url_hash(value.partition(b" ")[2]), stream_ids)
 
     def history(self, stream_id: int, limit: int = 50) -> list[Result]:
         with self._redis() as redis:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 from redis import ConnectionPool, Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from streamflow.udi.image import URL_LINE
 from streamflow.udi.redis_library import RedisLibrary
 from streamflow.udi.redis_room import EVENTS, PREFIX, chunks
 from streamflow.udi.redis_runs import RedisRuns
@@ -42,6 +45,14 @@ class RedisStore(RedisLibrary, RedisRuns):
                 redis.ping()
             finally:
                 redis.connection_pool.disconnect()
+
+    def changed_urls(self, stream_ids: Iterable[int]) -> set[int]:
+        checked = {stream: url[:URL_LINE] for stream, url in self.url_hashes(stream_ids).items()}
+        without = hashlib.sha256(b"").hexdigest().encode()[:URL_LINE]
+        now = dict.fromkeys(checked, without)
+        for digits, streams in self._url_lines():
+            now.update((stream, digits) for stream in streams if stream in checked)
+        return {stream for stream, digits in checked.items() if now[stream] != digits}
 
     def is_filled(self) -> bool:
         """Whether everything is there; false for a Redis that came back without its data."""

@@ -158,6 +158,9 @@ class Store(Protocol):
     def last_checks(self) -> dict[int, datetime]:
         """The time of every stream's latest result."""
 
+    def changed_urls(self, stream_ids: Iterable[int]) -> set[int]:
+        """Those of the streams that have another URL than when they were last checked."""
+
     def dead_memory(self, stream_ids: Iterable[int]) -> dict[int, DeadMemory]: ...
     def remember_dead(self, stream_id: int, memory: DeadMemory) -> None: ...
     def removed_streams(self, channel_id: int) -> dict[int, int]:
