@@ -24,6 +24,7 @@ READS = [
     "/channels/1",
     "/runs",
     f"/runs/{RUN}",
+    f"/runs/{RUN}/report",
 ]
 CHANGES = [("PUT", "/concurrency/config", {"stagger_delay": 0.3}), ("POST", "/concurrency/reset", None)]
 MAY = {200, 404, 503}

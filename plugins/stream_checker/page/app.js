@@ -6,6 +6,7 @@ import { followParent } from "./theme.js";
 import { ChannelView } from "./views/channel.js";
 import { HistoryView } from "./views/history.js";
 import { NowView } from "./views/now.js";
+import { ReportView } from "./views/report.js";
 import { ResultsView } from "./views/results.js";
 import { RunView } from "./views/run.js";
 import { StreamView } from "./views/stream.js";
@@ -19,6 +20,7 @@ const VIEWS = {
   channel: { title: "Channels", View: ChannelView },
   history: { title: "History", View: HistoryView },
   workers: { title: "Workers", View: WorkersView },
+  report: { title: "Health report", View: ReportView, under: "run" },
   stream: { title: "Stream", View: StreamView, under: "results" },
 };
 

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel
 
+from stream_checker import report_file
 from stream_checker.access import Reader
+from stream_checker.bounds import at_once
 from stream_checker.problems import Problem, responses
 from stream_checker.routes.results import NamedResult, named
 from stream_checker.stores import Udi
+from streamflow.health_report import HealthReport
+from streamflow.health_report import report as health_report
 from streamflow.udi.store import ChannelChange, Mode, RunState
 
 router = APIRouter(prefix="/runs", tags=["runs"], dependencies=[Reader])
@@ -69,16 +73,14 @@ def runs(store: Udi, limit: Annotated[int, Query(ge=1, le=200)] = 20) -> RunList
     return RunList(runs=store.runs(limit))
 
 
-@router.get("/{run_id}", responses=responses(401, 403, 404, 503))
+@router.get("/{run_id}", responses=responses(401, 403, 404, 422, 429, 503), dependencies=[at_once(8)])
 def run(
     run_id: str,
     store: Udi,
     streams: Annotated[bool, Query(description="false leaves out the state of each stream")] = True,
 ) -> RunDetail:
     """One run: counts by verdict, the state of each stream, rate and expected end."""
-    state = store.run(run_id)
-    if state is None:
-        raise Problem(404, f"no run {run_id}")
+    state = known(store, run_id)
     counts = Counter(state.streams.values())
     total, done = len(state.streams), len(state.streams) - counts[PENDING]
     rate, end = pace(state, done, total, datetime.now(UTC))
@@ -102,6 +104,33 @@ def run(
         next_run_id=(state.summary or {}).get("next_run_id"),
         summary=state.summary,
     )
+
+
+@router.get(
+    "/{run_id}/report",
+    response_model=HealthReport,
+    responses={
+        200: {"content": {kind: {"schema": {"type": "string"}} for kind in report_file.TYPES.values()}},
+        **responses(401, 403, 404, 422, 429, 503),
+    },
+    dependencies=[at_once(2)],
+)
+def report(
+    run_id: str,
+    store: Udi,
+    format: Annotated[Literal["json", "csv", "html"], Query(description="`csv` and `html` are files")] = "json",
+) -> HealthReport | Response:
+    """What works in each group and account, the worst channels, mislabelled streams and duplicates."""
+    found = health_report(store, known(store, run_id))
+    return found if format == "json" else report_file.response(found, format)
+
+
+def known(store: Udi, run_id: str) -> RunState:
+    """The run, or a 404."""
+    state = store.run(run_id)
+    if state is None:
+        raise Problem(404, f"no run {run_id}")
+    return state
 
 
 def pace(state: RunState, done: int, total: int, now: datetime) -> tuple[float | None, datetime | None]:

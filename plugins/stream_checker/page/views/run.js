@@ -24,7 +24,7 @@ export function RunView({ id }) {
           ${known.map((one) => html`<option value=${one} selected=${one === chosen}>${one}</option>`)}
         </select>
       </label>
-      ${chosen && html`<${AirflowLink} to=${dagRun(chosen)}>Show the run in Airflow<//>`}
+      ${chosen && html`<${AirflowLink} to=${dagRun(chosen)}>Show the run in Airflow<//> <a href=${link("report", chosen)}>Health report</a>`}
     </div>
     ${error?.status === 404
       ? html`<p class="notice" role="status">${chosen} is not planned yet, or was pruned.</p>`
