@@ -45,7 +45,7 @@ def environment(home: Path, port: int, *, workers: int) -> dict[str, str]:
         "CORE__LOAD_EXAMPLES": "False",
         # So that the processes that fork the tasks have loaded what those need.
         "CORE__LAZY_LOAD_PLUGINS": "False",
-        "CORE__EXECUTOR": "LocalExecutor",
+        "CORE__EXECUTOR": "stream_tasks.executor.LocalExecutor",
         "CORE__PARALLELISM": str(workers),
         "CORE__MAX_ACTIVE_TASKS_PER_DAG": "10000",
         "CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",

@@ -1,0 +1,183 @@
+"""Alerts: what a finished run raises, and that who is configured gets them."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from collections.abc import Iterator
+from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow.sdk import BaseNotifier
+
+from library import NOW, result, stored, stream
+from stream_tasks import alerts
+from streamflow.udi.models import Account
+from streamflow.udi.store import Run, Store
+
+PAST = NOW - timedelta(days=1)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    streams = [stream(id, 1 if id < 5 else 2) for id in range(1, 7)]
+    accounts = (Account(id=1, name="one"), Account(id=2, name="two"))
+    store = stored(tmp_path, {1: [1, 2], 2: [3, 4], 3: [5, 6]}, accounts=accounts, streams=streams)
+    for id in (1, 2, 3, 4):
+        store.record(result(id, at=PAST, run_id="before"))
+    store.record(result(5, "dead", at=PAST, run_id="before"))
+    store.open_run(
+        Run(
+            run_id="r",
+            started_at=NOW,
+            mode="concurrent",
+            stream_ids=(1, 2, 3, 4, 5, 6),
+            channels={1: (1, 2), 2: (3, 4), 3: (5, 6)},
+        )
+    )
+    return store
+
+
+def settle(store: Store, **verdicts: tuple[Any, str | None]) -> None:
+    for name, (verdict, reason) in verdicts.items():
+        id = int(name.removeprefix("s"))
+        store.settle("r", result(id, verdict, run_id="r", reason=reason, account_id=1 if id < 5 else 2))
+
+
+def raised(store: Store) -> dict[str, list[str]]:
+    state = store.run("r")
+    assert state
+    return {alert.kind: [one.name for one in alert.subjects] for alert in alerts.alerts(store, state)}
+
+
+def test_a_stream_that_died_is_told_and_one_that_was_dead_is_not(store: Store) -> None:
+    settle(store, s1=("ok", None), s2=("dead", "http_404"), s5=("dead", "http_404"), s6=("ok", None))
+    assert raised(store) == {"streams_dead": ["stream 2"]}
+
+
+def test_a_channel_whose_last_stream_died_is_dark(store: Store) -> None:
+    settle(store, s3=("dead", "no_data"), s4=("dead", "no_data"))
+    assert raised(store) == {"streams_dead": ["stream 3", "stream 4"], "channel_dark": ["channel 2"]}
+
+
+def test_an_undecided_stream_keeps_its_channel_lit(store: Store) -> None:
+    settle(store, s3=("dead", "no_data"), s4=("unknown", "slot_timeout"))
+    assert raised(store) == {"streams_dead": ["stream 3"]}
+
+
+def test_refused_and_lost_checks_are_told_by_account(store: Store) -> None:
+    busy, lost = ("unknown", "provider_busy"), ("unknown", "internal_error")
+    settle(store, s1=busy, s2=busy, s5=busy, s6=lost)
+    assert raised(store) == {"account_over_limit": ["one (2)", "two (1)"], "checks_lost": ["two (1)"]}
+
+
+def test_a_run_without_news_raises_nothing(store: Store) -> None:
+    settle(store, s1=("ok", None), s5=("dead", "http_404"))
+    assert raised(store) == {}
+
+
+class Webhook(HTTPServer):
+    """Answers with ``statuses``, one after another."""
+
+    def __init__(self, *statuses: int) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.statuses = list(statuses)
+        self.got: list[dict[str, Any]] = []
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}/services/secret"
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Webhook
+
+    def do_POST(self) -> None:
+        self.server.got.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
+        self.send_response(self.server.statuses.pop(0))
+        self.end_headers()
+
+    def log_message(self, *told: object) -> None:
+        """Keep quiet."""
+
+
+@pytest.fixture
+def webhook() -> Iterator[Webhook]:
+    server = Webhook(503, 200)
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_webhook_that_fails_is_tried_again(webhook: Webhook) -> None:
+    assert alerts.post(webhook.address, {"text": "x"}, pause=0)
+    assert webhook.got == [{"text": "x"}, {"text": "x"}]
+
+
+def test_a_refusal_is_not_tried_again_and_the_address_stays_secret(
+    webhook: Webhook, caplog: pytest.LogCaptureFixture
+) -> None:
+    webhook.statuses = [404]
+    with caplog.at_level(logging.DEBUG, logger="stream_tasks"):
+        assert not alerts.post(webhook.address, {}, pause=0)
+    assert len(webhook.got) == 1
+    assert "404" in caplog.text
+    assert "secret" not in "".join(record.getMessage() for record in caplog.records if record.name == alerts.__name__)
+
+
+def test_alerts_reach_the_webhook_without_a_url(
+    store: Store, webhook: Webhook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    webhook.statuses = [200]
+    monkeypatch.setenv(alerts.WEBHOOK, webhook.address)
+    settle(store, s3=("dead", "no_data"), s4=("dead", "no_data"))
+    assert [alert.kind for alert in alerts.tell(store, "r")] == ["streams_dead", "channel_dark"]
+    (document,) = webhook.got
+    assert document["run_id"] == "r"
+    assert document["text"].endswith("1 channels with no working stream left: channel 2")
+    assert "provider.test" not in json.dumps(document)
+
+
+class Kept(BaseNotifier):
+    """A notifier whose template sees the alerts."""
+
+    template_fields = ("text",)
+    sent: list[str] = []  # noqa: RUF012
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.text = text
+
+    def notify(self, context: Any) -> None:
+        self.sent.append(self.text)
+
+
+def test_a_notifier_is_made_as_configured_and_sees_the_alerts(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(alerts.NOTIFIER, f"{__name__}.Kept")
+    monkeypatch.setenv(alerts.NOTIFIER_KWARGS, json.dumps({"text": "{{ alerts[0].kind }}: {{ alert_text }}"}))
+    monkeypatch.setattr(alerts, "import_string", lambda path: {f"{__name__}.Kept": Kept}[path])
+    monkeypatch.setattr(alerts, "get_current_context", dict)
+    settle(store, s2=("dead", "http_404"))
+    alerts.tell(store, "r")
+    assert Kept.sent == ["streams_dead: StreamFlow run r\n1 newly dead streams: stream 2"]
+
+
+def test_a_notifier_that_is_none_is_logged(
+    store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv(alerts.NOTIFIER, "nowhere.Notifier")
+    settle(store, s2=("dead", "http_404"))
+    assert len(alerts.tell(store, "r")) == 1
+    assert "nowhere.Notifier" in caplog.text
+
+
+def test_nobody_configured_costs_nothing(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(alerts.WEBHOOK, raising=False)
+    monkeypatch.delenv(alerts.NOTIFIER, raising=False)
+    settle(store, s2=("dead", "http_404"))
+    assert alerts.tell(store, "r") == []
