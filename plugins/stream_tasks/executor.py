@@ -21,12 +21,12 @@ class LocalExecutor(local_executor.LocalExecutor):
     """Tells the scheduler of a task's end only when no later part of it has been started."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+        super().__init__(*args, **kwargs)  # type: ignore[no-untyped-call]
         self._started: Counter[Any] = Counter()
 
     def _process_workloads(self, workload_list: Sequence[Any]) -> None:
         self._started.update(workload.key for workload in workload_list)
-        super()._process_workloads(workload_list)
+        super()._process_workloads(workload_list)  # type: ignore[no-untyped-call]
 
     def change_state(self, key: Any, state: Any, info: Any = None, remove_running: bool = True) -> None:
         if state in ENDS and self._started[key] > 1:
