@@ -160,7 +160,6 @@ class Kept(BaseNotifier):
 def test_a_notifier_is_made_as_configured_and_sees_the_alerts(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(alerts.NOTIFIER, f"{__name__}.Kept")
     monkeypatch.setenv(alerts.NOTIFIER_KWARGS, json.dumps({"text": "{{ alerts[0].kind }}: {{ alert_text }}"}))
-    monkeypatch.setattr(alerts, "import_string", lambda path: {f"{__name__}.Kept": Kept}[path])
     monkeypatch.setattr(alerts, "get_current_context", dict)
     settle(store, s2=("dead", "http_404"))
     alerts.tell(store, "r")
