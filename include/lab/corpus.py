@@ -89,3 +89,6 @@ def _streams() -> Iterator[tuple[str, dict[str, object]]]:
     yield "hls_vod", {"hls": Hls(vod=True)}
     yield "hls_variants", {"clip": "fhd25_3m", "hls": Hls(variants=("sd480p30", "hd25_2m", "fhd25_3m"))}
     yield "hls_stale", {"hls": Hls(stale=True), "verdict": "degraded", "reason": "frozen_video"}
+    yield "dash_live", {"hls": Hls(dash=True)}
+    yield "dash_vod", {"hls": Hls(dash=True, vod=True)}
+    yield "dash_variants", {"clip": "fhd25_3m", "hls": Hls(dash=True, variants=("sd480p30", "hd25_2m", "fhd25_3m"))}

@@ -1,4 +1,4 @@
-"""The provider's HLS: playlists over the same endless clips, in sessions that count as connections (RFC 8216)."""
+"""The provider's HLS and DASH: segments of the same endless clips, in sessions that count as connections."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from lab.ledger import Connection
 from lab.library import Account, Hls, Stream
+from lab.manifests import Variant, manifest
 from lab.mpegts import CLOCK
 from lab.timeline import Timeline
 
@@ -56,6 +57,17 @@ class Cuts:
         loop, place = divmod(number, len(self.seconds))
         return timeline.cut(loop, self.edges[place], self.edges[place + 1])
 
+    def window(self, timeline: Timeline, hls: Hls) -> tuple[int, int]:
+        """The first segment that is offered now, and the one after the last."""
+        count = len(self.seconds)
+        if hls.vod:
+            return 0, count
+        elapsed = 60.0 if hls.stale else timeline.now() * timeline.slice_s
+        last = int(elapsed / sum(self.seconds)) * count
+        while self.starts_at(last + 1) <= elapsed:
+            last += 1
+        return max(0, last - hls.window), last
+
     def starts_at(self, number: int) -> float:
         loop, place = divmod(number, len(self.seconds))
         return loop * sum(self.seconds) + sum(self.seconds[:place])
@@ -70,6 +82,7 @@ class Playlists:
 
     def add_routes(self, router: web.UrlDispatcher) -> None:
         router.add_get("/live/{username}/{password}/{number:\\d+}.m3u8", self._open)
+        router.add_get("/live/{username}/{password}/{number:\\d+}.mpd", self._open)
         router.add_get("/hls/{token}/{clip}.m3u8", self._playlist)
         router.add_get("/hls/{token}/{clip}/{number:\\d+}.ts", self._segment)
         router.add_get("/hls/{token}/key", self._key)
@@ -85,6 +98,8 @@ class Playlists:
             token = secrets.token_urlsafe(12)
             self._sessions[token] = Session(account, stream, connection, secrets.token_bytes(16))
         hls = stream.hls or Hls()
+        if request.path.endswith(".mpd"):
+            return web.Response(text=await self._manifest(token, stream, hls), content_type="application/dash+xml")
         if hls.variants:
             return _text(await self._master(token, hls))
         return _text(await self._media(token, stream.clip, hls))
@@ -122,19 +137,20 @@ class Playlists:
             lines.append(f"/hls/{token}/{clip}.m3u8")
         return "\n".join(lines) + "\n"
 
+    async def _manifest(self, token: str, stream: Stream, hls: Hls) -> str:
+        variants = []
+        for clip in hls.variants or (stream.clip,):
+            timeline = await self._provider.timeline(clip)
+            cuts = Cuts.of(timeline)
+            first, last = cuts.window(timeline, hls)
+            lengths = [cuts.seconds[number % len(cuts.seconds)] for number in range(first, last)]
+            variants.append(Variant(timeline.clip.truth, first, cuts.starts_at(first), lengths))
+        return manifest(f"/hls/{token}/", variants, is_live=not hls.vod)
+
     async def _media(self, token: str, clip: str, hls: Hls) -> str:
-        timeline = await self._provider.timeline(clip)
-        cuts = Cuts.of(timeline)
+        cuts = Cuts.of(timeline := await self._provider.timeline(clip))
         count = len(cuts.seconds)
-        if hls.vod:
-            first, last = 0, count
-        else:
-            elapsed = 60.0 if hls.stale else timeline.now() * timeline.slice_s
-            loops = int(elapsed / sum(cuts.seconds))
-            last = loops * count
-            while cuts.starts_at(last + 1) <= elapsed:
-                last += 1
-            first = max(0, last - hls.window)
+        first, last = cuts.window(timeline, hls)
         lines = [
             "#EXTM3U",
             "#EXT-X-VERSION:3",

@@ -56,13 +56,14 @@ PLAY = Behaviour()
 
 @dataclass(frozen=True)
 class Hls:
-    """A stream as an HLS playlist: segments of about two seconds, the last ``window`` of them when live."""
+    """A stream in segments of about two seconds, the last ``window`` of them when live: HLS, or DASH if so wanted."""
 
     window: int = 5
     encrypted: bool = False
     vod: bool = False
     stale: bool = False
     variants: tuple[str, ...] = ()
+    dash: bool = False
 
 
 @dataclass(frozen=True)

@@ -54,7 +54,7 @@ class Lab:
         }
 
     def url(self, stream: Stream | int | str, kind: str | None = None) -> str:
-        """A stream's URL, by itself, its id or its name; ``kind`` "ts" or "m3u8", by default the stream's own.
+        """A stream's URL, by itself, its id or its name; ``kind`` "ts", "m3u8" or "mpd", by default the stream's own.
 
         Its media are made before this returns, so that no client waits for them.
         """
@@ -113,7 +113,7 @@ async def _listening(app: web.Application, contexts: list[ssl.SSLContext | None]
 
 def _url(library: Library, places: dict[str, str], stream: Stream, kind: str | None = None) -> str:
     account = library.account[stream.account_id]
-    kind = kind or ("m3u8" if stream.hls else "ts")
+    kind = kind or (("mpd" if stream.hls.dash else "m3u8") if stream.hls else "ts")
     return f"{places[stream.place]}/live/{account.username}/{account.password}/{stream.id}.{kind}"
 
 

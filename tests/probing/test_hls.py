@@ -136,8 +136,3 @@ def test_a_segment_that_has_gone_meanwhile_is_passed_over(
     result: Result = probe(Target(scripted.url("/1.m3u8", playlist(*segments(4)))), settings).result
     assert result.video_codec == "h264"
     assert result.extra["missing_segments"] == 1
-
-
-def test_a_dash_manifest_is_said_to_be_unsupported(scripted: Scripted, settings: config.Probe) -> None:
-    url = scripted.url("/1.mpd", response(b'<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011"></MPD>'))
-    assert told(url, settings) == ("skipped", "unsupported_protocol")

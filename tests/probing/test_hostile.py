@@ -199,7 +199,7 @@ def test_a_fault_of_the_probe_is_a_verdict_that_says_where(monkeypatch: pytest.M
 
 def test_a_decoder_that_hangs_costs_one_check_and_no_connection(monkeypatch: pytest.MonkeyPatch, lab: Lab) -> None:
     let_go = threading.Event()
-    monkeypatch.setattr(sys.modules["streamflow.probing.pictures"], "small", lambda *_: let_go.wait(10))
+    monkeypatch.setattr(sys.modules["streamflow.probing.pictures"].Scaler, "small", lambda *_: let_go.wait(10))
     monkeypatch.setattr(sys.modules["streamflow.probing.probe"], "HANG_SECONDS", 0.1)
     monkeypatch.setattr(sys.modules["streamflow.probing.probe"], "FIRST_PICTURE_SECONDS", 0.1)
     result = probe(Target(lab.url("hd25_2m")), QUICK).result

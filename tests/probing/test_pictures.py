@@ -9,7 +9,7 @@ import av
 import pytest
 from av.video.frame import VideoFrame
 
-from streamflow.probing.pictures import HEIGHT, THUMBNAIL_BYTES, WIDTH, Picture, jpeg, looked_at, small
+from streamflow.probing.pictures import HEIGHT, THUMBNAIL_BYTES, WIDTH, Picture, Scaler, jpeg, looked_at
 
 SIZE = WIDTH * HEIGHT
 
@@ -81,7 +81,7 @@ def test_a_dark_scene_is_not_black() -> None:
 
 @pytest.mark.parametrize(("luma", "level"), [(16, 0), (235, 255)])
 def test_videos_range_is_stretched_to_the_whole(luma: int, level: int) -> None:
-    picture = small(frame(bytes((luma,)) * (320 * 180), 320, 180), 1.5)
+    picture = Scaler().small(frame(bytes((luma,)) * (320 * 180), 320, 180), 1.5)
     assert len(picture.grey) == SIZE
     assert abs(picture.grey[0] - level) <= 1
     assert picture.at == 1.5

@@ -29,7 +29,14 @@ LATE_SHARE = 0.95
 
 
 def measure(
-    where: Address, settings: config.Probe, is_cancelled: Callable[[], bool], on_progress: OnProgress, started: float
+    where: Address,
+    settings: config.Probe,
+    is_cancelled: Callable[[], bool],
+    on_progress: OnProgress,
+    started: float,
+    *,
+    sound_only: bool,
+    is_healthy: Callable[[Measurement], bool],
 ) -> tuple[Measurement, float, list[tuple[float, float]]]:
     """Measure the stream; answers what was found, when it ended (monotonic), and when nobody could look.
 
@@ -47,6 +54,9 @@ def measure(
         thumbnails=settings.thumbnails,
         finite=lambda: False,
         on_progress=on_progress,
+        sound_only=sound_only,
+        min_sample_seconds=settings.min_sample_seconds,
+        is_healthy=is_healthy,
     )
     try:
         found = measuring.of_packets(flow.container(), flow.packets())

@@ -45,6 +45,8 @@ class Measurement:
     video_packets: int = 0
     thumbnail: bytes | None = None
     broken: str | None = None
+    # Seconds of the sample that were not needed.
+    saved_s: float | None = None
 
     @property
     def has_video(self) -> bool:

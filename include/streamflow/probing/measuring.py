@@ -16,6 +16,7 @@ from av.video.stream import VideoStream
 
 from streamflow.probing import timing
 from streamflow.probing.measurement import Measurement
+from streamflow.probing.settling import has_settled
 from streamflow.probing.timing import Clock, Mark
 from streamflow.probing.viewing import Viewing
 from streamflow.udi.models import AudioTrack
@@ -36,9 +37,14 @@ OPTIONS = {
 # A first key frame may take so long from the first byte.
 FIRST_PICTURE_SECONDS = 10.0
 SOUND_EVERY = 0.2
+# More pieces of sound than this of one sample tell nothing more.
+SOUNDS = 60
+# A programme without video is looked at for so long, unless it is radio.
+SOUND_ONLY_SECONDS = 0.8
 # A source that sends this much faster than real time is a file: its sample ends by media time.
 AHEAD_SECONDS = 6.0
 PROGRESS_SECONDS = 1.0
+SETTLE_EVERY = 0.5
 
 OnProgress = Callable[[float, int, int | None, int | None, str], None]
 
@@ -85,7 +91,11 @@ def demuxed(container: InputContainer) -> Iterator[Packet[Stream]]:
 
 
 class Measuring:
-    """One sample being measured: packets in, a :class:`Measurement` out."""
+    """One sample being measured: packets in, a :class:`Measurement` out.
+
+    :param sound_only: no video is expected, so that its absence is no reason to end early.
+    :param min_sample_seconds: when a sample may end that has settled and ``is_healthy``; None for never.
+    """
 
     def __init__(
         self,
@@ -95,12 +105,18 @@ class Measuring:
         thumbnails: bool,
         finite: Callable[[], bool],
         on_progress: OnProgress,
+        sound_only: bool = False,
+        min_sample_seconds: float | None = None,
+        is_healthy: Callable[[Measurement], bool] = lambda _: False,
     ) -> None:
         self.found = Measurement()
         self._source = source
         self._sample_seconds = sample_seconds
         self._thumbnails = thumbnails
         self._finite = finite
+        self._sound_only = sound_only
+        self._settle_at = float("inf") if min_sample_seconds is None else min_sample_seconds
+        self._is_healthy = is_healthy
         self._on_progress = on_progress
         self._told_at = 0.0
         self._clocks: dict[int, Clock] = {}
@@ -112,6 +128,7 @@ class Measuring:
         self._key_marks: list[Mark] = []
         self._marks: list[Mark] = []
         self._heard_at = float("-inf")
+        self._hear_every = max(SOUND_EVERY, sample_seconds / SOUNDS)
 
     def of_file(self, file: File, container_format: str | None) -> Measurement:
         """Open ``file`` and measure it; what cannot be opened leaves :attr:`Measurement.broken` set."""
@@ -134,15 +151,18 @@ class Measuring:
         self._wait_for_picture()
         self._choose(container)
         if self._video is None:
-            self._source.deadline = self._began + self._sample_seconds
+            seconds = self._sample_seconds if self._sound_only else min(SOUND_ONLY_SECONDS, self._sample_seconds)
+            self._source.deadline = self._began + seconds
         try:
             for packet in packets:
                 self._take(packet)
-                if self._is_complete():
+                if self._is_complete() or self._has_settled(container):
                     break
         except (FFmpegError, ValueError) as error:
             self.found.broken = type(error).__name__
         self._conclude(container)
+        if self._viewing:
+            self.found.thumbnail = self._viewing.thumbnail()
         return self.found
 
     @property
@@ -168,7 +188,13 @@ class Measuring:
         if videos:
             # Of several programs, the one with the most lines; the first among equals.
             self._video = max(videos, key=lambda stream: stream.height or 0)
-            self._viewing = Viewing(self._video, found, thumbnails=self._thumbnails, on_first=self._first)
+            self._viewing = Viewing(
+                self._video,
+                found,
+                sample_seconds=self._sample_seconds,
+                thumbnails=self._thumbnails,
+                on_first=self._first,
+            )
         related = streams.best("audio", related=self._video) if self._video else streams.best("audio")
         self._audio = cast("AudioStream | None", related)
         found.subtitles = [
@@ -235,7 +261,7 @@ class Measuring:
         source.deadline = max(time.monotonic(), self._began + self._sample_seconds)
 
     def _listen(self, packet: Packet[Stream], at: float) -> None:
-        if self._audio is None or 0 <= at - self._heard_at < SOUND_EVERY:
+        if self._audio is None or 0 <= at - self._heard_at < self._hear_every:
             return
         self._heard_at = at
         try:
@@ -254,9 +280,29 @@ class Measuring:
             wanted = max(wanted, FIRST_PICTURE_SECONDS)
         return clock.media_s >= wanted
 
+    def _has_settled(self, container: InputContainer) -> bool:
+        """Whether the rest of the sample can be saved; looked at each half second of media."""
+        clock = self._main_clock()
+        if clock is None or clock.media_s < self._settle_at or self._source.is_exhausted:
+            return False
+        lasted = clock.media_s if self._finite() else min(clock.media_s, time.monotonic() - self._began)
+        if lasted < self._settle_at:
+            return False
+        self._settle_at = clock.media_s + SETTLE_EVERY
+        self._conclude(container)
+        found = self.found
+        if not has_settled(found, clock.steps, self._marks, wants_sound=self._audio is not None):
+            return False
+        if not self._is_healthy(found):
+            return False
+        found.saved_s = max(0.0, self._sample_seconds - lasted)
+        return True
+
     # -- the end -----------------------------------------------------------------------------
     def _conclude(self, container: InputContainer) -> None:
+        """Note what follows from all packets so far."""
         found = self.found
+        found.audio, found.audio_layouts = [], []
         for stream in container.streams.audio:
             if stream.index in self._clocks or stream is self._audio:
                 found.audio.append(_track(stream))
@@ -272,7 +318,7 @@ class Measuring:
         if video is None:
             return
         if self._viewing:
-            self._viewing.conclude()
+            self._viewing.note()
         if video.index in self._clocks:
             clock = self._clocks[video.index]
             found.video_kbps = clock.kbps

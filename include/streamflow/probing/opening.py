@@ -1,4 +1,4 @@
-"""Opening a stream over HTTP: what answered, and its bytes whether they come as one body or as HLS."""
+"""Opening a stream over HTTP: what answered, and its bytes whether they come as one body or in segments."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from streamflow.probing import hls
+from streamflow.probing import dash, hls, manifest
 from streamflow.probing.connection import Connection
-from streamflow.probing.refusal import Refusal, dead, of_text
+from streamflow.probing.refusal import dead, of_text
+from streamflow.probing.segmented import Segmented, read_text
 
 # Enough of the start to tell a playlist or a page from media.
 HEAD_BYTES = 512
@@ -24,7 +25,7 @@ class Opening:
     content_type: str | None = None
     length: int | None = None
     redirects: int = 0
-    hls: hls.Hls | None = None
+    segmented: Segmented | None = None
     stopping: bool = field(default=False, repr=False)
 
 
@@ -50,15 +51,26 @@ def feed(connection: Connection, url: str, opening: Opening, patience: float) ->
             if opening.length or opening.length is None:
                 raise dead("no_data", f"HTTP {answer.status}, and the end without a byte")
             raise dead("no_data", f"HTTP {answer.status} with an empty body")
-        if not hls.is_playlist(head):
+        if not hls.is_playlist(head) and not manifest.is_manifest(head):
             refuse_pages(head)
             yield head
             yield from answer.body
             return
-        text = hls.read_text(answer.body, head)
-        where = answer.url
-    opening.hls = hls.Hls()
-    yield from hls.Feed(connection, opening.hls, lambda: not opening.stopping).follow(where, text)
+        text = read_text(answer.body, head)
+        where, ahead = answer.url, dash.ahead_by(answer.headers)
+    yield from _followed(connection, opening, where, text, ahead)
+
+
+def _followed(connection: Connection, opening: Opening, url: str, text: str, ahead: float) -> Iterator[bytes]:
+    """The media behind a playlist or manifest, once its own connection is free."""
+    is_hls = hls.is_playlist(text[:HEAD_BYTES].encode())
+    told = opening.segmented = Segmented("hls" if is_hls else "dash")
+
+    def wanted() -> bool:
+        return not opening.stopping
+
+    feed = hls.Feed(connection, told, wanted) if is_hls else dash.Feed(connection, told, wanted, ahead)
+    yield from feed.follow(url, text)
 
 
 def _is_telling(head: bytes) -> bool:
@@ -66,10 +78,8 @@ def _is_telling(head: bytes) -> bool:
 
 
 def refuse_pages(head: bytes) -> None:
-    """Raise Refusal for a web page, an error message or a manifest of another kind where media should be."""
+    """Raise Refusal for a web page or an error message where media should be."""
     start = head.lstrip(b"\xef\xbb\xbf \r\n\t")[:64].lower()
-    if start.startswith(b"<?xml") and b"<mpd" in head.lower():
-        raise Refusal("skipped", "unsupported_protocol", "a DASH manifest", retryable=False)
     if head.isascii() and (told := of_text(head)):
         raise told
     if start.startswith(_PAGE_STARTS):

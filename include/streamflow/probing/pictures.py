@@ -10,6 +10,7 @@ from itertools import pairwise
 import av
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
+from av.video.reformatter import VideoReformatter
 
 WIDTH, HEIGHT = 64, 36
 # Full-range grey levels. A logo or a ticker moves on a "black" picture, so a few bright places are let pass.
@@ -40,15 +41,21 @@ class Picture:
         return all(-SAME <= a - b <= SAME for a, b in zip(self.grey, other.grey, strict=True))
 
 
-def small(frame: VideoFrame, at: float) -> Picture:
-    """A small copy of a frame, levels stretched from video's range to the full one."""
-    # Area averaging does away with the noise of single points and looks at all of them.
-    grey = frame.reformat(WIDTH, HEIGHT, "gray", interpolation="AREA", dst_color_range="JPEG")
-    plane = grey.planes[0]
-    data = bytes(plane)
-    if plane.line_size != WIDTH:
-        data = b"".join(data[row * plane.line_size : row * plane.line_size + WIDTH] for row in range(HEIGHT))
-    return Picture(at, data[: WIDTH * HEIGHT])
+class Scaler:
+    """Makes small copies of frames; one for each stream, since what it prepares costs more than a copy."""
+
+    def __init__(self) -> None:
+        self._reformatter = VideoReformatter()
+
+    def small(self, frame: VideoFrame, at: float) -> Picture:
+        """A small copy of a frame, levels stretched from video's range to the full one."""
+        # Area averaging does away with the noise of single points and looks at all of them.
+        grey = self._reformatter.reformat(frame, WIDTH, HEIGHT, "gray", interpolation="AREA", dst_color_range="JPEG")
+        plane = grey.planes[0]
+        data = bytes(plane)
+        if plane.line_size != WIDTH:
+            data = b"".join(data[row * plane.line_size : row * plane.line_size + WIDTH] for row in range(HEIGHT))
+        return Picture(at, data[: WIDTH * HEIGHT])
 
 
 @dataclass(frozen=True)

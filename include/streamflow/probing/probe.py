@@ -16,6 +16,7 @@ from streamflow import config
 from streamflow.masking import mask
 from streamflow.probing import label, lateness, pictures, timing, verdict
 from streamflow.probing.connection import Connection
+from streamflow.probing.findings import content_type, extras, fields
 from streamflow.probing.measurement import Measurement
 from streamflow.probing.measuring import FIRST_PICTURE_SECONDS, Measuring
 from streamflow.probing.opening import Opening, feed
@@ -39,7 +40,8 @@ EARLY_SECONDS = 0.5
 
 # Added to the longest time that a probe can take by its settings.
 HANG_SECONDS = 30.0
-MAX_NOTED_CHARACTERS = 100
+# A stream whose rest is saved must have come at this share of real time at least.
+STEADY_SHARE = 0.95
 
 OnProgress = Callable[[Progress], None]
 
@@ -130,6 +132,8 @@ class _Run:
                     self._is_cancelled,
                     lambda *told: self.on_progress(Progress(*told)),
                     self.started,
+                    sound_only=self._is_radio,
+                    is_healthy=self._is_healthy,
                 )
             )
         known = ", ".join([*HTTP, *LIBAV])
@@ -178,14 +182,17 @@ class _Run:
             thumbnails=self.settings.thumbnails,
             finite=self._is_finite,
             on_progress=lambda *told: self.on_progress(Progress(*told)),
+            sound_only=self._is_radio,
+            min_sample_seconds=self.settings.min_sample_seconds,
+            is_healthy=self._is_healthy,
         )
         if len(head) < LEAST_BYTES and reception.ended is None and not self._is_cancelled():
             raise dead("no_data", f"{len(head)} bytes in {self.settings.read_timeout:g} s")
         return measuring.of_file(reception, "mpegts" if is_transport_stream(head) else None)
 
     def _is_finite(self) -> bool:
-        hls = self.opening.hls
-        return not hls.is_live if hls else self.opening.length is not None
+        segmented = self.opening.segmented
+        return not segmented.is_live if segmented else self.opening.length is not None
 
     def _of_reception(self, found: Measurement, reception: Reception, ended: float) -> Outcome:
         began = reception.first_byte or self.started
@@ -193,16 +200,19 @@ class _Run:
         if found.media_s == 0 and not found.pictures:
             raise self._without_media(found, reception, by_itself)
         lasted = ended - began
-        complete = self._is_finite() or lasted >= self.settings.sample_seconds - EARLY_SECONDS
-        hls = self.opening.hls
-        early = None if not by_itself or complete or (hls and hls.stale_s is not None) else lasted
+        complete = (
+            self._is_finite() or found.saved_s is not None or lasted >= self.settings.sample_seconds - EARLY_SECONDS
+        )
+        segmented = self.opening.segmented
+        early = None if not by_itself or complete or (segmented and segmented.stale_s is not None) else lasted
         if early is not None and early < INSTANT_SECONDS and found.media_s < INSTANT_MEDIA_SECONDS:
             raise busy(f"cut off after {early:.1f} s")
         end = ended if by_itself or not found.arrivals else min(time.monotonic(), reception.deadline)
         finite_end = found.arrivals[-1][0] if found.arrivals else end
         how = "nothing more came" if isinstance(reception.failure, Refusal) else "ended by itself"
         told = None if early is None else f"{how} after {max(0.0, finite_end - began):.1f} s"
-        end = finite_end if self._is_finite() else max(end, finite_end)
+        # What a sample waits for that ends early is its own conclusion.
+        end = finite_end if self._is_finite() or found.saved_s is not None else max(end, finite_end)
         return self._judged(found, end, reception.late.spells(), told, reception)
 
     def _without_media(self, found: Measurement, reception: Reception, by_itself: bool) -> Refusal:
@@ -231,98 +241,48 @@ class _Run:
         early: str | None = None,
         reception: Reception | None = None,
     ) -> Outcome:
-        hls = self.opening.hls
-        look = pictures.looked_at(found.pictures)
-        play = timing.playability(found.arrivals, end, late)
-        judged = verdict.judge(
-            found,
-            look,
-            play,
-            radio=self.target.radio or label.says_radio(self.target.name),
-            sample_s=self.settings.sample_seconds,
-            ended_early=early,
-            stale_s=hls.stale_s if hls else None,
-            separate_audio=bool(hls and hls.separate_audio),
-            is_segmented=hls is not None,
-        )
-        seen = found.width and found.height
-        mislabelled = (
-            label.mismatch(
-                self.target.name, found.width or 0, found.height or 0, found.video_codec, found.hdr,
-                interlaced=bool(found.interlaced),
-            )
-            if seen
-            else None
-        )  # fmt: skip
+        look, play = pictures.looked_at(found.pictures), timing.playability(found.arrivals, end, late)
+        judged = self._judge(found, look, play, early)
+        extra = extras(found, look, play, self.opening)
+        if (starved := lateness.total(late, end)) >= LEAST_STARVED and not self._is_finite():
+            # A file that comes faster than real time is held up on purpose.
+            extra["starved_s"] = round(starved, 2)
+        if reception and reception.first_byte:
+            extra |= {"first_byte_ms": round((reception.first_byte - self.started) * 1000), "bytes": reception.bytes}
         first = found.first_frame
         result = self._result(judged.verdict, judged.reason, judged.detail).model_copy(
-            update={
-                "first_frame_ms": round((first - self.started) * 1000) if first else None,
-                "width": found.width,
-                "height": found.height,
-                "fps": found.fps,
-                "interlaced": found.interlaced,
-                "hdr": found.hdr,
-                "video_codec": found.video_codec,
-                "video_profile": found.video_profile,
-                "pixel_format": found.pixel_format,
-                "bitrate_kbps": round(found.bitrate_kbps) if found.bitrate_kbps else None,
-                "container": "hls" if hls else found.container,
-                "audio": tuple(found.audio),
-                "black_ratio": look.black_ratio,
-                "frozen_ratio": look.frozen_ratio,
-                "silent_ratio": found.sound.silent_ratio,
-                "decode_errors": found.decode_errors,
-                "discontinuities": found.discontinuities,
-                "label_mismatch": mislabelled,
-                "extra": self._extra(found, look, play, reception) | self._starved(late, end),
-            }
+            update=fields(found, look, self.target.name, self.opening)
+            | {"first_frame_ms": round((first - self.started) * 1000) if first else None, "extra": extra}
         )
         final = ("drm_protected", "no_video")
         return Outcome(result, found.thumbnail, retryable=judged.verdict == "dead" and judged.reason not in final)
 
-    def _starved(self, late: list[tuple[float, float]], end: float) -> dict[str, Any]:
-        """The time that was this machine's; a file that is read faster than real time is held up on purpose."""
-        seconds = lateness.total(late, end)
-        return {"starved_s": round(seconds, 2)} if seconds >= LEAST_STARVED and not self._is_finite() else {}
+    def _judge(
+        self, found: Measurement, look: pictures.Look, play: timing.Playability, early: str | None = None
+    ) -> verdict.Judgement:
+        segmented = self.opening.segmented
+        return verdict.judge(
+            found,
+            look,
+            play,
+            radio=self._is_radio,
+            sample_s=self.settings.sample_seconds,
+            ended_early=early,
+            stale_s=segmented.stale_s if segmented else None,
+            separate_audio=bool(segmented and segmented.separate_audio),
+            is_segmented=segmented is not None,
+        )
 
-    def _extra(
-        self, found: Measurement, look: pictures.Look, play: timing.Playability, reception: Reception | None
-    ) -> dict[str, Any]:
-        sound, hls = found.sound, self.opening.hls
-        extra: dict[str, Any] = {
-            "level": found.level,
-            "sar": found.sar,
-            "vfr": found.vfr or None,
-            "gop_s": found.gop_s,
-            "media_s": round(found.media_s, 2),
-            "video_kbps": _rounded(found.video_kbps),
-            "audio_kbps": _rounded(found.audio_kbps),
-            "continuity_errors": found.headers.continuity_errors or None,
-            "stalls": play.stalls or None,
-            "stall_s": round(play.stall_s, 2) or None,
-            "real_time_share": None if play.share is None else round(play.share, 3),
-            "picture_evidence_s": look.evidence_s or None,
-            "slate_period_s": look.period_s,
-            "sound_evidence_s": round(sound.evidence_s, 2) or None,
-            "loudness_db": sound.loudness_db,
-            "clipped_ratio": sound.clipped_ratio or None,
-            "audio_layouts": found.audio_layouts or None,
-            "subtitles": found.subtitles or None,
-            "redirects": self.opening.redirects or None,
-            "content_type": self._content_type(),
-        }
-        if reception and reception.first_byte:
-            extra |= {"first_byte_ms": round((reception.first_byte - self.started) * 1000), "bytes": reception.bytes}
-        if hls:
-            extra |= {
-                "segments": hls.segments,
-                "missing_segments": hls.missing or None,
-                "encrypted": hls.encrypted or None,
-                "variants": hls.variants or None,
-                "separate_audio": hls.separate_audio or None,
-            }
-        return {name: value for name, value in extra.items() if value is not None}
+    @property
+    def _is_radio(self) -> bool:
+        return self.target.radio or label.says_radio(self.target.name)
+
+    def _is_healthy(self, found: Measurement) -> bool:
+        """Whether a sample that has settled would be ok, and comes fast enough to stay so."""
+        play = timing.playability(found.arrivals, found.arrivals[-1][0])
+        if play.stall_s or (not self._is_finite() and not self.opening.segmented and (play.share or 0) < STEADY_SHARE):
+            return False
+        return self._judge(found, pictures.looked_at(found.pictures), play).verdict == "ok"
 
     def _result(self, word: Any, reason: str | None, detail: str | None) -> Result:
         return Result(
@@ -336,17 +296,9 @@ class _Run:
             elapsed_s=round(time.monotonic() - self.started, 2),
         )
 
-    def _content_type(self) -> str | None:
-        told = self.opening.content_type
-        return mask(told[:MAX_NOTED_CHARACTERS]) if told else None
-
     def refused(self, refusal: Refusal) -> Outcome:
         result = self._result(refusal.verdict, refusal.reason, refusal.detail)
         if self.opening.redirects or self.opening.content_type:
-            told = {"redirects": self.opening.redirects, "content_type": self._content_type()}
+            told = {"redirects": self.opening.redirects, "content_type": content_type(self.opening)}
             result = result.model_copy(update={"extra": {name: value for name, value in told.items() if value}})
         return Outcome(result, None, refusal.retryable, refusal.retry_after)
-
-
-def _rounded(value: float | None) -> int | None:
-    return None if value is None else round(value)

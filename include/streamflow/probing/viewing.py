@@ -18,6 +18,8 @@ from streamflow.probing.measurement import Measurement
 MAX_PIXELS = 8192 * 4608
 # Key pictures are decoded at most this often, in seconds of media; those of 2160 lines cost a tenth of a CPU-second.
 PICTURE_EVERY = 0.45
+# More pictures than this of one sample tell nothing more.
+PICTURES = 20
 BIG_PICTURE_EVERY = 1.9
 BIG_LINES = 1440
 # Where key frames are further apart than this, the pictures between them are decoded too, but of 2160 lines.
@@ -40,6 +42,7 @@ class Viewing:
         video: VideoStream,
         found: Measurement,
         *,
+        sample_seconds: float,
         thumbnails: bool,
         on_first: Callable[[Packet[Stream]], None],
     ) -> None:
@@ -48,6 +51,8 @@ class Viewing:
         self._found = found
         self._thumbnails = thumbnails
         self._on_first = on_first
+        self._every = max(PICTURE_EVERY, sample_seconds / PICTURES)
+        self._scaler = pictures.Scaler()
         self._key_times: list[float] = []
         self._since_key: list[tuple[Packet[Stream], float]] = []
         self._is_following = False
@@ -74,7 +79,7 @@ class Viewing:
         self._decode_on(packet, media)
 
     def _look_at_key(self, packet: Packet[Stream], media: float) -> None:
-        every = BIG_PICTURE_EVERY if (self._found.height or 0) > BIG_LINES else PICTURE_EVERY
+        every = max(self._every, BIG_PICTURE_EVERY if (self._found.height or 0) > BIG_LINES else 0.0)
         if media - self._pictured_at >= every or not self._found.pictures:
             self._decode_alone(packet, media)
 
@@ -106,7 +111,7 @@ class Viewing:
             # Before the first whole picture, damage is only what was missed before the start.
             if frame.is_corrupt and not self._is_gradual:
                 self._found.decode_errors += bool(self._found.pictures)
-            elif media - self._pictured_at >= RARE_PICTURE_EVERY or not self._found.pictures:
+            elif media - self._pictured_at >= max(self._every, RARE_PICTURE_EVERY) or not self._found.pictures:
                 self._take_picture(frame, packet, media)
 
     def _decode_alone(self, packet: Packet[Stream], media: float) -> None:
@@ -149,15 +154,15 @@ class Viewing:
             found.pixel_format = frame.format.name
             found.hdr = _hdr(frame)
         found.interlaced = bool(found.interlaced) or frame.interlaced_frame
-        picture = pictures.small(frame, media)
+        picture = self._scaler.small(frame, media)
         found.pictures.append(picture)
         if self._thumbnails:
             shows = not picture.is_black and not frame.is_corrupt
             if self._best_shot is None or (shows and not self._best_shot[0]):
                 self._best_shot = shows, frame
 
-    def conclude(self) -> None:
-        """Note what the decoder knows at the end, and make the thumbnail."""
+    def note(self) -> None:
+        """Note what the decoder knows by now."""
         found, video = self._found, self._video
         context = video.codec_context
         found.video_codec = context.codec.canonical_name
@@ -170,8 +175,10 @@ class Viewing:
         found.sar = f"{ratio.numerator}:{ratio.denominator}" if ratio else None
         if len(self._key_times) >= 2:
             found.gop_s = round((self._key_times[-1] - self._key_times[0]) / (len(self._key_times) - 1), 3)
-        if self._best_shot:
-            found.thumbnail = pictures.jpeg(self._best_shot[1])
+
+    def thumbnail(self) -> bytes | None:
+        """A JPEG of the first picture that shows something; None where none is wanted or was seen."""
+        return pictures.jpeg(self._best_shot[1]) if self._best_shot else None
 
 
 def _prepare(video: VideoStream) -> None:
