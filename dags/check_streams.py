@@ -58,18 +58,17 @@ def check_streams() -> None:
         return leftover(run_id)
 
     @task(
-        trigger_rule=TriggerRule.ALL_DONE, retries=5, retry_delay=timedelta(seconds=15), retry_exponential_backoff=True
+        outlets=[Asset("streamflow://results")],
+        trigger_rule=TriggerRule.ALL_DONE,
+        retries=5,
+        retry_delay=timedelta(seconds=15),
+        retry_exponential_backoff=True,
     )
-    def finish_channels(params: Context = None, run_id: Context = None) -> list[int]:
-        """Finish the channels that no check could: most are finished by the check of their last stream."""
-        from stream_tasks.finish import finish_channels
-
-        return finish_channels(run_id, write_back=params["write_back"])
-
-    @task(outlets=[Asset("streamflow://results")], trigger_rule=TriggerRule.ALL_DONE)
     def summary(params: Context = None, run_id: Context = None) -> dict[str, object]:
-        from stream_tasks.finish import summarise
+        """Finish the channels that no check could, and tell the run's outcome."""
+        from stream_tasks.finish import finish_channels, summarise
 
+        finish_channels(run_id, write_back=params["write_back"])
         return summarise(run_id, params)
 
     @task
@@ -90,7 +89,7 @@ def check_streams() -> None:
     next_run = TriggerDagRunOperator.partial(task_id="next_run", trigger_dag_id="check_streams")
     planned >> following
     checks >> rest
-    one_by_one >> finish_channels() >> summary() >> next_run.expand_kwargs(following)
+    one_by_one >> summary() >> next_run.expand_kwargs(following)
 
 
 check_streams()

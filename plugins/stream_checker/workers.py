@@ -32,8 +32,8 @@ class Worker:
 
 
 def executor() -> str:
-    """The name of the executor in Airflow's settings."""
-    return str(conf.get_mandatory_value("core", "executor"))
+    """The name of the executor in Airflow's settings, without the module of one that is not Airflow's own."""
+    return conf.get_mandatory_value("core", "executor").rpartition(".")[2]
 
 
 def workers() -> list[Worker]:

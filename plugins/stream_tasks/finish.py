@@ -7,7 +7,7 @@ from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
 
-from stream_tasks import rooms
+from stream_tasks import alerts, rooms
 from stream_tasks.plan import chained, next_run_id
 from streamflow import config
 from streamflow.channels import finish
@@ -28,7 +28,7 @@ def finish_ready(store: Udi, channel_ids: list[int], run_id: str, *, write_back:
             for channel_id in channel_ids:
                 finish(store, target, channel_id, run_id, settings)
     except SourceError as error:
-        log.warning("channels %s are left to finish_channels: %s", channel_ids, error)
+        log.warning("channels %s are left to the run's summary: %s", channel_ids, error)
 
 
 def finish_channels(run_id: str, *, write_back: bool) -> list[int]:
@@ -80,5 +80,6 @@ def summarise(run_id: str, params: dict[str, Any]) -> dict[str, Any]:
             "next_run_id": next_run_id(chained(run_id, params, state.run.started_at)) if state.run.remaining else None,
         }
         store.close_run(run_id, summary, now)
+        alerts.tell(store, run_id)
     log.info("%s", summary)
     return summary
