@@ -16,14 +16,17 @@ def create_app() -> FastAPI:
     app = FastAPI(
         title="StreamFlow",
         description="Limits, live progress, results and history of the stream checks.",
-        docs_url="/docs",
+        # FastAPI's own pages load their scripts from elsewhere.
+        docs_url=None,
         redoc_url=None,
     )
     app.add_middleware(EntityTags)
     problems.install(app)
     for module in (concurrency, workers, probes, results, streams, channels, groups, runs, events, hooks):
         app.include_router(module.router)
-    app.mount("/page", PageFiles(), name="page")
+    files = PageFiles()
+    app.mount("/page", files, name="page")
+    app.add_route("/docs", files.docs, include_in_schema=False)
     _describe_problems(app)
     return app
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
@@ -30,3 +31,7 @@ class PageFiles(StaticFiles):
         response = await super().get_response(path, scope)
         response.headers.update(HEADERS)
         return response
+
+    async def docs(self, request: Request) -> Response:
+        """The page that shows the OpenAPI document."""
+        return await self.get_response("docs.html", request.scope)

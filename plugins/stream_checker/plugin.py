@@ -38,3 +38,9 @@ class StreamCheckerPlugin(AirflowPlugin):
         from stream_checker.app import create_app
 
         return [{"app": create_app(), "url_prefix": "/api/stream-checker", "name": "Stream checker"}]
+
+    @cached_property
+    def operator_extra_links(self) -> list[Any]:  # type: ignore[override]
+        from stream_checker.task_link import StreamLink
+
+        return [StreamLink()]

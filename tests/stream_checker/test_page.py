@@ -89,6 +89,25 @@ def test_each_view_shows_its_subject(browser: Browser, server: Server) -> None:
 
 
 @in_browser
+def test_results_are_sorted_and_a_run_has_a_report(browser: Browser, server: Server, admin: httpx.Client) -> None:
+    best = admin.get("/results", params={"sort": "-score", "limit": 1}).json()["results"][0]["name"]
+    show(browser, server, "results")
+    browser.until_shown("Past scores", "Channel 8 UHD")
+    browser.value("[...document.querySelectorAll('button.sort')].find((b) => b.innerText === 'Score').click()")
+    browser.until("document.querySelector('th[aria-sort=descending]')?.innerText.startsWith('Score')")
+    browser.until(f"document.querySelector('tbody th')?.innerText === '{best}'")
+    browser.until("document.querySelector('.spark path') !== null")
+    show(browser, server, f"report/{quote(RUN, safe='')}")
+    browser.until_shown("67% working", "Worst channels", "Das Erste")
+
+
+@in_browser
+def test_the_page_of_the_api_shows_every_route(browser: Browser, server: Server) -> None:
+    browser.call("Page.navigate", url=f"{server.address}/api/stream-checker/docs")
+    browser.until_shown("GET /results", "PUT /concurrency/config", "POST /hooks/dispatcharr", "HealthReport")
+
+
+@in_browser
 def test_it_shows_what_happens_as_it_happens(browser: Browser, server: Server, udi: Udi) -> None:
     show(browser, server, "now")
     browser.until_shown("2 of 10 slots in use", "3.2s")

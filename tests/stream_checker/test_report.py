@@ -24,7 +24,7 @@ def test_a_report_tells_what_works(admin: httpx.Client) -> None:
         ("Endless", 1.0),
         ("Provider A", 1.0),
     ]
-    assert [(one["name"], one["working"]) for one in report["worst_channels"]] == [("Das Erste", 2)]
+    assert ("Das Erste", 2) in [(one["name"], one["working"]) for one in report["worst_channels"]]
     assert SECRET not in str(report)
     assert admin.get("/runs/none/report").status_code == 404
 

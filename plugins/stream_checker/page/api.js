@@ -26,6 +26,13 @@ export async function trigger(dag, conf) {
   return (await ask(airflow(`api/v2/dags/${dag}/dagRuns`), { method: "POST", body })).dag_run_id;
 }
 
+/** Whether a DAG is paused. */
+export const isPaused = async (dag) => (await ask(airflow(`api/v2/dags/${dag}`))).is_paused;
+
+/** Pause a DAG or let it go on; answers whether it is paused. */
+export const pause = async (dag, paused) =>
+  (await ask(airflow(`api/v2/dags/${dag}?update_mask=is_paused`), { method: "PATCH", body: { is_paused: paused } })).is_paused;
+
 async function ask(address, { method = "GET", body, signal, tries = 3 } = {}) {
   const headers = body === undefined ? {} : { "Content-Type": "application/json" };
   let answer;

@@ -1,9 +1,9 @@
 // What is going on now: slots, who waits, and each running probe.
 
-import { post, put } from "../api.js";
+import { isPaused, pause, post, put } from "../api.js";
 import { AirflowLink, task } from "../airflow.js";
 import { ago, bitrate, count, plural, seconds } from "../format.js";
-import { html, useMemo, useState } from "../html.js";
+import { html, useEffect, useMemo, useState } from "../html.js";
 import { useEvents, useLive } from "../live.js";
 import { Ask } from "../parts/ask.js";
 import { Slots } from "../parts/bars.js";
@@ -54,12 +54,26 @@ const Everything = ({ now, ask }) => html`
         ${now.open_at && html`<span class="muted">Redis has restarted: the first slot is given ${ago(now.open_at)}.</span>`}</p>
       <div class="row">
         <button class="main" onClick=${() => ask("start")}>Start a check…</button>
+        <${Pause} />
         <button onClick=${() => ask("limit")}>Change the limit…</button>
         <button class="danger" onClick=${() => ask("reset")}>Reset…</button>
       </div>
     </div>
   </section>
 `;
+
+/** Pauses the DAG of the checks: no run is started by the schedule, and none goes on, until it is resumed. */
+function Pause() {
+  const [paused, setPaused] = useState(null);
+  const [error, setError] = useState(null);
+  useEffect(() => void isPaused("check_streams").then(setPaused, setError), []);
+  const toggle = () => pause("check_streams", !paused).then(setPaused, setError);
+  return html`
+    <button disabled=${paused === null} onClick=${toggle}>${paused ? "Resume the checks" : "Pause the checks"}</button>
+    ${paused && html`<span class="degraded" role="status">Paused: no check is started.</span>`}
+    ${error && html`<span class="muted small" role="status">${error.message}</span>`}
+  `;
+}
 
 const Accounts = ({ accounts }) => html`
   <section aria-labelledby="accounts">

@@ -1,0 +1,45 @@
+"""Links from Airflow's tasks into the page, and the page of the API."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from stream_checker.plugin import StreamCheckerPlugin
+from stream_checker.task_link import place_of
+from stream_tasks.check import CheckStream
+from streamflow.udi.store import Mode, Run
+
+from .server import Server
+
+
+def run(mode: Mode) -> Run:
+    return Run(run_id="r+1", started_at=datetime(2026, 1, 1, tzinfo=UTC), mode=mode, stream_ids=(7, 9), channels={})
+
+
+def test_a_mapped_check_leads_to_its_stream() -> None:
+    assert place_of(run("concurrent"), "r+1", "check_stream", 1) == "stream/9"
+
+
+def test_a_task_whose_stream_is_not_known_leads_to_its_run() -> None:
+    for known, task, index in (
+        (run("concurrent"), "check_stream", 2),
+        (run("concurrent"), "check_stream", -1),
+        (run("concurrent"), "check_stream_sequential", 0),
+        (run("sequential"), "check_stream", 0),
+        (None, "check_stream", 0),
+    ):
+        assert place_of(known, "r+1", task, index) == "run/r%2B1"
+
+
+def test_airflow_finds_the_link_by_the_operators_class() -> None:
+    (link,) = StreamCheckerPlugin().operator_extra_links
+    assert link.operators == [CheckStream]
+
+
+def test_the_page_of_the_api_asks_nobody_else(server: Server) -> None:
+    with server.client() as nobody:
+        answer = nobody.get("/docs")
+        assert answer.headers["content-type"].startswith("text/html")
+        assert "default-src 'none'" in answer.headers["content-security-policy"]
+        assert "http:" not in answer.text
+        assert "https:" not in answer.text
