@@ -7,6 +7,8 @@ from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
 
+from airflow.sdk.exceptions import AirflowFailException
+
 from stream_tasks import alerts, rooms
 from stream_tasks.plan import chained, next_run_id
 from streamflow import config
@@ -63,7 +65,7 @@ def summarise(run_id: str, params: dict[str, Any]) -> dict[str, Any]:
     with rooms.store() as store:
         state = store.run(run_id)
         if state is None:
-            raise LookupError(f"the UDI holds no run {run_id}: its plan failed")
+            raise AirflowFailException(f"the UDI holds no run {run_id}: its plan failed")
         now = datetime.now(UTC)
         changes = state.finished_channels.values()
         summary = {

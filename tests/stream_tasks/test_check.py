@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
-from airflow.sdk.exceptions import TaskDeferred
+from airflow.sdk.exceptions import AirflowFailException, TaskDeferred
 from redis import Redis
 
 from account_limiter import connect
@@ -218,3 +218,9 @@ def test_a_check_that_never_ended_leaves_its_stream_undecided_and_its_channel_fi
     assert finish_channels(RUN, write_back=True) == [1]
     result = store.result(1)
     assert result and (result.verdict, result.reason) == ("unknown", "internal_error")
+
+
+def test_a_run_whose_plan_failed_has_no_summary_and_is_not_tried_again(home: Path) -> None:
+    assert finish_channels("never planned", write_back=True) == []
+    with pytest.raises(AirflowFailException, match="its plan failed"):
+        summarise("never planned", PARAMS)
