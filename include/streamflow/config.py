@@ -38,6 +38,11 @@ class ConcurrentStreams(_Section):
     adaptive_ceiling: int = Field(32, ge=1, le=10_000)
     account_priority: dict[str, int] = Field(default_factory=dict)
 
+    @property
+    def limiter_settings(self) -> dict[str, float]:
+        """What the limiter takes over, by its names for it."""
+        return self.model_dump(include={"global_limit", "lease_ttl", "stale_after", "stagger_delay"})
+
 
 class Schedule(_Section):
     """Cron expressions; an empty one switches the schedule off."""

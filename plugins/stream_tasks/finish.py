@@ -11,11 +11,11 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from stream_tasks import alerts, rooms
 from stream_tasks.plan import chained, next_run_id
+from stream_tasks.tries import undecided
 from streamflow import config
 from streamflow.channels import finish
 from streamflow.errors import SourceError
 from streamflow.udi import Udi
-from streamflow.udi.models import Result
 
 log = logging.getLogger(__name__)
 
@@ -41,17 +41,9 @@ def finish_channels(run_id: str, *, write_back: bool) -> list[int]:
     settings = config.load()
     with rooms.store() as store:
         for stream_id in store.unsettled_streams(run_id):
-            store.settle(
-                run_id,
-                Result(
-                    stream_id=stream_id,
-                    checked_at=datetime.now(UTC),
-                    run_id=run_id,
-                    verdict="unknown",
-                    reason="internal_error",
-                    detail="its check ended without a verdict; see the task's log",
-                ),
-            )
+            lost = "its check ended without a verdict; see the task's log"
+            result = undecided(stream_id, None, "unknown", "internal_error", lost)
+            store.settle(run_id, result.model_copy(update={"run_id": run_id}))
         channels = store.unfinished_channels(run_id)
         if channels:
             with rooms.target(write_back) as target:

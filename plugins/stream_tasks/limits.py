@@ -25,23 +25,14 @@ _ASKED = "{streamflow}:viewers:asked"
 
 def push_limits(redis: Redis, store: Store, settings: Config) -> bool:
     """Tell the limiter what accounts and settings allow; False when Redis is away, so that nobody can be let in."""
-    adapted = {} if settings.concurrent_streams.adaptive else {"adapted": 0}
+    section = settings.concurrent_streams
+    adapted = {} if section.adaptive else {"adapted": 0}
     try:
-        Limiter(redis).configure(accounts=accounts(store.accounts(), settings), **timing(settings), **adapted)
+        Limiter(redis).configure(accounts=accounts(store.accounts(), settings), **section.limiter_settings, **adapted)
     except LimiterUnavailable as error:
         log.warning("no limiter: %s", error)
         return False
     return True
-
-
-def timing(settings: Config) -> dict[str, float]:
-    section = settings.concurrent_streams
-    return {
-        "global_limit": section.global_limit,
-        "lease_ttl": section.lease_ttl,
-        "stale_after": section.stale_after,
-        "stagger_delay": section.stagger_delay,
-    }
 
 
 def accounts(known: list[models.Account], settings: Config) -> list[Account]:
@@ -107,26 +98,25 @@ def refresh_viewers(redis: Redis, store: Store, settings: Config) -> None:
             return
     except RedisError as error:
         raise LimiterUnavailable(f"Redis: {error}") from error
-    try:
-        with dispatcharr.from_env() as source:
-            viewers = source.viewers()
-    except StreamFlowError as error:
-        log.warning("viewers are not known now: %s", error)
-        return
-    Limiter(redis).set_viewers(viewers_of_budgets(viewers, store.accounts()))
+    viewers = _viewers()
+    if viewers is not None:
+        Limiter(redis).set_viewers(viewers_of_budgets(viewers, store.accounts()))
 
 
 def viewers_fill(account: models.Account) -> bool:
     """Whether people use all connections of the account's own login now; False where Dispatcharr cannot tell."""
-    if not account.max_streams:
-        return False
+    viewers = _viewers() if account.max_streams else None
+    return viewers is not None and viewers_of_budgets(viewers, [account]).get(account.budget, 0) >= account.max_streams
+
+
+def _viewers() -> dict[int, int] | None:
+    """The viewers by profile; None while Dispatcharr cannot tell."""
     try:
         with dispatcharr.from_env() as source:
-            viewers = viewers_of_budgets(source.viewers(), [account])
+            return source.viewers()
     except StreamFlowError as error:
         log.warning("viewers are not known now: %s", error)
-        return False
-    return viewers.get(account.budget, 0) >= account.max_streams
+        return None
 
 
 def viewers_of_budgets(viewers: dict[int, int], known: list[models.Account]) -> dict[str, int]:

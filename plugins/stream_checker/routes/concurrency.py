@@ -83,13 +83,7 @@ def changed(before: Config, part: dict[str, Any]) -> Config:
 
 def configure(limiter: Limiter, settings: Config) -> None:
     """Tell the limiter what the settings say; the accounts it has stay."""
-    section = settings.concurrent_streams
-    limiter.configure(
-        global_limit=section.global_limit,
-        lease_ttl=section.lease_ttl,
-        stale_after=section.stale_after,
-        stagger_delay=section.stagger_delay,
-    )
+    limiter.configure(accounts=None, **settings.concurrent_streams.limiter_settings)
 
 
 def resize_pool(session: Session, slots: int) -> None:
