@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -10,8 +11,8 @@ import pytest
 from library import NOW, result, stored, stream
 from streamflow.config import Config
 from streamflow.errors import UnknownRecord
-from streamflow.planning import CheckParams, interleaved, plan
-from streamflow.udi.models import Account
+from streamflow.planning import CheckParams, in_rounds, plan
+from streamflow.udi.models import Account, Profile
 from streamflow.udi.store import DeadMemory, Run, Store
 
 
@@ -181,23 +182,37 @@ def test_the_mode_is_routed_by_request_settings_and_redis(
     assert planned(stored(tmp_path, {1: [1]}), settings, redis_up=redis_up, mode=mode).mode == expected
 
 
-def waits(order: Sequence[int], account_of: dict[int, int], limits: dict[int, int], slots: int) -> int:
-    """How many of the tasks that are started first, as many as there are slots, find their account full."""
-    held: dict[int, int] = {}
-    waiting = 0
-    for stream_id in order[:slots]:
-        account = account_of[stream_id]
-        if limits[account] and held.get(account, 0) >= limits[account]:
-            waiting += 1
-        held[account] = held.get(account, 0) + 1
-    return waiting
+def ends_after(order: Sequence[int], account_of: dict[int, int], limits: dict[int, int], slots: int) -> int:
+    """How many rounds of equally long checks it takes; every task of a round is to find a slot of its account."""
+    rounds, place = 0, 0
+    while place < len(order):
+        held: Counter[int] = Counter()
+        while place < len(order) and held.total() < slots:
+            account = account_of[order[place]]
+            if limits[account] and held[account] >= limits[account]:
+                break
+            held[account] += 1
+            place += 1
+        rounds += 1
+    return rounds
 
 
-def test_interleaving_starts_few_tasks_only_to_wait_and_the_longest_account_first() -> None:
+def test_the_account_that_takes_longest_is_never_kept_waiting_by_the_global_limit() -> None:
     limits = {1: 1, 2: 2, 3: 5, 4: 0}
     streams = [stream(i, account_id=1 + i // 50) for i in range(200)]
     account_of = {one.id: one.account_id or 0 for one in streams}
-    order = interleaved(streams, {i: Account(id=i, name=str(i), max_streams=n) for i, n in limits.items()}, 10)
+    order = in_rounds(streams, {i: Account(id=i, name=str(i), max_streams=n) for i, n in limits.items()}, 10)
     assert sorted(order) == list(range(200))
-    assert waits(order, account_of, limits, 10) == 0
-    assert account_of[order[0]] == 1
+    assert ends_after(order, account_of, limits, 10) == 50
+    assert [i for i in order if account_of[i] == 2] == list(range(50, 100))
+
+
+def test_a_round_takes_all_connections_of_an_accounts_profiles_and_those_of_a_shared_login_once() -> None:
+    profiles = (Profile(id=1, max_streams=1, is_default=True), Profile(id=2, max_streams=2))
+    known = {
+        1: Account(id=1, name="profiles", max_streams=1, profiles=profiles),
+        2: Account(id=2, name="shared", max_streams=1, budget="login"),
+        3: Account(id=3, name="shared too", max_streams=1, budget="login"),
+    }
+    streams = [stream(i, account_id=1) for i in (1, 2, 3, 4)] + [stream(5, account_id=2), stream(6, account_id=3)]
+    assert in_rounds(streams, known, 10) == [5, 1, 2, 3, 6, 4]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import deque
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Literal
@@ -83,7 +83,7 @@ def plan(
     mode = _mode(settings, wanted, redis_up)
     if mode == "concurrent":
         probed = [streams[i] for i in order if i in streams]
-        order = interleaved(probed, accounts, settings.concurrent_streams.global_limit)
+        order = in_rounds(probed, accounts, settings.concurrent_streams.global_limit)
     members = {channel.id: tuple(i for i in candidates[channel.id] if i in chosen) for channel in channels}
     return Run(
         run_id=run_id,
@@ -173,26 +173,33 @@ def _mode(settings: Config, wanted: CheckParams, redis_up: bool) -> Mode:
     return "concurrent" if wanted.mode == "concurrent" or settings.concurrent_streams.enabled else "sequential"
 
 
-def interleaved(streams: Iterable[Stream], accounts: dict[int, Account], global_limit: int) -> list[int]:
-    """The order in which as few tasks as possible start only to wait.
+def in_rounds(streams: Iterable[Stream], accounts: dict[int, Account], global_limit: int) -> list[int]:
+    """The order in which the run ends soonest, and in which as few tasks as possible start only to wait.
 
-    An account with ``n`` slots can start ``n`` streams at once and the next ``n`` when those have ended: each stream
-    gets the number of its turn. Within a turn the account with the most turns to come is first, since it ends last.
+    What can be checked at once makes a round. In each the account with the most rounds to come is served first, since
+    the run lasts as long as that one does; the others share what the global limit leaves.
     """
-    listed = list(streams)
-    counts = Counter(stream.account_id for stream in listed)
+    waiting: dict[str, deque[int]] = {}
+    widths: dict[str, int] = {}
+    for stream in streams:
+        account = accounts.get(stream.account_id) if stream.account_id is not None else None
+        budget = (account.budget or str(account.id)) if account else ""
+        waiting.setdefault(budget, deque()).append(stream.id)
+        widths[budget] = min(_connections(account) if account else UNLIMITED, widths.get(budget, UNLIMITED))
+    order: list[int] = []
+    while waiting:
+        room = global_limit or UNLIMITED
+        for budget in sorted(waiting, key=lambda budget: -len(waiting[budget]) / widths[budget]):
+            listed = waiting[budget]
+            served = min(room, widths[budget], len(listed))
+            order += [listed.popleft() for _ in range(served)]
+            room -= served
+            if not listed:
+                del waiting[budget]
+    return order
 
-    def slots(account_id: int | None) -> int:
-        account = accounts.get(account_id) if account_id is not None else None
-        return (account.max_streams if account else 0) or global_limit or UNLIMITED
 
-    turn: dict[int, tuple[int, float]] = {}
-    started: Counter[int | None] = Counter()
-    for stream in listed:
-        account_id = stream.account_id
-        turn[stream.id] = (
-            started[account_id] // slots(account_id),
-            -(counts[account_id] - started[account_id]) / slots(account_id),
-        )
-        started[account_id] += 1
-    return [stream.id for stream in sorted(listed, key=lambda stream: turn[stream.id])]
+def _connections(account: Account) -> int:
+    """How many streams of the account can be open at once, by all its active profiles."""
+    limits = [profile.max_streams for profile in account.profiles if profile.is_active] or [account.max_streams]
+    return sum(limits) if all(limits) else UNLIMITED
