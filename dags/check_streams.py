@@ -17,6 +17,7 @@ from stream_tasks.schedule import schedule
 
 # What Airflow hands to a task by the name of its argument.
 Context = Any
+RESULTS = Asset("streamflow://results")
 IDS: dict[str, Any] = {"type": "array", "items": {"type": "integer"}}
 
 
@@ -58,18 +59,20 @@ def check_streams() -> None:
         return leftover(run_id)
 
     @task(
-        outlets=[Asset("streamflow://results")],
+        outlets=[RESULTS],
         trigger_rule=TriggerRule.ALL_DONE,
         retries=5,
         retry_delay=timedelta(seconds=15),
         retry_exponential_backoff=True,
     )
-    def summary(params: Context = None, run_id: Context = None) -> dict[str, object]:
-        """Finish the channels that no check could, and tell the run's outcome."""
+    def summary(params: Context = None, run_id: Context = None, outlet_events: Context = None) -> dict[str, object]:
+        """Finish the channels that no check could, and tell the run's outcome, by the asset's event too."""
         from stream_tasks.finish import finish_channels, summarise
 
         finish_channels(run_id, write_back=params["write_back"])
-        return summarise(run_id, params)
+        outcome = summarise(run_id, params)
+        outlet_events[RESULTS].extra = {"run_id": run_id, **outcome}
+        return outcome
 
     @task
     def next_in_chain(params: Context = None, run_id: Context = None) -> list[dict[str, object]]:

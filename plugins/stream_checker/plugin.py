@@ -40,6 +40,12 @@ class StreamCheckerPlugin(AirflowPlugin):
         return [{"app": create_app(), "url_prefix": "/api/stream-checker", "name": "Stream checker"}]
 
     @cached_property
+    def listeners(self) -> list[Any]:  # type: ignore[override]
+        from stream_checker import run_note
+
+        return [run_note]
+
+    @cached_property
     def operator_extra_links(self) -> list[Any]:  # type: ignore[override]
         from stream_checker.task_link import StreamLink
 

@@ -11,6 +11,7 @@ from redis import Redis
 from account_limiter import Limiter, connect
 from stream_checker.bursts import Bursts
 from stream_checker.names import Names
+from stream_checker.outcomes import Outcomes
 from stream_checker.standings import Standings
 from streamflow import config
 from streamflow.udi import open_udi
@@ -45,6 +46,11 @@ def standings() -> Standings:
 
 
 @lru_cache(maxsize=1)
+def outcomes() -> Outcomes:
+    return Outcomes()
+
+
+@lru_cache(maxsize=1)
 def bursts() -> Bursts:
     return Bursts(client(), store())
 
@@ -54,4 +60,5 @@ Limits = Annotated[Limiter, Depends(limiter)]
 Bursting = Annotated[Bursts, Depends(bursts)]
 KnownNames = Annotated[Names, Depends(names)]
 KnownStandings = Annotated[Standings, Depends(standings)]
+KnownOutcomes = Annotated[Outcomes, Depends(outcomes)]
 RedisClient = Annotated[Redis, Depends(client)]

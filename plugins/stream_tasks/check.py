@@ -16,7 +16,7 @@ from redis import Redis
 
 from account_limiter import Holder, Limiter, LimiterUnavailable, connect
 from account_limiter.operator import SlotOperator, State, TryAgain
-from stream_tasks import rooms
+from stream_tasks import metrics, rooms
 from stream_tasks.finish import finish_ready
 from stream_tasks.limits import NO_ACCOUNT, adapt, push_limits, refresh_viewers, viewers_fill
 from stream_tasks.logins import url_for
@@ -149,6 +149,8 @@ class CheckStream(SlotOperator):
             vanished = undecided(self.stream_id, None, "unknown", "source_unavailable", "the UDI holds it no more")
             self.settle(context, vanished)
             return
+        if holder and not state:
+            metrics.admitted(context["ti"].start_date)
         outcome = self.probed(stream, settings, holder)
         if holder:
             holder.check()
@@ -214,4 +216,5 @@ class CheckStream(SlotOperator):
         run_id = context["run_id"]
         log.info("%s: %s%s", self.stream_label, result.verdict, f", {result.reason}" if result.reason else "")
         channels = self.store.settle(run_id, result.model_copy(update={"run_id": run_id}))
+        metrics.checked(result)
         finish_ready(self.store, channels, run_id, write_back=context["params"]["write_back"])

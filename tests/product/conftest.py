@@ -9,6 +9,7 @@ import pytest
 
 from lab import Media, demo
 from running_product import Product
+from statsd_listener import StatsdListener
 from streamflow import config
 from streamflow.cli.demo import lab
 from streamflow.config import Config
@@ -18,7 +19,16 @@ from streamflow.stack.processes import Processes
 
 
 @pytest.fixture(scope="session")
-def product(tmp_path_factory: pytest.TempPathFactory, lab_folder: Path, lab_media: Media) -> Iterator[Product]:
+def metrics() -> Iterator[StatsdListener]:
+    """What the product's Airflow tells StatsD."""
+    with StatsdListener() as listener:
+        yield listener
+
+
+@pytest.fixture(scope="session")
+def product(
+    tmp_path_factory: pytest.TempPathFactory, lab_folder: Path, lab_media: Media, metrics: StatsdListener
+) -> Iterator[Product]:
     library = demo()
     for clip in sorted({stream.clip for stream in library.streams}):
         lab_media.clip(clip)
@@ -32,6 +42,7 @@ def product(tmp_path_factory: pytest.TempPathFactory, lab_folder: Path, lab_medi
     with stack.owned(home), Processes(home) as processes, lab(processes, home) as provider:
         login = {"DISPATCHARR_USERNAME": provider.username, "DISPATCHARR_PASSWORD": provider.password}
         env = login | {"DISPATCHARR_URL": provider.dispatcharr, "DISPATCHARR_API_KEY": ""}
+        env |= {"AIRFLOW__METRICS__STATSD_ON": "True", "AIRFLOW__METRICS__STATSD_PORT": str(metrics.port)}
         with stack.running(home, ports.any_free(), env, print, processes) as running:
             api = running.api()
             refresh = api.trigger("refresh_udi", {})

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import pytest
+
+from stream_checker.dispatcharr_page import channels_page
 from stream_checker.plugin import StreamCheckerPlugin
 from stream_checker.task_link import place_of
 from stream_tasks.check import CheckStream
@@ -43,3 +46,21 @@ def test_the_page_of_the_api_asks_nobody_else(server: Server) -> None:
         assert "default-src 'none'" in answer.headers["content-security-policy"]
         assert "http:" not in answer.text
         assert "https:" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("public", "own", "page"),
+    [
+        ("", "http://dispatcharr:9191/", "http://dispatcharr:9191/channels"),
+        ("https://tv.example.org/d", "http://dispatcharr:9191", "https://tv.example.org/d/channels"),
+        ("", "http://admin:word@192.0.2.7:9191", "http://192.0.2.7:9191/channels"),
+        ("javascript:alert(1)", "", None),
+        ("", "", None),
+    ],
+)
+def test_dispatcharrs_channels_are_where_browsers_reach_them(
+    monkeypatch: pytest.MonkeyPatch, public: str, own: str, page: str | None
+) -> None:
+    monkeypatch.setenv("DISPATCHARR_PUBLIC_URL", public)
+    monkeypatch.setenv("DISPATCHARR_URL", own)
+    assert channels_page() == page

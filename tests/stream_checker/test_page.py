@@ -12,9 +12,9 @@ import httpx
 import pytest
 
 import stream_checker
+from browser import PROGRAM, Browser
 from streamflow.udi import Udi
 
-from .browser import PROGRAM, Browser
 from .library import RUN
 from .server import Server
 

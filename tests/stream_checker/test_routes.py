@@ -143,10 +143,13 @@ def test_channels_are_searched_and_paged(admin: httpx.Client) -> None:
 
 
 def test_a_run_shows_its_progress(admin: httpx.Client, udi: Udi) -> None:
-    assert admin.get("/runs").json()["runs"][0] == RUN
+    listed = admin.get("/runs").json()
+    assert listed["runs"][0] == listed["outcomes"][0]["run_id"] == RUN
+    assert listed["outcomes"][0]["verdicts"] == {"ok": 2, "dead": 1, "pending": 3}
     run = admin.get(f"/runs/{RUN}").json()
     assert (run["total"], run["done"], run["verdicts"]) == (6, 3, {"ok": 2, "dead": 1, "pending": 3})
     assert run["reasons"] == {"http_404": 1}
+    assert run["names"] == {"1": "Das Erste", "2": "Second"}
     assert run["expected_end"] > NOW.isoformat()
     states = {one["stream_id"]: one["state"] for one in run["streams"]}
     assert states == {1: "ok", 2: "dead", 3: "ok", 4: "running", 5: "pending", 6: "pending"}
@@ -158,6 +161,9 @@ def test_a_run_shows_its_progress(admin: httpx.Client, udi: Udi) -> None:
     run = admin.get(f"/runs/{RUN}").json()
     assert (run["done"], run["expected_end"], run["next_run_id"]) == (6, None, "part2")
     assert run["rate_per_minute"] == 6.0
+    for _ in range(2):
+        (outcome,) = admin.get("/runs").json()["outcomes"]
+        assert (outcome["verdicts"], outcome["finished_at"]) == ({"ok": 5, "dead": 1}, run["finished_at"])
 
 
 def test_health_is_503_while_no_scheduler_runs(admin: httpx.Client) -> None:

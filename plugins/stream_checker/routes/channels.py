@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from stream_checker import cursors
 from stream_checker.access import Reader
+from stream_checker.dispatcharr_page import channels_page
+from stream_checker.labels import Labelled, Labels, NamedResult
 from stream_checker.problems import Problem, responses
-from stream_checker.routes.results import NamedResult, name
 from stream_checker.stores import KnownNames, Udi
 from streamflow.udi.models import Channel
 from streamflow.udi.store import ChannelChange
@@ -32,14 +33,10 @@ class ChannelPage(BaseModel):
     next_cursor: str | None
 
 
-class RankedStream(BaseModel):
+class RankedStream(Labelled):
     """A stream of the channel; ``position`` counts from 1, ``result`` is null before its first check."""
 
     position: int
-    stream_id: int
-    name: str | None
-    account_id: int | None
-    account: str | None
     score: float | None
     result: NamedResult | None
 
@@ -53,7 +50,8 @@ class RemovedStream(BaseModel):
 
 
 class ChannelDetail(BaseModel):
-    """``names`` holds the names of all streams that ``streams``, ``removed`` and ``last_change`` speak of."""
+    """``names`` holds the names of all streams that ``streams``, ``removed`` and ``last_change`` speak of;
+    ``dispatcharr`` is where a browser finds Dispatcharr's channels."""
 
     id: int
     name: str
@@ -64,6 +62,7 @@ class ChannelDetail(BaseModel):
     removed: list[RemovedStream]
     last_change: ChannelChange | None
     names: dict[int, str]
+    dispatcharr: str | None = Field(examples=["http://192.0.2.7:9191/channels"])
 
 
 @router.get("", responses=responses(401, 403, 422, 503))
@@ -104,28 +103,23 @@ def channel(channel_id: int, store: Udi) -> ChannelDetail:
         raise Problem(404, f"no channel {channel_id}")
     removed, change = store.removed_streams(channel_id), store.last_change(channel_id)
     mentioned = {*found.stream_ids, *removed, *(change.before if change else ()), *(change.after if change else ())}
-    streams, results = store.streams(mentioned), store.results(found.stream_ids)
-    accounts = {account.id: account for account in store.accounts()}
+    labels, results = Labels(store, mentioned), store.results(found.stream_ids)
     ranked = []
     for position, id in enumerate(found.stream_ids, 1):
-        stream, result = streams.get(id), results.get(id)
-        account = accounts.get(stream.account_id) if stream and stream.account_id is not None else None
+        result = results.get(id)
         ranked.append(
             RankedStream(
+                **dict(labels.of(id)),
                 position=position,
-                stream_id=id,
-                name=stream.name if stream else None,
-                account_id=stream.account_id if stream else None,
-                account=account.name if account else None,
                 score=result.score if result else None,
-                result=name(result, stream, accounts) if result else None,
+                result=labels.named(result) if result else None,
             )
         )
-    names = {id: stream.name for id, stream in streams.items()}
     return ChannelDetail(
         **found.model_dump(include={"id", "name", "number", "group_id", "uuid"}),
         streams=ranked,
-        removed=[RemovedStream(stream_id=id, name=names.get(id), position=at + 1) for id, at in removed.items()],
+        removed=[RemovedStream(stream_id=id, name=labels.name(id), position=at + 1) for id, at in removed.items()],
         last_change=change,
-        names=names,
+        names={id: name for id in mentioned if (name := labels.name(id))},
+        dispatcharr=channels_page(),
     )

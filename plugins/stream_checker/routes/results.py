@@ -8,29 +8,22 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import StreamingResponse
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 
 from stream_checker import cursors
 from stream_checker.access import Reader
 from stream_checker.bounds import at_once
+from stream_checker.labels import NamedResult, named
 from stream_checker.problems import responses
 from stream_checker.selection import Selection
 from stream_checker.sheet import csv_parts
 from stream_checker.stores import Udi
-from streamflow.udi.models import Account, AudioTrack, Result, Stream
-from streamflow.udi.store import Store
+from streamflow.udi.models import AudioTrack, Result
 
 router = APIRouter(prefix="/results", tags=["results"], dependencies=[Reader])
 
 EXPORTED_AT_ONCE = 500
 Selected = Annotated[Selection, Depends(Selection)]
-
-
-class NamedResult(Result):
-    """A result, with the names that a person knows the stream and its account by."""
-
-    name: str | None = Field(default=None, examples=["Das Erste HD"])
-    account: str | None = Field(default=None, examples=["Provider A"])
 
 
 class ResultPage(BaseModel):
@@ -116,17 +109,3 @@ def _flat(row: dict[str, Any]) -> dict[str, Any]:
     tracks = (AudioTrack.model_validate(track) for track in row["audio"])
     told = (" ".join(str(part) for part in (one.codec, one.channels, one.language) if part) for one in tracks)
     return row | {"audio": ", ".join(told)}
-
-
-def named(store: Store, stream_ids: Sequence[int]) -> list[NamedResult]:
-    """The latest results of the streams that have one, in the given order."""
-    found, streams = store.results(stream_ids), store.streams(stream_ids)
-    accounts = {account.id: account for account in store.accounts()}
-    return [name(found[id], streams.get(id), accounts) for id in stream_ids if id in found]
-
-
-def name(result: Result, stream: Stream | None, accounts: dict[int, Account]) -> NamedResult:
-    account = accounts.get(result.account_id) if result.account_id is not None else None
-    return NamedResult.model_construct(
-        **dict(result), name=stream.name if stream else None, account=account.name if account else None
-    )

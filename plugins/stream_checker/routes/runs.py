@@ -12,9 +12,10 @@ from pydantic import BaseModel
 from stream_checker import report_file
 from stream_checker.access import Reader
 from stream_checker.bounds import at_once
+from stream_checker.labels import Labelled, Labels, NamedResult
+from stream_checker.outcomes import Outcome
 from stream_checker.problems import Problem, responses
-from stream_checker.routes.results import NamedResult, named
-from stream_checker.stores import Udi
+from stream_checker.stores import KnownOutcomes, Udi
 from streamflow.health_report import HealthReport
 from streamflow.health_report import report as health_report
 from streamflow.udi.store import ChannelChange, Mode, RunState
@@ -24,19 +25,15 @@ router = APIRouter(prefix="/runs", tags=["runs"], dependencies=[Reader])
 PENDING = "pending"
 
 
-class RunStream(BaseModel):
+class RunStream(Labelled):
     """A planned stream: ``state`` is its verdict in this run, ``running`` or ``pending``."""
 
-    stream_id: int
-    name: str | None
-    account_id: int | None
-    account: str | None
     state: str
     result: NamedResult | None
 
 
 class RunDetail(BaseModel):
-    """``verdicts`` counts every planned stream, undecided ones as ``pending``.
+    """``verdicts`` counts every planned stream, undecided ones as ``pending``; ``names`` are those of ``channels``.
 
     ``rate_per_minute`` is over the whole run so far; ``expected_end`` is null before the first verdict and at the end.
     """
@@ -53,6 +50,7 @@ class RunDetail(BaseModel):
     rate_per_minute: float | None
     expected_end: datetime | None
     channels: list[int]
+    names: dict[int, str]
     finished_channels: list[ChannelChange]
     streams: list[RunStream]
     skipped: dict[int, str]
@@ -62,15 +60,17 @@ class RunDetail(BaseModel):
 
 
 class RunList(BaseModel):
-    """Run ids, newest first."""
+    """Run ids, newest first, and how each ended or how far it is."""
 
     runs: list[str]
+    outcomes: list[Outcome]
 
 
-@router.get("", responses=responses(401, 403, 503))
-def runs(store: Udi, limit: Annotated[int, Query(ge=1, le=200)] = 20) -> RunList:
+@router.get("", responses=responses(401, 403, 422, 429, 503), dependencies=[at_once(4)])
+def runs(store: Udi, outcomes: KnownOutcomes, limit: Annotated[int, Query(ge=1, le=200)] = 20) -> RunList:
     """The latest runs."""
-    return RunList(runs=store.runs(limit))
+    ids = store.runs(limit)
+    return RunList(runs=ids, outcomes=outcomes.of(store, ids))
 
 
 @router.get("/{run_id}", responses=responses(401, 403, 404, 422, 429, 503), dependencies=[at_once(8)])
@@ -97,6 +97,7 @@ def run(
         rate_per_minute=rate,
         expected_end=end,
         channels=list(state.run.channels),
+        names={channel.id: channel.name for channel in store.channels(state.run.channels)},
         finished_channels=list(state.finished_channels.values()),
         streams=_streams(store, state) if streams else [],
         skipped=state.run.skipped,
@@ -144,21 +145,16 @@ def pace(state: RunState, done: int, total: int, now: datetime) -> tuple[float |
 
 def _streams(store: Udi, state: RunState) -> list[RunStream]:
     ids = state.run.stream_ids
-    known, running = store.streams(ids), store.running()
-    results = {result.stream_id: result for result in named(store, ids) if result.run_id == state.run.run_id}
-    accounts = {account.id: account.name for account in store.accounts()}
+    labels, running, results = Labels(store, ids), store.running(), store.results(ids)
     listed = []
     for id in ids:
-        stream, verdict = known.get(id), state.streams.get(id, PENDING)
-        account_id = stream.account_id if stream else None
+        verdict, result = state.streams.get(id, PENDING), results.get(id)
         listed.append(
             RunStream(
-                stream_id=id,
-                name=stream.name if stream else None,
-                account_id=account_id,
-                account=accounts.get(account_id) if account_id is not None else None,
+                **dict(labels.of(id)),
                 state="running" if verdict == PENDING and id in running else verdict,
-                result=results.get(id),
+                # A later run may have checked it since.
+                result=labels.named(result) if result and result.run_id == state.run.run_id else None,
             )
         )
     return listed
