@@ -71,7 +71,14 @@ def test_an_event_does_what_it_should(
 
 
 def test_an_event_that_is_none_is_a_422(hook: Callable[..., httpx.Response]) -> None:
-    assert [fault["field"] for fault in hook().json()["errors"]] == ["event"]
+    for event in ({}, {"event": ""}):
+        assert [fault["field"] for fault in hook(**event).json()["errors"]] == ["event"]
+
+
+def test_a_payload_without_a_template_says_what_is_missing(server: Server) -> None:
+    with server.client() as dispatcharr:
+        answer = dispatcharr.post("/hooks/dispatcharr", data={"channel_name": "Das Erste"}, headers=SECRET)
+    assert answer.status_code == 422
 
 
 def test_without_redis_dispatcharr_is_told(

@@ -50,7 +50,7 @@ class Happened(BaseModel):
 
     model_config = ConfigDict(extra="ignore")
 
-    event: str = Field(max_length=100, examples=["channel_error"])
+    event: str = Field(min_length=1, max_length=100, examples=["channel_error"])
     channel_id: int | str | None = None
     channel_name: str | None = Field(default=None, max_length=1000, examples=["Das Erste"])
     payload: dict[str, Any] = Field(default_factory=dict)
