@@ -1,4 +1,4 @@
-"""Loads what every check needs into the processes that fork the tasks: a task then starts with it already there.
+"""Prepares the processes that fork the tasks: see :mod:`stream_tasks.preload`.
 
 Airflow loads plugins in those processes at their start when ``core.lazy_load_plugins`` is off.
 """
@@ -11,7 +11,6 @@ from importlib import import_module
 from airflow.plugins_manager import AirflowPlugin
 
 FORKING = {"scheduler", "celery"}
-NEEDED = ("airflow.sdk.execution_time.task_runner", "stream_tasks.check", "stream_tasks.plan")
 
 
 class StreamTasksPlugin(AirflowPlugin):
@@ -21,5 +20,4 @@ class StreamTasksPlugin(AirflowPlugin):
 
 
 if FORKING.intersection(sys.argv[1:2]):
-    for module in NEEDED:
-        import_module(module)
+    import_module("stream_tasks.preload")
