@@ -65,10 +65,7 @@ class Ledger:
     def admit(self, account: Account, stream_id: int, transport: asyncio.Transport | None) -> Connection | None:
         """The connection now open, or None when the account is full and its policy is to refuse."""
         line = self._lines[account.id]
-        self._bury_the_dead()
-        now = time.monotonic()
-        line.lingering = [until for until in line.lingering if until > now]
-        if 0 < account.max_streams <= line.count.current + len(line.lingering):
+        if 0 < account.max_streams <= self.counted(account):
             line.count.refused += 1
             if account.refusal != "cut_oldest" or not line.open:
                 return None
@@ -78,6 +75,14 @@ class Ledger:
         line.count.opened()
         self._whole.opened()
         return connection
+
+    def counted(self, account: Account) -> int:
+        """How many connections count against the account now, those that linger too."""
+        self._bury_the_dead()
+        line = self._lines[account.id]
+        now = time.monotonic()
+        line.lingering = [until for until in line.lingering if until > now]
+        return line.count.current + len(line.lingering)
 
     def close(self, connection: Connection) -> None:
         """The connection's socket is closed; calling it again changes nothing."""

@@ -12,6 +12,7 @@ from lab.hls import Playlists
 from lab.ledger import Ledger
 from lab.library import Account, Library, Stream
 from lab.media import Media
+from lab.panel import Panel
 from lab.timeline import Timeline
 
 _REFUSAL_TEXT = "Maximum number of connections reached"
@@ -36,6 +37,7 @@ class Provider:
         self.app.router.add_get("/lab/record", self._record)
         self.app.router.add_post("/lab/reset", self._reset)
         Playlists(self).add_routes(self.app.router)
+        Panel(self).add_routes(self.app.router)
 
     async def timeline(self, clip: str) -> Timeline:
         """The endless stream of a clip, one for all who watch it; the clip is made if it is not there yet."""
@@ -44,9 +46,13 @@ class Provider:
             self._timelines.setdefault(clip, Timeline(made))
         return self._timelines[clip]
 
+    def account(self, username: str, password: str) -> Account | None:
+        """The account of a login, also one that is not active."""
+        return self._logins.get((username, password))
+
     def login(self, request: web.Request) -> Account:
         """The account of the request's path; answers 401 for a wrong login."""
-        account = self._logins.get((request.match_info["username"], request.match_info["password"]))
+        account = self.account(request.match_info["username"], request.match_info["password"])
         if account is None or not account.is_active:
             raise web.HTTPUnauthorized(text="Invalid username or password")
         return account
