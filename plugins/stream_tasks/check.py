@@ -34,6 +34,8 @@ log = logging.getLogger(__name__)
 
 # Between the grant of a slot and its end, a check takes this much longer than its sample.
 OPENING_SECONDS = 1.0
+# A stream with one of these verdicts was served: its connection was not one too many.
+WORKING = ("ok", "degraded")
 
 
 class CheckStream(SlotOperator):
@@ -155,10 +157,13 @@ class CheckStream(SlotOperator):
         if holder:
             holder.check()
         delay, seen = decide(outcome, state, settings.probe)
+        if holder and outcome.result.reason == "provider_busy":
+            holder.report_busy(retry_after=delay or settings.probe.retry_delay)
         if delay is not None:
-            if holder and outcome.result.reason == "provider_busy":
-                holder.report_busy(retry_after=delay)
             raise TryAgain(delay, f"{outcome.result.reason}: {outcome.result.detail}", seen)
+        if holder:
+            # The connection is closed: what follows must not keep the next check from its slot.
+            holder.release(succeeded=outcome.result.verdict in WORKING)
         name = self.account.name if self.account else None
         result = outcome.result.model_copy(
             update={

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,15 +18,16 @@ from account_limiter import connect
 from lab import Account, Behaviour, Channel, Group, Lab, Library, Media, Stream, running
 from stream_tasks import check, limits, rooms
 from stream_tasks.check import CheckStream
-from stream_tasks.finish import finish_channels, summarise
+from stream_tasks.finish import finish_channels, finish_ready, summarise
 from stream_tasks.plan import leftover, plan
+from stream_tasks.tries import BUSY_TRIES
 from streamflow import thumbnails
 from streamflow.udi import Udi, open_udi
 
 CLIP = "sd480p30"
 LIBRARY = Library(
     [
-        Account(1, "North", "north", "secret-n", max_streams=1, refusal="403"),
+        Account(1, "North", "north", "secret-n", max_streams=1, refusal="458"),
         Account(2, "South", "south", "secret-s", max_streams=0),
         Account(3, "East", "east", "secret-e", max_streams=1, is_active=False),
     ],
@@ -82,7 +84,7 @@ def watch(provider: Lab, *profiles: int) -> None:
 
 
 def context(**params: Any) -> Any:
-    ti = SimpleNamespace(id=uuid.uuid4(), dag_id="check_streams", run_id=RUN, map_index=0)
+    ti = SimpleNamespace(id=uuid.uuid4(), dag_id="check_streams", run_id=RUN, map_index=0, start_date=datetime.now(UTC))
     return {"ti": ti, "run_id": RUN, "params": PARAMS | params}
 
 
@@ -113,6 +115,34 @@ def test_a_channel_is_finished_by_the_check_of_its_last_stream(home: Path, store
     summary = summarise(RUN, PARAMS)
     assert summary["verdicts"] == {"dead": 1, "ok": 1}
     assert (summary["channels"], summary["channels_changed"]) == (1, 1)
+
+
+def test_the_slot_is_given_back_before_the_channel_is_written(
+    home: Path, redis_client: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held: list[int] = []
+
+    def finish_and_look(*args: Any, **options: Any) -> None:
+        held.append(check.Limiter(redis_client).snapshot().active)
+        finish_ready(*args, **options)
+
+    monkeypatch.setattr(check, "finish_ready", finish_and_look)
+    plan(PARAMS | {"stream_ids": [3]}, RUN)
+    run_check(3)
+    assert held == [0]
+
+
+def test_a_provider_that_stays_full_teaches_the_limiter_to_the_last_try(
+    home: Path, store: Udi, redis_client: Redis, provider: Lab
+) -> None:
+    plan(PARAMS | {"stream_ids": [3]}, RUN)
+    task, last = CheckStream(task_id="check", stream_id=3), {"attempts": BUSY_TRIES - 1, "busy": BUSY_TRIES - 1}
+    with httpx.stream("GET", provider.url(LIBRARY.streams[2])):
+        task.resume(context(), {"status": "granted", "reason": "", "rank": ""}, last)
+    result = store.result(3)
+    (login,) = (one for one in check.Limiter(redis_client).snapshot().budgets if one.refusals)
+    assert result and result.reason == "provider_busy"
+    assert login.refusals == 1
 
 
 def test_without_write_back_dispatcharr_stays_as_it_is(home: Path, store: Udi, provider: Lab) -> None:
