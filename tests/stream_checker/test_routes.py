@@ -96,6 +96,16 @@ def test_a_result_carries_the_names_people_know(admin: httpx.Client) -> None:
     assert (only["name"], only["account"], only["reason"]) == ("Channel 2 UHD", "Provider B", "http_404")
 
 
+def test_probes_are_what_holds_a_slot_with_what_it_tells(admin: httpx.Client, udi: Udi) -> None:
+    udi.progress(9, {"seconds": 1.5, "bytes": 10, "bitrate_kbps": None, "first_frame_ms": None, "phase": "opening"})
+    probing, starting, alone = admin.get("/probes").json()["probes"]
+    assert (probing["stream_id"], probing["phase"], probing["bitrate_kbps"]) == (4, "sampling", 6000)
+    assert (probing["name"], probing["account"]) == ("Channel 4 UHD", "Provider A")
+    assert (probing["run_id"], probing["map_index"]) == (RUN, 3)
+    assert (starting["stream_id"], starting["phase"], starting["seconds"]) == (5, "starting", 0)
+    assert (alone["stream_id"], alone["phase"], alone["run_id"]) == (9, "opening", None)
+
+
 def test_a_stream_and_its_history(admin: httpx.Client) -> None:
     stream = admin.get("/streams/1").json()
     assert stream["channels"] == [{"channel_id": 1, "name": "Das Erste", "position": 1}]

@@ -33,6 +33,8 @@ const megabits = number({ style: "unit", unit: "megabit-per-second", maximumFrac
 export const bitrate = known((kbps) => megabits(kbps / 1000));
 export const moment = time({ dateStyle: "medium", timeStyle: "medium" });
 export const clock = time({ timeStyle: "medium" });
+export const dayClock = time({ weekday: "short", hour: "2-digit", minute: "2-digit" });
+export const day = time({ dateStyle: "medium" });
 export const shortClock = time({ hour: "2-digit", minute: "2-digit" });
 
 /** A number with its noun. */

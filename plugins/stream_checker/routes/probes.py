@@ -1,27 +1,34 @@
-"""``/probes``: the probes now running."""
+"""``/probes``: the checks that hold a slot now, and how far each is."""
 
 from __future__ import annotations
 
 from fastapi import APIRouter
 from pydantic import BaseModel
 
+from account_limiter import LeaseState, Limiter, LimiterUnavailable
 from stream_checker.access import Reader
 from stream_checker.labels import Labelled, Labels
 from stream_checker.problems import responses
-from stream_checker.stores import Udi
+from stream_checker.stores import Limits, Udi
 from streamflow import config
 
 router = APIRouter(prefix="/probes", tags=["probes"], dependencies=[Reader])
 
 
 class RunningProbe(Labelled):
-    """``seconds`` since its start; ``bitrate_kbps`` and ``first_frame_ms`` are null until they are known."""
+    """``phase`` is ``granted`` until its task has come back for the slot, ``starting`` until the probe tells of itself.
+
+    ``seconds`` is since the probe's start; ``bitrate_kbps`` and ``first_frame_ms`` are null until they are known. The
+    run and its mapped task are null for a check that needs no slot, while Redis is away.
+    """
 
     phase: str
-    seconds: float
-    bytes: int
-    bitrate_kbps: int | None
-    first_frame_ms: int | None
+    seconds: float = 0.0
+    bytes: int = 0
+    bitrate_kbps: int | None = None
+    first_frame_ms: int | None = None
+    run_id: str | None = None
+    map_index: int | None = None
 
 
 class RunningProbes(BaseModel):
@@ -32,9 +39,24 @@ class RunningProbes(BaseModel):
 
 
 @router.get("", responses=responses(401, 403, 503))
-def probes(store: Udi) -> RunningProbes:
-    """Every running probe with its progress, in the order of the streams' ids."""
-    running = store.running()
-    labels = Labels(store, running)
-    listed = [RunningProbe(**state, **dict(labels.of(id))) for id, state in sorted(running.items())]
+def probes(store: Udi, limiter: Limits) -> RunningProbes:
+    """Every check under way with its progress, in the order of the streams' ids."""
+    running, leases = store.running(), leased(limiter)
+    ids = sorted({*running, *leases})
+    labels = Labels(store, ids)
+    listed = []
+    for id in ids:
+        lease = leases.get(id)
+        told = {"phase": "starting" if lease and lease.state == "held" else "granted"} | running.get(id, {})
+        task = {name: lease.labels.get(name) for name in ("run_id", "map_index")} if lease else {}
+        listed.append(RunningProbe(**dict(labels.of(id)), **told, **task))
     return RunningProbes(sample_seconds=config.load().probe.sample_seconds, probes=listed)
+
+
+def leased(limiter: Limiter) -> dict[int, LeaseState]:
+    """The leases by the stream that each is held for; none while Redis is away."""
+    try:
+        leases = limiter.snapshot().leases
+    except LimiterUnavailable:
+        return {}
+    return {lease.labels["stream_id"]: lease for lease in leases if lease.labels.get("stream_id") is not None}

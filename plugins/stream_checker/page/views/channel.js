@@ -1,5 +1,6 @@
 // Channels, and one channel: its streams in order, and what its last check changed.
 
+import { OuterLink } from "../airflow.js";
 import { ago, count, moment, plural, score } from "../format.js";
 import { html, useState } from "../html.js";
 import { useLive } from "../live.js";
@@ -48,7 +49,8 @@ function Channel({ id }) {
   const name = (stream) => channel.names[stream] ?? `stream ${stream}`;
   return html`
     <${Failure} error=${error} />
-    <p><a href=${link("channel")}>All channels</a></p>
+    <p class="links"><a href=${link("channel")}>All channels</a>
+      ${channel.dispatcharr && html`<${OuterLink} href=${channel.dispatcharr} apart>Channels in Dispatcharr<//>`}</p>
     <section aria-labelledby="channel">
       <h2 id="channel">${channel.name}</h2>
       <${Table} caption="Streams, best first" rows=${channel.streams} id=${(row) => row.stream_id} empty="The channel has no stream."

@@ -1,17 +1,21 @@
-// Slots in use, tasks waiting and checks a minute over time, over all and for each account.
+// What happened over hours, days and weeks: slots in use, checks a minute, verdicts, and how long checks waited.
 
-import { count, decimal, seconds, shortClock, moment } from "../format.js";
+import { count, decimal, seconds } from "../format.js";
 import { html, useMemo, useState } from "../html.js";
 import { useLive } from "../live.js";
-import { path } from "../parts/line.js";
+import { Lines, Stacks } from "../parts/chart.js";
 import { Failure, Loading } from "../parts/notice.js";
 import { Table } from "../parts/table.js";
+import { VERDICTS } from "../parts/verdict.js";
 
 const HOUR = 3600;
 const POINTS = 120;
+const BARS = 48;
 const REFRESH_MS = 30000;
 const SPANS = [["the last hour", HOUR], ["6 hours", 6 * HOUR], ["a day", 24 * HOUR], ["a week", 168 * HOUR], ["30 days", 720 * HOUR]];
 const ALL = "all accounts";
+// So many lines can be told apart.
+const MOST_LINES = 6;
 
 export function HistoryView() {
   const [span, setSpan] = useState(HOUR);
@@ -21,6 +25,7 @@ export function HistoryView() {
     return new URLSearchParams({ since, step: Math.max(10, span / POINTS) });
   }, [span]);
   const { data: history, error } = useLive(`concurrency/history?${query}`, [], REFRESH_MS);
+  const runs = useLive("runs?limit=200", [], REFRESH_MS).data?.outcomes ?? [];
   const names = new Map((useLive("concurrency/status", [], REFRESH_MS).data?.accounts ?? []).map((one) => [String(one.account_id), one.name]));
   const called = (id) => names.get(id) || (id === "" ? "others" : `Account ${id}`);
   const chosen = history?.accounts.find((one) => one.account_id === account) ?? history?.global;
@@ -41,39 +46,46 @@ export function HistoryView() {
     <${Failure} error=${error} />
     ${!history && !error && html`<${Loading} of="the history" />`}
     ${history && html`
-      <${Chart} title="Checks at once" at=${history.at} lines=${[["running", "checking", chosen.active], ["degraded", "waiting", chosen.waiting]]} />
-      <${Chart} title="Checks a minute" at=${history.at} lines=${[["ok", "finished a minute", chosen.finished_per_minute]]} />
+      <div class="charts">
+        <${Lines} title="Checks at once" at=${history.at} lines=${[["running", "checking", chosen.active], ["waiting", "waiting", chosen.waiting]]} />
+        <${Lines} title="Checks a minute" at=${history.at} lines=${[["ok", "finished a minute", chosen.finished_per_minute]]} />
+        <${Verdicts} runs=${runs} span=${span} />
+        <${Lines} title="Wait for a slot" at=${history.at} write=${seconds} lines=${waits(history, account, called)} />
+      </div>
       <${Totals} history=${history} called=${called} />
     `}
   `;
 }
 
-const WIDTH = 600;
-const HEIGHT = 140;
+/** The verdicts of the runs over all accounts, each run where it ended. */
+function Verdicts({ runs, span }) {
+  const now = Date.now();
+  const width = (span * 1000) / BARS;
+  const begin = now - span * 1000;
+  const counts = Array.from({ length: BARS }, () => ({}));
+  for (const { finished_at, verdicts } of runs) {
+    const bar = counts[Math.min(BARS - 1, Math.floor(((finished_at ? new Date(finished_at) : now) - begin) / width))];
+    if (bar) for (const verdict of VERDICTS) bar[verdict] = (bar[verdict] ?? 0) + (verdicts[verdict] ?? 0);
+  }
+  const at = counts.map((_, i) => begin + i * width);
+  return html`<${Stacks} title="Share of verdicts" at=${at} kinds=${VERDICTS} counts=${counts} empty="no run has ended" />`;
+}
 
-function Chart({ title, at, lines }) {
-  const most = Math.max(1, ...lines.flatMap(([, , values]) => values));
-  const told = lines.map(([, name, values]) => `${name} up to ${decimal(Math.max(0, ...values))}`).join(", ");
-  const write = at.length && Date.now() - new Date(at[0]) > 86400000 ? moment : shortClock;
-  return html`
-    <section class="card">
-      <div class="spread"><h2>${title}</h2><span class="small">${lines.map(([kind, name]) => html`<span class="key ${kind}"><span>${name}</span></span>`)}</span></div>
-      <div class="small muted">${decimal(most)}</div>
-      <svg class="chart" viewBox="0 0 ${WIDTH} ${HEIGHT}" preserveAspectRatio="none" role="img" aria-label="${title}: ${told}">
-        ${[0, 0.5, 1].map((share) => html`<line x1="0" x2=${WIDTH} y1=${HEIGHT * share} y2=${HEIGHT * share} />`)}
-        ${lines.map(([kind, , values]) => html`<path class=${kind} d=${path(values, WIDTH, HEIGHT, most)} />`)}
-      </svg>
-      <div class="spread small muted"><span>${at.length ? write(at[0]) : ""}</span><span>${at.length ? write(at.at(-1)) : ""}</span></div>
-    </section>
-  `;
+/** How long who got a slot had waited for it: of the account chosen, or of those that waited longest. */
+function waits(history, account, called) {
+  const chosen = history.accounts.filter((one) => account === ALL || one.account_id === account);
+  const longest = chosen.map((one) => [meanWait(one) ?? 0, one]).sort(([a], [b]) => b - a).slice(0, MOST_LINES);
+  return longest.map(([, one], i) => [`line${i + 1}`, called(one.account_id), one.wait]);
+}
+
+const sum = (values) => values.reduce((total, value) => total + value, 0);
+
+function meanWait(use) {
+  const granted = sum(use.granted);
+  return granted ? sum(use.wait.map((wait, i) => wait * use.granted[i])) / granted : null;
 }
 
 function Totals({ history, called }) {
-  const sum = (values) => values.reduce((total, value) => total + value, 0);
-  const waited = (use) => {
-    const granted = sum(use.granted);
-    return granted ? sum(use.wait.map((wait, i) => wait * use.granted[i])) / granted : null;
-  };
   const rows = [{ account_id: null, ...history.global }, ...history.accounts];
   return html`
     <${Table} caption="In all this time" rows=${rows} id=${(row) => row.account_id ?? ALL}
@@ -82,7 +94,7 @@ function Totals({ history, called }) {
         { title: "Checks", number: true, cell: (row) => count(sum(row.finished)) },
         { title: "Most at once", number: true, minor: true, cell: (row) => decimal(Math.max(0, ...row.active)) },
         { title: "Refused a slot", number: true, minor: true, cell: (row) => count(sum(row.refused)) },
-        { title: "Mean wait", number: true, cell: (row) => seconds(waited(row)) },
+        { title: "Mean wait", number: true, cell: (row) => seconds(meanWait(row)) },
       ]} />
   `;
 }

@@ -26,7 +26,7 @@ export function NowView() {
     ${now.redis === "down" && html`<p class="notice degraded" role="alert">Redis does not answer: checks go one after another until it is back.</p>`}
     <${Everything} now=${now} ask=${setAsking} />
     <${Accounts} accounts=${now.accounts} />
-    <${Running} leases=${now.leases} probes=${probes.data} progress=${progress} />
+    <${Running} probes=${probes.data} progress=${progress} />
     ${asking === "limit" && html`<${ChangeLimit} limit=${now.global.limit} close=${close} done=${status.reload} />`}
     ${asking === "reset" && html`<${Reset} now=${now} close=${close} done=${status.reload} />`}
     ${asking === "start" && html`<${StartCheck} accounts=${now.accounts} close=${close} />`}
@@ -75,16 +75,25 @@ function Pause() {
   `;
 }
 
-const Accounts = ({ accounts }) => html`
-  <section aria-labelledby="accounts">
-    <h2 id="accounts">Accounts</h2>
-    ${accounts.length === 0 && html`<p class="muted">None is known yet: the next refresh or check brings them.</p>`}
-    <div class="cards">${accounts.map((account) => html`<${Account} key=${account.account_id} ...${account} />`)}</div>
-  </section>
-`;
+// So many accounts are shown whether they are idle or not.
+const FEW = 8;
+const isIdle = (account) => !account.active && !account.viewers && !account.waiting && !account.budgets.some((budget) => budget.believed);
+
+function Accounts({ accounts }) {
+  const idle = accounts.length > FEW ? accounts.filter(isIdle) : [];
+  const shown = accounts.filter((account) => !idle.includes(account));
+  const cards = (of) => html`<div class="cards">${of.map((account) => html`<${Account} key=${account.account_id} ...${account} />`)}</div>`;
+  return html`
+    <section aria-labelledby="accounts">
+      <h2 id="accounts">Accounts</h2>
+      ${accounts.length === 0 && html`<p class="muted">None is known yet: the next refresh or check brings them.</p>`}
+      ${cards(shown)}
+      ${idle.length > 0 && html`<details><summary>${plural(idle.length, "idle account")}</summary>${cards(idle)}</details>`}
+    </section>
+  `;
+}
 
 function Account({ name, account_id, max_streams, effective_limit, viewers, active, waiting, enabled, budgets }) {
-  const believed = budgets.filter((budget) => budget.believed);
   return html`
     <div class="card">
       <div class="spread">
@@ -97,33 +106,32 @@ function Account({ name, account_id, max_streams, effective_limit, viewers, acti
         <span class="key viewers"><span>${count(viewers)} watched</span></span>
         <span class="key waiting"><span>${count(waiting)} waiting</span></span>
       </div>
-      ${believed.map(
-        (budget) => html`<div class="small degraded">Believed to allow ${count(budget.believed)}: the provider refused ${plural(budget.refusals, "time")}, last ${ago(budget.refused_at)}.</div>`,
-      )}
+      ${budgets.filter((budget) => budget.believed).map((budget) => html`<${Belief} ...${budget} />`)}
     </div>
   `;
 }
 
-function Running({ leases, probes, progress }) {
-  const known = new Map((probes?.probes ?? []).map((probe) => [probe.stream_id, probe]));
-  const leased = new Set(leases.map((lease) => lease.stream_id));
-  const rows = [
-    ...leases.map((lease) => ({ ...known.get(lease.stream_id), ...progress[lease.stream_id], ...lease })),
-    // Checked one after another, without a slot.
-    ...[...known.values()].filter((probe) => !leased.has(probe.stream_id)).map((probe) => ({ ...probe, ...progress[probe.stream_id] })),
-  ];
+/** What the limiter believes that a login allows, and why. */
+const Belief = ({ believed, limit, refusals, refused_at }) => html`
+  <div class="small degraded">Believed ${limit ? `${count(believed)} of ${count(limit)}` : count(believed)}:
+    the provider refused ${plural(refusals, "time")}, last ${ago(refused_at)}.</div>
+`;
+
+function Running({ probes, progress }) {
+  const rows = (probes?.probes ?? []).map((probe) => ({ ...probe, ...progress[probe.stream_id] }));
   const length = probes?.sample_seconds ?? 10;
+  const called = (row) => row.name ?? `Stream ${row.stream_id}`;
   return html`
     <section aria-labelledby="running">
       <h2 id="running">Running probes</h2>
-      <${Table} caption=${`${plural(rows.length, "stream")} being checked`} rows=${rows} id=${(row) => row.lease_id ?? row.stream_id}
+      <${Table} caption=${`${plural(rows.length, "stream")} being checked`} rows=${rows} id=${(row) => row.stream_id}
         empty="No stream is being checked now."
         columns=${[
-          { title: "Picture", minor: true, cell: (row) => html`<${Picture} stream=${row.stream_id} name=${row.name ?? "the stream"} />` },
-          { title: "Stream", head: true, cell: (row) => html`<a href=${link("stream", row.stream_id)}>${row.name ?? `Stream ${row.stream_id}`}</a>` },
-          { title: "Account", cell: (row) => row.account ?? row.account_id },
-          { title: "State", minor: true, cell: (row) => row.phase ?? (row.state === "granted" ? "slot granted" : "starting") },
-          { title: "Progress", cell: (row) => html`<progress max=${length} value=${Math.min(row.seconds ?? 0, length)} aria-label=${`Progress of ${row.name}`}></progress> ${seconds(row.seconds)}` },
+          { title: "Picture", minor: true, cell: (row) => html`<${Picture} stream=${row.stream_id} name=${called(row)} />` },
+          { title: "Stream", head: true, cell: (row) => html`<a href=${link("stream", row.stream_id)}>${called(row)}</a>` },
+          { title: "Account", cell: (row) => row.account },
+          { title: "State", minor: true, cell: (row) => row.phase },
+          { title: "Progress", cell: (row) => html`<progress max=${length} value=${Math.min(row.seconds, length)} aria-label=${`Progress of ${called(row)}`}></progress> ${seconds(row.seconds)}` },
           { title: "Bitrate", number: true, cell: (row) => bitrate(row.bitrate_kbps) },
           { title: "Task", minor: true, cell: (row) => row.run_id && row.map_index >= 0 && html`<${AirflowLink} to=${task(row.run_id, row.map_index)}>log<//>` },
         ]} />

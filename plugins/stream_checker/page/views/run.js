@@ -13,6 +13,7 @@ import { link } from "../place.js";
 export function RunView({ id }) {
   const list = useLive("runs?limit=50", ["run"]);
   const runs = list.data?.runs ?? [];
+  const outcomes = new Map((list.data?.outcomes ?? []).map((one) => [one.run_id, one]));
   const chosen = id ?? runs[0] ?? null;
   const { data: run, error } = useLive(chosen && `runs/${encodeURIComponent(chosen)}`, ["result", "run"]);
   if (list.data && !chosen) return html`<p class="muted">No run yet. Start a check on <a href=${link("now")}>Now</a>.</p>`;
@@ -21,7 +22,7 @@ export function RunView({ id }) {
     <div class="row">
       <label>Run
         <select value=${chosen} onChange=${(event) => (location.hash = link("run", event.target.value))}>
-          ${known.map((one) => html`<option value=${one} selected=${one === chosen}>${one}</option>`)}
+          ${known.map((one) => html`<option value=${one} selected=${one === chosen}>${told(outcomes.get(one)) ?? one}</option>`)}
         </select>
       </label>
       ${chosen && html`<${AirflowLink} to=${dagRun(chosen)}>Show the run in Airflow<//> <a href=${link("report", chosen)}>Health report</a>`}
@@ -32,6 +33,13 @@ export function RunView({ id }) {
     ${!run && !error && html`<${Loading} of="the run" />`}
     ${run && html`<${Progress} run=${run} /><${Findings} run=${run} /><${Streams} streams=${run.streams} />`}
   `;
+}
+
+/** A run in the list of all: when it began and what it found. */
+function told(outcome) {
+  if (!outcome) return null;
+  const found = [...VERDICTS, "pending"].filter((kind) => outcome.verdicts[kind]);
+  return [moment(outcome.started_at), ...found.map((kind) => `${count(outcome.verdicts[kind])} ${kind}`)].join(" · ");
 }
 
 function Progress({ run }) {
@@ -45,6 +53,7 @@ function Progress({ run }) {
       <${Shares} label="Streams by verdict" of=${kinds.map((kind) => [kind, run.verdicts[kind] ?? 0])} />
       <p>${kinds.filter((kind) => run.verdicts[kind]).map((kind) => html`<span class="key ${kind}"><span>${count(run.verdicts[kind])} ${kind}</span></span>`)}</p>
       <dl class="facts">
+        <dt>Run</dt><dd>${run.run_id}</dd>
         <dt>Started</dt><dd>${moment(run.started_at)} <span class="muted">(${ago(run.started_at)}, ${run.mode})</span></dd>
         ${run.finished_at && html`<dt>Finished</dt><dd>${moment(run.finished_at)}</dd>`}
         ${run.expected_end && html`<dt>Expected end</dt><dd>${moment(run.expected_end)} <span class="muted">(${ago(run.expected_end)})</span></dd>`}
@@ -60,12 +69,13 @@ function Progress({ run }) {
 
 function Findings({ run }) {
   const reasons = Object.entries(run.reasons).sort(([, a], [, b]) => b - a);
+  const failed = reasons.reduce((total, [, number]) => total + number, 0);
   const moved = run.finished_channels.filter((change) => change.moves.length > 0);
   return html`
     <div class="columns">
       <section aria-labelledby="reasons">
         <h2 id="reasons">Failures by reason</h2>
-        <${Table} caption="Streams by reason" rows=${reasons} id=${([reason]) => reason} empty="No failure."
+        <${Table} caption=${plural(failed, "stream")} rows=${reasons} id=${([reason]) => reason} empty="No failure."
           columns=${[
             { title: "Reason", head: true, cell: ([reason]) => words(reason) },
             { title: "Streams", number: true, cell: ([, number]) => count(number) },
@@ -73,9 +83,9 @@ function Findings({ run }) {
       </section>
       <section aria-labelledby="changed">
         <h2 id="changed">Channels that changed</h2>
-        <${Table} caption="Channels with moved streams" rows=${moved} id=${(change) => change.channel_id} empty="None."
+        <${Table} caption=${plural(moved.length, "channel")} rows=${moved} id=${(change) => change.channel_id} empty="None."
           columns=${[
-            { title: "Channel", head: true, cell: (change) => html`<a href=${link("channel", change.channel_id)}>Channel ${change.channel_id}</a>` },
+            { title: "Channel", head: true, cell: (change) => html`<a href=${link("channel", change.channel_id)}>${run.names[change.channel_id] ?? `Channel ${change.channel_id}`}</a>` },
             { title: "Moves", number: true, cell: (change) => count(change.moves.length) },
             { title: "Written", cell: (change) => change.conflict ?? (change.written ? "yes" : "no") },
           ]} />
