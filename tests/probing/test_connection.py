@@ -81,12 +81,13 @@ def test_a_public_host_cannot_lead_to_an_inner_one(
 def test_a_public_host_cannot_lead_to_an_inner_address_by_its_playlist(
     monkeypatch: pytest.MonkeyPatch, scripted: Scripted, settings: config.Probe
 ) -> None:
-    names = Names(monkeypatch, scripted, panel="93.184.216.34")
+    Names(monkeypatch, scripted, panel="93.184.216.34")
     playlist = b"#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\nhttp://192.168.1.1/admin\n#EXT-X-ENDLIST\n"
     scripted.url("/1.m3u8", response(playlist))
     result = probe(Target("http://panel.example/1.m3u8"), settings).result
     assert (result.verdict, result.reason) == ("dead", "not_media")
-    assert names.connected == ["93.184.216.34"]
+    assert "192.168.1.1" in str(result.detail)
+    assert scripted.asked == ["/1.m3u8"]
 
 
 def test_a_public_host_may_lead_to_another(monkeypatch: pytest.MonkeyPatch, scripted: Scripted) -> None:

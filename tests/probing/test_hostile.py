@@ -189,24 +189,12 @@ def test_a_fault_of_the_probe_is_a_verdict_that_says_where(monkeypatch: pytest.M
     def broken(*_: object) -> None:
         raise KeyError("http://host/live/user/secret-password/1.ts")
 
-    monkeypatch.setattr(sys.modules["streamflow.probing.probe"], "feed", broken)
+    monkeypatch.setattr(sys.modules["streamflow.probing.over_http"], "feed", broken)
     result = probe(Target(lab.url("hd25_2m")), QUICK).result
     assert (result.verdict, result.reason) == ("unknown", "internal_error")
     assert result.detail
     assert result.detail.startswith("KeyError at test_hostile.py:")
     assert "secret-password" not in result.model_dump_json()
-
-
-def test_a_decoder_that_hangs_costs_one_check_and_no_connection(monkeypatch: pytest.MonkeyPatch, lab: Lab) -> None:
-    let_go = threading.Event()
-    monkeypatch.setattr(sys.modules["streamflow.probing.pictures"].Scaler, "small", lambda *_: let_go.wait(10))
-    monkeypatch.setattr(sys.modules["streamflow.probing.probe"], "HANG_SECONDS", 0.1)
-    monkeypatch.setattr(sys.modules["streamflow.probing.probe"], "FIRST_PICTURE_SECONDS", 0.1)
-    result = probe(Target(lab.url("hd25_2m")), QUICK).result
-    let_go.set()
-    assert (result.verdict, result.reason) == ("dead", "undecodable")
-    assert result.elapsed_s < 3
-    assert lab.account_record(1)["current"] == 0
 
 
 def test_what_interrupts_the_caller_ends_the_connection(lab: Lab) -> None:

@@ -8,7 +8,9 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from multiprocessing.connection import Connection
+from pathlib import Path
 
 import pytest
 
@@ -107,6 +109,12 @@ def test_a_slow_provider_is_slow_to_a_late_reader_too() -> None:
     assert (playability(slow, 16.0, [(5.0, 6.0)]).share or 1) < 0.7
 
 
+def processes(pid: int) -> list[int]:
+    """A process and its children."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii")
+    return [pid, *map(int, children.split())]
+
+
 def _probe_in_child(url: str, seconds: float, told: Connection) -> None:
     began = threading.Event()
     threading.Thread(target=lambda: began.wait(20) and told.send("began"), daemon=True).start()
@@ -121,16 +129,22 @@ def test_a_probe_that_did_not_get_to_run_calls_no_healthy_stream_unstable(lab: L
     child = multiprocessing.get_context("spawn").Process(target=_probe_in_child, args=(lab.url("no_burst"), 5.0, there))
     child.start()
     assert child.pid
+    held: list[int] = []
     try:
         assert here.poll(20)
         assert here.recv() == "began"
-        os.kill(child.pid, signal.SIGSTOP)
+        held = processes(child.pid)
+        for pid in held:
+            os.kill(pid, signal.SIGSTOP)
         threading.Event().wait(2.5)
-        os.kill(child.pid, signal.SIGCONT)
+        for pid in held:
+            os.kill(pid, signal.SIGCONT)
         assert here.poll(15)
         result = here.recv()
     finally:
-        os.kill(child.pid, signal.SIGCONT)
+        for pid in held:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
         child.join(10)
     assert (result.verdict, result.reason) == ("ok", None), result.detail
     assert result.extra["starved_s"] == pytest.approx(2.5, abs=0.6)

@@ -58,14 +58,6 @@ def test_what_came_before_the_deadline_is_read_and_what_came_after_is_not() -> N
     reception.stop()
 
 
-def test_a_cancelled_reading_gives_nothing_more() -> None:
-    reception = received(b"x" * 10, gap=0.5)
-    reception.peek(1)
-    reception.cancelled = lambda: True
-    assert reception.read(10) == b""
-    reception.stop()
-
-
 def test_how_the_feed_failed_is_kept() -> None:
     reception = received(b"x", failure=dead("no_data", "gone"))
     assert read_all(reception) == b"x"

@@ -17,9 +17,9 @@ from av.stream import Stream
 from streamflow import config
 from streamflow.probing.connection import NameNotFound, resolve
 from streamflow.probing.lateness import Lateness
-from streamflow.probing.measurement import Measurement
-from streamflow.probing.measuring import Measuring, OnProgress, demuxed
-from streamflow.probing.refusal import Refusal, cancelled, dead, of_status
+from streamflow.probing.measurement import Sample
+from streamflow.probing.measuring import Measuring, Source, demuxed
+from streamflow.probing.refusal import Refusal, dead, of_status
 from streamflow.probing.target import LIBAV, Address
 
 LOOK_SECONDS = 0.1
@@ -28,46 +28,22 @@ BACKLOG_PACKETS = 2_000
 LATE_SHARE = 0.95
 
 
-def measure(
-    where: Address,
-    settings: config.Probe,
-    is_cancelled: Callable[[], bool],
-    on_progress: OnProgress,
-    started: float,
-    *,
-    sound_only: bool,
-    is_healthy: Callable[[Measurement], bool],
-) -> tuple[Measurement, float, list[tuple[float, float]]]:
-    """Measure the stream; answers what was found, when it ended (monotonic), and when nobody could look.
-
-    Raises Refusal.
-    """
+def measure(where: Address, settings: config.Probe, measuring: Callable[[Source], Measuring], started: float) -> Sample:
+    """Measure the stream; raises Refusal. ``started`` is when the probe began (monotonic)."""
     parts = urlsplit(where.url)
     try:
         resolve(parts.hostname or "", parts.port or 0, settings.connect_timeout)
     except NameNotFound as error:
         raise dead("dns_failure", str(error)) from error
-    flow = _Flow(where, settings, is_cancelled, started)
-    measuring = Measuring(
-        flow,
-        sample_seconds=settings.sample_seconds,
-        thumbnails=settings.thumbnails,
-        finite=lambda: False,
-        on_progress=on_progress,
-        sound_only=sound_only,
-        min_sample_seconds=settings.min_sample_seconds,
-        is_healthy=is_healthy,
-    )
+    flow = _Flow(where, settings, started)
     try:
-        found = measuring.of_packets(flow.container(), flow.packets())
-        spells = flow.late.spells()
+        found = measuring(flow).of_packets(flow.container(), flow.packets())
+        sample = Sample(found, time.monotonic(), flow.late.spells(), None, flow.first_byte, flow.bytes)
     finally:
         flow.stop()
-    if is_cancelled():
-        raise cancelled()
     if found.media_s == 0:
         raise dead("no_data", "connected, but no packet came")
-    return found, time.monotonic(), spells
+    return sample
 
 
 class _Flow:
@@ -77,9 +53,7 @@ class _Flow:
     time-out.
     """
 
-    def __init__(
-        self, where: Address, settings: config.Probe, is_cancelled: Callable[[], bool], started: float
-    ) -> None:
+    def __init__(self, where: Address, settings: config.Probe, started: float) -> None:
         self.started = started
         self.late = Lateness()
         self.deadline = float("inf")
@@ -87,7 +61,6 @@ class _Flow:
         self.first_byte: float | None = None
         self.is_exhausted = False
         self._connect_timeout = settings.connect_timeout
-        self._is_cancelled = is_cancelled
         self._stopping = threading.Event()
         self._told: queue.Queue[tuple[float, InputContainer | Packet[Stream] | Exception]]
         self._told = queue.Queue(BACKLOG_PACKETS)
@@ -125,7 +98,7 @@ class _Flow:
 
     def _next(self) -> InputContainer | Packet[Stream] | Exception | None:
         """What comes next; None when the probe is over."""
-        while not self._is_cancelled() and time.monotonic() < self.deadline:
+        while time.monotonic() < self.deadline:
             try:
                 self._came, what = self._told.get(timeout=LOOK_SECONDS)
             except queue.Empty:
@@ -141,7 +114,7 @@ class _Flow:
         if isinstance(opened, Exception):
             is_late = time.monotonic() - self.started >= LATE_SHARE * self._connect_timeout
             raise _understood(opened, is_late) from opened
-        raise cancelled()
+        raise dead("connect_timeout", "no answer in time")
 
     def packets(self) -> Iterator[Packet[Stream]]:
         """The packets until the stream or the probe ends."""

@@ -51,3 +51,19 @@ class Measurement:
     @property
     def has_video(self) -> bool:
         return self.video_codec is not None
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What was measured, and how it came; times are monotonic.
+
+    ``ended``: when nothing more was looked at. ``late``: from when until when nobody could look. ``cut``: how a live
+    stream came to an end by itself, None if it did not.
+    """
+
+    found: Measurement
+    ended: float
+    late: list[tuple[float, float]]
+    cut: str | None = None
+    first_byte: float | None = None
+    bytes: int = 0

@@ -136,6 +136,7 @@ class Measuring:
         if container_format == "mpegts":
             file.on_chunk = self._read_headers
         self._wait_for_picture()
+        self._tell("measuring")
         try:
             container = av.open(
                 file, "r", format=container_format, options=OPTIONS, buffer_size=65536, metadata_errors="ignore"

@@ -28,6 +28,11 @@ class Opening:
     segmented: Segmented | None = None
     stopping: bool = field(default=False, repr=False)
 
+    @property
+    def is_finite(self) -> bool:
+        """Whether it is a recording, which has an end."""
+        return not self.segmented.is_live if self.segmented else self.length is not None
+
 
 def feed(connection: Connection, url: str, opening: Opening, patience: float) -> Iterator[bytes]:
     """The media's bytes; raises Refusal.

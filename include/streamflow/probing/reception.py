@@ -22,7 +22,7 @@ class Reception:
     """Bytes from ``feed`` (blocking, in a thread of its own), each chunk with the time of its arrival.
 
     ``ended`` and ``failure`` (what it raised) tell how the feed came to its end. ``read`` serves as the file of a
-    demuxer: it answers nothing that comes after ``deadline`` (monotonic), nor anything when ``cancelled`` says so.
+    demuxer: it answers nothing that comes after ``deadline`` (monotonic).
     ``late`` tells when nobody could look whether something had come.
     """
 
@@ -30,7 +30,6 @@ class Reception:
         self.started = time.monotonic()
         self.late = Lateness()
         self.deadline = float("inf")
-        self.cancelled: Callable[[], bool] = lambda: False
         self.on_chunk: Callable[[bytes], object] = len
         self.on_wait: Callable[[], None] = lambda: None
         self.bytes = 0
@@ -104,7 +103,7 @@ class Reception:
         return self._times[min(bisect_left(self._offsets, offset + 1), len(self._times) - 1)]
 
     def is_over(self) -> bool:
-        return self.cancelled() or time.monotonic() >= self.deadline
+        return time.monotonic() >= self.deadline
 
     def peek(self, count: int) -> bytes:
         """Up to ``count`` first bytes, waited for until they are there or the feed or the time has ended."""
@@ -136,7 +135,7 @@ class Reception:
         until = time.monotonic() + BATCH_SECONDS
         while True:
             with self._changed:
-                if self.cancelled() or self._is_drained:
+                if self._is_drained:
                     return None
                 is_last = self._is_drained = self.ended is not None or self.is_over()
                 if is_last and not self._chunks:
