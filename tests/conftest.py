@@ -20,7 +20,18 @@ pytest_plugins = ["lab_fixtures"]
 
 
 # What makes a test more than a unit's: a server, media, a database or a browser.
-SERVICES = {"redis_server", "own_redis", "lab", "lab_media", "served", "provider", "product", "airflow", "browser"}
+SERVICES = {
+    "redis_server",
+    "own_redis",
+    "lab",
+    "lab_media",
+    "served",
+    "provider",
+    "product",
+    "fleet",
+    "airflow",
+    "browser",
+}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

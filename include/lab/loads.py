@@ -33,5 +33,6 @@ LIBRARIES: dict[str, Callable[[], Library]] = {
     "demo": demo,
     "ten": lambda: equal([0], 10),
     "makespan": lambda: equal([1, 2, 5, 0], 200),
+    "fleet": lambda: equal([3, 5, 8, 0], 300),
     "gone": lambda: equal([0], 1000, behaviour=Behaviour("status", status=404)),
 }

@@ -23,6 +23,7 @@ COMMANDS = {
     "results": "streamflow.cli.results",
     "probe": "streamflow.cli.probe",
     "doctor": "streamflow.cli.doctor",
+    "healthcheck": "streamflow.cli.healthcheck",
     "test": "streamflow.cli.test",
     "bench": "streamflow.cli.bench",
 }

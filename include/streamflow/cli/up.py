@@ -1,38 +1,51 @@
-"""``up``: the stack against the user's own Dispatcharr."""
+"""``up``: the stack against the user's own Dispatcharr, Xtream login or playlist."""
 
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
 
 import click
 from rich.console import Console
 
-from streamflow import config
+from streamflow import config, sources
 from streamflow.cli.console import Steps, serve
-from streamflow.errors import ConfigError
+from streamflow.sources import m3u
 from streamflow.stack import stack
+from streamflow.stack.ports import LOOPBACK
 from streamflow.stack.processes import Processes
 
 
-@click.command(short_help="The stack against your own Dispatcharr.")
+@click.command(short_help="The stack against your own Dispatcharr, Xtream login or playlist.")
 @click.option("--port", default=8080, show_default=True, help="Airflow's port; the next free one when it is taken.")
-def command(port: int) -> None:
-    """Starts Redis (unless REDIS_HOST names one) and Airflow, and serves until Ctrl-C."""
-    if not os.environ.get("DISPATCHARR_URL"):
-        raise ConfigError(
-            "DISPATCHARR_URL is not set: put it in .env, for example DISPATCHARR_URL=http://192.0.2.7:9191"
-        )
-    has_key = bool(os.environ.get("DISPATCHARR_API_KEY"))
-    if not has_key and not (os.environ.get("DISPATCHARR_USERNAME") and os.environ.get("DISPATCHARR_PASSWORD")):
-        raise ConfigError("set DISPATCHARR_API_KEY, or DISPATCHARR_USERNAME and DISPATCHARR_PASSWORD, in .env")
+@click.option("--bind", default=LOOPBACK, show_default=True, help="The address Airflow listens on.")
+def command(port: int, bind: str) -> None:
+    """Starts Redis (unless REDIS_HOST names one) and Airflow, and serves until Ctrl-C.
+
+    With STREAMFLOW_M3U=- the playlist comes from standard input, and is kept for the next time.
+    """
     home = config.home()
+    env = _playlist(home)
+    sources.from_env(os.environ, home)
     console = Console()
     with (
         stack.owned(home),
         Processes(home) as processes,
         Steps(console) as steps,
-        stack.running(home, port, {}, steps.say, processes) as running,
+        stack.running(home, port, {"AIRFLOW__API__HOST": bind}, steps.say, processes) as running,
     ):
         running.api().trigger("refresh_udi", {})
         steps.done()
         serve(running, console, leave=False)
+
+
+def _playlist(home: Path) -> Mapping[str, str]:
+    """A playlist from standard input goes into the home; a file's path holds for processes in other folders too."""
+    where = os.environ.get("STREAMFLOW_M3U", "").strip()
+    if where == m3u.STANDARD_INPUT:
+        if not sys.stdin.isatty():
+            m3u.keep(sys.stdin.buffer, home)
+        return {}
+    return {"STREAMFLOW_M3U": str(Path(where).expanduser().absolute())} if where and "://" not in where else {}
