@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
-Refusal = Literal["403", "429", "458", "503", "cut_oldest"]
+Refusal = Literal["403", "429", "458", "503", "cut_oldest", "slate"]
 
 # Where a stream's URL points: to the provider, or to somewhere that never serves it.
 Place = Literal["provider", "untrusted_tls", "unresolvable", "refused", "silent"]

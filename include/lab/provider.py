@@ -10,13 +10,14 @@ from aiohttp import web
 from lab import behaviours
 from lab.hls import Playlists
 from lab.ledger import Ledger
-from lab.library import Account, Library, Stream
+from lab.library import PLAY, Account, Library, Stream
 from lab.media import Media
 from lab.panel import Panel
 from lab.timeline import Timeline
 
 _REFUSAL_TEXT = "Maximum number of connections reached"
 RETRY_AFTER_SECONDS = 2
+SLATE = "slate"
 
 
 class Provider:
@@ -87,6 +88,10 @@ class Provider:
 
     async def _watch(self, request: web.Request, account: Account, stream: Stream) -> web.StreamResponse:
         connection = self.ledger.admit(account, stream.id, request.transport)
+        if connection is None and account.refusal == "slate":
+            # Told in a picture instead of a status.
+            await behaviours.send(request, await self.timeline(SLATE), PLAY)
+            return web.Response()
         if connection is None:
             return self.refusal(account)
         try:
@@ -102,8 +107,8 @@ class Provider:
     @staticmethod
     def refusal(account: Account) -> web.Response:
         """What the provider answers when the account is full."""
-        if account.refusal == "cut_oldest":
-            raise RuntimeError("an account that cuts its oldest connection refuses none")
+        if not account.refusal.isdigit():
+            raise RuntimeError(f"an account of the policy {account.refusal!r} refuses none of these")
         status = int(account.refusal)
         headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if status in (429, 503) else {}
         return _closing(status, headers, _REFUSAL_TEXT)

@@ -14,9 +14,9 @@ from airflow.providers.standard.triggers.temporal import DateTimeTrigger
 from airflow.sdk import Context
 from redis import Redis
 
-from account_limiter import Holder, Limiter, LimiterUnavailable, connect
+from account_limiter import BudgetState, Holder, Limiter, LimiterUnavailable, connect
 from account_limiter.operator import SlotOperator, State, TryAgain
-from stream_tasks import metrics, rooms
+from stream_tasks import metrics, rooms, slates
 from stream_tasks.finish import finish_ready
 from stream_tasks.limits import NO_ACCOUNT, adapt, push_limits, refresh_viewers, viewers_fill
 from stream_tasks.logins import url_for
@@ -179,22 +179,30 @@ class CheckStream(SlotOperator):
 
     def probed(self, stream: Stream, settings: Config, holder: Holder | None) -> Outcome:
         """One probe, its progress published, stopped when the lease is lost."""
-        budget = holder.lease.budget_id if holder else None
+        login = holder.lease.budget_id if holder else None
+        budget = self.budget(login)
+        in_use = budget.active + budget.viewers if budget else 0
+        is_full = budget is not None and in_use > 1 and 0 < budget.limit <= in_use
         target = Target(
-            url=url_for(stream, self.account, budget),
+            url=url_for(stream, self.account, login),
             name=stream.name,
             account_id=stream.account_id,
             stream_id=stream.id,
             user_agent=self.account.user_agent if self.account else None,
             radio=self.is_radio(),
-            account_busy=bool(budget) and self.others_hold(budget),
+            # A refusal, or a still picture, may then mean one connection too many.
+            account_busy=in_use > 1,
+            account_full=is_full,
+            known_slates=slates.known(self.redis, stream.account_id) if is_full else (),
         )
-
         try:
             cancel = holder.lost if holder else threading.Event()
-            return probe(target, settings.probe, cancel=cancel, on_progress=lambda now: self.tell(asdict(now)))
+            outcome = probe(target, settings.probe, cancel=cancel, on_progress=lambda now: self.tell(asdict(now)))
         finally:
             self.tell(None)
+        if outcome.slate and budget and not is_full:
+            slates.learn(self.redis, stream.account_id, outcome.slate)
+        return outcome
 
     def tell(self, progress: dict[str, Any] | None) -> None:
         """Show how far the probe is; a check does not fail because nobody can be told."""
@@ -203,10 +211,10 @@ class CheckStream(SlotOperator):
         except UdiUnavailable as error:
             log.warning("progress is not shown: %s", error)
 
-    def others_hold(self, budget: str | None) -> bool:
-        """Whether other connections of the login are in use: a refusal may then mean one too many."""
-        known = {one.budget_id: one for one in self.open_limiter().snapshot().budgets}
-        return bool(budget in known and known[budget].active + known[budget].viewers > 1)
+    def budget(self, budget_id: str | None) -> BudgetState | None:
+        """How a login is used now."""
+        known = self.open_limiter().snapshot().budgets if budget_id else ()
+        return next((one for one in known if one.budget_id == budget_id), None)
 
     def is_radio(self) -> bool:
         """Whether a channel of the stream, or its group, says that it is radio: no video is asked of it then."""

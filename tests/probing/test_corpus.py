@@ -7,9 +7,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
+import httpx
 import pytest
 
-from lab import Lab, Media, Stream, Truth, corpus, running
+from lab import Account, Lab, Library, Media, Stream, Truth, corpus, running
 from streamflow import config
 from streamflow.probing import Outcome, Target, probe
 from streamflow.udi.models import Result
@@ -155,3 +156,19 @@ def test_what_the_provider_asks_to_wait_is_handed_on(lab: Lab) -> None:
 def test_403_is_busy_where_the_account_is_in_use(lab: Lab) -> None:
     result = probe(Target(lab.url("http_403"), account_busy=True), SETTINGS).result
     assert (result.verdict, result.reason) == ("unknown", "provider_busy")
+
+
+def test_a_slate_means_busy_where_the_account_is_full_unless_it_was_shown_before(lab_media: Media) -> None:
+    account = Account(1, "Small", "small", "small-password", max_streams=1, refusal="slate")
+    settings = SETTINGS.model_copy(update={"sample_seconds": 3})
+    with running(Library([account], [Stream(1, "One", 1)]), lab_media) as small:
+        url = small.url(small.library.streams[0])
+        with httpx.stream("GET", url):
+            alone = probe(Target(url), settings)
+            full = probe(Target(url, account_full=True), settings)
+            known = probe(Target(url, account_full=True, known_slates=(alone.slate or b"",)), settings)
+        free = probe(Target(url, account_full=True), settings)
+    told = [(one.result.verdict, one.result.reason, one.retryable) for one in (alone, full, known, free)]
+    frozen = ("degraded", "frozen_video", False)
+    assert told == [frozen, ("unknown", "provider_busy", True), frozen, ("ok", None, False)]
+    assert (bool(alone.slate), free.slate) == (True, None)

@@ -16,7 +16,7 @@ from redis import Redis
 
 from account_limiter import connect
 from lab import Account, Behaviour, Channel, Group, Lab, Library, Media, Stream, running
-from stream_tasks import check, limits, rooms
+from stream_tasks import check, limits, rooms, slates
 from stream_tasks.check import CheckStream
 from stream_tasks.finish import finish_channels, finish_ready, summarise
 from stream_tasks.plan import leftover, plan
@@ -30,6 +30,7 @@ LIBRARY = Library(
         Account(1, "North", "north", "secret-n", max_streams=1, refusal="458"),
         Account(2, "South", "south", "secret-s", max_streams=0),
         Account(3, "East", "east", "secret-e", max_streams=1, is_active=False),
+        Account(4, "West", "west", "secret-w", max_streams=2, refusal="slate"),
     ],
     [
         Stream(1, "One", 2, behaviour=Behaviour("status", status=404)),
@@ -37,6 +38,7 @@ LIBRARY = Library(
         Stream(3, "Two", 1, clip=CLIP),
         Stream(4, "Two gone", 1, behaviour=Behaviour("status", status=500)),
         Stream(5, "Wave", 2, clip="radio_aac"),
+        Stream(6, "Three", 4, clip=CLIP),
     ],
     [Channel(1, 1.0, "One", 10, (1, 2)), Channel(2, 2.0, "Two", 10, (3, 4)), Channel(3, 3.0, "Wave", 20, (5,))],
     [Group(10, "News"), Group(20, "Radio")],
@@ -143,6 +145,25 @@ def test_a_provider_that_stays_full_teaches_the_limiter_to_the_last_try(
     (login,) = (one for one in check.Limiter(redis_client).snapshot().budgets if one.refusals)
     assert result and result.reason == "provider_busy"
     assert login.refusals == 1
+
+
+def test_a_slate_of_a_full_account_is_tried_again_unless_it_was_shown_with_room_to_spare(
+    home: Path, store: Udi, provider: Lab, redis_client: Redis
+) -> None:
+    plan(PARAMS | {"stream_ids": [6]}, RUN)
+    url = provider.url(LIBRARY.streams[5])
+    with httpx.stream("GET", url), httpx.stream("GET", url):
+        run_check(6, sample_seconds=3.0)
+        assert store.result(6).reason == "frozen_video"
+        assert len(slates.known(redis_client, 4)) == 1
+        watch(provider, 40)
+        redis_client.delete(limits._ASKED)
+        run_check(6, sample_seconds=3.0)
+        assert store.result(6).reason == "frozen_video"
+        redis_client.delete("{streamflow}:slates:4")
+        with pytest.raises(TaskDeferred) as deferred:
+            run_check(6, sample_seconds=3.0)
+    assert deferred.value.kwargs["state"]["tries"][0]["reason"] == "provider_busy"
 
 
 def test_without_write_back_dispatcharr_stays_as_it_is(home: Path, store: Udi, provider: Lab) -> None:

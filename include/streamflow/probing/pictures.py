@@ -18,6 +18,7 @@ DARK = 24
 BRIGHT_SHARE = 0.04
 # The largest difference of one place that encoding a still picture again explains; noise of a live picture is more.
 SAME = 3
+STILL_SHARE = 0.95
 THUMBNAIL_WIDTH = 320
 THUMBNAIL_BYTES = 20_000
 _LIGHTER = bytes(1 if level > DARK else 0 for level in range(256))
@@ -69,6 +70,11 @@ class Look:
     frozen_ratio: float | None = None
     period_s: float | None = None
     evidence_s: float = 0.0
+
+    @property
+    def is_still(self) -> bool:
+        """Whether nothing new was shown in nearly all of the time."""
+        return (self.frozen_ratio or 0.0) >= STILL_SHARE
 
 
 def looked_at(pictures: Sequence[Picture]) -> Look:

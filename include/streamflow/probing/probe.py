@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,9 @@ HANG_SECONDS = 30.0
 STEADY_SHARE = 0.95
 # What a decoder that goes wrong ends with. Any other signal comes from outside.
 CRASHES = frozenset({signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL})
+
+# Of what was measured, these are as they are: another try would end the same.
+FINAL = ("drm_protected", "no_video")
 
 OnProgress = Callable[[Progress], None]
 
@@ -154,8 +157,12 @@ class _Run:
             update=fields(found, look, self.target.name, self.opening)
             | {"first_frame_ms": round((first - self.started) * 1000) if first else None, "extra": extra}
         )
-        final = ("drm_protected", "no_video")
-        return Outcome(result, found.thumbnail, retryable=judged.verdict == "dead" and judged.reason not in final)
+        return Outcome(
+            result,
+            found.thumbnail,
+            retryable=judged.verdict in ("dead", "unknown") and judged.reason not in FINAL,
+            slate=found.pictures[0].grey if look.is_still else None,
+        )
 
     def _judge(
         self, found: Measurement, look: pictures.Look, play: timing.Playability, cut: str | None = None
@@ -171,7 +178,12 @@ class _Run:
             stale_s=segmented.stale_s if segmented else None,
             separate_audio=bool(segmented and segmented.separate_audio),
             is_segmented=segmented is not None,
+            slate_means_busy=self.target.account_full and not self._is_known_slate(found.pictures),
         )
+
+    def _is_known_slate(self, shown: Sequence[pictures.Picture]) -> bool:
+        known = [pictures.Picture(0.0, grey) for grey in self.target.known_slates]
+        return any(one.is_same(other) for one in shown for other in known)
 
     @property
     def _is_radio(self) -> bool:

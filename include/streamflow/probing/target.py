@@ -26,7 +26,8 @@ class Target:
     """A stream to probe.
 
     ``radio``: its channel is radio, so no video is asked of it. ``account_busy``: other connections of the account are
-    in use, so a 403 may mean that this one is too many.
+    in use, so a 403 may mean that this one is too many. ``account_full``: with this one they are all that it allows, so
+    a picture that stands still may be the provider's way to say so, unless it is one of ``known_slates``.
     """
 
     url: str = field(repr=False)
@@ -37,6 +38,8 @@ class Target:
     headers: Mapping[str, str] = field(default_factory=dict)
     radio: bool = False
     account_busy: bool = False
+    account_full: bool = False
+    known_slates: tuple[bytes, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True)
@@ -52,12 +55,16 @@ class Progress:
 
 @dataclass(frozen=True)
 class Outcome:
-    """A probe's result. ``retryable``: another try may end better; ``retry_after``: seconds the provider asked for."""
+    """A probe's result. ``retryable``: another try may end better; ``retry_after``: seconds the provider asked for.
+
+    ``slate``: the picture that stood still or came again and again, in the form that :attr:`Target.known_slates` has.
+    """
 
     result: Result
     thumbnail: bytes | None = field(default=None, repr=False)
     retryable: bool = False
     retry_after: float | None = None
+    slate: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ from streamflow.udi.models import Verdict
 
 SCRAMBLED_SHARE = 0.5
 BLACK_SHARE = 0.9
-FROZEN_SHARE = 0.95
 SILENT_SHARE = 0.98
 # Evidence that black, frozen and silent need, in seconds, or nine tenths of a shorter sample.
 EVIDENCE_SECONDS = 8.0
@@ -50,11 +49,13 @@ def judge(
     stale_s: float | None,
     separate_audio: bool,
     is_segmented: bool,
+    slate_means_busy: bool = False,
 ) -> Judgement:
     """Judge a stream that gave media.
 
     :param ended_early: how a live stream came to an end by itself, None if it did not.
     :param stale_s: seconds for which a live playlist has had no new segment.
+    :param slate_means_busy: a picture that stands still may be the provider's word for too many connections.
     """
     if found.headers.scrambled_share > SCRAMBLED_SHARE:
         return Judgement("dead", "drm_protected", f"{found.headers.scrambled_share:.0%} of the packets are scrambled")
@@ -66,7 +67,7 @@ def judge(
         seen = f"{found.key_frames} key frames, none could be decoded" if found.key_frames else "no key frame"
         return Judgement("dead", "undecodable", f"{seen} in {found.media_s:.1f} s")
     return (
-        _picture(look, sample_s)
+        _picture(look, sample_s, slate_means_busy)
         or _stale(stale_s)
         or _steady(found, play, ended_early, is_segmented)
         or (Judgement("degraded", "no_audio", "no audio track") if not found.audio and not separate_audio else None)
@@ -80,12 +81,15 @@ def _enough(evidence_s: float, sample_s: float) -> bool:
     return evidence_s >= min(EVIDENCE_SECONDS, EVIDENCE_SHARE * sample_s)
 
 
-def _picture(look: Look, sample_s: float) -> Judgement | None:
+def _picture(look: Look, sample_s: float, slate_means_busy: bool) -> Judgement | None:
     if not _enough(look.evidence_s, sample_s):
         return None
+    if look.is_still and slate_means_busy:
+        shown = f"a still picture for {look.evidence_s:.1f} s"
+        return Judgement("unknown", "provider_busy", f"{shown} while all connections of the account were in use")
     if look.black_ratio is not None and look.black_ratio >= BLACK_SHARE:
         return Judgement("degraded", "black_video", f"black for {look.evidence_s:.1f} s")
-    if look.frozen_ratio is not None and look.frozen_ratio >= FROZEN_SHARE:
+    if look.is_still:
         if look.period_s:
             detail = f"the same pictures every {look.period_s:.1f} s, for {look.evidence_s:.1f} s"
         else:
