@@ -1,8 +1,10 @@
-"""Still pictures that an account's streams showed while it had connections to spare: those do not mean that it is full."""
+"""Slates that an account showed while it had connections to spare: these do not mean that it is full."""
 
 from __future__ import annotations
 
 import logging
+import time
+from typing import cast
 
 from redis import Redis
 from redis.exceptions import RedisError
@@ -16,7 +18,7 @@ KEPT_SECONDS = 86_400
 def known(redis: Redis, account_id: int | None) -> tuple[bytes, ...]:
     """The account's latest slates; none where Redis cannot tell."""
     try:
-        return tuple(redis.lrange(_key(account_id), 0, -1))
+        return tuple(cast("list[bytes]", redis.zrange(_key(account_id), 0, -1)))
     except RedisError as error:
         log.warning("known slates cannot be read: %s", error)
         return ()
@@ -27,7 +29,9 @@ def learn(redis: Redis, account_id: int | None, slate: bytes) -> None:
     key = _key(account_id)
     try:
         with redis.pipeline() as pipeline:
-            pipeline.lrem(key, 0, slate).lpush(key, slate).ltrim(key, 0, KEPT - 1).expire(key, KEPT_SECONDS)
+            pipeline.zadd(key, {slate: time.time()})
+            pipeline.zremrangebyrank(key, 0, -KEPT - 1)
+            pipeline.expire(key, KEPT_SECONDS)
             pipeline.execute()
     except RedisError as error:
         log.warning("a slate cannot be kept: %s", error)
