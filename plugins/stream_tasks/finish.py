@@ -26,7 +26,7 @@ def finish_ready(store: Udi, channel_ids: list[int], run_id: str, *, write_back:
         return
     settings = config.load()
     try:
-        with rooms.target(write_back) as target:
+        with rooms.target(store, write_back) as target:
             for channel_id in channel_ids:
                 finish(store, target, channel_id, run_id, settings)
     except SourceError as error:
@@ -46,7 +46,7 @@ def finish_channels(run_id: str, *, write_back: bool) -> list[int]:
             store.settle(run_id, result.model_copy(update={"run_id": run_id}))
         channels = store.unfinished_channels(run_id)
         if channels:
-            with rooms.target(write_back) as target:
+            with rooms.target(store, write_back) as target:
                 for channel_id in channels:
                     finish(store, target, channel_id, run_id, settings)
     return channels

@@ -8,9 +8,9 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from account_limiter import Account, Budget, Limiter, LimiterUnavailable, Reading
+from streamflow import sources
 from streamflow.config import Config
 from streamflow.errors import StreamFlowError
-from streamflow.sources import dispatcharr
 from streamflow.udi import models
 from streamflow.udi.store import Store
 
@@ -112,7 +112,7 @@ def viewers_fill(account: models.Account) -> bool:
 def _viewers() -> dict[int, int] | None:
     """The viewers by profile; None while Dispatcharr cannot tell."""
     try:
-        with dispatcharr.from_env() as source:
+        with sources.opened() as source:
             return source.viewers()
     except StreamFlowError as error:
         log.warning("viewers are not known now: %s", error)

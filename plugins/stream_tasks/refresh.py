@@ -9,8 +9,9 @@ from redis import Redis
 
 from stream_tasks import rooms
 from stream_tasks.limits import push_limits
-from streamflow import config
-from streamflow.sources import dispatcharr
+from streamflow import config, sources
+from streamflow.sources.dispatcharr import Dispatcharr
+from streamflow.sources.kept_order import laid_over
 from streamflow.udi import Udi
 
 log = logging.getLogger(__name__)
@@ -24,8 +25,10 @@ def refresh(*, force: bool = False) -> dict[str, Any]:
 
 def bring_in(redis: Redis, store: Udi, *, force: bool = False) -> dict[str, Any]:
     """Fetch, publish and let the limiter know the accounts."""
-    with dispatcharr.from_env() as source:
+    with sources.opened() as source:
         snapshot = source.fetch()
+        if not isinstance(source, Dispatcharr):
+            snapshot = laid_over(snapshot, store)
     report = store.publish(snapshot, force=force)
     for record, why in report.broken:
         log.warning("skipped a broken record: %s: %s", record, why)

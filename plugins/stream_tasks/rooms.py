@@ -1,4 +1,4 @@
-"""Opening what a task works with: Redis, the UDI, Dispatcharr."""
+"""Opening what a task works with: Redis, the UDI, the target."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from contextlib import contextmanager
 from redis import Redis
 
 from account_limiter import connect
-from streamflow import config
-from streamflow.sources import dispatcharr
+from streamflow import config, sources
+from streamflow.channels import Target
 from streamflow.sources.dispatcharr import Dispatcharr
+from streamflow.sources.kept_order import KeptOrder
 from streamflow.udi import Udi, open_udi
 
 
@@ -34,10 +35,13 @@ def store() -> Iterator[Udi]:
 
 
 @contextmanager
-def target(write_back: bool) -> Iterator[Dispatcharr | None]:
-    """Where finished channels are written to; None for a run that only plans its changes."""
+def target(known: Udi, write_back: bool) -> Iterator[Target | None]:
+    """Where finished channels are written to; None for a run that only plans its changes.
+
+    Of sources other than Dispatcharr the UDI itself keeps the order.
+    """
     if not write_back:
         yield None
         return
-    with dispatcharr.from_env() as source:
-        yield source
+    with sources.opened() as source:
+        yield source if isinstance(source, Dispatcharr) else KeptOrder(known)

@@ -12,7 +12,7 @@ import click
 from rich.console import Console
 
 from streamflow import config
-from streamflow.errors import StreamFlowError
+from streamflow.errors import ConfigError, StreamFlowError
 from streamflow.stack import ports
 
 # Leases are timed by Redis' clock, tokens by Airflow's: more than this apart and tokens are refused.
@@ -31,10 +31,10 @@ class Finding:
 @click.command(short_help="What is wrong with the set-up, and the fix.")
 @click.option("--port", default=8080, show_default=True, help="Airflow's port.")
 def command(port: int) -> None:
-    """Checks configuration, Redis, Airflow, Dispatcharr, clocks and ports; status 1 when something is wrong."""
+    """Checks configuration, Redis, Airflow, the source, clocks and ports; status 1 when something is wrong."""
     console = Console()
     wrong = 0
-    checks: list[Callable[[], Iterator[Finding]]] = [_settings, _redis, lambda: _airflow(port), _dispatcharr]
+    checks: list[Callable[[], Iterator[Finding]]] = [_settings, _redis, lambda: _airflow(port), _source]
     for check in checks:
         for finding in check():
             wrong += bool(finding.fix)
@@ -103,16 +103,13 @@ def _airflow(port: int) -> Iterator[Finding]:
         yield Finding(f"Airflow {part}", status, "" if status == "healthy" else f"see {config.home()}/logs/{part}.log")
 
 
-def _dispatcharr() -> Iterator[Finding]:
-    from streamflow.sources import dispatcharr
+def _source() -> Iterator[Finding]:
+    from streamflow import sources
 
-    if not os.environ.get("DISPATCHARR_URL"):
-        yield Finding("Dispatcharr", "not set", "set DISPATCHARR_URL in .env (`demo` needs none)")
-        return
     try:
-        with dispatcharr.from_env() as source:
-            version = source.version()
+        with sources.opened() as source:
+            yield Finding("source", source.summary())
+    except ConfigError as error:
+        yield Finding("source", str(error), "correct .env (`demo` needs none)")
     except StreamFlowError as error:
-        yield Finding("Dispatcharr", str(error), "correct DISPATCHARR_URL and its user, password or API key")
-    else:
-        yield Finding("Dispatcharr", f"version {version}")
+        yield Finding("source", str(error), "correct its address and login in .env, or start it")

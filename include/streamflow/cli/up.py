@@ -34,7 +34,7 @@ def command(port: int, bind: str) -> None:
         stack.owned(home),
         Processes(home) as processes,
         Steps(console) as steps,
-        stack.running(home, port, {"AIRFLOW__API__HOST": bind}, steps.say, processes) as running,
+        stack.running(home, port, {**env, "AIRFLOW__API__HOST": bind}, steps.say, processes) as running,
     ):
         running.api().trigger("refresh_udi", {})
         steps.done()

@@ -35,10 +35,14 @@ class Dispatcharr:
     ) -> None:
         self._session.close()
 
-    def version(self) -> str:
+    @property
+    def name(self) -> str:
+        return "Dispatcharr"
+
+    def summary(self) -> str:
         """Dispatcharr's version; proves that the login works as well."""
         self._get("/api/channels/groups/")
-        return str(self._get("/api/core/version/").get("version"))
+        return f"Dispatcharr, version {self._get('/api/core/version/').get('version')}"
 
     # -- the library -------------------------------------------------------------------------
     def fetch(self) -> Snapshot:

@@ -1,5 +1,6 @@
 """Xtream: a provider's panel, by its login."""
 
 from streamflow.sources.xtream.panel import Panel, UserInfo
+from streamflow.sources.xtream.source import Xtream
 
-__all__ = ["Panel", "UserInfo"]
+__all__ = ["Panel", "UserInfo", "Xtream"]

@@ -42,9 +42,13 @@ class Panel:
     # Bound of one call of `user_info`.
     seconds: float = INFO_SECONDS
 
+    @property
+    def name(self) -> str:
+        return f"the Xtream panel at {mask_url(self.server)}"
+
     def user_info(self) -> UserInfo:
         """Ask once; raises SourceUnavailable, or SourceRefused when the login is wrong."""
-        with self._asked(seconds=self.seconds, most_bytes=INFO_BYTES) as body:
+        with self.asked(seconds=self.seconds, most_bytes=INFO_BYTES) as body:
             try:
                 told = json.loads(body.read().decode("utf-8-sig", "replace"))
             except json.JSONDecodeError as error:
@@ -53,7 +57,7 @@ class Panel:
         if not isinstance(told, dict) or "user_info" not in told:
             raise self._no_panel()
         if not isinstance(info, dict) or str(info.get("auth", 1)).lower() in ("0", "false"):
-            raise SourceRefused(f"{self._name}: it knows no such login: check user name and password")
+            raise SourceRefused(f"{self.name}: it knows no such login: check user name and password")
         formats = info.get("allowed_output_formats")
         return UserInfo(
             status=str(info.get("status") or ""),
@@ -64,11 +68,12 @@ class Panel:
         )
 
     @contextmanager
-    def _asked(self, *, seconds: float, most_bytes: int, **query: str) -> Iterator[BinaryIO]:
+    def asked(self, *, seconds: float, most_bytes: int, **query: str) -> Iterator[BinaryIO]:
+        """The panel's answer to a query, as a file; raises SourceError."""
         params = {"username": self.username, "password": self.password, **query}
         with web.answer(
             f"{self.server.rstrip('/')}/player_api.php",
-            what=self._name,
+            what=self.name,
             params=params,
             user_agent=self.user_agent,
             seconds=seconds,
@@ -76,12 +81,8 @@ class Panel:
         ) as body:
             yield body
 
-    @property
-    def _name(self) -> str:
-        return f"the Xtream panel at {mask_url(self.server)}"
-
     def _no_panel(self) -> SourceUnavailable:
-        return SourceUnavailable(f"{self._name}: its answer is none of an Xtream panel: is the address right?")
+        return SourceUnavailable(f"{self.name}: its answer is none of an Xtream panel: is the address right?")
 
 
 def _count(value: Any) -> int | None:

@@ -1,0 +1,53 @@
+"""Orders of channels whose source keeps none: a run's order stays in the UDI, over what the source lists anew."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from streamflow.errors import SourceConflict, UnknownRecord
+from streamflow.udi.models import Channel
+from streamflow.udi.store import Snapshot, Store
+
+
+@dataclass(frozen=True)
+class KeptOrder:
+    """A target of finished channels (see ``streamflow.channels``) in the UDI itself."""
+
+    store: Store
+
+    def order(self, channel_id: int) -> tuple[int, ...]:
+        channel = self.store.channel(channel_id)
+        if channel is None:
+            raise UnknownRecord(f"channel {channel_id} is not in the UDI any more")
+        return channel.stream_ids
+
+    def write_order(self, channel_id: int, before: Sequence[int], after: Sequence[int]) -> None:
+        if self.order(channel_id) != tuple(before):
+            raise SourceConflict(f"channel {channel_id} was changed while it was finished")
+        self.store.reorder(channel_id, after)
+
+    def write_stats(self, channel_id: int, stats: Mapping[int, Mapping[str, Any]], at: Mapping[int, datetime]) -> None:
+        """The results in the UDI have them."""
+
+
+def laid_over(snapshot: Snapshot, store: Store) -> Snapshot:
+    """The snapshot with its channels in the store's order: what is new comes last, what the policy took out stays out.
+
+    An order that is written between this and the publishing of the snapshot is lost, until its channel's next check.
+    """
+    known = {channel.id: channel for channel in store.channels()}
+    removed = store.removed_of_channels(known)
+    ordered = [_in_order(channel, known.get(channel.id), removed.get(channel.id, {})) for channel in snapshot.channels]
+    return snapshot.model_copy(update={"channels": ordered})
+
+
+def _in_order(channel: Channel, known: Channel | None, removed: Mapping[int, int]) -> Channel:
+    if known is None:
+        return channel
+    listed = set(channel.stream_ids)
+    order = [i for i in known.stream_ids if i in listed]
+    new = listed - set(order) - removed.keys()
+    return channel.model_copy(update={"stream_ids": (*order, *(i for i in channel.stream_ids if i in new))})

@@ -1,0 +1,166 @@
+"""What people write into playlists, and what is read from it."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streamflow.errors import SourceRefused
+from streamflow.sources.m3u import info
+from streamflow.sources.m3u.playlist import Entry, Unreadable, entries
+
+URL = "http://one.test/a"
+
+
+def read(*lines: str) -> list[Entry | Unreadable]:
+    return list(entries(lines))
+
+
+def one(*lines: str) -> Entry:
+    (entry,) = read(*lines)
+    assert isinstance(entry, Entry)
+    return entry
+
+
+@pytest.mark.parametrize(
+    ("line", "attributes", "name"),
+    [
+        ('-1 tvg-id="a.de" group-title="News",Eins', {"tvg-id": "a.de", "group-title": "News"}, "Eins"),
+        ("-1 tvg-id='a.de' group-title='News',Eins", {"tvg-id": "a.de", "group-title": "News"}, "Eins"),
+        ("-1 tvg-id=a.de group-title=Old News,Eins", {"tvg-id": "a.de", "group-title": "Old News"}, "Eins"),
+        ("-1 tvg-id=“a.de” group-title=“News”,Eins", {"tvg-id": "a.de", "group-title": "News"}, "Eins"),
+        ('-1 tvg-id="a.de"group-title="News",Eins', {"tvg-id": "a.de", "group-title": "News"}, "Eins"),
+        ('-1 TVG-ID = "a.de" , Eins', {"tvg-id": "a.de"}, "Eins"),
+        ('-1 tvg-name="A, B" group-title="X, Y, Z",One, two, three', {"tvg-name": "A, B", "group-title": "X, Y, Z"},
+         "One, two, three"),
+        ('-1 tvg-name="The "Best" Show" tvg-id="b",Best', {"tvg-name": 'The "Best" Show', "tvg-id": "b"}, "Best"),
+        ('-1 tvg-id="never closed,Eins', {"tvg-id": "never closed"}, "Eins"),
+        ('-1 tvg-id="never closed group-title="News",Eins', {"tvg-id": "never closed", "group-title": "News"}, "Eins"),
+        ('-1 tvg-id="" tvg-name=\'\',Eins', {"tvg-id": "", "tvg-name": ""}, "Eins"),
+        ('-1, tvg-id="a" group-title="News",Eins', {"tvg-id": "a", "group-title": "News"}, "Eins"),
+        ("-1,a=b", {}, ""),
+        ("-1,Eins", {}, "Eins"),
+        ("0,Eins", {}, "Eins"),
+        ("10.5 ,Eins", {}, "Eins"),
+        (",Eins", {}, "Eins"),
+        ("-1 Eins", {}, ""),
+        ("", {}, ""),
+        ('-1 some words tvg-id="a",Eins', {"tvg-id": "a"}, "Eins"),
+        ('-1 tvg-logo="data:image/png;base64,iVBORw0KGgo=" tvg-id="a",Eins', {"tvg-logo": "", "tvg-id": "a"}, "Eins"),
+        ('-1 tvg-id="a" tvg-id="b",Eins', {"tvg-id": "a"}, "Eins"),
+    ],
+)  # fmt: skip
+def test_attributes_and_names_are_read_however_they_are_written(
+    line: str, attributes: dict[str, str], name: str
+) -> None:
+    found, found_name = info.read(line)
+    if line == "-1,a=b":
+        # Nothing tells a name with an equals sign from an attribute; the text is not lost.
+        assert found == {"a": "b"}
+        return
+    assert (found, found_name) == (attributes, name)
+
+
+PLAIN = st.text(st.characters(exclude_categories=("Cc", "Cs"), exclude_characters="\"'`“”„‘’=,"), max_size=30)
+
+
+@given(st.dictionaries(st.sampled_from(["tvg-id", "tvg-name", "group-title", "x"]), PLAIN), PLAIN)
+def test_what_is_written_in_quotes_is_read_again(attributes: dict[str, str], name: str) -> None:
+    told = "".join(f' {key}="{value}"' for key, value in attributes.items())
+    found, found_name = info.read(f"-1{told},{name}")
+    assert found == {key: value.strip() for key, value in attributes.items()}
+    assert found_name == name.strip()
+
+
+@given(st.text())
+def test_any_line_is_read_to_its_end(line: str) -> None:
+    attributes, name = info.read(line)
+    assert all(key == key.lower() for key in attributes)
+    assert isinstance(name, str)
+
+
+@pytest.mark.parametrize(
+    "line", ['-1 a="' + '" ' * 8000, "-1 " + "a=" * 8000, "a " * 8000, " " * 16000, '-1 a="' + "b" * 99999]
+)
+def test_lines_that_lead_astray_are_read_in_time(line: str) -> None:
+    # The suite's own time limit is the assertion that counts.
+    assert info.read(line)
+
+
+def test_an_entry_has_all_that_is_told_of_it() -> None:
+    entry = one('#EXTINF:-1 tvg-id="a.de" tvg-chno="7" group-title="News",Das  Erste\tHD', URL)
+    assert entry == Entry(2, "Das Erste HD", URL, "News", "a.de", 7.0)
+
+
+def test_a_url_alone_is_an_entry_named_by_its_line() -> None:
+    assert one("#EXTM3U", "", URL) == Entry(3, "line 3", URL)
+
+
+def test_a_name_is_taken_from_where_one_is() -> None:
+    assert one('#EXTINF:-1 tvg-name="Eins",', URL).name == "Eins"
+    assert one('#EXTINF:-1 tvg-id="eins.de"', URL).name == "eins.de"
+
+
+def test_a_group_in_a_line_of_its_own_holds_for_its_stream_or_for_all_that_follow() -> None:
+    own = read("#EXTINF:-1,A", "#EXTGRP:Films", URL, "#EXTINF:-1,B", URL)
+    standing = read("#EXTGRP:Films", "#EXTINF:-1,A", URL, '#EXTINF:-1 group-title="News",B', URL, "#EXTINF:-1,C", URL)
+    assert [entry.group for entry in own if isinstance(entry, Entry)] == ["Films", ""]
+    assert [entry.group for entry in standing if isinstance(entry, Entry)] == ["Films", "News", "Films"]
+
+
+@pytest.mark.parametrize(
+    ("option", "url"),
+    [
+        ("#EXTVLCOPT:http-user-agent=My Player/1", f"{URL}|User-Agent=My+Player%2F1"),
+        ('#EXTVLCOPT:http-referrer="http://r.test/"', f"{URL}|Referer=http%3A%2F%2Fr.test%2F"),
+        ("#extvlcopt:http-origin=http://o.test", f"{URL}|Origin=http%3A%2F%2Fo.test"),
+        ("#EXTVLCOPT:network-caching=1000", URL),
+        (
+            "#KODIPROP:inputstream.adaptive.stream_headers=User-Agent=X&Referer=Y%26Z",
+            f"{URL}|User-Agent=X&Referer=Y%26Z",
+        ),
+        ("#KODIPROP:inputstream=inputstream.adaptive", URL),
+        ('#EXTHTTP:{"User-Agent": "X"}', f"{URL}|User-Agent=X"),
+        ("#EXTHTTP:not json", URL),
+        ('#EXTINF:-1 user-agent="X",A', f"{URL}|User-Agent=X"),
+    ],
+)
+def test_headers_that_a_stream_wants_go_behind_its_url(option: str, url: str) -> None:
+    assert one(option, URL).url == url
+
+
+def test_headers_behind_the_url_itself_hold() -> None:
+    assert one("#EXTVLCOPT:http-user-agent=X", f"{URL}|User-Agent=Y").url == f"{URL}|User-Agent=X&User-Agent=Y"
+
+
+def test_options_hold_for_one_stream() -> None:
+    first, second = read("#EXTVLCOPT:http-user-agent=X", URL, URL)
+    assert isinstance(first, Entry)
+    assert isinstance(second, Entry)
+    assert (first.url, second.url) == (f"{URL}|User-Agent=X", URL)
+
+
+def test_what_cannot_be_used_is_named_without_being_told() -> None:
+    found = read("#EXTINF:-1,A", "#EXTINF:-1,B", "secret.ts", URL, "#EXTINF:-1,C")
+    assert found == [
+        Unreadable(1, "an #EXTINF without a URL behind it"),
+        Unreadable(3, "neither a comment nor a URL"),
+        Entry(4, "line 4", URL),
+        Unreadable(5, "an #EXTINF without a URL behind it"),
+    ]
+    assert "secret" not in repr(found)
+
+
+def test_the_playlist_of_one_hls_stream_is_refused() -> None:
+    with pytest.raises(SourceRefused, match="one HLS stream"):
+        read("#EXTM3U", "#EXT-X-VERSION:3", "#EXT-X-TARGETDURATION:6", "#EXTINF:6,", "a.ts")
+
+
+@given(st.lists(st.text()))
+def test_any_lines_are_read_to_their_end(lines: list[str]) -> None:
+    try:
+        found = read(*lines)
+    except SourceRefused:
+        return
+    assert all(1 <= each.line <= len(lines) for each in found)
