@@ -108,6 +108,12 @@ class Limiter:
         at = time.time() if at is None else at
         return int(self._run("viewers", *transitions.viewers_args(viewers, at, complete=complete)))
 
+    def claim(self, budget_id: str, *, limit: int, elsewhere: int, words: str) -> bool:
+        """Note what a provider says of a login, in ``words`` to be shown: the connections that it allows (0: it does
+        not say), believed for a day, and those in use that are none of ours, which count for ten minutes. Answers
+        whether there is such a budget."""
+        return bool(self._run("claim", *transitions.claim_args(budget_id, limit, elsewhere, words)))
+
     def adapt(self, reading: Reading, *, floor: int, ceiling: int) -> int:
         """Let the global limit follow what a machine bears, between ``floor`` and ``ceiling`` and never above the one
         that is configured; one step in 10 s, whoever calls. Answers the limit. ``configure(adapted=0)`` ends it."""

@@ -6,10 +6,15 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 AccountId = int | str
 _json = json.JSONEncoder(separators=(",", ":"), default=str).encode
+
+
+def _utc(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
 
 
 def checked_id(value: AccountId) -> str:
@@ -168,29 +173,50 @@ class LeaseState:
 
 @dataclass(frozen=True)
 class BudgetState:
-    """``believed`` is what refusals taught (0: nothing), with ``refusals`` and the time of the last as evidence;
+    """A login. Of the limits ``limit`` is configured, ``claimed`` said by the provider and ``believed`` taught by
+    refusals (0: nothing); ``believed_limit`` is the lowest of them, 0 when unlimited, and ``effective_limit`` what it
+    leaves to checks, None when unlimited. ``elsewhere`` counts the connections that neither viewers nor checks hold.
     ``active`` counts the holders that a reset has not stopped yet, too."""
 
     budget_id: str
     limit: int
     effective_limit: int | None
+    believed_limit: int
     believed: int
     viewers: int
+    elsewhere: int
     active: int
     cool_until: float
     refusals: int
     refused_at: float
+    claimed: int
+    claimed_at: float
+    words: str
+
+    @property
+    def evidence(self) -> tuple[str, ...]:
+        """What speaks for the limit, a sentence each."""
+        found = []
+        if self.claimed_at:
+            found.append(f"{self.words}, at {_utc(self.claimed_at)}")
+        if self.refusals:
+            refused = "1 connection" if self.refusals == 1 else f"{self.refusals} connections"
+            found.append(f"refused {refused} as one too many, the last at {_utc(self.refused_at)}")
+        return tuple(found)
 
 
 @dataclass(frozen=True)
 class AccountState:
-    """``effective_limit`` is None when unlimited."""
+    """``effective_limit`` is None and ``believed_limit`` 0 when unlimited; ``evidence`` is that of its logins."""
 
     account_id: AccountId
     name: str
     max_streams: int
     effective_limit: int | None
+    believed_limit: int
+    evidence: tuple[str, ...]
     viewers: int
+    elsewhere: int
     active: int
     waiting: int
     enabled: bool

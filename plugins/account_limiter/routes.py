@@ -37,27 +37,37 @@ class GlobalUse(_Answer):
 
 
 class BudgetUse(_Answer):
-    """What one login allows. ``believed`` was learned from refusals (0: nothing), ``refusals`` is the evidence."""
+    """What one login allows: ``limit`` is configured, ``claimed`` said by the provider, ``believed`` learned from
+    ``refusals`` (0: nothing); ``believed_limit`` is the lowest of them (0: unlimited), ``evidence`` what speaks for it.
+    ``elsewhere`` counts the connections that neither viewers nor checks hold."""
 
     budget_id: str
     limit: int
     effective_limit: int | None
+    believed_limit: int
+    claimed: int
     believed: int
+    evidence: list[str]
     viewers: int
+    elsewhere: int
     active: int
     refusals: int
     refused_at: datetime | None
+    claimed_at: datetime | None
     cool_until: datetime | None
 
 
 class AccountUse(_Answer):
-    """``max_streams`` 0 and ``effective_limit`` null mean unlimited."""
+    """``max_streams`` and ``believed_limit`` 0 and ``effective_limit`` null mean unlimited."""
 
     account_id: AccountId = Field(examples=[1])
     name: str = Field(examples=["Provider A"])
     max_streams: int = Field(examples=[3])
     effective_limit: int | None = Field(examples=[2])
+    believed_limit: int = Field(examples=[3])
+    evidence: list[str] = Field(examples=[["the panel says max_connections 3, 1 in use, at 2026-01-02T03:04:05+00:00"]])
     viewers: int = Field(examples=[1])
+    elsewhere: int = Field(examples=[0])
     active: int = Field(examples=[2])
     waiting: int = Field(examples=[2])
     enabled: bool
@@ -201,7 +211,7 @@ def _account(account: AccountState, budgets: dict[str, BudgetUse]) -> AccountUse
 
 
 def _budget(budget: BudgetState) -> BudgetUse:
-    times = {name: _time(getattr(budget, name)) for name in ("refused_at", "cool_until")}
+    times = {name: _time(getattr(budget, name)) for name in ("refused_at", "claimed_at", "cool_until")}
     return BudgetUse(**{name: getattr(budget, name) for name in BudgetUse.model_fields if name not in times}, **times)
 
 

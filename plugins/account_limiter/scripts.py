@@ -1,4 +1,8 @@
-"""The Lua scripts: their keys, their text, their digests and what their errors mean."""
+"""The transitions as one library of Redis functions: its keys, its text, and what its errors mean.
+
+A server runs functions without making them anew at every call, as it does with scripts. The library is named for its
+text, so that different versions of it may be in use at once; a server that does not know it gets it, whenever that is.
+"""
 
 from __future__ import annotations
 
@@ -9,53 +13,87 @@ from pathlib import Path
 from typing import Any
 
 from redis.asyncio import Redis as AsyncRedis
-from redis.exceptions import ConnectionError, NoScriptError, ReadOnlyError, ResponseError, TimeoutError
+from redis.exceptions import ConnectionError, ReadOnlyError, ResponseError, TimeoutError
 
 from account_limiter.errors import LimiterUnavailable
 
 PREFIX = "{streamflow}:limiter:"
-# In the order in which records.lua names them.
-KEYS = tuple(
-    PREFIX + name
-    for name in (
-        "leases", "expiry", "held", "granted", "ends", "waiters", "queue", "touched", "called", "accounts", "budgets",
-        "meta", "events", "tally", "history", "history_coarse",
-    )
+_NAMES = (
+    "leases", "expiry", "held", "granted", "ends", "waiters", "queue", "touched", "called", "accounts", "budgets",
+    "meta", "events", "tally", "history", "history_coarse",
 )  # fmt: skip
-# Comes as one more key with a script that is sent in full.
-FRESH = PREFIX + "fresh"
+KEYS = tuple(PREFIX + name for name in _NAMES)
+# The one that is named in a call: the others are in the same slot of a cluster.
+KEY = PREFIX + "meta"
 GRANTS = PREFIX + "grants"
 EVENTS = PREFIX + "events"
 
 _FOLDER = Path(__file__).parent / "lua"
-# What every script begins with; each part uses those before it.
-_SHARED = tuple(f"shared/{part}" for part in ("records", "room", "history", "queue", "grants", "turn"))
+# Each part uses those before it.
+_SHARED = ("meta", "records", "room", "history", "queue", "grants", "turn")
+_UNKNOWN = "Function not found"
+_TOO_OLD = ("unknown command 'FCALL'", "unknown command 'fcall'", "unknown command `FCALL`")
 # Answers of a Redis that is there but cannot do its work.
 _DISABLED = ("OOM", "MISCONF", "NOREPLICAS", "MASTERDOWN", "CLUSTERDOWN", "BUSY", "LOADING")
 
 
 @cache
-def text(name: str) -> str:
-    return "\n".join((_FOLDER / f"{part}.lua").read_text(encoding="utf-8") for part in (*_SHARED, name))
+def library() -> str:
+    """The name of the library, which begins the names of its functions."""
+    return "streamflow_limiter_" + hashlib.sha256(_body().encode()).hexdigest()[:12]
 
 
 @cache
-def digest(name: str) -> str:
-    return hashlib.sha1(text(name).encode(), usedforsecurity=False).hexdigest()
+def text() -> str:
+    """The library as ``FUNCTION LOAD`` takes it."""
+    return f"#!lua name={library()}\nlocal LIBRARY = '{library()}'\n{_body()}"
+
+
+def function(name: str) -> str:
+    """What a transition is called by."""
+    return f"{library()}_{name}"
+
+
+@cache
+def _body() -> str:
+    keys = (*((name.upper(), PREFIX + name) for name in _NAMES), ("CHANNEL", GRANTS))
+    names = [f"local {name} = '{key}'" for name, key in keys]
+    shared = [(_FOLDER / "shared" / f"{part}.lua").read_text(encoding="utf-8") for part in _SHARED]
+    transitions = [f"do\n{path.read_text(encoding='utf-8')}end" for path in sorted(_FOLDER.glob("*.lua"))]
+    return "\n".join([*names, *shared, *transitions])
 
 
 async def run_async(redis: AsyncRedis, name: str, args: Sequence[Any]) -> Any:
     """As :meth:`account_limiter.wire.Wire.run`, for a client of asyncio."""
     try:
         try:
-            return await redis.evalsha(digest(name), len(KEYS), *KEYS, *args)
-        except NoScriptError:
-            return await redis.eval(text(name), len(KEYS) + 1, *KEYS, FRESH, *args)
+            return await redis.fcall(function(name), 1, KEY, *args)
+        except ResponseError as error:
+            if not is_missing(error):
+                raise
+        try:
+            await redis.function_load(text())
+        except ResponseError as error:
+            if not is_there(error):
+                raise
+        return await redis.fcall(function(name), 1, KEY, *args)
     except (ConnectionError, TimeoutError, ResponseError) as error:
         raise understood(error) from error
 
 
+def is_missing(error: ResponseError) -> bool:
+    """Whether the server does not know the library."""
+    return str(error).startswith(_UNKNOWN)
+
+
+def is_there(error: ResponseError) -> bool:
+    """Whether the server got the library from somebody else meanwhile."""
+    return str(error).endswith("already exists")
+
+
 def understood(error: Exception) -> Exception:
     """The error as the limiter's users know it."""
+    if str(error).startswith(_TOO_OLD):
+        return LimiterUnavailable(f"Redis 7.0 or newer is needed, or Valkey: {error}")
     away = isinstance(error, (ConnectionError, TimeoutError, ReadOnlyError)) or str(error).startswith(_DISABLED)
     return LimiterUnavailable(f"Redis: {error}") if away else error

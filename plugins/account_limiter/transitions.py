@@ -41,6 +41,10 @@ def _ms(seconds: float) -> int:
     return math.ceil(seconds * 1000)
 
 
+def _fields(answer: bytes) -> list[str]:
+    return _str(answer).split("|")
+
+
 def _str(value: bytes | str) -> str:
     return value.decode() if isinstance(value, bytes) else value
 
@@ -52,19 +56,23 @@ def acquire_args(request: Request, holder: str, *, enqueue: bool, rank: str) -> 
     ]  # fmt: skip
 
 
-def acquired(request: Request, holder: str, asked_at: float, answer: Sequence[Any]) -> Granted | Queued | Refused:
-    kind, *rest = answer
-    match _str(kind):
+def acquired(request: Request, holder: str, asked_at: float, answer: bytes) -> Granted | Queued | Refused:
+    kind, *rest = _fields(answer)
+    match kind:
         case "granted":
-            budget, generation, at, *seconds, limit, global_limit = rest
-            ttl, life, starts_in = (milliseconds / 1000 for milliseconds in seconds)
-            known = (_str(budget), generation, at / 1000, ttl, life, starts_in, limit, global_limit)
+            budget, *numbers = rest
+            generation, at, ttl, life, starts_in, limit, global_limit = map(int, numbers)
+            known = (budget, generation, at / 1000, ttl / 1000, life / 1000, starts_in / 1000, limit, global_limit)
             return Granted(Lease(request, holder, *known, asked_at))
         case "queued":
-            rank, position, due = rest
-            return Queued(_str(rank), position, due / 1000)
+            return _queued(rest)
         case _:
-            return Refused(_str(rest[0]))
+            return Refused(rest[0])
+
+
+def _queued(fields: Sequence[str]) -> Queued:
+    rank, position, due = fields
+    return Queued(rank, int(position), int(due) / 1000)
 
 
 def enqueue_args(request: Request, rank: str) -> Args:
@@ -74,14 +82,14 @@ def enqueue_args(request: Request, rank: str) -> Args:
     ]  # fmt: skip
 
 
-def enqueued(answer: Sequence[Any]) -> str | Queued | Refused:
+def enqueued(answer: bytes) -> str | Queued | Refused:
     """The state ``granted`` or ``held`` of the lease that is there already, or the place in the queue."""
-    kind, *rest = answer
-    match _str(kind):
+    kind, *rest = _fields(answer)
+    match kind:
         case "queued":
-            return Queued(_str(rest[0]), rest[1], rest[2] / 1000)
+            return _queued(rest)
         case "refused":
-            return Refused(_str(rest[0]))
+            return Refused(rest[0])
         case state:
             return state
 
@@ -95,11 +103,11 @@ def renew_args(lease: Lease) -> Args:
     ]  # fmt: skip
 
 
-def renewed(lease_id: str, answer: Sequence[Any]) -> Renewed:
-    kind, *rest = answer
-    if _str(kind) == "lost":
-        raise LeaseLost(lease_id, _str(rest[0]))
-    ttl, life, over, gives_way = rest
+def renewed(lease_id: str, answer: bytes) -> Renewed:
+    kind, *rest = _fields(answer)
+    if kind == "lost":
+        raise LeaseLost(lease_id, rest[0])
+    ttl, life, over, gives_way = map(int, rest)
     return Renewed(ttl / 1000, life / 1000, over, bool(gives_way))
 
 
@@ -126,8 +134,8 @@ def configure_args(settings: Mapping[str, float], accounts: Iterable[Account] | 
                 )
         info = {"account_id": account.account_id, "name": account.name, "max_streams": account.max_streams}
         args += [
-            checked_id(account.account_id), int(account.active), account.priority,
-            ",".join(budget.budget_id for budget in account.sources), json.dumps(info),
+            checked_id(account.account_id), int(account.active), account.priority, json.dumps(info),
+            len(account.sources), *(budget.budget_id for budget in account.sources),
         ]  # fmt: skip
     args.append(len(budgets))
     for budget_id, limit in budgets.items():
@@ -140,6 +148,12 @@ def viewers_args(viewers: Mapping[str, int], at: float, *, complete: bool) -> Ar
     for budget_id, number in viewers.items():
         args += [checked_id(budget_id), number]
     return args
+
+
+def claim_args(budget_id: str, limit: int, elsewhere: int, words: str) -> Args:
+    if min(limit, elsewhere) < 0:
+        raise ValueError(f"a claim of less than no connections: limit {limit}, elsewhere {elsewhere}")
+    return [checked_id(budget_id), limit, elsewhere, words]
 
 
 def snapshot(answer: Sequence[Any]) -> Snapshot:
@@ -167,10 +181,13 @@ def _lease(row: Sequence[Any]) -> LeaseState:
 
 
 def _budget(row: Sequence[Any]) -> BudgetState:
-    budget_id, limit, effective, believed, viewers, active, cool_until, refusals, refused_at = row
+    (
+        budget_id, limit, effective, believed_limit, believed, viewers, elsewhere, active, cool_until, refusals,
+        refused_at, claimed, claimed_at, words,
+    ) = row  # fmt: skip
     return BudgetState(
-        _str(budget_id), limit, None if effective < 0 else effective, believed, viewers, active, cool_until / 1000,
-        refusals, refused_at / 1000,
+        _str(budget_id), limit, None if effective < 0 else effective, believed_limit, believed, viewers, elsewhere,
+        active, cool_until / 1000, refusals, refused_at / 1000, claimed, claimed_at / 1000, _str(words),
     )  # fmt: skip
 
 
@@ -180,8 +197,10 @@ def _account(row: Sequence[Any], budgets: Mapping[str, BudgetState], active: Map
     own = [budgets[name] for name in map(_str, budget_ids) if name in budgets]
     limits = [budget.effective_limit for budget in own]
     effective = None if None in limits else sum(limit for limit in limits if limit is not None)
+    believed = [budget.believed_limit for budget in own]
     return AccountState(
         known["account_id"], known["name"], known["max_streams"], effective if enabled else 0,
-        sum(budget.viewers for budget in own), active.get(_str(account_id), 0), waiting, bool(enabled), priority,
-        tuple(budget.budget_id for budget in own),
+        0 if 0 in believed else sum(believed), tuple(words for budget in own for words in budget.evidence),
+        sum(budget.viewers for budget in own), sum(budget.elsewhere for budget in own),
+        active.get(_str(account_id), 0), waiting, bool(enabled), priority, tuple(budget.budget_id for budget in own),
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Running scripts over connections that are kept, with commands packed in advance: half the work of a pooled call."""
+"""Calls of transitions over connections that are kept, packed in advance: half the work of a pooled client's call."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from redis import Redis
-from redis.exceptions import ConnectionError, NoScriptError, ResponseError, TimeoutError
+from redis.exceptions import ConnectionError, ResponseError, TimeoutError
 
 from account_limiter import scripts
 
@@ -28,15 +28,12 @@ class Wire:
         self._process = os.getpid()
 
     def run(self, name: str, args: Sequence[str | int]) -> Any:
-        """Run a transition; a server that has forgotten its scripts gets the text. Raises LimiterUnavailable."""
-        tail = b"".join([_packed(arg) for arg in args])
+        """Run a transition; a server that does not know it gets the library. Raises LimiterUnavailable."""
+        command = _head(name, len(args)) + b"".join([_packed(arg) for arg in args])
         try:
             connection = self._take()
             try:
-                try:
-                    answer = _ask(connection, _head(name, len(args)) + tail)
-                except NoScriptError:
-                    answer = _ask(connection, _head(name, len(args), verb="EVAL") + tail)
+                answer = _answer(connection, command)
             except ResponseError:
                 self._idle.append(connection)
                 raise
@@ -70,6 +67,20 @@ def of(redis: Redis) -> Wire:
     return wire or _wires.setdefault(redis, Wire(redis))
 
 
+def _answer(connection: Any, command: bytes) -> Any:
+    try:
+        return _ask(connection, command)
+    except ResponseError as error:
+        if not scripts.is_missing(error):
+            raise
+    try:
+        _ask(connection, _command("FUNCTION", "LOAD", scripts.text()))
+    except ResponseError as error:
+        if not scripts.is_there(error):
+            raise
+    return _ask(connection, command)
+
+
 def _ask(connection: Any, command: bytes) -> Any:
     def ask() -> Any:
         connection.send_packed_command((command,))
@@ -79,13 +90,13 @@ def _ask(connection: Any, command: bytes) -> Any:
 
 
 @cache
-def _head(name: str, args: int, verb: str = "EVALSHA") -> bytes:
-    """A command up to its arguments."""
-    known = verb == "EVALSHA"
-    script = scripts.digest(name) if known else scripts.text(name)
-    keys = scripts.KEYS if known else (*scripts.KEYS, scripts.FRESH)
-    parts: tuple[str | int, ...] = (verb, script, len(keys), *keys)
-    return b"*%d\r\n" % (len(parts) + args) + b"".join(map(_packed, parts))
+def _head(name: str, args: int) -> bytes:
+    """A call of a transition up to its arguments."""
+    return _command("FCALL", scripts.function(name), 1, scripts.KEY, more=args)
+
+
+def _command(*parts: str | int, more: int = 0) -> bytes:
+    return b"*%d\r\n" % (len(parts) + more) + b"".join(map(_packed, parts))
 
 
 def _packed(value: str | int) -> bytes:

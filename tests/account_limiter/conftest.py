@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -63,15 +64,26 @@ class Clock:
 
 
 @pytest.fixture
+def restarted(redis_client: Redis) -> Callable[[], None]:
+    """Lets the limiter take its server for another one than it met before."""
+
+    def restart() -> None:
+        state = json.loads(redis_client.hget(scripts.KEY, "state"))  # type: ignore[arg-type]
+        redis_client.hset(scripts.KEY, "state", json.dumps({**state, "server": "the one before"}))
+
+    return restart
+
+
+@pytest.fixture
 def clock(redis_client: Redis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Clock]:
-    """A clock in place of the server's: the test runs copies of the scripts that read it."""
+    """A clock in place of the server's: the test runs a copy of the library that reads it."""
     copies = tmp_path / "lua"
     shutil.copytree(scripts._FOLDER, copies)
-    turn = copies / "shared" / "turn.lua"
-    asking = turn.read_text()
+    meta = copies / "shared" / "meta.lua"
+    asking = meta.read_text()
     assert Clock.ASKED in asking
-    turn.write_text(asking.replace(Clock.ASKED, Clock.GIVEN))
-    forget = (scripts.text.cache_clear, scripts.digest.cache_clear, wire._head.cache_clear)
+    meta.write_text(asking.replace(Clock.ASKED, Clock.GIVEN))
+    forget = [known.cache_clear for known in (scripts._body, scripts.library, scripts.text, wire._head)]
     with monkeypatch.context() as patch:
         patch.setattr(scripts, "_FOLDER", copies)
         for clear in forget:

@@ -42,7 +42,7 @@ def answer_lost_once(redis_path: str, path: str) -> Iterator[None]:
             while command := client.recv(1 << 16):
                 server.sendall(command)
                 answer = server.recv(1 << 16)
-                if b"EVAL" in command and next(losses, False):
+                if b"FCALL" in command and next(losses, False):
                     return
                 client.sendall(answer)
 

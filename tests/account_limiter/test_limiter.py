@@ -10,6 +10,7 @@ from redis import Redis
 from account_limiter import (
     Account,
     Budget,
+    BudgetState,
     Granted,
     Lease,
     LeaseLost,
@@ -29,6 +30,10 @@ RequestOf = Callable[..., Request]
 
 def states(limiter: Limiter) -> dict[str, str]:
     return {lease.lease_id: lease.state for lease in limiter.snapshot().leases}
+
+
+def budget_of(limiter: Limiter, budget_id: str) -> BudgetState:
+    return next(budget for budget in limiter.snapshot().budgets if budget.budget_id == budget_id)
 
 
 def test_an_account_gives_as_many_slots_as_it_has(limiter: Limiter, take: Take, request_of: RequestOf) -> None:
@@ -202,25 +207,19 @@ def test_a_busy_provider_lowers_what_is_believed_and_cools_down(
     limiter.release(leases[1])
     queued = limiter.acquire(request_of(3), "w")
     assert isinstance(queued, Queued) and 4 < queued.due <= 5
-    budget = next(b for b in limiter.snapshot().budgets if b.budget_id == "account-3")
+    budget = budget_of(limiter, "account-3")
     assert (budget.believed, budget.effective_limit, budget.refusals, budget.limit) == (2, 2, 1, 0)
 
 
-def test_success_at_the_believed_limit_raises_it_again_in_time(
-    limiter: Limiter, take: Take, redis_client: Redis
-) -> None:
+def test_success_at_the_believed_limit_raises_it_again_in_time(limiter: Limiter, take: Take, clock: Any) -> None:
     leases = [take(2), take(2)]
     assert limiter.report_busy(leases[1], retry_after=0) == 1
     limiter.release(leases[1])
     limiter.release(leases[0], succeeded=True)
     assert limiter.snapshot().budgets[1].believed == 1, "too soon"
-    lease = take(2)
-    key = "{streamflow}:limiter:budgets"
-    fields = redis_client.hget(key, "account-2").decode().split("|")
-    fields[-1] = str(int(fields[-1]) - 121_000)
-    redis_client.hset(key, "account-2", "|".join(fields))
-    limiter.release(lease, succeeded=True)
-    budget = next(b for b in limiter.snapshot().budgets if b.budget_id == "account-2")
+    clock.move(121)
+    limiter.release(take(2), succeeded=True)
+    budget = budget_of(limiter, "account-2")
     assert (budget.believed, budget.effective_limit) == (0, 2)
 
 
@@ -347,13 +346,19 @@ def test_a_viewer_asks_the_youngest_to_give_way(limiter: Limiter, take: Take) ->
     assert [one.gives_way for one in renewed] == [False, True]
 
 
-def test_scripts_survive_a_flush_of_the_script_cache(limiter: Limiter, take: Take, redis_client: Redis) -> None:
-    lease = take(1)
-    redis_client.script_flush()
+@pytest.mark.parametrize("flush", ["script_flush", "function_flush"])
+def test_the_limiter_survives_a_server_that_forgets_its_code(
+    limiter: Limiter, take: Take, request_of: RequestOf, redis_client: Redis, flush: str
+) -> None:
+    lease, waiter = take(1), request_of(1)
+    limiter.acquire(waiter, "w")
+    getattr(redis_client, flush)()
+    assert limiter.acquire(request_of(1), "h", enqueue=False) == Refused("full")
+    getattr(redis_client, flush)()
     limiter.renew(lease)
-    redis_client.script_flush()
+    getattr(redis_client, flush)()
     limiter.release(lease)
-    take(1)
+    assert isinstance(limiter.acquire(waiter, "w"), Granted)
 
 
 def test_without_redis_the_limiter_says_so() -> None:
@@ -369,12 +374,11 @@ def test_the_snapshot_carries_the_labels_of_a_request(limiter: Limiter, request_
 
 
 def test_a_lowered_ttl_shortens_neither_a_lease_nor_the_wait_for_earlier_holders(
-    limiter: Limiter, clock: Any, take: Take, request_of: RequestOf, redis_client: Redis
+    limiter: Limiter, clock: Any, take: Take, request_of: RequestOf, restarted: Callable[[], None]
 ) -> None:
     limiter.configure(lease_ttl=60)
     lease = take(1)
-    redis_client.hset("{streamflow}:limiter:meta", "server", "the one before")
-    redis_client.script_flush()
+    restarted()
     limiter.tick()
     limiter.configure(lease_ttl=10)
     clock.move(59)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
@@ -287,6 +288,7 @@ class Contention(RuleBasedStateMachine):
     leases = Bundle("leases")
     redis: Redis
     clock: Any
+    restarted: Callable[[], None]
 
     @initialize(accounts=account_lists(), limit=st.integers(0, 4))
     def prepare(self, accounts: list[Account], limit: int) -> None:
@@ -455,8 +457,7 @@ class Contention(RuleBasedStateMachine):
             self.redis.delete(*scripts.KEYS)
             self.model = Model(self.clock.now)
         else:
-            self.redis.hset("{streamflow}:limiter:meta", "server", "the one before")
-        self.redis.script_flush()
+            self.restarted()
         self.model.closed_until = self.model.now + self.model.ttl
         self.tick()
 
@@ -518,14 +519,16 @@ class Contention(RuleBasedStateMachine):
             assert not self.redis.exists("{streamflow}:limiter:" + key), key
 
 
-def test_the_scripts_do_what_the_model_says(redis_client: Redis, clock: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_scripts_do_what_the_model_says(
+    redis_client: Redis, clock: Any, restarted: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
     # The holders' clock runs with Redis'.
     monkeypatch.setattr(records, "time", SimpleNamespace(monotonic=lambda: clock.now))
 
     class Here(Contention):
         pass
 
-    Here.redis, Here.clock = redis_client, clock
+    Here.redis, Here.clock, Here.restarted = redis_client, clock, staticmethod(restarted)
     run_state_machine_as_test(
         Here,
         settings=settings(

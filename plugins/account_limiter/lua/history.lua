@@ -1,7 +1,6 @@
--- Samples since a moment, oldest first, changing nothing. Coarse ones if the step asked for is as coarse, or fine ones do
+-- Samples since a moment, oldest first. Coarse ones if the step asked for is as coarse, or fine ones do
 -- not reach back so far; then the fine ones of the time for which there is no coarse one yet. What happened since the
--- last sample comes as one more. ARGV: since when, the step, both in ms.
-local since, step = tonumber(ARGV[1]), tonumber(ARGV[2])
+-- last sample comes as one more.
 local READ_AT_ONCE = 1000
 
 local function samples(key, width, kept, from, till)
@@ -20,16 +19,18 @@ local function samples(key, width, kept, from, till)
   return found
 end
 
-read_meta()
-local coarse, coarse_samples = step >= COARSE_MS or since < now - FINE_KEPT * FINE_MS, {}
--- The state at the beginning stands in the sample before it.
-local fine_since = since - meta.lease_ttl
-if coarse then
-  local pending = math.floor(meta.slot * FINE_MS / COARSE_MS) * COARSE_MS
-  coarse_samples = samples(HISTORY_COARSE, COARSE_MS, COARSE_KEPT, since, pending)
-  fine_since = math.max(fine_since, pending)
-end
-local fine_samples = samples(HISTORY, FINE_MS, FINE_KEPT, fine_since, meta.slot * FINE_MS)
-local take = sampler()
-if meta.slot > 0 then table.insert(fine_samples, take.text(meta.slot, take.current_rows())) end
-return { now, meta.lease_ttl, COARSE_MS, coarse_samples, FINE_MS, fine_samples, coarse and COARSE_MS or FINE_MS }
+-- Since when, and the step, both in ms.
+reading('history', function(args)
+  local since, step = tonumber(args[1]), tonumber(args[2])
+  local coarse, coarse_samples = step >= COARSE_MS or since < now - FINE_KEPT * FINE_MS, {}
+  -- The state at the beginning stands in the sample before it.
+  local fine_since = since - meta.lease_ttl
+  if coarse then
+    local pending = math.floor(meta.slot * FINE_MS / COARSE_MS) * COARSE_MS
+    coarse_samples = samples(HISTORY_COARSE, COARSE_MS, COARSE_KEPT, since, pending)
+    fine_since = math.max(fine_since, pending)
+  end
+  local fine_samples = samples(HISTORY, FINE_MS, FINE_KEPT, fine_since, meta.slot * FINE_MS)
+  if meta.slot > 0 then table.insert(fine_samples, sample_text(meta.slot, current_rows())) end
+  return { now, meta.lease_ttl, COARSE_MS, coarse_samples, FINE_MS, fine_samples, coarse and COARSE_MS or FINE_MS }
+end)

@@ -1,6 +1,7 @@
 -- Ends the time of waiting for earlier holders.
-begin()
-call('HSET', META, 'closed_until', 0)
-meta.closed_until = 0
-grant_all()
-return 1
+transition('open', function()
+  change_meta({ closed_until = 0 })
+  closed_until = 0
+  grant_all()
+  return 1
+end)

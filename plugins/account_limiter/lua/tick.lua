@@ -1,11 +1,12 @@
 -- What time alone brings about: expired leases go, free slots are granted, the next waiters called. Answers the
 -- milliseconds until the next such moment (-1: none known), and every grant that nobody has claimed yet.
-begin()
--- A clock that was set back must not prolong a lease beyond what its holder may count on.
-for _, id in ipairs(call('ZRANGEBYSCORE', EXPIRY, '(' .. now + math.max(meta.longest_ttl, meta.grant_ttl), '+inf')) do
-  call('ZADD', EXPIRY, now + meta.longest_ttl, id)
-end
-local due = sooner(grant_all(), next_call())
-if call('ZCARD', QUEUE) > 0 then server().call_to_look() end
-due = sooner(due, tonumber(call('ZRANGE', EXPIRY, 0, 0, 'WITHSCORES')[2] or 0))
-return { due > 0 and math.max(0, due - now) or -1, call('ZRANGE', GRANTED, 0, -1) }
+transition('tick', function()
+  -- A clock that was set back must not prolong a lease beyond what its holder may count on.
+  for _, id in ipairs(call('ZRANGEBYSCORE', EXPIRY, '(' .. now + math.max(meta.longest_ttl, meta.grant_ttl), '+inf')) do
+    call('ZADD', EXPIRY, now + meta.longest_ttl, id)
+  end
+  local due = lower(grant_all(), next_call())
+  if call('ZCARD', QUEUE) > 0 then call_to_look() end
+  due = lower(due, tonumber(call('ZRANGE', EXPIRY, 0, 0, 'WITHSCORES')[2] or 0))
+  return { due > 0 and math.max(0, due - now) or -1, call('ZRANGE', GRANTED, 0, -1) }
+end)

@@ -1,19 +1,18 @@
--- Notes how many viewers each budget has. ARGV: when it was seen, '1' if unnamed budgets have none, (id, viewers)…
-local seen_at, complete = tonumber(ARGV[1]), ARGV[2] == '1'
-
-begin()
-local seen = {}
-for i = 3, #ARGV, 2 do
-  seen[ARGV[i]] = tonumber(ARGV[i + 1])
-end
-local changed = 0
-for _, id in ipairs(call('HKEYS', BUDGETS)) do
-  local budget, viewers = read_budget(id), seen[id] or (complete and 0 or nil)
-  if viewers and budget.viewers_at <= seen_at then
-    if budget.viewers ~= viewers then changed = changed + 1 end
-    budget.viewers, budget.viewers_at = viewers, seen_at
-    write_budget(budget)
+-- Notes how many viewers each budget has: when it was seen, '1' if unnamed budgets have none, (id, viewers)…
+transition('viewers', function(args)
+  local seen_at, complete, seen = tonumber(args[1]), args[2] == '1', {}
+  for i = 3, #args, 2 do
+    seen[args[i]] = tonumber(args[i + 1])
   end
-end
-grant_all()
-return changed
+  local changed = 0
+  for _, id in ipairs(call('HKEYS', BUDGETS)) do
+    local budget, viewers = read(BUDGETS, id), seen[id] or (complete and 0 or nil)
+    if viewers and budget.viewers_at <= seen_at then
+      if budget.viewers ~= viewers then changed = changed + 1 end
+      budget.viewers, budget.viewers_at = viewers, seen_at
+      write(BUDGETS, budget)
+    end
+  end
+  grant_all()
+  return changed
+end)

@@ -12,19 +12,22 @@ local function new_rank(priority)
   return string.format('%017.0f', sequence - priority * HEAD_START_US)
 end
 
+local function answer(...)
+  return table.concat({ ... }, '|')
+end
+
 local function enqueue(waiter, priority)
   if waiter.rank == '' then waiter.rank = new_rank(priority) end
   waiter.queued = now
-  write_waiter(waiter)
+  write(WAITERS, waiter)
   call('ZADD', QUEUE, 0, waiter.account .. '|' .. waiter.rank .. '|' .. waiter.id)
   call('ZADD', TOUCHED, now, waiter.id)
-  count('queued', waiter.account)
 end
 
 local function queued(waiter, due)
   local prefix = waiter.account .. '|'
   local ahead = call('ZLEXCOUNT', QUEUE, '[' .. prefix, '(' .. prefix .. waiter.rank .. '|' .. waiter.id)
-  return { 'queued', waiter.rank, ahead + 1, due > now and due - now or 0 }
+  return answer('queued', waiter.rank, ahead + 1, due > now and due - now or 0)
 end
 
 -- Why an account gets no slot at all, or nil.
@@ -36,6 +39,5 @@ end
 
 local function refuse(reason, account_id)
   count('refused', account_id)
-  return { 'refused', reason }
+  return answer('refused', reason)
 end
-

@@ -1,35 +1,24 @@
--- What every transition shares. The state is sets of leases and waiters; nothing is counted beside them.
--- Fields of a record are joined by '|', which no id may contain; the last one is JSON that is never read here.
--- Times are milliseconds of Redis' own clock: whole numbers of 13 digits, which Lua writes exactly (up to 14).
-local LEASES, EXPIRY, HELD, GRANTED, ENDS, WAITERS, QUEUE, TOUCHED, CALLED, ACCOUNTS, BUDGETS, META, EVENTS, TALLY,
-  HISTORY, HISTORY_COARSE, FRESH = unpack(KEYS)
-local CHANNEL = string.sub(META, 1, -5) .. 'grants'
+-- Records: leases, waiters, accounts, budgets.
 local EVENTS_KEPT = 2000
-local call = redis.call
-
-local now, now_us
-local meta = {}
 
 local function event(kind, id, account, info)
   call('XADD', EVENTS, 'MAXLEN', '~', EVENTS_KEPT, '*', 'kind', kind, 'lease_id', id, 'account_id', account, 'info',
     info or '')
 end
 
-local function read_lease(id)
-  local text = call('HGET', LEASES, id)
-  if not text then return nil end
-  local lease = { id = id }
-  local generation, acquired, hard_end, expected_end
-  lease.state, lease.holder, lease.account, lease.budget, generation, acquired, hard_end, expected_end, lease.info =
-    string.match(text, '^([^|]*)|([^|]*)|([^|]*)|([^|]*)|([^|]*)|([^|]*)|([^|]*)|([^|]*)|(.*)$')
-  lease.generation, lease.acquired = tonumber(generation), tonumber(acquired)
-  lease.hard_end, lease.expected_end = tonumber(hard_end), tonumber(expected_end)
-  return lease
+local function read(key, id)
+  local text = call('HGET', key, id)
+  return text and cmsgpack.unpack(text) or nil
 end
 
+local function write(key, record)
+  call('HSET', key, record.id, cmsgpack.pack(record))
+end
+
+-- A lease has an id, a state ('granted' until its waiter has come for it, then 'held'), its holder, account, budget,
+-- generation, when it was acquired, its hard end, its expected end, and info, which is never looked into.
 local function write_lease(lease, expires)
-  call('HSET', LEASES, lease.id, table.concat({ lease.state, lease.holder, lease.account, lease.budget,
-    lease.generation, lease.acquired, lease.hard_end, lease.expected_end, lease.info }, '|'))
+  write(LEASES, lease)
   call('ZADD', EXPIRY, expires, lease.id)
   call('ZADD', HELD, 0, lease.budget .. '|' .. lease.id)
 end
@@ -44,7 +33,11 @@ local function drop_lease(lease)
   call('HDEL', LEASES, lease.id)
   call('ZREM', EXPIRY, lease.id)
   call('ZREM', HELD, lease.budget .. '|' .. lease.id)
-  call('ZREM', lease.state == 'granted' and GRANTED or ENDS, lease.id)
+  if lease.state == 'granted' then
+    call('ZREM', GRANTED, lease.id)
+  elseif lease.expected_end > lease.acquired then
+    call('ZREM', ENDS, lease.id)
+  end
 end
 
 -- A lease from before a reset is over, even if its holder has not stopped yet.
@@ -52,22 +45,7 @@ local function is_current(lease)
   return lease.generation >= meta.generation
 end
 
-local function read_waiter(id)
-  local text = call('HGET', WAITERS, id)
-  if not text then return nil end
-  local waiter = { id = id }
-  local queued, duration
-  waiter.account, waiter.rank, queued, duration, waiter.info =
-    string.match(text, '^([^|]*)|([^|]*)|([^|]*)|([^|]*)|(.*)$')
-  waiter.queued, waiter.duration = tonumber(queued), tonumber(duration)
-  return waiter
-end
-
-local function write_waiter(waiter)
-  call('HSET', WAITERS, waiter.id, table.concat({ waiter.account, waiter.rank, waiter.queued,
-    waiter.duration, waiter.info }, '|'))
-end
-
+-- A waiter has an id, its account, rank, since when it is queued, how long its work will take, and info.
 local function drop_waiter(waiter)
   call('HDEL', WAITERS, waiter.id)
   call('ZREM', TOUCHED, waiter.id)
@@ -75,45 +53,9 @@ local function drop_waiter(waiter)
   call('ZREM', QUEUE, waiter.account .. '|' .. waiter.rank .. '|' .. waiter.id)
 end
 
-local function read_account(id)
-  local text = call('HGET', ACCOUNTS, id)
-  if not text then return nil end
-  local active, priority, budgets, info = string.match(text, '^([^|]*)|([^|]*)|([^|]*)|(.*)$')
-  local account = { id = id, active = active == '1', priority = tonumber(priority), budgets = {}, info = info }
-  for budget in string.gmatch(budgets, '[^,]+') do
-    table.insert(account.budgets, budget)
-  end
-  return account
-end
-
--- limit: configured, 0 = unlimited. believed: learned from refusals, 0 = no opinion.
-local BUDGET_FIELDS = { 'limit', 'believed', 'viewers', 'viewers_at', 'cool_until', 'last_start', 'busy_count',
-  'busy_at', 'learned_at' }
-
+-- limit: configured, 0 = unlimited. claimed: said by the provider in these words, 0 = nothing. believed: learned from
+-- refusals, 0 = no opinion. viewers: connections that people use. elsewhere: those that others use, as the provider says.
 local function new_budget(id, limit)
-  local budget = { id = id }
-  for _, field in ipairs(BUDGET_FIELDS) do
-    budget[field] = 0
-  end
-  budget.limit = limit
-  return budget
+  return { id = id, limit = limit, claimed = 0, claimed_at = 0, words = '', believed = 0, learned_at = 0, viewers = 0,
+    viewers_at = 0, elsewhere = 0, cool_until = 0, last_start = 0, busy_count = 0, busy_at = 0 }
 end
-
-local function read_budget(id)
-  local text = call('HGET', BUDGETS, id)
-  if not text then return nil end
-  local budget, values = { id = id }, string.gmatch(text, '[^|]+')
-  for _, field in ipairs(BUDGET_FIELDS) do
-    budget[field] = tonumber(values())
-  end
-  return budget
-end
-
-local function write_budget(budget)
-  local values = {}
-  for i, field in ipairs(BUDGET_FIELDS) do
-    values[i] = budget[field]
-  end
-  call('HSET', BUDGETS, budget.id, table.concat(values, '|'))
-end
-

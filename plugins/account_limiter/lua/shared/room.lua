@@ -2,17 +2,35 @@
 
 -- How far ahead a start may be booked for the sake of `stagger`, holding its slot meanwhile.
 local BOOKING_MS = 3000
+-- How long a provider is taken at its word: for the limit, and for what it says is in use elsewhere.
+local CLAIM_LIFE_MS = 24 * 3600 * 1000
+local ELSEWHERE_LIFE_MS = 600 * 1000
 
 local function held(budget_id)
   return call('ZLEXCOUNT', HELD, '[' .. budget_id .. '|', '(' .. budget_id .. '}')
 end
 
+-- The lower of two limits, or the earlier of two moments; 0 stands for none.
+local function lower(one, other)
+  if one == 0 or (other > 0 and other < one) then return other end
+  return one
+end
+
+-- The most that a budget could allow by what is configured and claimed; 0 = unlimited.
+local function bound(budget)
+  return now - budget.claimed_at < CLAIM_LIFE_MS and lower(budget.limit, budget.claimed) or budget.limit
+end
+
+-- The connections of a budget that are none of ours.
+local function others(budget)
+  return budget.viewers + (now - budget.claimed_at < ELSEWHERE_LIFE_MS and budget.elsewhere or 0)
+end
+
 -- The most leases the budget allows now; nil = unlimited.
 local function ceiling(budget)
-  local most = budget.limit
-  if budget.believed > 0 and (most == 0 or budget.believed < most) then most = budget.believed end
+  local most = lower(bound(budget), budget.believed)
   if most == 0 then return nil end
-  return math.max(0, most - budget.viewers)
+  return math.max(0, most - others(budget))
 end
 
 local function budget_has_room(budget)
@@ -21,7 +39,7 @@ local function budget_has_room(budget)
 end
 
 local function global_has_room()
-  return meta.global_limit == 0 or call('ZCARD', EXPIRY) < meta.global_limit
+  return meta.most == 0 or call('ZCARD', EXPIRY) < meta.most
 end
 
 -- The milliseconds until the budget's next start may be. A start noted before the clock was set back is forgotten.
@@ -35,7 +53,7 @@ end
 local function fitting(account)
   local due = 0
   for _, id in ipairs(account.budgets) do
-    local budget = read_budget(id)
+    local budget = read(BUDGETS, id)
     if budget and budget_has_room(budget) then
       local at = math.max(budget.cool_until, now + starts_in(budget) - BOOKING_MS)
       if at <= now then return budget, 0 end
@@ -44,4 +62,3 @@ local function fitting(account)
   end
   return nil, due
 end
-
