@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import logging
-import threading
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import httpx
 import pytest
 
+import web_answers
 from lab import Account, Group, Lab, Library, Media, Stream, running
 from streamflow.errors import SourceRefused, SourceUnavailable
 from streamflow.sources.xtream import Panel, UserInfo
@@ -28,24 +27,9 @@ def provider(lab_media: Media) -> Iterator[Lab]:
 
 @contextmanager
 def answering(body: bytes, status: int = 200, length: int | None = None) -> Iterator[Panel]:
-    """A panel that answers everything with this; ``length`` is what it promises to send."""
-
-    class Answer(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(body) if length is None else length))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
-        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-        try:
-            yield Panel(f"http://127.0.0.1:{server.server_port}", "user", "pa55word")
-        finally:
-            server.shutdown()
+    """A panel that answers everything with this."""
+    with web_answers.answering(body, status, length=length) as address:
+        yield Panel(address, "user", "pa55word")
 
 
 def test_limit_and_connections_are_those_that_the_provider_counts(provider: Lab) -> None:

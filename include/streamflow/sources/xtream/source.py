@@ -5,7 +5,8 @@ from __future__ import annotations
 import codecs
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, BinaryIO, cast
+from types import SimpleNamespace
+from typing import Any, BinaryIO
 from urllib.parse import quote, urlsplit
 
 import ijson
@@ -116,9 +117,11 @@ class Xtream:
 
 def _records(body: BinaryIO) -> Iterator[Any]:
     """The items of a JSON array, or the values of an object, which PHP makes of arrays with gaps."""
-    start = next((each for each in iter(lambda: body.read(1), b"") if not each.isspace() and each < b"\x80"), b"")
-    body.seek(0)
-    text = cast("BinaryIO", codecs.EncodedFile(body, "utf-8", "utf-8-sig", "replace"))
+    # What stands before is blanks and a byte order mark.
+    start = next((each for each in iter(lambda: body.read(1), b"") if each in (b"[", b"{")), b"")
+    body.seek(body.tell() - 1 if start else 0)
+    # ijson would go past the replacing by `readinto`, were there one.
+    text = SimpleNamespace(read=codecs.EncodedFile(body, "utf-8", "utf-8", "replace").read)
     if start == b"{":
         return (value for _, value in ijson.kvitems(text, "", use_float=True))
     return iter(ijson.items(text, "item", use_float=True))
