@@ -20,6 +20,7 @@ CONTRACT: dict[str, Any] = {
         "sample_seconds": 10, "min_sample_seconds": None, "connect_timeout": 10, "read_timeout": 10, "retries": 2,
         "retry_delay": 10,
         "user_agent": "VLC/3.0.20 LibVLC/3.0.20", "thumbnails": True, "proxy": None,
+        "account_proxies": {},
     },
     "scoring": {
         "weights": {"bitrate": 0.40, "resolution": 0.35, "fps": 0.15, "codec": 0.10}, "prefer_h265": True,
@@ -48,11 +49,25 @@ def test_missing_keys_take_the_contracts_defaults(tmp_path: Path) -> None:
         ({"dead_streams": {"action": "burn"}}, "dead_streams.action"),
         ({"schedule": {"check_streams": "at night"}}, "schedule.check_streams"),
         ({"max_streams_per_run": 5000}, "max_streams_per_run"),
+        ({"probe": {"proxy": "ftp://me:secret@host"}}, "probe.proxy"),
+        ({"probe": {"proxy": "host:8080"}}, "probe.proxy"),
+        ({"probe": {"proxy": "http://me:secret@host:99999"}}, "probe.proxy"),
+        ({"probe": {"account_proxies": {"North": "socks4://me:secret@host"}}}, "probe.account_proxies.North"),
     ],
 )
 def test_unknown_and_ill_typed_keys_are_refused_by_their_path(wrong: dict[str, Any], path: str) -> None:
-    with pytest.raises(ConfigError, match=rf"{path}: "):
+    with pytest.raises(ConfigError, match=rf"{path}: ") as refused:
         config.parse(wrong)
+    assert "secret" not in str(refused.value)
+
+
+def test_an_account_has_its_own_proxy_by_id_or_name_or_that_of_all() -> None:
+    own = {"7": "socks5://seven:1080", "North": "http://north:8080", "Lan": None}
+    probe = config.parse({"probe": {"proxy": "http://me:secret@all:8080", "account_proxies": own}}).probe
+    told = [probe.for_account(*account).proxy for account in ((7, "North"), (8, "North"), (9, "Lan"), (1, "South"))]
+    assert told == ["socks5://seven:1080", "http://north:8080", None, "http://me:secret@all:8080"]
+    assert probe.for_account(None, None).proxy == "http://me:secret@all:8080"
+    assert "secret" not in repr(probe)
 
 
 def test_a_file_that_is_no_json_is_named_with_the_place(tmp_path: Path) -> None:

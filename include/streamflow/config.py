@@ -7,8 +7,9 @@ import os
 import tempfile
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from streamflow.errors import ConfigError
 
@@ -16,8 +17,28 @@ Seconds = Annotated[float, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
+PROXIES = ("http", "https", "socks5", "socks5h")
+
+
+def _is_proxy(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        known = parts.scheme in PROXIES and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        known = False
+    if not known:
+        raise ValueError(
+            "not a proxy's URL, write for example 'socks5://user:password@host:1080' or 'http://host:8080'"
+        )
+    return url
+
+
+Proxy = Annotated[str, AfterValidator(_is_proxy)]
+
+
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=False, allow_inf_nan=False)
+    # An input may hold a password.
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=False, allow_inf_nan=False, hide_input_in_errors=True)
 
 
 class ConcurrentStreams(_Section):
@@ -64,6 +85,7 @@ class Probe(_Section):
     """How one stream is probed; times in seconds.
 
     With ``min_sample_seconds`` a healthy stream whose figures have settled ends after that time already.
+    ``account_proxies`` maps an account's id or name to its own proxy in place of ``proxy``, null for none.
     """
 
     sample_seconds: float = Field(10, gt=0, le=600)
@@ -74,7 +96,15 @@ class Probe(_Section):
     retry_delay: Seconds = 10
     user_agent: str = "VLC/3.0.20 LibVLC/3.0.20"
     thumbnails: bool = True
-    proxy: str | None = None
+    proxy: Proxy | None = Field(None, repr=False)
+    account_proxies: dict[str, Proxy | None] = Field(default_factory=dict, repr=False)
+
+    def for_account(self, account_id: int | None, name: str | None) -> Probe:
+        """These settings with the proxy of an account that has one of its own."""
+        for key in (str(account_id), name):
+            if key in self.account_proxies:
+                return self.model_copy(update={"proxy": self.account_proxies[key]})
+        return self
 
 
 class Weights(_Section):

@@ -197,7 +197,8 @@ class CheckStream(SlotOperator):
         )
         try:
             cancel = holder.lost if holder else threading.Event()
-            outcome = probe(target, settings.probe, cancel=cancel, on_progress=lambda now: self.tell(asdict(now)))
+            asked = settings.probe.for_account(stream.account_id, self.account.name if self.account else None)
+            outcome = probe(target, asked, cancel=cancel, on_progress=lambda now: self.tell(asdict(now)))
         finally:
             self.tell(None)
         if outcome.slate and budget and not is_full:

@@ -1,22 +1,21 @@
-"""One guarded HTTP connection: which addresses may be reached, redirects step by step, each failure by its phase."""
+"""One guarded HTTP connection: redirects step by step, each failure by its phase."""
 
 from __future__ import annotations
 
 import base64
-import ipaddress
-import queue
 import socket
 import ssl
-import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from http import HTTPStatus
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
 import httpcore
 
+from streamflow.probing.guard import Backend, Forbidden, NameNotFound
+from streamflow.probing.proxy import Proxy, of_proxy, open_pool
 from streamflow.probing.refusal import Refusal, cancelled, dead, of_status
 from streamflow.probing.target import HTTP
 
@@ -24,88 +23,9 @@ MAX_REDIRECTS = 10
 # Of a refusal's body so much is read, for so long: it may say more than its status.
 REFUSAL_BYTES = 2048
 REFUSAL_SECONDS = 0.5
-_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 # What may stand in a path or query as it is; a "%" there begins what is quoted already.
 _PLAIN = "/%:=&?~+!$,;'@()*[]|"
 _REDIRECTS = (301, 302, 303, 307, 308)
-
-
-class Forbidden(Exception):
-    """A public address led to one that only this network can reach."""
-
-
-class NameNotFound(httpcore.ConnectError):
-    """The host's name could not be resolved."""
-
-
-def is_inner(address: str) -> bool:
-    """Whether an IP address is loopback, link-local, private or otherwise not of the public internet."""
-    ip = ipaddress.ip_address(address.partition("%")[0])
-    if isinstance(ip, ipaddress.IPv6Address):
-        ip = ip.ipv4_mapped or ip.sixtofour or (ipaddress.IPv4Address(ip.packed[12:]) if ip in _NAT64 else ip)
-    return not ip.is_global or ip.is_multicast
-
-
-def resolve(host: str, port: int, timeout: float | None) -> list[str]:
-    """The host's IP addresses. The system's resolver knows no time-out, so it is waited for in a thread."""
-    found: queue.SimpleQueue[list[str] | OSError] = queue.SimpleQueue()
-
-    def ask() -> None:
-        try:
-            answers = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-            found.put(list(dict.fromkeys(str(answer[4][0]) for answer in answers)))
-        except (OSError, UnicodeError) as error:
-            found.put(error if isinstance(error, OSError) else OSError(str(error)))
-
-    threading.Thread(target=ask, name="resolve", daemon=True).start()
-    try:
-        answer = found.get(timeout=timeout)
-    except queue.Empty:
-        raise NameNotFound(f"{host} was not resolved in {timeout:g} s") from None
-    if isinstance(answer, OSError):
-        raise NameNotFound(f"{host} cannot be resolved")
-    return answer
-
-
-class _Backend(httpcore.NetworkBackend):
-    """Connects to the very addresses that were checked, so that no second look-up can change them."""
-
-    def __init__(self) -> None:
-        self._plain = httpcore.SyncBackend()
-        self.inner_allowed: bool | None = None
-        self.socket: socket.socket | None = None
-        self.closed = False
-
-    def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
-    ) -> httpcore.NetworkStream:
-        addresses = resolve(host, port, timeout)
-        inner = [is_inner(address) for address in addresses]
-        if self.inner_allowed is None:
-            # People run local proxies: a stream whose own address is on this network may lead on within it.
-            self.inner_allowed = all(inner)
-        if any(inner) and not self.inner_allowed:
-            raise Forbidden(f"a redirect or playlist leads to {host}, which is not on the public internet")
-        failure: Exception | None = None
-        for address in addresses:
-            try:
-                # All of its addresses together have the time of one.
-                share = timeout / len(addresses) if timeout else None
-                stream = self._plain.connect_tcp(address, port, share, local_address, socket_options)
-            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
-                failure = error
-            else:
-                self.socket = stream.get_extra_info("socket")
-                if self.closed:
-                    stream.close()
-                    raise cancelled()
-                return stream
-        raise failure or NameNotFound(f"{host} has no address")
 
 
 @dataclass
@@ -137,23 +57,9 @@ class Connection:
             "connect": connect_timeout, "read": read_timeout, "write": read_timeout, "pool": connect_timeout,
         }  # fmt: skip
         self._account_busy = account_busy
-        self._backend = _Backend()
-        self._pool = self._open_pool(proxy)
-
-    def _open_pool(self, proxy: str | None) -> httpcore.ConnectionPool:
-        common: dict[str, Any] = {"max_connections": 1, "keepalive_expiry": 60, "network_backend": self._backend}
-        if not proxy:
-            return httpcore.ConnectionPool(**common)
-        # The proxy is the user's own: it may be anywhere, and what it reaches is its own affair.
-        self._backend.inner_allowed = True
-        parts = urlsplit(proxy)
-        login = (parts.username or "", parts.password or "") if parts.username else None
-        address = (
-            f"{parts.scheme}://{parts.hostname}:{parts.port or (1080 if parts.scheme.startswith('socks') else 8080)}"
-        )
-        if parts.scheme in ("socks5", "socks5h"):
-            return httpcore.SOCKSProxy(address.replace("socks5h", "socks5"), proxy_auth=login, **common)
-        return httpcore.HTTPProxy(address, proxy_auth=login, **common)
+        self._proxy = Proxy.of(proxy) if proxy else None
+        self._backend = Backend(self._proxy)
+        self._pool = open_pool(self._proxy, self._backend)
 
     def close(self) -> None:
         """End it at once, also under a thread that is reading."""
@@ -181,7 +87,9 @@ class Connection:
             for redirects in range(MAX_REDIRECTS + 1):
                 if self._backend.closed:
                     raise cancelled()
-                address, login = _on_the_wire(url)
+                address, host, login = _on_the_wire(url)
+                if self._proxy:
+                    self._backend.refuse_inner(host)
                 timeout = dict(self._timeout)
                 with self._pool.stream(
                     "GET", address, headers=headers + login, extensions={"timeout": timeout}
@@ -190,6 +98,8 @@ class Connection:
                     if response.status in _REDIRECTS and "location" in told:
                         url = joined(url, told["location"])
                         continue
+                    if response.status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED and self._proxy:
+                        raise httpcore.ProxyError("407 Proxy Authentication Required")
                     if response.status >= 400:
                         timeout["read"] = min(timeout["read"], REFUSAL_SECONDS)
                         text = _start(response.iter_stream()) if response.status in (401, 403) else b""
@@ -211,8 +121,8 @@ def _no_address() -> Refusal:
     return dead("not_media", "leads to something that is no address", retryable=False)
 
 
-def _on_the_wire(url: str) -> tuple[str, list[tuple[bytes, bytes]]]:
-    """The URL in ASCII without its login, and the header for that; raises Refusal unless it is one of HTTP."""
+def _on_the_wire(url: str) -> tuple[str, str, list[tuple[bytes, bytes]]]:
+    """The URL in ASCII without its login, its host, and the login's header; raises Refusal unless it is of HTTP."""
     try:
         parts = urlsplit(url)
         scheme = parts.scheme.lower()
@@ -230,7 +140,7 @@ def _on_the_wire(url: str) -> tuple[str, list[tuple[bytes, bytes]]]:
     if parts.username:
         secret = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
         login = [(b"Authorization", b"Basic " + base64.b64encode(secret.encode()))]
-    return f"{scheme}://{place}{port}{quote(parts.path, safe=_PLAIN)}{query}", login
+    return f"{scheme}://{place}{port}{quote(parts.path, safe=_PLAIN)}{query}", host, login
 
 
 def _start(body: Iterator[bytes]) -> bytes:
@@ -268,7 +178,9 @@ def _understood() -> Iterator[None]:
         raise dead("no_data", "connected, but nothing came in time") from error
     except (httpcore.RemoteProtocolError, httpcore.ReadError, httpcore.WriteError) as error:
         raise dead("no_data", f"the connection ended without an answer: {_plain(error)}") from error
-    except (httpcore.ProxyError, httpcore.LocalProtocolError) as error:
+    except httpcore.ProxyError as error:
+        raise of_proxy(error) from error
+    except httpcore.LocalProtocolError as error:
         raise Refusal("unknown", "source_unavailable", _plain(error)) from error
 
 

@@ -15,7 +15,7 @@ from av.packet import Packet
 from av.stream import Stream
 
 from streamflow import config
-from streamflow.probing.connection import NameNotFound, resolve
+from streamflow.probing.guard import NameNotFound, resolve
 from streamflow.probing.lateness import Lateness
 from streamflow.probing.measurement import Sample
 from streamflow.probing.measuring import Measuring, Source, demuxed
@@ -30,6 +30,10 @@ LATE_SHARE = 0.95
 
 def measure(where: Address, settings: config.Probe, measuring: Callable[[Source], Measuring], started: float) -> Sample:
     """Measure the stream; raises Refusal. ``started`` is when the probe began (monotonic)."""
+    if settings.proxy:
+        # Going around the proxy would show the provider another address.
+        what = f"{where.scheme} cannot go through a proxy"
+        raise Refusal("skipped", "unsupported_protocol", what, retryable=False)
     parts = urlsplit(where.url)
     try:
         resolve(parts.hostname or "", parts.port or 0, settings.connect_timeout)

@@ -32,7 +32,6 @@ def measure(
     opening: Opening,
     measuring: Callable[[Source], Measuring],
     *,
-    proxy: str | None,
     account_busy: bool,
 ) -> Sample:
     """Measure the stream, noting in ``opening`` what answered; raises Refusal.
@@ -43,7 +42,7 @@ def measure(
         where.headers,
         connect_timeout=settings.connect_timeout,
         read_timeout=settings.read_timeout,
-        proxy=proxy,
+        proxy=settings.proxy,
         account_busy=account_busy,
     )
 

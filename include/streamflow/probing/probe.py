@@ -118,7 +118,6 @@ class _Run:
                 self.settings,
                 self.opening,
                 self._measuring,
-                proxy=self.settings.proxy,
                 account_busy=self.target.account_busy,
             )
         if where.scheme in LIBAV:
