@@ -44,7 +44,7 @@ class Bench:
         run_id, number = first, 1
         start: datetime | None = None
         while True:
-            state = self.api.wait(dag_id, run_id, timeout=CHAIN_SECONDS, poll=0.2)
+            state = self.api.wait(dag_id, run_id, timeout=CHAIN_SECONDS)
             if state != "success":
                 raise RuntimeError(f"{dag_id} {run_id} {state}")
             run = self.api.run(dag_id, run_id)
