@@ -35,4 +35,5 @@ LIBRARIES: dict[str, Callable[[], Library]] = {
     "makespan": lambda: equal([1, 2, 5, 0], 200),
     "fleet": lambda: equal([3, 5, 8, 0], 300),
     "gone": lambda: equal([0], 1000, behaviour=Behaviour("status", status=404)),
+    "many": lambda: equal([0], 10_000, behaviour=Behaviour("status", status=404)),
 }

@@ -1,9 +1,10 @@
 """How long whole runs take in a real Airflow, beside plain tasks of the same shape in the same Airflow.
 
-Three figures, each a JSON object a line: ten streams of 30 s at once, beside ten tasks that sleep as long (the
-sequential run beside it is ten samples of ten, scaled); 200 streams of 5 s on accounts with 1, 2, 5 and unlimited
-connections and ten at once, over the theoretical bound; and the cost of a stream in scheduling, by 1,000 streams that
-answer 404, beside as many tasks that sleep for no time. Times in seconds, as Airflow notes a run's start and end.
+Each figure is a JSON object a line: ten streams of 30 s at once, beside ten tasks that sleep as long (the sequential
+run beside it is ten samples of ten, scaled), and where their time goes; 200 streams of 5 s on accounts with 1, 2, 5 and
+unlimited connections and ten at once, over the theoretical bound; and the cost of a stream in scheduling, by 1,000
+streams that answer 404, beside as many tasks that sleep for no time. ``scale``, only when it is named, does the same
+with 10,000 streams, for half an hour and more. Times in seconds, as Airflow notes a run's start and end.
 """
 
 from __future__ import annotations
@@ -31,6 +32,21 @@ PLAIN = airflow.root() / "include" / "lab" / "dags" / "plain.py"
 CHAIN_SECONDS = 3600
 
 
+def _moment(text: str) -> float:
+    return datetime.fromisoformat(text).timestamp()
+
+
+@dataclass(frozen=True)
+class Chain:
+    """Runs that followed one another, as Airflow tells them."""
+
+    runs: tuple[dict[str, Any], ...]
+
+    @property
+    def seconds(self) -> float:
+        return round(_moment(self.runs[-1]["end_date"]) - _moment(self.runs[0]["start_date"]), 2)
+
+
 @dataclass(frozen=True)
 class Bench:
     """A running stack over a lab's library."""
@@ -38,23 +54,48 @@ class Bench:
     api: AirflowApi
     provider: Lab
 
-    def took(self, dag_id: str, conf: dict[str, Any]) -> float:
-        """Run a DAG, and the runs of its chain; answers the seconds from the first start to the last end."""
+    def ran(self, dag_id: str, conf: dict[str, Any]) -> Chain:
+        """Run a DAG, and the runs of its chain."""
         first = self.api.trigger(dag_id, conf)
-        run_id, number = first, 1
-        start: datetime | None = None
+        runs = [self._ended(dag_id, first)]
         while True:
-            state = self.api.wait(dag_id, run_id, timeout=CHAIN_SECONDS)
-            if state != "success":
-                raise RuntimeError(f"{dag_id} {run_id} {state}")
-            run = self.api.run(dag_id, run_id)
-            start = start or datetime.fromisoformat(run["start_date"])
-            number += 1
-            following = f"{first}__part{number}"
+            following = f"{first}__part{len(runs) + 1}"
             path = f"/api/v2/dags/{dag_id}/dagRuns/{following}"
             if self.api.request("GET", path, missing_ok=True) is None:
-                return round((datetime.fromisoformat(run["end_date"]) - start).total_seconds(), 2)
-            run_id = following
+                return Chain(tuple(runs))
+            runs.append(self._ended(dag_id, following))
+
+    def _ended(self, dag_id: str, run_id: str) -> dict[str, Any]:
+        state = self.api.wait(dag_id, run_id, timeout=CHAIN_SECONDS)
+        if state != "success":
+            raise RuntimeError(f"{dag_id} {run_id} {state}")
+        return self.api.run(dag_id, run_id)
+
+    def took(self, dag_id: str, conf: dict[str, Any]) -> float:
+        """The seconds from the first start to the last end of a chain of runs."""
+        return self.ran(dag_id, conf).seconds
+
+    def moments(self, run: dict[str, Any]) -> dict[str, float]:
+        """Where the time of a small run goes: seconds from its start to what happened in it."""
+        path = f"/api/v2/dags/check_streams/dagRuns/{run['dag_run_id']}/taskInstances"
+        tasks = self.api.request("GET", path, params={"limit": 100})["task_instances"]
+
+        def times(task_id: str, field: str) -> list[float]:
+            found = [task[field] for task in tasks if task["task_id"] == task_id and task[field]]
+            return sorted(round(_moment(text) - _moment(run["start_date"]), 2) for text in found)
+
+        starts, ends = times("check_stream", "start_date"), times("check_stream", "end_date")
+        return {
+            "plan_started": times("plan", "start_date")[0],
+            "plan_ended": times("plan", "end_date")[0],
+            "first_check_started": starts[0],
+            "last_check_started": starts[-1],
+            "first_check_ended": ends[0],
+            "last_check_ended": ends[-1],
+            "leftover_ended": times("leftover", "end_date")[0],
+            "summary_ended": times("summary", "end_date")[0],
+            "run_ended": round(_moment(run["end_date"]) - _moment(run["start_date"]), 2),
+        }
 
     def peaks(self) -> dict[str, int]:
         """The most connections at once, by account, as the provider counted them."""
@@ -94,16 +135,17 @@ def ten() -> Iterator[dict[str, Any]]:
         # The first run of each waits for what is done once: parsing, pools, a warm worker.
         bench.took("check_streams", {"force": True, "sample_seconds": 1})
         bench.took("plain", {"seconds": 1})
-        ours = bench.took("check_streams", {"force": True, "sample_seconds": 30})
+        ours = bench.ran("check_streams", {"force": True, "sample_seconds": 30})
         plain = bench.took("plain", {"seconds": 30})
         one_by_one = bench.took("check_streams", {"force": True, "sample_seconds": 10, "mode": "sequential"})
         yield {
             "bench": "ten_by_30s",
-            "concurrent_s": ours,
+            "concurrent_s": ours.seconds,
             "plain_tasks_s": plain,
             "sequential_s": round(one_by_one + 10 * 20, 2),
             "peak": bench.peaks(),
         }
+        yield {"bench": "where_the_time_goes", "of": "ten_by_30s", "seconds": bench.moments(ours.runs[0])}
 
 
 def makespan(streams: int = 200, seconds: float = 5) -> Iterator[dict[str, Any]]:
@@ -137,12 +179,32 @@ def cost() -> Iterator[dict[str, Any]]:
         }
 
 
+def scale(streams: int = 10_000) -> Iterator[dict[str, Any]]:
+    """A chain of runs over 10,000 streams: whether a stream costs the same at its end, and what is left behind."""
+    settings = {"concurrent_streams": {"stagger_delay": 0}, "probe": {"retries": 0}}
+    with running("many", **settings) as bench:
+        bench.took("check_streams", {"force": True, "channel_ids": [1]})
+        chain = bench.ran("check_streams", {"force": True, "write_back": False})
+        each = [Chain((run,)).seconds / (streams / len(chain.runs)) for run in chain.runs]
+        database = Path(os.environ["STREAMFLOW_HOME"]) / "airflow" / "airflow.db"
+        yield {
+            "bench": "scale",
+            "streams": streams,
+            "runs": len(chain.runs),
+            "seconds_each": round(chain.seconds / streams, 4),
+            "seconds_each_in_first_runs": round(sum(each[:2]) / 2, 4),
+            "seconds_each_in_last_runs": round(sum(each[-2:]) / 2, 4),
+            "metadata_database_mb": round(database.stat().st_size / 1e6, 1),
+        }
+
+
 FIGURES = {"ten": ten, "makespan": makespan, "cost": cost}
+LONG_FIGURES = {"scale": scale}
 
 
 def main(names: list[str]) -> None:
     for name in names or FIGURES:
-        for figure in FIGURES[name]():
+        for figure in (FIGURES | LONG_FIGURES)[name]():
             print(json.dumps(figure), flush=True)
 
 
