@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from library import NOW, result, stored, stream
-from streamflow.channels import finish, remembered
-from streamflow.config import Config
+from streamflow.channels import explain, finish, remembered, standings
+from streamflow.config import Config, DeadStreams
 from streamflow.errors import SourceConflict, SourceUnavailable, UnknownRecord
 from streamflow.udi.models import Result
-from streamflow.udi.store import DeadMemory, Store
+from streamflow.udi.store import ChannelChange, DeadMemory, Move, Store
 
 GOOD = {"width": 1920, "height": 1080, "bitrate_kbps": 6000}
 
@@ -189,3 +189,41 @@ def test_failures_before_a_bounded_historys_beginning_stay_remembered() -> None:
     history = [result(1, "dead", at=NOW + timedelta(hours=hour)) for hour in (3, 2)]
     before = DeadMemory(failures=9, first_dead=NOW - timedelta(days=9), last_alive=NOW - timedelta(days=10))
     assert remembered(before, history) == before
+
+
+# -- told to people --------------------------------------------------------------------------
+def test_every_move_is_a_sentence_with_its_reason(tmp_path: Path) -> None:
+    store = stored(tmp_path, {1: (1, 2, 3)})
+    store.record(result(1, "dead", reason="http_404"))
+    store.record(result(2))
+    store.record(result(3, bitrate_kbps=8000))
+    settings = Config(dead_streams=DeadStreams(action="remove", after_failures=1))
+    change = finish(store, None, 1, "run", settings)
+    assert explain(change, {1: "One", 2: "Two"}) == [
+        f"stream 3 goes up from place 3 to 1: score {change_score(store, 3, settings):.2f}.",
+        "One leaves place 1: removed, dead: http_404.",
+    ]
+    assert not change.written
+
+
+def change_score(store: Store, stream_id: int, settings: Config) -> float:
+    return standings(store, [stream_id], settings)[stream_id].score or 0.0
+
+
+def test_a_change_without_moves_and_one_that_failed_say_so() -> None:
+    change = ChannelChange(channel_id=1, at=NOW, before=(1,), after=(1,))
+    assert explain(change, {}) == ["The order was right already."]
+    assert explain(change.model_copy(update={"conflict": "channel 1 is gone"}), {}) == [
+        "Nothing was changed: channel 1 is gone."
+    ]
+
+
+def test_a_stream_that_comes_back_is_told() -> None:
+    change = ChannelChange(
+        channel_id=1,
+        at=NOW,
+        before=(2,),
+        after=(1, 2),
+        moves=(Move(stream_id=1, before=None, after=0, why="score 1.00"),),
+    )
+    assert explain(change, {1: "One"}) == ["One comes in at place 1: score 1.00."]

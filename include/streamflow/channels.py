@@ -197,6 +197,28 @@ def moves(before: Sequence[int], after: Sequence[int], standing: Mapping[int, St
     return tuple(found)
 
 
+def explain(change: ChannelChange, names: Mapping[int, str]) -> list[str]:
+    """A sentence for each move, by the streams' names; of a change that could not be made, why."""
+    if change.conflict:
+        return [f"Nothing was changed: {change.conflict}."]
+    if not change.moves:
+        return ["The order was right already."]
+    return [_sentence(move, names.get(move.stream_id) or f"stream {move.stream_id}") for move in change.moves]
+
+
+def _sentence(move: Move, name: str) -> str:
+    match move.before, move.after:
+        case None, int(after):
+            return f"{name} comes in at place {after + 1}: {move.why}."
+        case int(before), None:
+            return f"{name} leaves place {before + 1}: {move.why}."
+        case int(before), int(after):
+            way = "up" if after < before else "down"
+            return f"{name} goes {way} from place {before + 1} to {after + 1}: {move.why}."
+        case _:
+            return f"{name} stays out: {move.why}."
+
+
 def _write_stats(target: Target, channel_id: int, run_id: str, standing: Mapping[int, Standing]) -> None:
     checked = {
         stream: one for stream, one in standing.items() if one.result is not None and one.result.run_id == run_id

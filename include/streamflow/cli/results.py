@@ -13,11 +13,14 @@ from rich.console import Console
 from rich.table import Table
 
 from streamflow import config, redis_client
+from streamflow.channels import explain
 from streamflow.cli.console import API, measured
 from streamflow.cli.remote import connect
 from streamflow.errors import UnknownRecord
+from streamflow.sources.m3u import export
 from streamflow.stack.airflow_api import AirflowApi
 from streamflow.udi import open_udi
+from streamflow.udi.store import ChannelChange
 
 Rows = Iterator[dict[str, Any]]
 
@@ -65,27 +68,49 @@ def _csv(found: Rows) -> None:
     writer.writerows(found)
 
 
-def _m3u(found: Rows) -> None:
-    working = {row["stream_id"]: row for row in found if row["verdict"] in ("ok", "degraded")}
-    streams = open_udi(redis_client.from_env(), config.home()).streams(working)
-    if working and not streams:
-        raise UnknownRecord(f"the UDI of {config.home()} holds none of these streams: ask where the stack runs")
-    click.echo("#EXTM3U")
-    for stream_id, row in working.items():
-        if (stream := streams.get(stream_id)) and stream.url:
-            group = (row["account"] or "").replace('"', "'")
-            click.echo(f'#EXTINF:-1 tvg-id="{stream.tvg_id or ""}" group-title="{group}",{stream.name}\n{stream.url}')
+FORMATS: dict[str, Callable[[Rows], None]] = {"table": _table, "json": _json, "csv": _csv}
 
 
-FORMATS: dict[str, Callable[[Rows], None]] = {"table": _table, "json": _json, "csv": _csv, "m3u": _m3u}
+def _m3u(channel_id: int | None, with_dead: bool) -> None:
+    store = open_udi(redis_client.from_env(), config.home())
+    if store.refreshed_at() is None:
+        raise UnknownRecord(f"the UDI of {config.home()} holds no library: ask where the stack runs")
+    for line in export.lines(export.library(store, channel_id, with_dead=with_dead)):
+        click.echo(line)
+
+
+def _last_change(api: AirflowApi, channel_id: int) -> None:
+    """What the channel's last check moved, and why."""
+    channel = api.request("GET", f"{API}/channels/{channel_id}")
+    if channel["last_change"]:
+        change = ChannelChange.model_validate(channel["last_change"])
+        state = "" if change.written else ", not written"
+        Console().print(f"Last change of {channel['name']}, {change.at:%Y-%m-%d %H:%M}{state}:", highlight=False)
+        names = {int(stream): name for stream, name in channel["names"].items()}
+        for sentence in explain(change, names):
+            Console().print(f"  {sentence}", highlight=False, markup=False)
 
 
 @click.command(short_help="The latest verdicts.")
-@click.option("--channel", "channel_id", type=int, help="Only the streams of this channel.")
-@click.option("--format", "form", type=click.Choice(list(FORMATS)), default="table", show_default=True)
-def command(channel_id: int | None, form: str) -> None:
+@click.option("--channel", "channel_id", type=int, help="Only the streams of this channel, and what moved there.")
+@click.option("--format", "form", type=click.Choice([*FORMATS, "m3u"]), default="table", show_default=True)
+@click.option(
+    "--dead/--no-dead",
+    "with_dead",
+    default=None,
+    help="With or without the dead ones; by default only `m3u` leaves them out.",
+)
+def command(channel_id: int | None, form: str, with_dead: bool | None) -> None:
     """Prints the latest result of each stream.
 
-    `m3u` is a playlist of those that work: it holds their addresses, with their passwords, from the UDI of this home.
+    `m3u` is a playlist of the library, each channel's streams best first, with dead ones (if wanted) marked in their
+    names. It holds addresses with their passwords, from the UDI of this home; the stack need not run.
     """
-    FORMATS[form](rows(connect(), channel_id))
+    if form == "m3u":
+        _m3u(channel_id, bool(with_dead))
+        return
+    api = connect()
+    found = rows(api, channel_id)
+    FORMATS[form](row for row in found if with_dead is not False or row["verdict"] != "dead")
+    if form == "table" and channel_id is not None:
+        _last_change(api, channel_id)

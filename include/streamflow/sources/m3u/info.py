@@ -14,7 +14,7 @@ _QUOTES = {'"': '"', "'": "'", "`": "`", "“": "”", "”": "”", "„": "“
 _END = re.compile(r"\s{0,8}(?:,|$|[A-Za-z][\w.-]*\s?=)")
 _NEXT = re.compile(r",|\s[A-Za-z][\w.-]*\s?=|$")
 # A value in quotes that begins inside another one: the quotes of that were never closed.
-_BEGIN = re.compile(r"\s[A-Za-z][\w.-]*\s?=\s?[\"'“„]")
+_BEGIN = {quote: re.compile(rf"\s[A-Za-z][\w.-]*\s?=\s?{quote}") for quote in _QUOTES}
 _WORD = re.compile(r"[^\s,]+")
 
 
@@ -42,13 +42,14 @@ def read(line: str) -> tuple[dict[str, str], str]:
 
 def _value(text: str, start: int) -> tuple[str, int]:
     """The value that begins here, and where it ends."""
-    closing = _QUOTES.get(text[start : start + 1])
+    quote = text[start : start + 1]
+    closing = _QUOTES.get(quote)
     if closing:
         # A value may hold its own quotes: it ends at the one that something else follows.
         end = text.find(closing, start + 1)
         while end >= 0:
             if _END.match(text, end + 1):
-                lost = _BEGIN.search(text, start + 1, end)
+                lost = _BEGIN[quote].search(text, start + 1, end)
                 end = lost.start() if lost else end
                 return text[start + 1 : end].strip(), end + (not lost)
             end = text.find(closing, end + 1)

@@ -1,0 +1,68 @@
+"""The library as a playlist: channels in their order, each with its streams best first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from streamflow.errors import UnknownRecord
+from streamflow.sources.m3u.playlist import Entry
+from streamflow.udi.models import Channel, Stream
+from streamflow.udi.store import Store
+
+
+def lines(entries: Iterable[Entry]) -> Iterator[str]:
+    """The playlist's lines. Reading them gives the same entries, but for double quotes in groups and ids."""
+    yield "#EXTM3U"
+    for entry in entries:
+        number = "" if entry.number is None else f' tvg-chno="{entry.number:g}"'
+        told = f'tvg-id="{_quotable(entry.tvg_id)}"{number} group-title="{_quotable(entry.group)}"'
+        yield f"#EXTINF:-1 {told},{entry.name}"
+        yield entry.url
+
+
+def library(store: Store, channel_id: int | None = None, *, with_dead: bool = False) -> Iterator[Entry]:
+    """The streams of all channels, or of one, and then those of none.
+
+    Dead ones are left out, or marked in their names. Raises UnknownRecord for a channel that is not there.
+    """
+    dead = set(store.streams_of_verdict("dead"))
+    groups = {group.id: group.name for group in store.groups()}
+    channels = sorted(store.channels(None if channel_id is None else [channel_id]), key=_rank)
+    if channel_id is not None and not channels:
+        raise UnknownRecord(f"--channel: the UDI holds no channel {channel_id}")
+    shown: set[int] = set()
+
+    def entry(stream: Stream, group_id: int | None, number: float | None) -> Entry:
+        return Entry(
+            line=0,
+            name=_one_line(f"[dead] {stream.name}" if stream.id in dead else stream.name),
+            url=stream.url or "",
+            group=_one_line(groups.get(group_id or 0, "")),
+            tvg_id=stream.tvg_id or "",
+            number=number,
+        )
+
+    for channel in channels:
+        shown.update(channel.stream_ids)
+        known = store.streams(channel.stream_ids)
+        for stream_id in channel.stream_ids:
+            stream = known.get(stream_id)
+            if stream and stream.url and (with_dead or stream_id not in dead):
+                yield entry(stream, stream.group_id or channel.group_id, channel.number)
+    if channel_id is None:
+        rest = [i for i in store.stream_ids() if i not in shown and (with_dead or i not in dead)]
+        for stream in store.streams(rest).values():
+            if stream.url:
+                yield entry(stream, stream.group_id, None)
+
+
+def _rank(channel: Channel) -> tuple[bool, float, int, str]:
+    return channel.number is None, channel.number or 0.0, channel.group_id or 0, channel.name.casefold()
+
+
+def _quotable(text: str) -> str:
+    return _one_line(text).replace('"', "'")
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
