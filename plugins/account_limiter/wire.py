@@ -29,7 +29,7 @@ class Wire:
 
     def run(self, name: str, args: Sequence[str | int]) -> Any:
         """Run a transition; a server that does not know it gets the library. Raises LimiterUnavailable."""
-        command = _head(name, len(args)) + b"".join([_packed(arg) for arg in args])
+        command = _head(name, len(args)) + _packed(args)
         try:
             connection = self._take()
             try:
@@ -96,9 +96,13 @@ def _head(name: str, args: int) -> bytes:
 
 
 def _command(*parts: str | int, more: int = 0) -> bytes:
-    return b"*%d\r\n" % (len(parts) + more) + b"".join(map(_packed, parts))
+    return b"*%d\r\n" % (len(parts) + more) + _packed(parts)
 
 
-def _packed(value: str | int) -> bytes:
-    data = str(value).encode()
-    return b"$%d\r\n%b\r\n" % (len(data), data)
+def _packed(parts: Sequence[str | int]) -> bytes:
+    texts = [str(part) for part in parts]
+    return "".join([f"${_length(text)}\r\n{text}\r\n" for text in texts]).encode()
+
+
+def _length(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode())

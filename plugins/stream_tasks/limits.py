@@ -46,14 +46,15 @@ def accounts(known: list[models.Account], settings: Config) -> list[Account]:
             account.max_streams,
             priorities.get(str(account.id), priorities.get(account.name, 0)),
             account.is_active,
-            tuple(Budget(budget, limits[budget]) for budget in _budgets(account)),
+            tuple(Budget(budget, limits[budget]) for budget in budgets_of(account)),
         )
         for account in known
     ]
     return [*found, Account(NO_ACCOUNT, "without account")]
 
 
-def _budgets(account: models.Account) -> list[str]:
+def budgets_of(account: models.Account) -> list[str]:
+    """The budgets that an account draws from: its login's, and those of its further profiles."""
     return [account.budget, *(budget_of(profile) for profile in account.profiles if _is_further(profile))]
 
 

@@ -7,8 +7,10 @@ from typing import Any
 
 from redis import Redis
 
+from account_limiter import LimiterUnavailable
 from stream_tasks import rooms
 from stream_tasks.limits import push_limits
+from stream_tasks.panels import ask_panels
 from streamflow import config, sources
 from streamflow.sources.dispatcharr import Dispatcharr
 from streamflow.sources.kept_order import laid_over
@@ -20,7 +22,13 @@ log = logging.getLogger(__name__)
 def refresh(*, force: bool = False) -> dict[str, Any]:
     """Bring the library in; answers what was added, changed and removed. Raises SourceError."""
     with rooms.redis() as redis:
-        return bring_in(redis, rooms.udi(redis), force=force)
+        store = rooms.udi(redis)
+        report = bring_in(redis, store, force=force)
+        try:
+            ask_panels(redis, store, config.load())
+        except LimiterUnavailable as error:
+            log.warning("no panel was asked: %s", error)
+        return report
 
 
 def bring_in(redis: Redis, store: Udi, *, force: bool = False) -> dict[str, Any]:

@@ -387,3 +387,48 @@ def test_a_lowered_ttl_shortens_neither_a_lease_nor_the_wait_for_earlier_holders
     assert limiter.acquire(request_of(2), "h", enqueue=False) == Refused("closed")
     clock.move(1)
     assert isinstance(limiter.acquire(request_of(2), "h", enqueue=False), Granted)
+
+
+def test_a_providers_claim_is_a_limit_for_a_day_and_what_it_says_of_others_for_ten_minutes(
+    limiter: Limiter, clock: Any, request_of: RequestOf
+) -> None:
+    assert limiter.claim("account-3", limit=3, elsewhere=1, words="the panel says 3")
+    budget = budget_of(limiter, "account-3")
+    assert (budget.limit, budget.believed_limit, budget.elsewhere, budget.effective_limit) == (0, 3, 1, 2)
+    assert budget.evidence == ("the panel says 3, at 2027-01-15T08:00:00+00:00",)
+    clock.move(600)
+    assert budget_of(limiter, "account-3").effective_limit == 3
+    clock.move(86_400)
+    assert budget_of(limiter, "account-3").effective_limit is None
+
+
+def test_a_claim_lets_nobody_above_what_is_configured(limiter: Limiter) -> None:
+    limiter.claim("account-1", limit=7, elsewhere=0, words="the panel says 7")
+    assert budget_of(limiter, "account-1").effective_limit == 1
+    assert not limiter.claim("nobody's", limit=1, elsewhere=0, words="")
+    with pytest.raises(ValueError, match="-1"):
+        limiter.claim("account-1", limit=-1, elsewhere=0, words="")
+
+
+def test_quiet_success_raises_what_refusals_lowered_up_to_the_claim(limiter: Limiter, take: Take, clock: Any) -> None:
+    limiter.claim("account-3", limit=2, elsewhere=0, words="the panel says 2")
+    leases = [take(3), take(3)]
+    assert limiter.report_busy(leases[1], retry_after=0) == 1
+    for lease in leases:
+        limiter.release(lease)
+    clock.move(121)
+    limiter.release(take(3), succeeded=True)
+    budget = budget_of(limiter, "account-3")
+    assert (budget.believed, budget.believed_limit) == (0, 2)
+
+
+def test_waiters_come_in_when_those_elsewhere_are_forgotten(
+    limiter: Limiter, clock: Any, request_of: RequestOf
+) -> None:
+    limiter.claim("account-1", limit=1, elsewhere=1, words="the panel says 1")
+    waiter = request_of(1)
+    assert isinstance(limiter.acquire(waiter, "w"), Queued)
+    for _ in range(6):
+        clock.move(100)
+        limiter._run("touch", waiter.lease_id)
+    assert limiter.tick().granted == (waiter.lease_id,)
