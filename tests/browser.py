@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import shutil
 import subprocess
@@ -26,6 +27,8 @@ FLAGS = [
     "--remote-debugging-port=0",
 ]
 PATIENCE_SECONDS = 30.0
+AXE = Path(__file__).with_name("axe") / "axe.min.js.gz"
+KEYS = {"Tab": (9, ""), "Enter": (13, "\r"), "Escape": (27, ""), " ": (32, " ")}
 
 
 class Browser:
@@ -85,6 +88,15 @@ class Browser:
             case "Network.requestWillBeSent":
                 self.asked.append(event["params"]["request"]["url"])
 
+    def log_in(self, address: str, token: str) -> None:
+        """Have the session of whoever the token is of, as after a login to Airflow's UI."""
+        self.call("Network.setCookie", name="_token", value=token, url=address)
+
+    def show(self, address: str) -> None:
+        """Go to the address, and load it anew even if it is where the tab is."""
+        self.call("Page.navigate", url="about:blank")
+        self.call("Page.navigate", url=address)
+
     def value(self, script: str) -> Any:
         """What an expression evaluates to in the page."""
         answer = self.call("Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True)
@@ -102,3 +114,29 @@ class Browser:
         """Wait until the page shows all of these texts."""
         for text in texts:
             self.until(f"document.body?.innerText.includes({json.dumps(text)})")
+
+    def press(self, key: str) -> None:
+        """Press a key and let it go."""
+        code, text = KEYS[key]
+        event = {"key": key, "code": key, "windowsVirtualKeyCode": code, "text": text}
+        self.call("Input.dispatchKeyEvent", type="keyDown", **event)
+        self.call("Input.dispatchKeyEvent", type="keyUp", **event)
+
+    def reach(self, text: str) -> None:
+        """Wait for what is called so, and go to it by Tab alone, once around the page at most."""
+        self.until_shown(text)
+        for _ in range(200):
+            if self.value("document.activeElement.innerText?.trim()") == text:
+                return
+            self.press("Tab")
+        raise AssertionError(f"no way to {text} by Tab")
+
+    def violations(self) -> list[str]:
+        """What axe finds to be serious or worse for people who see, hear or move otherwise."""
+        self.value(gzip.decompress(AXE.read_bytes()).decode() + "; true")
+        found = self.value("axe.run({resultTypes: ['violations']}).then((all) => JSON.stringify(all.violations))")
+        return [
+            f"{rule['id']}: {rule['help']}: {[node['html'][:200] for node in rule['nodes'][:3]]}"
+            for rule in json.loads(found)
+            if rule["impact"] in ("serious", "critical")
+        ]

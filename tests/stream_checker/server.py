@@ -12,6 +12,7 @@ import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -22,7 +23,7 @@ WEBHOOK_SECRET = "webhook-secret-for-tests"
 START_SECONDS = 100.0
 
 
-def environment(home: Path, redis_socket: Path, port: int) -> dict[str, str]:
+def environment(home: Path, redis_socket: Path, base_url: str) -> dict[str, str]:
     """Airflow's settings; nothing of the surrounding Airflow is inherited."""
     settings = {
         "CORE__DAGS_FOLDER": str(home / "dags"),
@@ -35,7 +36,7 @@ def environment(home: Path, redis_socket: Path, port: int) -> dict[str, str]:
         "CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(home / "passwords.json"),
         "CORE__FERNET_KEY": "",
         "DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}",
-        "API__BASE_URL": f"http://127.0.0.1:{port}",
+        "API__BASE_URL": base_url,
         "API__SECRET_KEY": "tests",
         "API_AUTH__JWT_SECRET": "a secret of the tests alone, of more than sixty-four bytes in all, as HS512 wants",
         "LOGGING__BASE_LOG_FOLDER": str(home / "logs"),
@@ -70,11 +71,12 @@ def migrated(shared: Path, env: dict[str, str]) -> Path:
 
 @dataclass
 class Server:
-    """The server of one test process; each start is on a port of its own."""
+    """The server of one test process, on a port of its own; ``base_url`` is where users reach it, if elsewhere."""
 
     home: Path
     redis_socket: Path
     shared: Path
+    base_url: str = ""
     address: str = ""
     _process: subprocess.Popen[bytes] | None = None
     _tokens: dict[str, str] = field(default_factory=dict)
@@ -86,8 +88,8 @@ class Server:
         (self.home / "passwords.json").write_text(json.dumps({name: name for name in USERS}))
         with socket.create_server(("127.0.0.1", 0)) as listening:
             port = listening.getsockname()[1]
-            self.address = f"http://127.0.0.1:{port}"
-            env = environment(self.home, self.redis_socket, port)
+            self.address = f"http://127.0.0.1:{port}{urlsplit(self.base_url).path}"
+            env = environment(self.home, self.redis_socket, self.base_url or self.address)
             shutil.copy(migrated(self.shared, env), self.home / "airflow.db")
             command = [sys.executable, "-m", "uvicorn", "airflow.api_fastapi.main:app"]
             command += ["--fd", str(listening.fileno()), "--log-level", "warning"]

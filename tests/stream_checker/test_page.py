@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote
 
@@ -15,7 +16,7 @@ import stream_checker
 from browser import PROGRAM, Browser
 from streamflow.udi import Udi
 
-from .library import RUN
+from .library import RUN, result
 from .server import Server
 
 PAGE = Path(stream_checker.__file__).with_name("page")
@@ -56,16 +57,14 @@ def test_the_first_load_is_small() -> None:
 def browser(server: Server, admin: httpx.Client) -> Iterator[Browser]:
     """A browser in which an administrator has logged in to Airflow."""
     with Browser() as browser:
-        browser.call("Network.setCookie", name="_token", value=server.token("admin"), url=server.address)
+        browser.log_in(server.address, server.token("admin"))
         yield browser
         assert browser.said == []
         assert [url for url in browser.asked if not url.startswith((server.address, "about:", "data:"))] == []
 
 
 def show(browser: Browser, server: Server, place: str) -> None:
-    address = f"{server.address}/api/stream-checker/page/#{place}"
-    browser.call("Page.navigate", url="about:blank")
-    browser.call("Page.navigate", url=address)
+    browser.show(f"{server.address}/api/stream-checker/page/#{place}")
 
 
 @in_browser
@@ -132,36 +131,73 @@ def test_it_follows_the_colour_scheme_and_fits_a_phone(browser: Browser, server:
 
 @in_browser
 def test_the_limit_is_changed_and_the_slots_are_reset_by_keyboard(browser: Browser, server: Server) -> None:
-    def press(key: str, code: int, text: str = "") -> None:
-        key_event = {"key": key, "code": key, "windowsVirtualKeyCode": code, "text": text}
-        browser.call("Input.dispatchKeyEvent", type="keyDown", **key_event)
-        browser.call("Input.dispatchKeyEvent", type="keyUp", **key_event)
-
-    def focus(label: str) -> None:
-        browser.until_shown(label)
-        for _ in range(30):
-            if browser.value("document.activeElement.innerText") == label:
-                return
-            press("Tab", 9)
-        raise AssertionError(f"no way to {label} by Tab")
-
     show(browser, server, "now")
-    focus("Change the limit…")
-    press("Enter", 13, "\r")
+    browser.reach("Change the limit…")
+    browser.press("Enter")
     browser.until("document.querySelector('dialog[open] input') === document.activeElement")
     browser.value("document.activeElement.select()")
     browser.call("Input.insertText", text="5")
-    press("Enter", 13, "\r")
+    browser.press("Enter")
     browser.until_shown("2 of 5 slots in use")
-    focus("Reset…")
-    press("Enter", 13, "\r")
+    browser.reach("Reset…")
+    browser.press("Enter")
     browser.until_shown("2 slots are released and 1 waiting checks lose their place")
-    press("Escape", 27)
+    browser.press("Escape")
     browser.until("!document.querySelector('dialog')")
     browser.until_shown("2 of 5 slots in use")
-    focus("Reset…")
-    press("Enter", 13, "\r")
+    browser.reach("Reset…")
+    browser.press("Enter")
     browser.until("document.querySelector('dialog[open]') !== null")
-    focus("Reset")
-    press("Enter", 13, "\r")
+    browser.reach("Reset")
+    browser.press("Enter")
     browser.until_shown("0 of 5 slots in use")
+
+
+PLACES = [
+    "now", "run", f"report/{quote(RUN, safe='')}", "results", "stream/1", "channel", "channel/1", "history", "workers",
+]  # fmt: skip
+
+
+@in_browser
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_stands_in_anybodys_way(browser: Browser, server: Server, scheme: str) -> None:
+    browser.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+    for place in PLACES:
+        show(browser, server, place)
+        browser.until("document.querySelector('main')?.innerText.length > 40")
+        browser.until("!document.querySelector('main > p[role=status]')")
+        assert browser.violations() == [], place
+
+
+# The same bitrate and day, as people write them there.
+WRITTEN = {
+    "en-US": ("6.1", "Jan 2, 2026"),
+    "en-GB": ("6.1", "2 Jan 2026"),
+    "de": ("6,1", "02.01.2026"),
+    "fr": ("6,1", "2 janv. 2026"),
+    "es": ("6,1", "2 ene 2026"),
+    "pl": ("6,1", "2 sty 2026"),
+    "nl": ("6,1", "2 jan 2026"),
+    "pt-BR": ("6,1", "2 de jan. de 2026"),
+    "tr": ("6,1", "2 Oca 2026"),
+    "ja": ("6.1", "2026/01/02"),
+    "zh-CN": ("6.1", "2026年1月2日"),
+    "ko": ("6.1", "2026. 1. 2."),
+}
+
+
+@in_browser
+def test_numbers_and_dates_are_written_as_people_do_where_they_live(browser: Browser, server: Server, udi: Udi) -> None:
+    udi.record(result(30, checked_at=datetime(2026, 1, 2, 12, tzinfo=UTC), bitrate_kbps=6120))
+    row = "[...document.querySelectorAll('tbody tr')].at(-1)"
+    seen = {}
+    for language in WRITTEN:
+        # What Airflow's UI keeps when somebody chooses a language there; set before the page's own scripts.
+        script = f"location.host && localStorage.setItem('i18nextLng', '{language}')"
+        added = browser.call("Page.addScriptToEvaluateOnNewDocument", source=script)["identifier"]
+        show(browser, server, "stream/30")
+        browser.until_shown("Past results", "Bitrate")
+        day, bitrate = browser.value(f"[{row}.cells[0].innerText, {row}.cells[3].innerText]")
+        seen[language] = (bitrate[:3], day.replace("\xa0", " ")[: len(WRITTEN[language][1])])
+        browser.call("Page.removeScriptToEvaluateOnNewDocument", identifier=added)
+    assert seen == WRITTEN
