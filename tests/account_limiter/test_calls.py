@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from account_limiter import Account, Lease, Limiter, Request, scripts
+from account_limiter import Account, Lease, Limiter, Queued, Request, scripts
 
 Take = Callable[..., Lease]
 RequestOf = Callable[..., Request]
@@ -149,3 +149,28 @@ def test_an_account_that_rests_is_not_called_into(
     clock.move(9)
     limiter.tick()
     assert heard() == []
+
+
+def due(answer: object) -> float:
+    assert isinstance(answer, Queued), answer
+    return answer.due
+
+
+def test_a_newcomer_is_told_of_the_slot_that_is_about_to_come_free_for_it_alone(
+    limiter: Limiter, clock: Any, take: Take, request_of: RequestOf
+) -> None:
+    take(1, expected_seconds=10)
+    take(2)
+    take(2)
+    clock.move(9)
+    assert due(limiter.acquire(request_of(2), "w")) == 0.0
+    assert due(limiter.acquire(request_of(1), "w")) == pytest.approx(1.0)
+    assert due(limiter.acquire(request_of(1), "w")) == 0.0
+
+
+def test_a_newcomer_is_told_nothing_of_a_slot_that_is_far_from_free(
+    limiter: Limiter, clock: Any, take: Take, request_of: RequestOf
+) -> None:
+    take(1, expected_seconds=10)
+    clock.move(5)
+    assert due(limiter.acquire(request_of(1), "w")) == 0.0

@@ -19,6 +19,18 @@ local function take(lease, budget, holder, duration)
   return granted(lease, budget, expires, wait)
 end
 
+-- When a slot that a newcomer would get is about to come free; 0 when none is known to be.
+local function soon(account, waiter)
+  local before = account.id .. '|'
+  if call('ZLEXCOUNT', QUEUE, '[' .. before, '(' .. before .. waiter.rank .. '|' .. waiter.id) > 0 then return 0 end
+  local ending = call('ZRANGEBYSCORE', ENDS, now - CALL_LIFE_MS, now + meta.call_lead, 'WITHSCORES')
+  for i = 1, #ending, 2 do
+    local leaving = read(LEASES, ending[i]).budget
+    if about_to_fit(account, { [leaving] = 1 }, meta.call_lead) then return math.max(tonumber(ending[i + 1]), now + 1) end
+  end
+  return 0
+end
+
 -- What becomes of one who has no lease yet.
 local function come(request, holder, priority, may_wait)
   local id, account = request.id, read(ACCOUNTS, request.account)
@@ -52,7 +64,7 @@ local function come(request, holder, priority, may_wait)
   end
   if may_wait then
     enqueue(request, priority)
-    return queued(request, opens)
+    return queued(request, lower(opens, soon(account, request)))
   end
   return refuse(closed and 'closed' or 'full', account.id)
 end
