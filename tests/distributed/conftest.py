@@ -1,0 +1,90 @@
+"""The running fleet: what `docker compose up --scale scheduler=2 --scale triggerer=2 --scale worker=2` would start."""
+
+from __future__ import annotations
+
+import base64
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from compose_file import FULL, services, variables
+from streamflow import config
+from streamflow.cli.demo import Lab, lab
+from streamflow.config import Config
+from streamflow.stack import ports, redis
+from streamflow.stack.processes import Processes
+
+from . import postgres
+from .fleet import Fleet, eventually
+from .relay import Relay
+
+LEASE_TTL = 10
+GLOBAL_LIMIT = 12
+SETTINGS = {
+    "concurrent_streams": {"lease_ttl": LEASE_TTL, "global_limit": GLOBAL_LIMIT},
+    "schedule": {"check_streams": "", "refresh_udi": ""},
+    "probe": {"retry_delay": 2},
+}
+
+
+@pytest.fixture(scope="session")
+def fleet_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("fleet")
+    for folder in ("state", "airflow/logs", "redis", "bin"):
+        (home / folder).mkdir(parents=True)
+    (home / "airflow" / "airflow.cfg").touch()
+    (home / "bin" / "valkey-server").symlink_to(redis.binary())
+    program = Path(__file__).parents[2] / "docker" / "streamflow"
+    (home / "bin" / "streamflow").symlink_to(program)
+    config.save(Config.model_validate(SETTINGS), home / "state" / "stream_checker_config.json")
+    return home
+
+
+@pytest.fixture(scope="session")
+def fleet_processes(fleet_home: Path) -> Iterator[Processes]:
+    if postgres.programs() is None:
+        pytest.skip("no Postgres on this machine: apt-get install postgresql")
+    with Processes(fleet_home) as processes:
+        yield processes
+
+
+@pytest.fixture(scope="session")
+def provider(fleet_processes: Processes, fleet_home: Path) -> Iterator[Lab]:
+    with lab(fleet_processes, fleet_home, "fleet") as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def fleet(fleet_processes: Processes, fleet_home: Path, provider: Lab) -> Iterator[Fleet]:
+    relay = Relay(urlsplit(provider.dispatcharr).port or 0)
+    values = {name: secrets.token_urlsafe(32) for name, how in variables(FULL).items() if how == "?"}
+    values |= {
+        "AIRFLOW_FERNET_KEY": base64.urlsafe_b64encode(os.urandom(32)).decode(),
+        "DISPATCHARR_URL": relay.address,
+        "DISPATCHARR_USERNAME": provider.username,
+        "DISPATCHARR_PASSWORD": provider.password,
+    }
+    with postgres.running(fleet_processes, values["POSTGRES_PASSWORD"]) as database:
+        fleet = Fleet(
+            fleet_home,
+            services(FULL, values),
+            fleet_processes,
+            database,
+            relay,
+            ports.any_free(),
+            ports.any_free(),
+        )
+        fleet.start("redis")
+        fleet.run("init")
+        for name in fleet.names():
+            fleet.start(name)
+        api = fleet.api()
+        eventually(lambda: fleet.processes.check() or api.health(), 180)
+        eventually(lambda: all(map(api.has_dag, ("refresh_udi", "check_streams", "maintenance"))), 180)
+        eventually(lambda: all(fleet.health(name).returncode == 0 for name in fleet.names()), 180)
+        yield fleet
+    relay.cut()

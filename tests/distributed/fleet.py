@@ -1,0 +1,131 @@
+"""The compose file's services as processes of this machine, as many of each as there would be containers.
+
+Commands, environment and health checks are the file's own. Three things are told differently, because all are on one
+host: names and folders of containers (:meth:`Fleet.here`), the ports on which logs are served, and what a worker calls
+itself, which is otherwise its container's name.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from compose_file import ROOT, Service, image_environment
+from streamflow.stack import ports
+from streamflow.stack.airflow_api import AirflowApi
+from streamflow.stack.processes import Processes
+
+from .postgres import Postgres
+from .relay import Relay
+
+COPIES = {"scheduler": 2, "triggerer": 2, "dag-processor": 1, "api-server": 1, "worker": 2}
+
+
+@dataclass
+class Fleet:
+    """All services, with the ports they have here."""
+
+    home: Path
+    services: dict[str, Service]
+    processes: Processes
+    postgres: Postgres
+    dispatcharr: Relay
+    redis_port: int
+    api_port: int
+    log_ports: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def state(self) -> Path:
+        return self.home / "state"
+
+    def here(self, text: str) -> str:
+        """A text of the compose file with this machine's folders and addresses."""
+        for there, here in {
+            "/opt/streamflow/state": str(self.state),
+            "/opt/streamflow/airflow": str(self.home / "airflow"),
+            "/opt/streamflow/init": str(ROOT / "docker" / "init"),
+            "/opt/streamflow": str(ROOT),
+            "/etc/valkey/valkey.conf": (
+                f"{ROOT}/docker/valkey.conf --bind {ports.LOOPBACK} --port {self.redis_port} --dir {self.home}/redis"
+            ),
+            "@redis:6379": f"@{ports.LOOPBACK}:{self.redis_port}",
+            "@postgres:5432": f"@{ports.LOOPBACK}:{self.postgres.port}",
+            "http://api-server:8080": f"http://{ports.LOOPBACK}:{self.api_port}",
+        }.items():
+            text = text.replace(there, here)
+        return text
+
+    def environment(self, service: str, name: str) -> dict[str, str]:
+        told = image_environment() | self.services[service].environment
+        env = {key: self.here(value) for key, value in told.items()}
+        served = str(self.log_ports.setdefault(name, ports.any_free()))
+        # The programs that the image has on its PATH; those that are missing here are in a folder of the test's.
+        path = [str(self.home / "bin"), str(Path(sys.executable).parent), os.environ["PATH"]]
+        return {
+            **env,
+            "PATH": os.pathsep.join(path),
+            "HOME": str(self.home),
+            "AIRFLOW__API__HOST": ports.LOOPBACK,
+            "AIRFLOW__API__PORT": str(self.api_port),
+            "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": served,
+            "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": served,
+            "REDIS_HOST": ports.LOOPBACK,
+            "REDIS_PORT": str(self.redis_port),
+        }
+
+    def start(self, name: str) -> None:
+        """Start a service's copy, ``scheduler-2`` for instance, or the only one, ``redis``."""
+        service = name.rpartition("-")[0] if name[-1].isdigit() else name
+        command = [self.here(word) for word in self.services[service].command]
+        if service == "worker":
+            command += ["--celery-hostname", f"celery@{name}"]
+        self.processes.start(name, command, self.environment(service, name), last=service == "redis")
+
+    def run(self, service: str) -> None:
+        """Run a service that ends by itself; fails with what it said when it fails."""
+        command = [self.here(word) for word in self.services[service].command]
+        done = subprocess.run(command, env=self.environment(service, service), capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+
+    def kill(self, name: str) -> None:
+        """What the kernel does to a container that is out of memory: all of its processes are gone at once."""
+        parent = psutil.Process(self.processes.pids[name])
+        all_of_it = [parent, *parent.children(recursive=True)]
+        for process in all_of_it:
+            process.send_signal(signal.SIGSTOP)
+        all_of_it += [child for child in parent.children(recursive=True) if child not in all_of_it]
+        for process in all_of_it:
+            process.send_signal(signal.SIGKILL)
+        eventually(lambda: name in self.processes.ended)
+
+    def names(self) -> list[str]:
+        return [f"{service}-{copy}" for service, copies in COPIES.items() for copy in range(1, copies + 1)]
+
+    def health(self, name: str) -> subprocess.CompletedProcess[str]:
+        """The service's own health check, as its container would call it."""
+        service = name.rpartition("-")[0]
+        check = [*self.services[service].health, *(["--host", name] if service == "worker" else [])]
+        return subprocess.run(
+            check, env=self.environment(service, name), cwd=self.home, capture_output=True, text=True, timeout=60
+        )
+
+    def api(self) -> AirflowApi:
+        password = self.services["init"].environment["AIRFLOW_ADMIN_PASSWORD"]
+        return AirflowApi(f"http://{ports.LOOPBACK}:{self.api_port}", "admin", password)
+
+
+def eventually(condition: Any, seconds: float = 60, pause: float = 0.2) -> Any:
+    """The condition's first true answer; fails when there is none in time."""
+    deadline = time.monotonic() + seconds
+    while not (answer := condition()):
+        assert time.monotonic() < deadline, "it has not happened in time"
+        time.sleep(pause)
+    return answer

@@ -1,0 +1,70 @@
+"""A TCP relay that can be cut: between a client and a server, the network that fails."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from contextlib import suppress
+
+HOST = "127.0.0.1"
+
+
+class Relay:
+    """Hands connections to ``port`` over; while it is cut nobody gets through, and who was is thrown out."""
+
+    def __init__(self, port: int) -> None:
+        self._target = (HOST, port)
+        self._lock = threading.Lock()
+        self._open: set[socket.socket] = set()
+        self._listener: socket.socket | None = None
+        self.port = 0
+        self.mend()
+
+    @property
+    def address(self) -> str:
+        return f"http://{HOST}:{self.port}"
+
+    def mend(self) -> None:
+        """Let connections through, on the same port as before."""
+        listener = socket.create_server((HOST, self.port), backlog=128)
+        self.port = listener.getsockname()[1]
+        self._listener = listener
+        threading.Thread(target=self._accept, args=(listener,), daemon=True).start()
+
+    def cut(self) -> None:
+        """Refuse what comes, and end what is open."""
+        if self._listener:
+            # Wakes the thread that accepts: closing alone would leave it, and the port, as they are.
+            with suppress(OSError):
+                self._listener.shutdown(socket.SHUT_RDWR)
+            self._listener.close()
+            self._listener = None
+        with self._lock:
+            for end in self._open:
+                with suppress(OSError):
+                    end.shutdown(socket.SHUT_RDWR)
+
+    def _accept(self, listener: socket.socket) -> None:
+        with suppress(OSError):
+            while True:
+                client, _ = listener.accept()
+                threading.Thread(target=self._relay, args=(client,), daemon=True).start()
+
+    def _relay(self, client: socket.socket) -> None:
+        with client, suppress(OSError), socket.create_connection(self._target) as server:
+            with self._lock:
+                self._open |= {client, server}
+            back = threading.Thread(target=_copy, args=(server, client), daemon=True)
+            back.start()
+            _copy(client, server)
+            back.join()
+            with self._lock:
+                self._open -= {client, server}
+
+
+def _copy(source: socket.socket, target: socket.socket) -> None:
+    with suppress(OSError):
+        while chunk := source.recv(1 << 16):
+            target.sendall(chunk)
+    with suppress(OSError):
+        target.shutdown(socket.SHUT_WR)

@@ -1,0 +1,200 @@
+"""One run over two workers, two schedulers and two triggerers, while one thing after another fails."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import pytest
+
+from streamflow.cli.demo import Lab
+from streamflow.stack.airflow_api import AirflowApi
+
+from .conftest import GLOBAL_LIMIT, LEASE_TTL
+from .fleet import Fleet, eventually
+
+pytestmark = [pytest.mark.distributed, pytest.mark.timeout(2400)]
+
+API = "/api/stream-checker"
+STREAMS = 300
+# As long as a busy machine needs; a quiet one takes a fifth of it.
+RUN_SECONDS = 1500
+PAUSE_SECONDS = 10
+RESTART_SECONDS = 2
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run of ``check_streams`` as the API tells of it."""
+
+    api: AirflowApi
+    run_id: str
+
+    def told(self) -> dict[str, Any]:
+        return dict(self.api.request("GET", f"{API}/runs/{quote(self.run_id, safe='')}"))
+
+    def done(self) -> int:
+        return sum(count for verdict, count in self.told()["verdicts"].items() if verdict != "pending")
+
+    def has_ended(self) -> bool:
+        return self.api.run("check_streams", self.run_id)["state"] in ("success", "failed")
+
+    def tasks(self) -> list[dict[str, Any]]:
+        path = f"/api/v2/dags/check_streams/dagRuns/{quote(self.run_id, safe='')}/taskInstances"
+        found: list[dict[str, Any]] = []
+        while True:
+            page = self.api.request("GET", path, params={"limit": 100, "offset": len(found)})
+            found += page["task_instances"]
+            if len(found) >= page["total_entries"] or not page["task_instances"]:
+                return found
+
+
+def limiter(api: AirflowApi) -> dict[str, Any]:
+    return dict(api.request("GET", f"{API}/concurrency/status"))
+
+
+def killed_and_started_again(fleet: Fleet, name: str) -> None:
+    """As a container with ``restart: unless-stopped``; and no slot that its death left is held for too long."""
+    fleet.kill(name)
+    died = time.time()
+    time.sleep(RESTART_SECONDS)
+    fleet.start(name)
+    time.sleep(max(0.0, died + LEASE_TTL + 1 - time.time()))
+    held = limiter(fleet.api())["leases"]
+    assert [lease for lease in held if datetime.fromisoformat(lease["expires_at"]).timestamp() < died + LEASE_TTL] == []
+
+
+def redis_is_restarted(fleet: Fleet) -> None:
+    fleet.kill("redis")
+    time.sleep(RESTART_SECONDS)
+    fleet.start("redis")
+
+
+def postgres_is_paused(fleet: Fleet) -> None:
+    fleet.postgres.pause()
+    time.sleep(PAUSE_SECONDS)
+    fleet.postgres.go_on()
+
+
+def dispatcharr_is_cut_off(fleet: Fleet) -> None:
+    fleet.dispatcharr.cut()
+    time.sleep(PAUSE_SECONDS)
+    fleet.dispatcharr.mend()
+
+
+def worker_is_killed(fleet: Fleet) -> None:
+    killed_and_started_again(fleet, "worker-1")
+
+
+def triggerer_is_killed(fleet: Fleet) -> None:
+    killed_and_started_again(fleet, "triggerer-1")
+
+
+def scheduler_is_killed(fleet: Fleet) -> None:
+    killed_and_started_again(fleet, "scheduler-1")
+
+
+# Each when so many streams have their verdict.
+FAULTS: dict[int, Callable[[Fleet], None]] = {
+    20: worker_is_killed,
+    70: triggerer_is_killed,
+    110: scheduler_is_killed,
+    150: redis_is_restarted,
+    190: postgres_is_paused,
+    240: dispatcharr_is_cut_off,
+}
+
+
+@pytest.fixture(scope="module")
+def run(fleet: Fleet, provider: Lab) -> Run:
+    """The run, at its end."""
+    api = fleet.api()
+    refresh = api.trigger("refresh_udi", {})
+    assert api.wait("refresh_udi", refresh, timeout=240) == "success"
+    httpx.post(f"{provider.provider}/lab/reset").raise_for_status()
+    run = Run(api, api.trigger("check_streams", {"force": True, "sample_seconds": 1}))
+    started = time.monotonic()
+    eventually(lambda: api.request("GET", f"{API}/runs/{run.run_id}", missing_ok=True), 240)
+    for done, fault in FAULTS.items():
+        eventually(lambda wanted=done: run.done() >= wanted or run.has_ended(), RUN_SECONDS, pause=1)
+        print(f"{time.monotonic() - started:.0f} s, {run.done()} streams: {fault.__name__}")
+        fault(fleet)
+    eventually(run.has_ended, RUN_SECONDS, pause=1)
+    print(f"{time.monotonic() - started:.0f} s, {run.done()} streams: end")
+    return run
+
+
+def test_the_run_succeeds(run: Run) -> None:
+    assert run.api.run("check_streams", run.run_id)["state"] == "success"
+    assert Counter(task["state"] for task in run.tasks() if task["task_id"] == "check_stream") == {"success": STREAMS}
+
+
+def test_work_of_the_killed_worker_was_done_again(run: Run) -> None:
+    assert any(task["try_number"] > 1 for task in run.tasks())
+
+
+def test_every_stream_has_exactly_one_verdict_of_the_run(run: Run, provider: Lab) -> None:
+    assert run.told()["verdicts"] == {"ok": STREAMS}
+    kept: Counter[int] = Counter()
+    for stream in range(1, STREAMS + 1):
+        history = run.api.request("GET", f"{API}/streams/{stream}/history")["results"]
+        kept[stream] = sum(result["run_id"] == run.run_id for result in history)
+    assert {stream: count for stream, count in kept.items() if count != 1} == {}
+
+
+def test_every_channel_is_finished(run: Run, provider: Lab) -> None:
+    finished = [change["channel_id"] for change in run.told()["finished_channels"]]
+    assert sorted(finished) == sorted(provider.channels())
+
+
+def test_the_provider_never_saw_a_limit_exceeded(run: Run, provider: Lab) -> None:
+    record = provider.record()
+    assert record["global"]["peak"] <= GLOBAL_LIMIT
+    for account in record["accounts"]:
+        assert account["refused"] == 0, account
+        assert account["max_streams"] == 0 or account["peak"] <= account["max_streams"], account
+
+
+def test_no_slot_is_held_at_the_end(run: Run, fleet: Fleet) -> None:
+    state = limiter(fleet.api())
+    assert (state["leases"], state["global"]["active"], state["global"]["waiting"]) == ([], 0, 0)
+    assert state["redis"] == "up"
+
+
+def test_the_write_back_is_complete(run: Run, provider: Lab) -> None:
+    state = httpx.get(f"{provider.dispatcharr}/lab/dispatcharr").raise_for_status().json()
+    assert [stream["id"] for stream in state["streams"] if not stream["stream_stats"]] == []
+    scores = {one["stream_id"]: one["result"]["score"] for one in run.told()["streams"]}
+    for channel in state["channels"]:
+        ordered = [scores[stream] for stream in channel["streams"]]
+        assert ordered == sorted(ordered, reverse=True), channel["name"]
+
+
+def test_all_parts_are_healthy_again(run: Run, fleet: Fleet) -> None:
+    for name in fleet.names():
+        eventually(lambda asked=name: fleet.health(asked).returncode == 0)
+    health = fleet.api().request("GET", f"{API}/workers/health")
+    assert (health["status"], health["executor"]) == ("healthy", "CeleryExecutor")
+    assert [(worker["name"], worker["queues"], worker["capacity"]) for worker in health["workers"]] == [
+        ("celery@worker-1", ["default"], 8),
+        ("celery@worker-2", ["default"], 8),
+    ]
+    assert all(worker["last_heartbeat"] for worker in health["workers"])
+
+
+def test_a_dead_part_is_told_from_a_living_one(run: Run, fleet: Fleet) -> None:
+    fleet.kill("worker-2")
+    dead, living = fleet.health("worker-2"), fleet.health("worker-1")
+    assert (dead.returncode, living.returncode) == (1, 0)
+    assert dead.stdout == "worker: celery@worker-2 does not answer\n"
+    eventually(
+        lambda: (
+            [w["name"] for w in fleet.api().request("GET", f"{API}/workers/health")["workers"]] == ["celery@worker-1"]
+        )
+    )
