@@ -67,6 +67,7 @@ def extras(found: Measurement, look: Look, play: Playability, opening: Opening) 
         "clipped_ratio": sound.clipped_ratio or None,
         "audio_layouts": found.audio_layouts or None,
         "subtitles": found.subtitles or None,
+        "programs": found.programs if found.programs > 1 else None,
         "redirects": opening.redirects or None,
         "content_type": content_type(opening),
     }

@@ -29,6 +29,7 @@ class Measurement:
     audio: list[AudioTrack] = field(default_factory=list)
     audio_layouts: list[str | None] = field(default_factory=list)
     subtitles: list[str] = field(default_factory=list)
+    programs: int = 0
     first_frame: float | None = None
     media_s: float = 0.0
     bitrate_kbps: float | None = None

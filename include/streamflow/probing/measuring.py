@@ -22,7 +22,7 @@ from streamflow.probing.viewing import Viewing
 from streamflow.udi.models import AudioTrack
 
 # The demuxers that a feed of bytes may choose: none that opens further files or addresses by itself.
-FORMATS = "mpegts,flv,mov,matroska,aac,mp3,ac3,eac3,ogg,flac,mpeg,h264,hevc,mpegvideo,asf,wav,loas,ivf"
+FORMATS = "mpegts,flv,mov,matroska,aac,mp3,ac3,eac3,ogg,flac,mpeg,h264,hevc,mpegvideo,asf,wav,loas,ivf,avi"
 # Find out about the streams from at most so much; what is read for it is measured as well.
 OPTIONS = {
     "probesize": "3000000",
@@ -125,6 +125,7 @@ class Measuring:
         self._video: VideoStream | None = None
         self._viewing: Viewing | None = None
         self._audio: AudioStream | None = None
+        self._program: frozenset[int] | None = None
         self._key_marks: list[Mark] = []
         self._marks: list[Mark] = []
         self._heard_at = float("-inf")
@@ -196,12 +197,19 @@ class Measuring:
                 thumbnails=self._thumbnails,
                 on_first=self._first,
             )
+            self._program = found.headers.programs.of(self._video.id)
         related = streams.best("audio", related=self._video) if self._video else streams.best("audio")
         self._audio = cast("AudioStream | None", related)
+        found.programs = len(found.headers.programs.streams)
         found.subtitles = [
             f"{stream.codec_context.name if stream.codec_context else 'unknown'}:{stream.language or 'und'}"
             for stream in streams.subtitles
+            if self._is_ours(stream)
         ]
+
+    def _is_ours(self, stream: Stream) -> bool:
+        """Whether a stream belongs to the program that is measured."""
+        return self._program is None or stream.id in self._program
 
     def _tell(self, phase: str) -> None:
         now = time.monotonic()
@@ -305,16 +313,17 @@ class Measuring:
         found = self.found
         found.audio, found.audio_layouts = [], []
         for stream in container.streams.audio:
-            if stream.index in self._clocks or stream is self._audio:
+            if self._is_ours(stream) and (stream.index in self._clocks or stream is self._audio):
                 found.audio.append(_track(stream))
                 found.audio_layouts.append(stream.codec_context.layout.name if stream.codec_context.channels else None)
         if self._audio and self._audio.index in self._clocks:
             found.audio_kbps = self._clocks[self._audio.index].kbps
         # A jump is one of the whole program, seen by each of its streams.
-        found.discontinuities = max((clock.discontinuities for clock in self._clocks.values()), default=0)
+        told = [self._clocks[one.index] for one in (self._video, self._audio) if one and one.index in self._clocks]
+        found.discontinuities = max((clock.discontinuities for clock in told), default=0)
         if clock := self._main_clock():
             found.media_s = clock.media_s
-            found.bitrate_kbps = self._bitrate()
+            found.bitrate_kbps = self._bitrate(container)
         video = self._video
         if video is None:
             return
@@ -325,10 +334,18 @@ class Measuring:
             found.video_kbps = clock.kbps
             found.fps, found.vfr = timing.frame_rate(clock.steps, bool(found.interlaced))
 
-    def _bitrate(self) -> float | None:
-        """The container's bytes over media time, from key frame to key frame where there is enough between."""
+    def _bitrate(self, container: InputContainer) -> float | None:
+        """The container's bytes over media time, from key frame to key frame where there is enough between.
+
+        Of several programs, the share of the one that is measured.
+        """
         rates = [timing.bitrate(self._key_marks, least_s=2.0)] if self._video else []
-        return next((rate for rate in [*rates, timing.bitrate(self._marks)] if rate), None)
+        rate = next((rate for rate in [*rates, timing.bitrate(self._marks)] if rate), None)
+        if rate is None or self._program is None:
+            return rate
+        sizes = {one.index: self._clocks[one.index].bytes for one in container.streams if one.index in self._clocks}
+        ours = sum(size for index, size in sizes.items() if self._is_ours(container.streams[index]))
+        return rate * ours / sum(sizes.values())
 
 
 def _is_cover(stream: VideoStream) -> bool:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 from itertools import compress
 
-PACKET = 188
+from streamflow.probing.programs import PACKET, Programs
+
 _NULL_PID = 0x1FFF
 # PSI and SI tables are never scrambled and repeat at will.
 _FIRST_PAYLOAD_PID = 0x20
@@ -43,6 +44,7 @@ class PacketHeaders:
         self.continuity_errors = 0
         self.scrambled = 0
         self.lost_sync = 0
+        self.programs = Programs()
         self._rest = b""
         self._last: dict[int, int] = {}
 
@@ -69,6 +71,7 @@ class PacketHeaders:
             self.lost_sync += 1
             self._rest = b""
             return
+        self.programs.take(data[start:end])
         self._read(data, start, end)
 
     @staticmethod
