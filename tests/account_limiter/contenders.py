@@ -1,6 +1,7 @@
 """Processes that take slots, use them at an observer, and are killed at any moment; run by test_contention.py.
 
-ARGV: the socket of Redis, the port of the observer, seconds to run, and the limits of the accounts as JSON.
+ARGV: the socket of Redis, the port of the observer, seconds to run, the longest usual use of a slot in seconds, and the
+limits of the accounts as JSON. Prints how many attempts got an answer and how many workers were killed.
 """
 
 from __future__ import annotations
@@ -33,16 +34,17 @@ def use(port: int, account: str, holder: Holder, seconds: float) -> None:
         connection.recv(1)
 
 
-def contend(path: str, port: int, limits: dict[str, int], attempts: mmap.mmap, slot: int) -> None:
+def contend(path: str, port: int, use_at_most: float, limits: dict[str, int], attempts: mmap.mmap, slot: int) -> None:
     limiter = Limiter(Redis(unix_socket_path=path, socket_timeout=0.5))
     accounts = [Account(name, max_streams=limit) for name, limit in limits.items()]
     while True:
-        struct.pack_into("q", attempts, 8 * slot, struct.unpack_from("q", attempts, 8 * slot)[0] + 1)
-        seconds = 4 if random.random() < 0.03 else random.random() * 0.15
+        seconds = 4 if random.random() < 0.2 * use_at_most else random.random() * use_at_most
         (account,) = random.choices(list(limits), list(limits.values()))
         request, holder = Request(uuid.uuid4().hex, account, seconds), uuid.uuid4().hex
         try:
-            match limiter.wait(request, holder, timeout=random.choice([0, 0.3])):
+            answer = limiter.wait(request, holder, timeout=random.choice([0, 2 * use_at_most]))
+            struct.pack_into("q", attempts, 8 * slot, struct.unpack_from("q", attempts, 8 * slot)[0] + 1)
+            match answer:
                 case Granted(lease):
                     with Holder(limiter, lease) as held:
                         use(port, account, held, seconds)
@@ -54,7 +56,7 @@ def contend(path: str, port: int, limits: dict[str, int], attempts: mmap.mmap, s
             time.sleep(0.02)
 
 
-def main(path: str, port: int, seconds: float, limits: dict[str, int]) -> None:
+def main(path: str, port: int, seconds: float, use_at_most: float, limits: dict[str, int]) -> None:
     attempts = mmap.mmap(-1, 8 * WORKERS)
     workers: dict[int, int] = {}
 
@@ -62,7 +64,7 @@ def main(path: str, port: int, seconds: float, limits: dict[str, int]) -> None:
         pid = os.fork()
         if not pid:
             random.seed()
-            contend(path, port, limits, attempts, slot)
+            contend(path, port, use_at_most, limits, attempts, slot)
         workers[slot] = pid
 
     def kill(slot: int) -> None:
@@ -85,4 +87,4 @@ def main(path: str, port: int, seconds: float, limits: dict[str, int]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]), float(sys.argv[3]), json.loads(sys.argv[4]))
+    main(sys.argv[1], int(sys.argv[2]), float(sys.argv[3]), float(sys.argv[4]), json.loads(sys.argv[5]))

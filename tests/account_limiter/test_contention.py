@@ -1,6 +1,7 @@
 """Processes that are killed at random, a Redis that stops, dies and forgets, and an observer that counts connections.
 
-``STREAMFLOW_CONTENTION`` is the number of rounds, 1 by default.
+``STREAMFLOW_CONTENTION`` is the number of attempts to reach: 1000000 for the long form, in rounds of a minute in which
+slots are used for shorter times. One short round by default.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ import pytest
 
 from account_limiter import Granted, Limiter, Request
 
-ROUNDS = int(os.environ.get("STREAMFLOW_CONTENTION", "1"))
+ATTEMPTS = int(os.environ.get("STREAMFLOW_CONTENTION", "1"))
+ROUND_SECONDS, USE_AT_MOST = (11, 0.15) if ATTEMPTS == 1 else (60, 0.02)
 LIMITS = {"one": 1, "two": 2, "four": 4}
 GLOBAL_LIMIT = 6
 LEASE_TTL = 2.0
@@ -73,35 +75,40 @@ async def disturb(redis: Any, observer: Observer, forget: bool) -> None:
     await asyncio.sleep(1.5)
 
 
-@pytest.mark.timeout(60 + 30 * ROUNDS)
+@pytest.mark.timeout(90 + ATTEMPTS // 50)
 async def test_no_limit_is_exceeded_and_no_slot_lost_whatever_dies(own_redis: Any) -> None:
-    observer = Observer()
+    observer, totals = Observer(), Counter[str]()
     with own_redis.client() as client:
         limiter = Limiter(client)
         limiter.tick()
         limiter.open_now()
     server = await asyncio.start_server(observer.serve, "127.0.0.1", 0)
-    for number in range(ROUNDS):
-        contenders = await asyncio.create_subprocess_exec(
-            sys.executable, Path(__file__).with_name("contenders.py"), own_redis.socket,
-            str(server.sockets[0].getsockname()[1]), "11", json.dumps(LIMITS),
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}, stdout=asyncio.subprocess.PIPE,
-        )  # fmt: skip
-        try:
-            await disturb(own_redis, observer, forget=number % 2 == 0)
-            output, _ = await contenders.communicate()
-        finally:
-            if contenders.returncode is None:
-                contenders.kill()
-        assert contenders.returncode == 0
-        counts = json.loads(output)
-        print({**counts, "connections": observer.seen, "peak": dict(observer.peak)})
+    while totals["attempts"] < ATTEMPTS:
+        totals.update(await a_round(own_redis, observer, server.sockets[0].getsockname()[1]), rounds=1)
+        print({**totals, "connections": observer.seen, "peak": dict(observer.peak)}, flush=True)
         assert observer.violations == []
     server.close()
-    assert counts["killed"] > 8 and observer.seen > 40
+    assert totals["killed"] > 8 and observer.seen > 40
     assert (observer.peak["one"], observer.peak["two"]) == (1, 2), "the limits must have been reached"
     with own_redis.client() as client:
         await everything_comes_free(Limiter(client))
+
+
+async def a_round(redis: Any, observer: Observer, port: int) -> dict[str, int]:
+    """Contention with all disturbances; answers what the contenders counted."""
+    contenders = await asyncio.create_subprocess_exec(
+        sys.executable, Path(__file__).with_name("contenders.py"), redis.socket, str(port), str(ROUND_SECONDS), str(USE_AT_MOST),
+        json.dumps(LIMITS), env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    try:
+        await disturb(redis, observer, forget=observer.seen % 2 == 0)
+        output, _ = await contenders.communicate()
+    finally:
+        if contenders.returncode is None:
+            contenders.kill()
+    assert contenders.returncode == 0
+    return dict(json.loads(output))
 
 
 async def everything_comes_free(limiter: Limiter) -> None:
