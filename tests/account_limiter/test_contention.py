@@ -97,8 +97,8 @@ async def test_no_limit_is_exceeded_and_no_slot_lost_whatever_dies(own_redis: An
 async def a_round(redis: Any, observer: Observer, port: int) -> dict[str, int]:
     """Contention with all disturbances; answers what the contenders counted."""
     contenders = await asyncio.create_subprocess_exec(
-        sys.executable, Path(__file__).with_name("contenders.py"), redis.socket, str(port), str(ROUND_SECONDS), str(USE_AT_MOST),
-        json.dumps(LIMITS), env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        sys.executable, Path(__file__).with_name("contenders.py"), redis.socket, str(port), str(ROUND_SECONDS),
+        str(USE_AT_MOST), json.dumps(LIMITS), env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         stdout=asyncio.subprocess.PIPE,
     )  # fmt: skip
     try:
