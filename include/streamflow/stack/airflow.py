@@ -16,6 +16,8 @@ COMPONENTS = ("api-server", "scheduler", "dag-processor", "triggerer")
 POOL = "stream_checks"
 SEQUENTIAL_POOL = "stream_checks_sequential"
 USER = "admin"
+# How long a writer waits for another before SQLite gives up; its own 5 s are short for a busy machine.
+DATABASE_SECONDS = 60
 
 
 def executable() -> str:
@@ -54,7 +56,7 @@ def environment(home: Path, port: int, *, workers: int) -> dict[str, str]:
         "CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin",
         "CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(folder / "passwords.json"),
         "CORE__EXECUTION_API_SERVER_URL": f"{address}/execution/",
-        "DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{folder}/airflow.db",
+        "DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{folder}/airflow.db?timeout={DATABASE_SECONDS}",
         "API__HOST": LOOPBACK,
         "API__PORT": str(port),
         "API__WORKERS": "1",
@@ -76,6 +78,10 @@ def environment(home: Path, port: int, *, workers: int) -> dict[str, str]:
         "AIRFLOW_HOME": str(folder),
         "STREAMFLOW_HOME": str(home),
         "STREAMFLOW_ROOT": str(project),
+        # A process' title must not overwrite its environment: by that a later start knows what is left of this one.
+        "SPT_NOENV": "1",
+        # Threads come and go; each malloc arena that one leaves behind stays.
+        "MALLOC_ARENA_MAX": "2",
         "PYTHONPATH": os.pathsep.join([str(project / "include"), str(project / "plugins")]),
         **{f"AIRFLOW__{key}": value for key, value in settings.items()},
     }
