@@ -69,8 +69,11 @@ class Holder:
         """See :meth:`Limiter.report_busy`."""
         return self._limiter.report_busy(self.lease, retry_after=retry_after)
 
-    def release(self, *, succeeded: bool = False) -> None:
-        """Stop the heartbeat and give the slot back at once; once is enough. With Redis away it expires by itself."""
+    def release(self, *, succeeded: bool = False, starved: bool | None = None) -> None:
+        """Stop the heartbeat and give the slot back at once; once is enough. With Redis away it expires by itself.
+
+        See :meth:`Limiter.release` for what the work may tell.
+        """
         self._done.set()
         with self._changed:
             self._changed.notify_all()
@@ -78,7 +81,7 @@ class Holder:
                 return
             self._released = True
         try:
-            self._limiter.release(self.lease, succeeded=succeeded)
+            self._limiter.release(self.lease, succeeded=succeeded, starved=starved)
         except LimiterUnavailable as error:
             log.warning("lease %s is left to expire: %s", self.lease.request.lease_id, error)
 

@@ -83,7 +83,7 @@ class Hub:
 
     async def drop(self, lease_id: str) -> None:
         """Forget a waiter or its unclaimed grant. Raises LimiterUnavailable."""
-        await self._run("release", [lease_id, "", ""])
+        await self._run("release", [lease_id, "", "", ""])
 
     async def close(self) -> None:
         """End what runs in the background."""

@@ -88,13 +88,15 @@ class Limiter:
         """Prolong the lease. Raises LeaseLost."""
         return transitions.renewed(lease.request.lease_id, self._run("renew", *transitions.renew_args(lease)))
 
-    def release(self, lease: Lease, *, succeeded: bool = False) -> bool:
-        """Give the slot back; False if it was not held any more. A success speaks for the account's limit."""
-        return bool(self._run("release", lease.request.lease_id, lease.holder, "ok" if succeeded else ""))
+    def release(self, lease: Lease, *, succeeded: bool = False, starved: bool | None = None) -> bool:
+        """Give the slot back; False if it was not held any more. A success speaks for the account's limit; ``starved``
+        tells, where that is known, that the connection did not keep up with real time: see :meth:`adapt`."""
+        outcome, pace = "ok" if succeeded else "", "" if starved is None else int(starved)
+        return bool(self._run("release", lease.request.lease_id, lease.holder, outcome, pace))
 
     def drop(self, lease_id: str) -> bool:
         """Forget a waiter, or a grant that nobody has claimed; a lease that is held stays."""
-        return bool(self._run("release", lease_id, "", ""))
+        return bool(self._run("release", lease_id, "", "", ""))
 
     def report_busy(self, lease: Lease, *, retry_after: float = 10.0) -> int | None:
         """The provider said that this connection is one too many: no start for ``retry_after`` seconds, and at most
@@ -115,11 +117,12 @@ class Limiter:
         return bool(self._run("claim", *transitions.claim_args(budget_id, limit, elsewhere, words)))
 
     def adapt(self, reading: Reading, *, floor: int, ceiling: int) -> int:
-        """Let the global limit follow what a machine bears, between ``floor`` and ``ceiling`` and never above the one
-        that is configured; one step in 10 s, whoever calls. Answers the limit. ``configure(adapted=0)`` ends it."""
-        before, after = self._run("adapt", reading.direction, floor, ceiling, str(reading))
+        """Let the global limit follow what a machine and its line bear, between ``floor`` and ``ceiling`` and never
+        above the one that is configured; one step in 10 s, whoever calls. The line is full when most accounts' works of
+        the last minute starved. Answers the limit. ``configure(adapted=0)`` ends it."""
+        before, after, why = self._run("adapt", reading.direction, floor, ceiling, str(reading))
         if before != after:
-            log.info("global limit %d instead of %d: %s", after, before, reading)
+            log.info("global limit %d instead of %d: %s", after, before, why.decode())
         return int(after)
 
     def tick(self) -> Tick:

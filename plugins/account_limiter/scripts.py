@@ -20,7 +20,7 @@ from account_limiter.errors import LimiterUnavailable
 PREFIX = "{streamflow}:limiter:"
 _NAMES = (
     "leases", "expiry", "held", "granted", "ends", "waiters", "queue", "touched", "called", "accounts", "budgets",
-    "meta", "events", "tally", "history", "history_coarse",
+    "paces", "meta", "events", "tally", "history", "history_coarse",
 )  # fmt: skip
 KEYS = tuple(PREFIX + name for name in _NAMES)
 # The one that is named in a call: the others are in the same slot of a cluster.

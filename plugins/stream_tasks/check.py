@@ -38,6 +38,16 @@ OPENING_SECONDS = 1.0
 WORKING = ("ok", "degraded")
 
 
+# Below this share of real time the connection does not keep up.
+REAL_TIME = 0.9
+
+
+def starves(result: Result) -> bool | None:
+    """Whether a stream came slower than it plays, so that its player had to wait; None where that was not measured."""
+    share, stalled = result.extra.get("real_time_share"), result.extra.get("stall_s")
+    return None if share is None else share < REAL_TIME and bool(stalled)
+
+
 class CheckStream(SlotOperator):
     """Checks one stream of the run.
 
@@ -163,7 +173,8 @@ class CheckStream(SlotOperator):
             raise TryAgain(delay, f"{outcome.result.reason}: {outcome.result.detail}", seen)
         if holder:
             # The connection is closed: what follows must not keep the next check from its slot.
-            holder.release(succeeded=outcome.result.verdict in WORKING)
+            starved = starves(outcome.result) if settings.concurrent_streams.adaptive else None
+            holder.release(succeeded=outcome.result.verdict in WORKING, starved=starved)
         name = self.account.name if self.account else None
         result = outcome.result.model_copy(
             update={

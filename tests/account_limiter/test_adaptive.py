@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from redis import Redis
 
-from account_limiter import Granted, Lease, Limiter, Queued, Reading, Request
+from account_limiter import Account, Granted, Lease, Limiter, Queued, Reading, Request, scripts
 
 CALM, BUSY, EVEN = Reading(0.2, 0.6), Reading(3.0, 0.6), Reading(1.2, 0.6)
 
@@ -66,3 +67,48 @@ def test_a_lowered_limit_is_kept_to_and_a_raised_one_used_at_once(
     clock.move(10)
     limiter.adapt(CALM, floor=1, ceiling=4)
     assert isinstance(limiter.acquire(waiter, "w"), Granted)
+
+
+@pytest.fixture
+def work(limiter: Limiter, take: Callable[..., Lease]) -> Callable[[int, bool | None], None]:
+    """Takes a slot of an account and gives it back, having starved or not."""
+    limiter.configure(accounts=[Account(n, max_streams=0) for n in (1, 2, 3)], global_limit=20)
+
+    def done(account: int, starved: bool | None) -> None:
+        limiter.release(take(account), succeeded=True, starved=starved)
+
+    return done
+
+
+def test_a_full_line_brings_the_limit_down_once_for_what_it_told(
+    limiter: Limiter, clock: Any, work: Callable[[int, bool | None], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    for account, starved in ((1, True), (1, True), (2, True), (3, False), (3, None)):
+        work(account, starved)
+    with caplog.at_level(logging.INFO):
+        assert limiter.adapt(CALM, floor=2, ceiling=20) == 16
+    assert "global limit 16 instead of 20: 3 of 4 works of 3 accounts fell behind real time" in caplog.text
+    clock.move(10)
+    assert limiter.adapt(CALM, floor=2, ceiling=20) == 17
+
+
+def test_one_slow_provider_is_no_full_line_but_nothing_to_go_up_on(
+    limiter: Limiter, clock: Any, work: Callable[[int, bool | None], None]
+) -> None:
+    limiter.configure(adapted=8)
+    for account, starved in ((1, True), (1, True), (1, True), (2, False), (3, False)):
+        work(account, starved)
+    assert limiter.adapt(CALM, floor=2, ceiling=20) == 8
+    assert limiter.adapt(BUSY, floor=2, ceiling=20) == 6, "the machine's own trouble counts all the same"
+
+
+def test_what_was_told_a_minute_ago_is_forgotten(
+    limiter: Limiter, clock: Any, work: Callable[[int, bool | None], None], redis_client: Redis
+) -> None:
+    limiter.configure(adapted=8)
+    for _ in range(4):
+        work(1, True)
+    clock.move(61)
+    work(1, False)
+    assert limiter.adapt(CALM, floor=2, ceiling=20) == 9
+    assert redis_client.zcard(scripts.PREFIX + "paces") == 1

@@ -20,7 +20,7 @@ from stream_tasks import check, limits, rooms, slates
 from stream_tasks.check import CheckStream
 from stream_tasks.finish import finish_channels, finish_ready, summarise
 from stream_tasks.plan import leftover, plan
-from stream_tasks.tries import BUSY_TRIES
+from stream_tasks.tries import BUSY_TRIES, undecided
 from streamflow import thumbnails
 from streamflow.udi import Udi, open_udi
 
@@ -275,3 +275,17 @@ def test_a_run_whose_plan_failed_has_no_summary_and_is_not_tried_again(home: Pat
     assert finish_channels("never planned", write_back=True) == []
     with pytest.raises(AirflowFailException, match="its plan failed"):
         summarise("never planned", PARAMS)
+
+
+@pytest.mark.parametrize(
+    ("extra", "starved"),
+    [
+        ({}, None),
+        ({"real_time_share": 1.0}, False),
+        ({"real_time_share": 0.6}, False),
+        ({"real_time_share": 0.6, "stall_s": 2.5}, True),
+        ({"real_time_share": 0.97, "stall_s": 0.4}, False),
+    ],
+)
+def test_a_stream_starves_that_comes_slower_than_it_plays(extra: dict[str, float], starved: bool | None) -> None:
+    assert check.starves(undecided(1, None, "ok", "", "").model_copy(update={"extra": extra})) is starved

@@ -1,4 +1,5 @@
--- Gives a slot back, or leaves the queue. Without a holder only what nobody has claimed is dropped.
+-- Gives a slot back, or leaves the queue. Without a holder only what nobody has claimed is dropped. Starved is '1' or '0'
+-- where the work knows whether its connection kept up with real time.
 local RAISE_AFTER_MS = 120 * 1000
 
 -- A refusal lowers what is believed of a budget; a success while it is fully used, long after the last refusal,
@@ -13,11 +14,17 @@ local function learn(lease)
   write(BUDGETS, budget)
 end
 
+local function note_pace(lease, starved)
+  call('ZREMRANGEBYSCORE', PACES, '-inf', now - PACE_LIFE_MS)
+  call('ZADD', PACES, now, starved .. '|' .. lease.account .. '|' .. lease.id)
+end
+
 transition('release', function(args)
-  local id, holder, outcome = unpack(args)
+  local id, holder, outcome, starved = unpack(args)
   local lease = read(LEASES, id)
   if lease and (lease.state == 'granted' or lease.holder == holder) then
     if outcome == 'ok' then learn(lease) end
+    if starved ~= '' then note_pace(lease, starved) end
     drop_lease(lease)
     event('released', id, lease.account, lease.info)
     if lease.state == 'held' then count('finished', lease.account) end

@@ -1,5 +1,7 @@
 -- Records: leases, waiters, accounts, budgets.
 local EVENTS_KEPT = 2000
+-- How long it counts whether a work starved.
+local PACE_LIFE_MS = 60 * 1000
 
 local function event(kind, id, account, info)
   call('XADD', EVENTS, 'MAXLEN', '~', EVENTS_KEPT, '*', 'kind', kind, 'lease_id', id, 'account_id', account, 'info',
