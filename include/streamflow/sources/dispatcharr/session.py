@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
-from typing import Any
+import ssl
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeVar
 
 import httpx
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, stop_after_delay, wait_exponential_jitter
 
-from streamflow.errors import SourceError, SourceRefused, SourceUnavailable, UnknownRecord
+from streamflow.errors import ConfigError, SourceError, SourceRefused, SourceUnavailable, UnknownRecord
 from streamflow.masking import mask
 from streamflow.sources.dispatcharr.tokens import Tokens
+
+T = TypeVar("T")
 
 # The first answer on a big list takes seconds.
 TIMEOUT = httpx.Timeout(60.0, connect=10.0)
@@ -31,17 +34,23 @@ class Throttled(SourceUnavailable):
 
 
 class Session:
-    """Calls with JSON in and out. Reads and writes alike may be repeated: every write states a whole value.
+    """Calls with JSON in and out.
 
     :param address: where Dispatcharr is, with a path prefix if it has one.
     :param api_key: used instead of the tokens when given.
+    :param ca_file: the certificate of a private authority that signed the server's. Raises ConfigError.
     """
 
-    def __init__(self, address: str, *, api_key: str | None, tokens: Tokens | None) -> None:
+    def __init__(self, address: str, *, api_key: str | None, tokens: Tokens | None, ca_file: str | None = None) -> None:
         self._tokens = tokens
         headers = {"Accept": "application/json"} | ({"X-API-Key": api_key} if api_key else {})
         self._client = httpx.Client(
-            base_url=address.rstrip("/"), headers=headers, timeout=TIMEOUT, follow_redirects=True, trust_env=False
+            base_url=address.rstrip("/"),
+            headers=headers,
+            timeout=TIMEOUT,
+            follow_redirects=True,
+            trust_env=False,
+            verify=_trusting(ca_file) if ca_file else True,
         )
 
     def close(self) -> None:
@@ -49,15 +58,15 @@ class Session:
 
     def call(self, method: str, path: str, *, params: Mapping[str, Any] | None = None, body: Any = None) -> Any:
         """The answer's JSON. Raises SourceUnavailable, SourceRefused, or UnknownRecord for a 404."""
-        for attempt in Retrying(
-            retry=retry_if_exception_type(SourceUnavailable),
-            wait=_wait,
-            stop=stop_after_attempt(TRIES) | stop_after_delay(PATIENCE_SECONDS),
-            reraise=True,
-        ):
-            with attempt:
-                return self._once(method, path, params, body)
-        raise SourceUnavailable(f"{path} was not tried")
+        return patiently(lambda: self.call_once(method, path, params=params, body=body))
+
+    def call_once(self, method: str, path: str, *, params: Mapping[str, Any] | None = None, body: Any = None) -> Any:
+        """As :meth:`call`, for what must not be repeated unseen: its answer may be lost."""
+        answer = self._send(method, path, params, body)
+        if answer.status_code == 401 and self._tokens:
+            self._tokens.refused(answer.request.headers["Authorization"].partition(" ")[2])
+            answer = self._send(method, path, params, body)
+        return understood(answer, f"{method} {path}")
 
     def pages(self, path: str, size: int) -> Iterator[list[dict[str, Any]]]:
         """All pages of a list. A page past the last, which a list that shrank meanwhile has, is the end."""
@@ -74,13 +83,6 @@ class Session:
                 return
             number += 1
 
-    def _once(self, method: str, path: str, params: Mapping[str, Any] | None, body: Any) -> Any:
-        answer = self._send(method, path, params, body)
-        if answer.status_code == 401 and self._tokens:
-            self._tokens.refused(answer.request.headers["Authorization"].partition(" ")[2])
-            answer = self._send(method, path, params, body)
-        return understood(answer, f"{method} {path}")
-
     def _send(self, method: str, path: str, params: Mapping[str, Any] | None, body: Any) -> httpx.Response:
         headers = {}
         if self._tokens:
@@ -96,9 +98,21 @@ class Session:
         except httpx.TimeoutException as error:
             raise SourceUnavailable(f"Dispatcharr did not answer {method} {path} in time") from error
         except httpx.HTTPError as error:
-            raise SourceUnavailable(
-                f"Dispatcharr cannot be reached ({type(error).__name__}): {method} {path}"
-            ) from error
+            if "CERTIFICATE_VERIFY_FAILED" in str(error):
+                raise SourceRefused(
+                    "Dispatcharr's certificate is not trusted: set DISPATCHARR_CA_FILE to that of its authority"
+                ) from error
+            problem = type(error).__name__
+            raise SourceUnavailable(f"Dispatcharr cannot be reached ({problem}): {method} {path}") from error
+
+
+def _trusting(ca_file: str) -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    try:
+        context.load_verify_locations(ca_file)
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigError(f"DISPATCHARR_CA_FILE: {ca_file} is no certificate in PEM: {error}") from error
+    return context
 
 
 def understood(answer: httpx.Response, what: str) -> Any:
@@ -128,6 +142,17 @@ def _passing(answer: httpx.Response, what: str) -> SourceError:
     if answer.status_code == 429 and after.isdigit():
         return Throttled(what, float(after))
     return SourceUnavailable(f"{what}: Dispatcharr answered {answer.status_code}")
+
+
+def patiently(do: Callable[[], T]) -> T:
+    """What it answers, tried again while it raises SourceUnavailable, for a bounded time."""
+    return Retrying(
+        retry=retry_if_exception_type(SourceUnavailable),
+        # Looked up at each pause, so that a test can shorten it.
+        wait=lambda state: _wait(state),
+        stop=stop_after_attempt(TRIES) | stop_after_delay(PATIENCE_SECONDS),
+        reraise=True,
+    )(do)
 
 
 _backoff = wait_exponential_jitter(initial=0.5, max=10)
