@@ -32,9 +32,13 @@ KEYS = {"Tab": (9, ""), "Enter": (13, "\r"), "Escape": (27, ""), " ": (32, " ")}
 
 
 class Browser:
-    """One tab. ``said`` collects what the page writes to its console, ``asked`` every address it asks for."""
+    """One tab. ``said`` collects what the page writes to its console, ``asked`` every address it asks for.
 
-    def __init__(self) -> None:
+    It waits ``patience`` seconds for what should come to be seen.
+    """
+
+    def __init__(self, patience: float = PATIENCE_SECONDS) -> None:
+        self._patience = patience
         self._exit = ExitStack()
         self._number = 0
         self.said: list[str] = []
@@ -105,7 +109,7 @@ class Browser:
 
     def until(self, script: str) -> None:
         """Wait until the expression is true."""
-        deadline = time.monotonic() + PATIENCE_SECONDS
+        deadline = time.monotonic() + self._patience
         while not self.value(script):
             assert time.monotonic() < deadline, f"{script}\n{self.value('document.body?.innerText')}\n{self.said}"
             time.sleep(0.05)

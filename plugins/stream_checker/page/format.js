@@ -21,6 +21,7 @@ const time = (options) => {
   return known((value) => format.format(new Date(value)));
 };
 const relative = new Intl.RelativeTimeFormat(LANGUAGE, { numeric: "auto" });
+const collator = new Intl.Collator(LANGUAGE, { numeric: true });
 const STEPS = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
 
 export const count = number({ maximumFractionDigits: 0 });
@@ -36,6 +37,9 @@ export const clock = time({ timeStyle: "medium" });
 export const dayClock = time({ weekday: "short", hour: "2-digit", minute: "2-digit" });
 export const day = time({ dateStyle: "medium" });
 export const shortClock = time({ hour: "2-digit", minute: "2-digit" });
+
+/** The order in which people look for names. */
+export const byName = (a, b) => collator.compare(a.name, b.name);
 
 /** A number with its noun. */
 export const plural = (number, noun) => `${count(number)} ${noun}${number === 1 ? "" : "s"}`;

@@ -3,13 +3,13 @@ import { html } from "../html.js";
 
 const MOST_CELLS = 24;
 
-/** Slots in use by checks and by viewers, and those free, of a limit (0 or null: unlimited). */
-export function Slots({ limit, active, viewers = 0, effective = null }) {
-  const used = active + viewers;
+/** Slots in use by checks, viewers and whoever else, and those free, of a limit (0 or null: unlimited). */
+export function Slots({ limit, active, viewers = 0, elsewhere = 0, effective = null }) {
+  const used = active + viewers + elsewhere;
   const total = Math.max(limit || used, used, 1);
-  const barred = limit && effective !== null ? Math.max(0, total - viewers - Math.max(effective, active)) : 0;
-  const parts = [["full active", active], ["full viewers", viewers], ["free", total - used - barred], ["barred", barred]];
-  const told = [`${count(active)} checking`, viewers && `${count(viewers)} watched`, limit ? `of ${count(limit)}` : "no limit"];
+  const barred = limit && effective !== null ? Math.max(0, total - viewers - elsewhere - Math.max(effective, active)) : 0;
+  const parts = [["full active", active], ["full viewers", viewers], ["full elsewhere", elsewhere], ["free", total - used - barred], ["barred", barred]];
+  const told = [`${count(active)} checking`, viewers && `${count(viewers)} watched`, elsewhere && `${count(elsewhere)} elsewhere`, limit ? `of ${count(limit)}` : "no limit"];
   return html`
     <div class="bar" role="img" aria-label=${told.filter(Boolean).join(", ")}>
       ${total <= MOST_CELLS

@@ -2,11 +2,11 @@ import { html } from "../html.js";
 
 /**
  * A table. Each column has a `title` and a `cell` of a row; `minor` ones are left out on a phone, `number` ones stand
- * to the right, and the first that is `head` names the row. Those with a `sort` (its name) sort the rows by a press of
+ * to the right, `clip` ones are cut where they are long, and the first that is `head` names the row. Those with a `sort` (its name) sort the rows by a press of
  * their title: `sorted` is the name now, after a `-` when it falls, and `onSort` gets the new one.
  */
 export function Table({ caption, columns, rows, id, empty = "Nothing here.", sorted = "", onSort }) {
-  const kind = (column) => [column.minor && "minor", column.number && "number"].filter(Boolean).join(" ");
+  const kind = (column) => [column.minor && "minor", column.number && "number", column.clip && "clip"].filter(Boolean).join(" ");
   return html`
     <div class="scroll" role="region" aria-label=${caption} tabindex="0">
       <table>

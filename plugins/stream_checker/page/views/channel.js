@@ -57,7 +57,7 @@ function Channel({ id }) {
         columns=${[
           { title: "Place", number: true, cell: (row) => count(row.position) },
           { title: "Stream", head: true, cell: (row) => html`<a href=${link("stream", row.stream_id)}>${row.name ?? row.stream_id}</a>` },
-          { title: "Account", minor: true, cell: (row) => row.account },
+          { title: "Account", minor: true, clip: true, cell: (row) => row.account },
           { title: "Verdict", cell: (row) => (row.result ? html`<${Verdict} of=${row.result.verdict} reason=${row.result.reason} />` : html`<span class="muted">not checked</span>`) },
           { title: "Score", number: true, cell: (row) => score(row.score) },
         ]} />

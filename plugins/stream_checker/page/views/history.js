@@ -1,6 +1,6 @@
 // What happened over hours, days and weeks: slots in use, checks a minute, verdicts, and how long checks waited.
 
-import { count, decimal, seconds } from "../format.js";
+import { byName, count, decimal, seconds } from "../format.js";
 import { html, useMemo, useState } from "../html.js";
 import { useLive } from "../live.js";
 import { Lines, Stacks } from "../parts/chart.js";
@@ -28,6 +28,7 @@ export function HistoryView() {
   const runs = useLive("runs?limit=200", [], REFRESH_MS).data?.outcomes ?? [];
   const names = new Map((useLive("concurrency/status", [], REFRESH_MS).data?.accounts ?? []).map((one) => [String(one.account_id), one.name]));
   const called = (id) => names.get(id) || (id === "" ? "others" : `Account ${id}`);
+  const accounts = (history?.accounts ?? []).map((one) => ({ ...one, name: called(one.account_id) })).sort(byName);
   const chosen = history?.accounts.find((one) => one.account_id === account) ?? history?.global;
   return html`
     <div class="row">
@@ -39,7 +40,7 @@ export function HistoryView() {
       <label>Account
         <select value=${account} onChange=${(event) => setAccount(event.target.value)}>
           <option>${ALL}</option>
-          ${history?.accounts.map((one) => html`<option value=${one.account_id}>${called(one.account_id)}</option>`)}
+          ${accounts.map((one) => html`<option value=${one.account_id}>${one.name}</option>`)}
         </select>
       </label>
     </div>
@@ -50,9 +51,9 @@ export function HistoryView() {
         <${Lines} title="Checks at once" at=${history.at} lines=${[["running", "checking", chosen.active], ["waiting", "waiting", chosen.waiting]]} />
         <${Lines} title="Checks a minute" at=${history.at} lines=${[["ok", "finished a minute", chosen.finished_per_minute]]} />
         <${Verdicts} runs=${runs} span=${span} />
-        <${Lines} title="Wait for a slot" at=${history.at} write=${seconds} lines=${waits(history, account, called)} />
+        <${Lines} title="Wait for a slot" at=${history.at} write=${seconds} lines=${waits(accounts, account)} />
       </div>
-      <${Totals} history=${history} called=${called} />
+      <${Totals} all=${history.global} accounts=${accounts} />
     `}
   `;
 }
@@ -72,10 +73,10 @@ function Verdicts({ runs, span }) {
 }
 
 /** How long who got a slot had waited for it: of the account chosen, or of those that waited longest. */
-function waits(history, account, called) {
-  const chosen = history.accounts.filter((one) => account === ALL || one.account_id === account);
-  const longest = chosen.map((one) => [meanWait(one) ?? 0, one]).sort(([a], [b]) => b - a).slice(0, MOST_LINES);
-  return longest.map(([, one], i) => [`line${i + 1}`, called(one.account_id), one.wait]);
+function waits(accounts, account) {
+  const chosen = accounts.filter((one) => account === ALL || one.account_id === account);
+  const longest = chosen.map((one) => [meanWait(one) ?? 0, one]).filter(([mean]) => mean > 0).sort(([a], [b]) => b - a).slice(0, MOST_LINES);
+  return longest.map(([, one], i) => [`line${i + 1}`, one.name, one.wait]);
 }
 
 const sum = (values) => values.reduce((total, value) => total + value, 0);
@@ -85,12 +86,12 @@ function meanWait(use) {
   return granted ? sum(use.wait.map((wait, i) => wait * use.granted[i])) / granted : null;
 }
 
-function Totals({ history, called }) {
-  const rows = [{ account_id: null, ...history.global }, ...history.accounts];
+function Totals({ all, accounts }) {
+  const rows = [{ account_id: null, name: ALL, ...all }, ...accounts];
   return html`
     <${Table} caption="In all this time" rows=${rows} id=${(row) => row.account_id ?? ALL}
       columns=${[
-        { title: "Account", head: true, cell: (row) => (row.account_id === null ? ALL : called(row.account_id)) },
+        { title: "Account", head: true, cell: (row) => row.name },
         { title: "Checks", number: true, cell: (row) => count(sum(row.finished)) },
         { title: "Most at once", number: true, minor: true, cell: (row) => decimal(Math.max(0, ...row.active)) },
         { title: "Refused a slot", number: true, minor: true, cell: (row) => count(sum(row.refused)) },

@@ -2,7 +2,7 @@
 
 import { isPaused, pause, post, put } from "../api.js";
 import { AirflowLink, task } from "../airflow.js";
-import { ago, bitrate, count, plural, seconds } from "../format.js";
+import { ago, bitrate, byName, count, plural, seconds } from "../format.js";
 import { html, useEffect, useMemo, useState } from "../html.js";
 import { useEvents, useLive } from "../live.js";
 import { Ask } from "../parts/ask.js";
@@ -70,19 +70,19 @@ function Pause() {
   const toggle = () => pause("check_streams", !paused).then(setPaused, setError);
   return html`
     <button disabled=${paused === null} onClick=${toggle}>${paused ? "Resume the checks" : "Pause the checks"}</button>
-    ${paused && html`<span class="degraded" role="status">Paused: no check is started.</span>`}
-    ${error && html`<span class="muted small" role="status">${error.message}</span>`}
+    ${paused && html`<span class="degraded below" role="status">Paused: no check is started.</span>`}
+    ${error && html`<span class="muted small below" role="status">${error.message}</span>`}
   `;
 }
 
 // So many accounts are shown whether they are idle or not.
 const FEW = 8;
-const isIdle = (account) => !account.active && !account.viewers && !account.waiting && !account.budgets.some((budget) => budget.believed);
+const isIdle = (one) => !one.active && !one.viewers && !one.elsewhere && !one.waiting && one.believed_limit === one.max_streams;
 
 function Accounts({ accounts }) {
   const idle = accounts.length > FEW ? accounts.filter(isIdle) : [];
   const shown = accounts.filter((account) => !idle.includes(account));
-  const cards = (of) => html`<div class="cards">${of.map((account) => html`<${Account} key=${account.account_id} ...${account} />`)}</div>`;
+  const cards = (of) => html`<div class="cards">${of.toSorted(byName).map((account) => html`<${Account} key=${account.account_id} ...${account} />`)}</div>`;
   return html`
     <section aria-labelledby="accounts">
       <h2 id="accounts">Accounts</h2>
@@ -93,29 +93,31 @@ function Accounts({ accounts }) {
   `;
 }
 
-function Account({ name, account_id, max_streams, effective_limit, viewers, active, waiting, enabled, budgets }) {
+function Account({ name, account_id, max_streams, effective_limit, believed_limit, evidence, viewers, elsewhere, active, waiting, enabled }) {
   return html`
     <div class="card">
       <div class="spread">
-        <h3>${name || `Account ${account_id}`}</h3>
-        <span class="muted small">${!enabled ? "inactive" : max_streams ? `limit ${count(max_streams)}` : "no limit"}</span>
+        <h3 class="clip" title=${name}>${name || `Account ${account_id}`}</h3>
+        <span class="muted small whole" title=${evidence.join("; ") || null}>${!enabled ? "inactive" : max_streams ? `limit ${count(max_streams)}` : "no limit"}</span>
       </div>
-      <${Slots} limit=${max_streams} active=${active} viewers=${viewers} effective=${effective_limit} />
+      <${Slots} limit=${max_streams || believed_limit} active=${active} viewers=${viewers} elsewhere=${elsewhere} effective=${effective_limit} />
       <div class="small">
         <span class="key active"><span>${count(active)} checking</span></span>
-        <span class="key viewers"><span>${count(viewers)} watched</span></span>
-        <span class="key waiting"><span>${count(waiting)} waiting</span></span>
+        ${viewers > 0 && html`<span class="key viewers"><span>${count(viewers)} watched</span></span>`}
+        ${elsewhere > 0 && html`<span class="key elsewhere"><span>${count(elsewhere)} elsewhere</span></span>`}
+        ${waiting > 0 && html`<span class="key waiting"><span>${count(waiting)} waiting</span></span>`}
       </div>
-      ${budgets.filter((budget) => budget.believed).map((budget) => html`<${Belief} ...${budget} />`)}
+      <${Belief} limit=${max_streams} believed=${believed_limit} evidence=${evidence} />
     </div>
   `;
 }
 
-/** What the limiter believes that a login allows, and why. */
-const Belief = ({ believed, limit, refusals, refused_at }) => html`
-  <div class="small degraded">Believed ${limit ? `${count(believed)} of ${count(limit)}` : count(believed)}:
-    the provider refused ${plural(refusals, "time")}, last ${ago(refused_at)}.</div>
-`;
+/** What the limiter believes that the account allows where that is not its limit, and what speaks for it. */
+function Belief({ limit, believed, evidence }) {
+  if (believed === limit || !evidence.length) return null;
+  const told = limit ? `${count(believed)} of ${count(limit)}` : count(believed);
+  return html`<div class="small degraded">Believed ${told}: ${evidence.join("; ")}</div>`;
+}
 
 function Running({ probes, progress }) {
   const rows = (probes?.probes ?? []).map((probe) => ({ ...probe, ...progress[probe.stream_id] }));
@@ -129,7 +131,7 @@ function Running({ probes, progress }) {
         columns=${[
           { title: "Picture", minor: true, cell: (row) => html`<${Picture} stream=${row.stream_id} name=${called(row)} />` },
           { title: "Stream", head: true, cell: (row) => html`<a href=${link("stream", row.stream_id)}>${called(row)}</a>` },
-          { title: "Account", cell: (row) => row.account },
+          { title: "Account", clip: true, cell: (row) => row.account },
           { title: "State", minor: true, cell: (row) => row.phase },
           { title: "Progress", cell: (row) => html`<progress max=${length} value=${Math.min(row.seconds, length)} aria-label=${`Progress of ${called(row)}`}></progress> ${seconds(row.seconds)}` },
           { title: "Bitrate", number: true, cell: (row) => bitrate(row.bitrate_kbps) },

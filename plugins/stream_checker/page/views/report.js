@@ -36,7 +36,7 @@ export function ReportView({ id }) {
     <section><${Table} caption="Mislabelled streams" rows=${report.mislabelled} id=${(row) => row.stream_id} empty="None."
       columns=${[
         { title: "Stream", head: true, cell: (row) => html`<a href=${link("stream", row.stream_id)}>${row.name}</a>` },
-        { title: "Account", minor: true, cell: (row) => row.account },
+        { title: "Account", minor: true, clip: true, cell: (row) => row.account },
         { title: "Found", cell: (row) => row.label_mismatch },
       ]} /></section>
     <section><${Table} caption="Duplicates: one URL, several streams" rows=${report.duplicates} id=${(row) => row.url_hash} empty="None."

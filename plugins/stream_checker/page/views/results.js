@@ -1,7 +1,7 @@
 // The latest result of every stream: searched, filtered, sorted and paged by the server.
 
 import { get, route } from "../api.js";
-import { ago, bitrate, count, fps, moment, plural, score, size, words } from "../format.js";
+import { ago, bitrate, byName, count, fps, moment, plural, score, size, words } from "../format.js";
 import { html, useEffect, useState } from "../html.js";
 import { useLive } from "../live.js";
 import { Spark } from "../parts/line.js";
@@ -24,7 +24,7 @@ export function ResultsView({ filters }) {
   const query = new URLSearchParams({ ...chosen, limit: PAGE });
   if (cursors.at(-1)) query.set("cursor", cursors.at(-1));
   const { data: page, error } = useLive(`results?${query}`, [], REFRESH_MS);
-  const accounts = useLive("concurrency/status", [], REFRESH_MS).data?.accounts ?? [];
+  const accounts = useLive("concurrency/status", [], REFRESH_MS).data?.accounts.toSorted(byName) ?? [];
   const groups = useLive("groups", [], SLOW_MS).data?.groups ?? [];
   const reasons = Object.entries(REASONS).filter(([verdict]) => !chosen.status || verdict === chosen.status);
   const filter = (change) => {
@@ -114,7 +114,7 @@ function Results({ page, first, sorted, sort }) {
         { title: "Picture", cell: (row) => html`<${Picture} stream=${row.stream_id} name=${row.name ?? "the stream"} />` },
         { title: "Stream", head: true, sort: "name", cell: (row) => html`<a href=${link("stream", row.stream_id)}>${row.name ?? row.stream_id}</a>` },
         { title: "Verdict", cell: (row) => html`<${Verdict} of=${row.verdict} reason=${row.reason} />` },
-        { title: "Account", minor: true, cell: (row) => row.account },
+        { title: "Account", minor: true, clip: true, cell: (row) => row.account },
         { title: "Size", number: true, minor: true, cell: (row) => size(row) },
         { title: "fps", number: true, minor: true, cell: (row) => fps(row.fps) },
         { title: "Codec", minor: true, cell: (row) => row.video_codec },

@@ -21,7 +21,7 @@ export function RunView({ id }) {
   return html`
     <div class="row">
       <label>Run
-        <select value=${chosen} onChange=${(event) => (location.hash = link("run", event.target.value))}>
+        <select class="wide" value=${chosen} onChange=${(event) => (location.hash = link("run", event.target.value))}>
           ${known.map((one) => html`<option value=${one} selected=${one === chosen}>${told(outcomes.get(one)) ?? one}</option>`)}
         </select>
       </label>
@@ -113,7 +113,7 @@ function Streams({ streams }) {
         columns=${[
           { title: "Stream", head: true, cell: (row) => html`<a href=${link("stream", row.stream_id)}>${row.name ?? row.stream_id}</a>` },
           { title: "State", cell: (row) => html`<${Verdict} of=${row.state} reason=${row.result?.reason} />` },
-          { title: "Account", minor: true, cell: (row) => row.account },
+          { title: "Account", minor: true, clip: true, cell: (row) => row.account },
           { title: "Size", number: true, cell: (row) => size(row.result) },
           { title: "fps", number: true, minor: true, cell: (row) => fps(row.result?.fps) },
           { title: "Codec", minor: true, cell: (row) => row.result?.video_codec },
