@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,16 +30,18 @@ class Postgres:
     processes: Processes
 
     def pause(self) -> None:
-        for process in self._all():
-            process.send_signal(signal.SIGSTOP)
+        self._signal(signal.SIGSTOP)
 
     def go_on(self) -> None:
-        for process in self._all():
-            process.send_signal(signal.SIGCONT)
+        self._signal(signal.SIGCONT)
 
-    def _all(self) -> list[psutil.Process]:
+    def _signal(self, number: signal.Signals) -> None:
         server = psutil.Process(self.processes.pids[NAME])
-        return [server, *server.children(recursive=True)]
+        # The server first: it makes the processes of new connections.
+        for process in [server, *server.children(recursive=True)]:
+            # A connection's process may end with it at any moment.
+            with suppress(psutil.NoSuchProcess):
+                process.send_signal(number)
 
 
 def programs() -> Path | None:
