@@ -16,6 +16,9 @@ from streamflow.stack.airflow_api import AirflowApi
 from streamflow.stack.stack import Stack
 
 API = "/api/stream-checker"
+POLL_SECONDS = 0.5
+# How often a line is printed where no bar can move.
+LINE_SECONDS = 5.0
 
 
 class Steps:
@@ -49,34 +52,43 @@ class Steps:
 
 def follow(api: AirflowApi, run_id: str, console: Console) -> Iterator[dict[str, Any]]:
     """Show the progress of a run, and of those its chain goes on with, until each ends; yields their last states."""
-    bar = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     following: str | None = run_id
     while following:
-        with Progress(*bar, console=console) as progress:
-            line = progress.add_task("planning", total=None)
-            last_shown = 0.0
-            while True:
-                state = api.request("GET", f"{API}/runs/{quote(following, safe='')}", missing_ok=True)
-                ended = api.run("check_streams", following)["state"] in ("success", "failed")
-                if state:
-                    verdicts = state["verdicts"]
-                    total = sum(verdicts.values())
-                    pending = verdicts.get("pending", 0)
-                    shown = ", ".join(
-                        f"{count} {verdict}" for verdict, count in verdicts.items() if verdict != "pending"
-                    )
-                    progress.update(line, total=total, completed=total - pending, description=shown or "checking")
-                    if not console.is_terminal and time.monotonic() - last_shown > 5:
-                        console.print(f"{total - pending}/{total} {shown}", highlight=False)
-                        last_shown = time.monotonic()
-                if ended:
-                    break
-                time.sleep(0.5)
+        _watch(api, following, console)
+        state = _state(api, following)
         if state is None:
             console.print(f"[red]the run {following} ended before it had planned anything; see its log in Airflow[/]")
             return
         yield state
         following = state.get("next_run_id")
+
+
+def _state(api: AirflowApi, run_id: str, **query: str) -> dict[str, Any] | None:
+    """What the API tells of the run; None before it is planned."""
+    state: dict[str, Any] | None = api.request(
+        "GET", f"{API}/runs/{quote(run_id, safe='')}", missing_ok=True, params=query
+    )
+    return state
+
+
+def _watch(api: AirflowApi, run_id: str, console: Console) -> None:
+    """Show how far the run is until Airflow says that it has ended."""
+    bar = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*bar, console=console) as progress:
+        line = progress.add_task("planning", total=None)
+        last_shown = 0.0
+        while True:
+            ended = api.run("check_streams", run_id)["state"] in ("success", "failed")
+            if state := _state(api, run_id, streams="false"):
+                told = [f"{count} {verdict}" for verdict, count in state["verdicts"].items() if verdict != "pending"]
+                shown = ", ".join(told)
+                progress.update(line, total=state["total"], completed=state["done"], description=shown or "checking")
+                if not console.is_terminal and time.monotonic() - last_shown > LINE_SECONDS:
+                    console.print(f"{state['done']}/{state['total']} {shown}", highlight=False)
+                    last_shown = time.monotonic()
+            if ended:
+                return
+            time.sleep(POLL_SECONDS)
 
 
 def measured(result: dict[str, Any]) -> str:

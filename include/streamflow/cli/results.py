@@ -55,7 +55,8 @@ def _table(found: Rows) -> None:
             "" if row["score"] is None else f"{row['score']:.2f}",
             row["checked_at"][:16].replace("T", " "),
         )
-    Console().print(table)
+    # A name may hold what would be markup.
+    Console(markup=False).print(table)
 
 
 def _json(found: Rows) -> None:
@@ -85,7 +86,9 @@ def _last_change(api: AirflowApi, channel_id: int) -> None:
     if channel["last_change"]:
         change = ChannelChange.model_validate(channel["last_change"])
         state = "" if change.written else ", not written"
-        Console().print(f"Last change of {channel['name']}, {change.at:%Y-%m-%d %H:%M}{state}:", highlight=False)
+        Console().print(
+            f"Last change of {channel['name']}, {change.at:%Y-%m-%d %H:%M}{state}:", highlight=False, markup=False
+        )
         names = {int(stream): name for stream, name in channel["names"].items()}
         for sentence in explain(change, names):
             Console().print(f"  {sentence}", highlight=False, markup=False)

@@ -14,7 +14,8 @@ from streamflow.cli.remote import connect
 def command() -> None:
     """Shows slots in use and tasks waiting, over all and for each account."""
     status = connect().request("GET", f"{API}/concurrency/status")
-    console = Console()
+    # A name may hold what would be markup.
+    console = Console(markup=False)
     console.print(f"mode {status['mode']}, Redis {status['redis']}", highlight=False)
     table = Table()
     for column in ("account", "limit", "now", "viewers", "active", "waiting"):
@@ -29,3 +30,8 @@ def command() -> None:
             *(str(account[key]) for key in ("viewers", "active", "waiting")),
         )
     console.print(table)
+    for account in status["accounts"]:
+        limit, believed = account["max_streams"], account["believed_limit"]
+        if believed != limit:
+            told = f"{believed} of {limit}" if limit else believed
+            console.print(f"{account['name']}: believed {told}: {'; '.join(account['evidence'])}", highlight=False)
