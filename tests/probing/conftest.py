@@ -6,8 +6,16 @@ from collections.abc import Iterator
 
 import pytest
 
+from lab import Media
+from probing.fragments import fragmented
 from probing.scripted import Scripted
 from streamflow import config
+
+
+@pytest.fixture(scope="session")
+def fragments(lab_media: Media) -> tuple[bytes, list[bytes]]:
+    """A clip's video as fragmented MP4: what comes first, and each fragment of a second."""
+    return fragmented(lab_media.clip("sd480p30"), "video")
 
 
 @pytest.fixture
@@ -20,4 +28,4 @@ def scripted() -> Iterator[Scripted]:
 @pytest.fixture
 def settings() -> config.Probe:
     """Short times, so that what never comes is not waited for."""
-    return config.Probe(sample_seconds=1.5, connect_timeout=1, read_timeout=0.6)
+    return config.Probe(sample_seconds=1.5, connect_timeout=2, read_timeout=1.5)

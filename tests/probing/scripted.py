@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
 from collections.abc import Callable
@@ -15,6 +16,7 @@ class Scripted:
 
     def __init__(self) -> None:
         self.answers: dict[str, Answer] = {}
+        self.files: dict[str, bytes] = {}
         self.asked: list[str] = []
         self.heads: list[str] = []
         self._listening = socket.create_server(("127.0.0.1", 0))
@@ -26,6 +28,10 @@ class Scripted:
         if answer is not None:
             self.answers[path] = answer
         return f"http://127.0.0.1:{self._listening.getsockname()[1]}{path}"
+
+    def serve(self, path: str, file: bytes) -> None:
+        """Answer ``path`` with a file, or the part of it that is asked for."""
+        self.files[path] = file
 
     def _accept(self) -> None:
         while not self._stop.is_set():
@@ -48,6 +54,8 @@ class Scripted:
             self.asked.append(path)
             self.heads.append(head.decode())
             answer = self.answers.get(path, response(b"", status=404))
+            if path in self.files:
+                answer = _part(self.files[path], head)
             if callable(answer):
                 answer(taken)
             else:
@@ -63,3 +71,11 @@ def response(body: bytes, *, status: int = 200, **headers: str) -> bytes:
     lines = [f"HTTP/1.1 {status} X", f"Content-Length: {len(body)}", "Connection: close"]
     lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
     return "\r\n".join([*lines, "", ""]).encode() + body
+
+
+def _part(file: bytes, head: bytes) -> bytes:
+    asked = re.search(rb"\r\nRange: bytes=(\d+)-(\d+)", head)
+    if not asked:
+        return response(file)
+    first, last = int(asked[1]), int(asked[2])
+    return response(file[first : last + 1], status=206)

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-import av
 import pytest
 
-from lab import Lab, Media
+from lab import Lab
 from probing.scripted import Scripted, response
 from streamflow import config
 from streamflow.probing import Target, probe
@@ -19,31 +16,6 @@ from streamflow.probing.segmented import Segmented
 from streamflow.udi.models import Result
 
 SETTINGS = config.Probe(sample_seconds=3, connect_timeout=1, read_timeout=1)
-
-
-@pytest.fixture(scope="module")
-def fragments(lab_media: Media) -> tuple[bytes, list[bytes]]:
-    """The video of a clip as fragmented MP4: what comes first, and each fragment of a second."""
-    out = io.BytesIO()
-    options = {"movflags": "frag_keyframe+empty_moov+default_base_moof"}
-    data = io.BytesIO(bytes(lab_media.clip("sd480p30").data))
-    with av.open(data, format="mpegts") as clip, av.open(out, "w", format="mp4", options=options) as made:
-        track = made.add_stream_from_template(clip.streams.video[0])
-        for packet in clip.demux(clip.streams.video[0]):
-            if packet.dts is not None:
-                packet.stream = track
-                made.mux(packet)
-    boxes = list(top_boxes(out.getvalue()))
-    parts = [data + boxes[at + 1][1] for at, (kind, data) in enumerate(boxes) if kind == b"moof"]
-    return b"".join(data for kind, data in boxes if kind in (b"ftyp", b"moov")), parts
-
-
-def top_boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    at = 0
-    while at < len(data):
-        size = int.from_bytes(data[at : at + 4], "big")
-        yield data[at + 4 : at + 8], data[at : at + size]
-        at += size
 
 
 def mpd(inner: str, *, live: bool = False, seconds: int = 8, more: str = "") -> str:
@@ -112,13 +84,6 @@ def test_the_labs_dash_is_measured_as_what_it_is(lab: Lab, name: str) -> None:
     assert (result.verdict, result.reason, result.container) == ("ok", None, "dash"), result.detail
     assert (result.height, result.fps) == (truth.height, truth.fps)
     assert result.bitrate_kbps == pytest.approx(truth.bitrate_kbps, rel=0.05)
-
-
-def test_sound_of_its_own_is_noted_and_not_missed(scripted: Scripted, fragments: tuple[bytes, list[bytes]]) -> None:
-    offer(scripted, fragments)
-    sound = '</AdaptationSet><AdaptationSet mimeType="audio/mp4" lang="fra"><Representation id="a"/></AdaptationSet>'
-    result = measured(scripted, mpd(NUMBERS).replace("</AdaptationSet>", sound))
-    assert (result.verdict, result.extra["separate_audio"]) == ("ok", ["fra"]), result.detail
 
 
 @pytest.mark.parametrize("place", ["more", "inner"])

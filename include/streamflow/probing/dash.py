@@ -32,6 +32,8 @@ class Feed:
         self._wanted = wanted
         self._server_ahead_s = server_ahead_s
         self._init: Part | None = None
+        self._sound_init: Part | None = None
+        self._sound_done: tuple[float, int] | None = None
 
     def follow(self, url: str, text: str) -> Iterator[bytes]:
         """The bytes of the stream behind the manifest ``text`` from ``url``; raises Refusal."""
@@ -47,6 +49,8 @@ class Feed:
                 is_only = not current.is_live and not self._told.segments and key == current.segments[-1][0]
                 yield from self._fetcher.counted(self._segment(current, segment), is_only=is_only)
                 done = key
+                if current.sound and not self._told.sound_failure:
+                    self._told.take_sound(self._sound(current.sound))
             if not current.is_live or self._fetcher.is_stale(current.target_s):
                 return
             if self._wanted():
@@ -62,10 +66,25 @@ class Feed:
         told = self._told if not self._told.variants else Segmented("dash")
         return manifest.read(text, url, time.time() + self._server_ahead_s, told)
 
+    def _sound(self, sound: Manifest) -> Iterator[bytes]:
+        """The sound's next segment; the first is the one that stands as far from the end as the video's did."""
+        if self._sound_done is None and self._joins_late(sound):
+            self._sound_done = sound.segments[-JOIN_SEGMENTS - 1][0]
+        due = [one for one in sound.segments if self._sound_done is None or one[0] > self._sound_done]
+        for at, segment in due[:1]:
+            self._sound_done = at
+            if sound.init and sound.init != self._sound_init:
+                self._sound_init = sound.init
+                yield from self._begun(sound.init)
+            yield from self._fetcher.media(segment.url, segment.byte_range)
+
+    def _begun(self, init: Part) -> Iterator[bytes]:
+        data = b"".join(self._fetcher.media(init.url, init.byte_range))
+        refuse_encrypted_entries(data)
+        yield data
+
     def _segment(self, current: Manifest, segment: Part) -> Iterator[bytes]:
         if current.init and current.init != self._init:
             self._init = current.init
-            init = b"".join(self._fetcher.media(current.init.url, current.init.byte_range))
-            refuse_encrypted_entries(init)
-            yield init
+            yield from self._begun(current.init)
         yield from self._fetcher.media(segment.url, segment.byte_range)

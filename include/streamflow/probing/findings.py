@@ -66,7 +66,7 @@ def extras(found: Measurement, look: Look, play: Playability, opening: Opening) 
         "loudness_db": sound.loudness_db,
         "clipped_ratio": sound.clipped_ratio or None,
         "audio_layouts": found.audio_layouts or None,
-        "subtitles": found.subtitles or None,
+        "subtitles": [*found.subtitles, *(segmented.subtitles if segmented else [])] or None,
         "programs": found.programs if found.programs > 1 else None,
         "redirects": opening.redirects or None,
         "content_type": content_type(opening),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import m3u8
@@ -18,6 +19,31 @@ def is_playlist(head: bytes) -> bool:
     return head.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"#EXTM3U")
 
 
+@dataclass
+class _Media:
+    """A media playlist that is being followed; ``done`` is the number of the last segment taken."""
+
+    url: str
+    playlist: m3u8.M3U8
+    done: int | None = None
+    init: tuple[str, Any] | None = None
+
+    @property
+    def target_s(self) -> float:
+        return float(self.playlist.target_duration or 2)
+
+    def due(self) -> list[tuple[int, Any]]:
+        """The segments that were not taken yet, each with its number; of a live playlist, from near its end on."""
+        first, is_ended = self.playlist.media_sequence or 0, self.playlist.is_endlist
+        segments = list(enumerate(self.playlist.segments, first))
+        if self.done is None:
+            self.done = first - 1 if is_ended else first + max(0, len(segments) - JOIN_SEGMENTS) - 1
+        elif segments and segments[-1][0] < self.done - len(segments):
+            # The server began to count anew.
+            self.done = first - 1
+        return [(number, segment) for number, segment in segments if number > self.done]
+
+
 class Feed:
     """Follows a playlist; every address in it passes the same guard as the first."""
 
@@ -26,56 +52,84 @@ class Feed:
         self._told = told
         self._wanted = wanted
         self._keys: dict[str, bytes] = {}
-        self._init: tuple[str, Any] | None = None
         self._range_ends: dict[str, int] = {}
 
     def follow(self, url: str, text: str) -> Iterator[bytes]:
-        """The bytes of the stream behind the playlist ``text`` from ``url``; raises Refusal."""
-        playlist = _parsed(text, url)
+        """The bytes of the stream behind the playlist ``text`` from ``url``; raises Refusal.
+
+        Sound of its own goes to the :class:`Segmented`, a segment after each one of the video.
+        """
+        playlist, sound = _parsed(text, url), None
         if playlist.is_variant:
-            url, playlist = self._choose(url, playlist)
-        done: int | None = None
+            media, sound = self._choose(url, playlist)
+        else:
+            media = _Media(url, playlist)
+        if not media.playlist.segments and media.playlist.is_endlist:
+            raise dead("no_data", "the playlist names no segment")
         while self._wanted():
-            self._told.is_live = not playlist.is_endlist
-            first = playlist.media_sequence or 0
-            segments = list(enumerate(playlist.segments, first))
-            if not segments and done is None and playlist.is_endlist:
-                raise dead("no_data", "the playlist names no segment")
-            if done is None:
-                done = first - 1 if playlist.is_endlist else first + max(0, len(segments) - JOIN_SEGMENTS) - 1
-            elif segments and segments[-1][0] < done - len(segments):
-                # The server began to count anew.
-                done = first - 1
-            for number, segment in segments:
-                if number <= done or not self._wanted():
-                    continue
-                is_last = playlist.is_endlist and number == segments[-1][0]
-                is_only = is_last and not self._told.segments
-                yield from self._fetcher.counted(self._segment(url, number, segment), is_only=is_only)
-                done = number
-            if playlist.is_endlist or self._fetcher.is_stale(float(playlist.target_duration or 2)):
+            is_ended = media.playlist.is_endlist
+            self._told.is_live = not is_ended
+            due = media.due()
+            for number, segment in due:
+                if not self._wanted():
+                    break
+                is_only = is_ended and number == due[-1][0] and not self._told.segments
+                yield from self._fetcher.counted(self._segment(media, number, segment), is_only=is_only)
+                media.done = number
+                if sound and not self._told.take_sound(self._sound(sound)):
+                    sound = None
+            if is_ended or self._fetcher.is_stale(media.target_s):
                 return
             if self._wanted():
-                url, text = self._fetch(url)
-                playlist = _parsed(text, url)
+                self._refresh(media)
 
-    def _choose(self, url: str, playlist: m3u8.M3U8) -> tuple[str, m3u8.M3U8]:
-        """The media playlist of the best variant: most lines, then most bits."""
+    def _choose(self, url: str, playlist: m3u8.M3U8) -> tuple[_Media, _Media | None]:
+        """The media playlist of the best variant (most lines, then most bits), and that of its sound if it has one."""
         for variant in playlist.playlists:
             info = variant.stream_info
             self._told.note_variant(info.resolution, info.bandwidth, info.codecs)
         if not playlist.playlists:
             raise dead("no_data", "the playlist names no variant")
         best = max(playlist.playlists, key=lambda variant: _rank(variant.stream_info))
-        group = best.stream_info.audio
-        for media in playlist.media:
-            if media.type == "AUDIO" and media.group_id == group and media.uri:
-                self._told.note_audio(media.language)
-        chosen, text = self._fetch(joined(url, best.uri))
-        media = _parsed(text, chosen)
-        if media.is_variant:
+        groups = best.stream_info.audio, best.stream_info.subtitles
+        renditions = [media for media in playlist.media if media.group_id in groups]
+        for one in renditions:
+            if one.type == "SUBTITLES":
+                self._told.note_subtitles(one.language)
+        sounds = [one for one in renditions if one.type == "AUDIO"]
+        media = self._media(joined(url, best.uri))
+        if not sounds:
+            return media, None
+        # The default comes first. One without an address is within the video's segments.
+        sounds.sort(key=lambda one: one.default != "YES")
+        for one in sounds:
+            if one.uri:
+                self._told.note_audio(one.language)
+        if not sounds[0].uri:
+            return media, None
+        self._told.sound_language = sounds[0].language
+        return media, self._told.sound_opened(lambda: self._media(joined(url, sounds[0].uri)))
+
+    def _media(self, url: str) -> _Media:
+        url, text = self._fetch(url)
+        playlist = _parsed(text, url)
+        if playlist.is_variant:
             raise dead("not_media", "a variant of the playlist is a list of variants again", retryable=False)
-        return chosen, media
+        return _Media(url, playlist)
+
+    def _refresh(self, media: _Media) -> None:
+        media.url, text = self._fetch(media.url)
+        media.playlist = _parsed(text, media.url)
+
+    def _sound(self, sound: _Media) -> Iterator[bytes]:
+        """The next segment of the sound, if there is one by now."""
+        due = sound.due()
+        if not due and not sound.playlist.is_endlist:
+            self._refresh(sound)
+            due = sound.due()
+        for number, segment in due[:1]:
+            sound.done = number
+            yield from self._segment(sound, number, segment)
 
     def _fetch(self, url: str) -> tuple[str, str]:
         url, text = self._fetcher.text(url)
@@ -83,12 +137,13 @@ class Feed:
             raise dead("not_media", "the playlist leads to something that is no playlist")
         return url, text
 
-    def _segment(self, url: str, number: int, segment: Any) -> Iterator[bytes]:
+    def _segment(self, playlist: _Media, number: int, segment: Any) -> Iterator[bytes]:
+        url = playlist.url
         if not segment.uri:
             raise dead("not_media", "a segment of the playlist has no address")
         init = segment.init_section
-        if init is not None and (init.uri, init.byterange) != self._init:
-            self._init = init.uri, init.byterange
+        if init is not None and (init.uri, init.byterange) != playlist.init:
+            playlist.init = init.uri, init.byterange
             data = b"".join(self._bytes(joined(url, init.uri), init.byterange))
             refuse_encrypted_entries(data)
             yield data

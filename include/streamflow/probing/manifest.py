@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from xml.etree import ElementTree
 
@@ -30,12 +30,16 @@ class Part:
 
 @dataclass(frozen=True)
 class Manifest:
-    """The representation chosen: its segments in order, each with a key that grows from one to the next."""
+    """The representation chosen: its segments in order, each with a key that grows from one to the next.
+
+    ``sound`` is that of the best sound which comes by itself.
+    """
 
     is_live: bool
     segments: list[tuple[tuple[float, int], Part]]
     init: Part | None
     target_s: float
+    sound: Manifest | None = None
 
 
 def is_manifest(head: bytes) -> bool:
@@ -76,7 +80,15 @@ class _Reader:
         self._elapsed = now - since - self._start
 
     def manifest(self, told: Segmented) -> Manifest:
-        chosen, path = self._choose(told)
+        group, best, sound = self._choose(told)
+        made = self._of(group, best)
+        if sound is None:
+            return made
+        told.sound_language = sound[0].get("lang")
+        return replace(made, sound=told.sound_opened(lambda: self._of(*sound)))
+
+    def _of(self, group: Element, chosen: Element) -> Manifest:
+        path = [self._root, self._period, group, chosen]
         if any(one.find("{*}ContentProtection") is not None for one in path):
             raise dead("drm_protected", "the manifest protects the media", retryable=False)
         base = self._url
@@ -89,8 +101,11 @@ class _Reader:
             return self._of_list(listed, base)
         return Manifest(self._is_live, [((self._start, 0), Part(base))], None, self._length or 2.0)
 
-    def _choose(self, told: Segmented) -> tuple[Element, list[Element]]:
-        """The video representation of most lines, then most bits, or the best sound; with all that it stands in."""
+    def _choose(self, told: Segmented) -> tuple[Element, Element, tuple[Element, Element] | None]:
+        """The video representation of most lines, then most bits, with its set, and the best sound with its own.
+
+        Without video the best sound stands in the video's place.
+        """
         found: dict[str, list[tuple[Element, Element]]] = {"video": [], "audio": []}
         for group in self._period.findall("{*}AdaptationSet"):
             for one in group.findall("{*}Representation"):
@@ -102,11 +117,13 @@ class _Reader:
         if found["video"]:
             for group in dict.fromkeys(group for group, _ in found["audio"]):
                 told.note_audio(group.get("lang"))
+        for group in dict.fromkeys(group for kind in ("text", "application") for group, _ in found.get(kind, [])):
+            told.note_subtitles(group.get("lang"))
         choice = found["video"] or found["audio"]
         if not choice:
             raise dead("no_data", "the manifest has neither video nor sound")
-        group, best = max(choice, key=_rank)
-        return best, [self._root, self._period, group, best]
+        sound = max(found["audio"], key=_sound_rank) if found["video"] and found["audio"] else None
+        return *max(choice, key=_rank), sound
 
     # -- the forms of addressing ---------------------------------------------------------------
     def _of_template(self, templates: list[Element], base: str, chosen: Element) -> Manifest:
@@ -190,6 +207,12 @@ def _inherited(path: list[Element], name: str) -> list[Element]:
 
 def _rank(place: tuple[Element, Element]) -> tuple[int, int]:
     return _whole(*place, "height"), _whole(*place, "bandwidth")
+
+
+def _sound_rank(place: tuple[Element, Element]) -> tuple[bool, int]:
+    """What is meant for all comes first, then most bits."""
+    role = place[0].find("{*}Role")
+    return role is not None and role.get("value") == "main", _whole(*place, "bandwidth")
 
 
 def _whole(group: Element, one: Element, name: str) -> int:

@@ -314,7 +314,7 @@ class Measuring:
         found.audio, found.audio_layouts = [], []
         for stream in container.streams.audio:
             if self._is_ours(stream) and (stream.index in self._clocks or stream is self._audio):
-                found.audio.append(_track(stream))
+                found.audio.append(track(stream))
                 found.audio_layouts.append(stream.codec_context.layout.name if stream.codec_context.channels else None)
         if self._audio and self._audio.index in self._clocks:
             found.audio_kbps = self._clocks[self._audio.index].kbps
@@ -352,7 +352,8 @@ def _is_cover(stream: VideoStream) -> bool:
     return bool(stream.disposition & type(stream.disposition).attached_pic)
 
 
-def _track(stream: AudioStream) -> AudioTrack:
+def track(stream: AudioStream) -> AudioTrack:
+    """What the decoder knows of a track of sound."""
     context = stream.codec_context
     return AudioTrack(
         codec=context.codec.canonical_name,

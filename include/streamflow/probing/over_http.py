@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 
 from streamflow import config
+from streamflow.probing import rendition
 from streamflow.probing.connection import Connection
 from streamflow.probing.measurement import Measurement, Sample
 from streamflow.probing.measuring import Measuring, Source
@@ -55,6 +56,9 @@ def measure(
         found = _measured(reception, settings, measuring)
         if reception.failure and not isinstance(reception.failure, Refusal):
             raise reception.failure
+        segmented = opening.segmented
+        if segmented and segmented.sound and not found.audio:
+            segmented.sound_failure = rendition.measure(bytes(segmented.sound), segmented.sound_language, found)
         ended = time.monotonic() if reception.ended is None else min(reception.ended, time.monotonic())
         return _sample(found, reception, opening, settings, ended)
     finally:

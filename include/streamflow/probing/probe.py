@@ -175,7 +175,8 @@ class _Run:
             sample_s=self.settings.sample_seconds,
             ended_early=cut,
             stale_s=segmented.stale_s if segmented else None,
-            separate_audio=bool(segmented and segmented.separate_audio),
+            is_sound_coming=segmented is not None and segmented.is_sound_coming,
+            sound_failure=segmented.sound_failure if segmented else None,
             is_segmented=segmented is not None,
             slate_means_busy=self.target.account_full and not self._is_known_slate(found.pictures),
         )
@@ -192,6 +193,9 @@ class _Run:
         """Whether a sample that has settled would be ok, and comes fast enough to stay so."""
         play = timing.playability(found.arrivals, found.arrivals[-1][0])
         in_real_time = not self.opening.is_finite and not self.opening.segmented
+        if self.opening.segmented and self.opening.segmented.separate_audio:
+            # It is listened to at the end.
+            return False
         if play.stall_s or (in_real_time and (play.share or 0) < STEADY_SHARE):
             return False
         return self._judge(found, pictures.looked_at(found.pictures), play).verdict == "ok"

@@ -5,13 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from streamflow.probing.connection import Connection
 from streamflow.probing.refusal import Refusal, dead
 
 MAX_PLAYLIST_BYTES = 4_000_000
 MAX_SEGMENT_BYTES = 100_000_000
+# Half a minute of lossless surround sound.
+MAX_SOUND_BYTES = 20_000_000
 # Where players join a live stream: so many segments from its end (RFC 8216, 6.3.3).
 JOIN_SEGMENTS = 3
 # Without a new segment for so many target durations, the source has stopped.
@@ -22,6 +24,8 @@ MAX_TARGET_SECONDS = 60.0
 MAX_NOTED = 20
 MAX_NOTED_CHARACTERS = 100
 LOOK_SECONDS = 0.1
+
+Sound = TypeVar("Sound")
 
 
 @dataclass
@@ -35,7 +39,17 @@ class Segmented:
     missing: int = 0
     encrypted: bool = False
     separate_audio: list[str] = field(default_factory=list)
+    subtitles: list[str] = field(default_factory=list)
+    # The bytes of sound that comes in segments of its own, its language, and why there are no more of them.
+    sound: bytearray = field(default_factory=bytearray)
+    sound_language: str | None = None
+    sound_failure: str | None = None
     variants: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def is_sound_coming(self) -> bool:
+        """Whether sound of its own is offered, of which nothing has come yet and nothing has failed."""
+        return bool(self.separate_audio) and not self.sound and self.sound_failure is None
 
     def note_variant(self, size: tuple[int, int] | None, bits: int | None, codecs: str | None) -> None:
         if len(self.variants) < MAX_NOTED:
@@ -46,6 +60,27 @@ class Segmented:
     def note_audio(self, language: str | None) -> None:
         if len(self.separate_audio) < MAX_NOTED:
             self.separate_audio.append(noted(language) or "und")
+
+    def note_subtitles(self, language: str | None) -> None:
+        if len(self.subtitles) < MAX_NOTED:
+            self.subtitles.append(f"webvtt:{noted(language) or 'und'}")
+
+    def sound_opened(self, opened: Callable[[], Sound]) -> Sound | None:
+        """What opens the sound; None, and noted, where that is refused: there is still a picture to look at."""
+        try:
+            return opened()
+        except Refusal as refusal:
+            self.sound_failure = refusal.detail
+            return None
+
+    def take_sound(self, segment: Iterator[bytes]) -> bool:
+        """Keep a segment of the sound; False when there will be no more of them."""
+        return self.sound_opened(lambda: self._kept(segment)) is not None
+
+    def _kept(self, segment: Iterator[bytes]) -> bool | None:
+        for chunk in segment:
+            self.sound += chunk
+        return True if len(self.sound) < MAX_SOUND_BYTES else None
 
 
 class Fetcher:

@@ -47,7 +47,8 @@ def judge(
     sample_s: float,
     ended_early: str | None,
     stale_s: float | None,
-    separate_audio: bool,
+    is_sound_coming: bool,
+    sound_failure: str | None = None,
     is_segmented: bool,
     slate_means_busy: bool = False,
 ) -> Judgement:
@@ -55,6 +56,7 @@ def judge(
 
     :param ended_early: how a live stream came to an end by itself, None if it did not.
     :param stale_s: seconds for which a live playlist has had no new segment.
+    :param is_sound_coming: it is not missing yet; ``sound_failure`` tells why it never came.
     :param slate_means_busy: a picture that stands still may be the provider's word for too many connections.
     """
     if found.headers.scrambled_share > SCRAMBLED_SHARE:
@@ -70,7 +72,7 @@ def judge(
         _picture(look, sample_s, slate_means_busy)
         or _stale(stale_s)
         or _steady(found, play, ended_early, is_segmented)
-        or (Judgement("degraded", "no_audio", "no audio track") if not found.audio and not separate_audio else None)
+        or (None if found.audio or is_sound_coming else Judgement("degraded", "no_audio", sound_failure or "no track"))
         or _sound(found, sample_s)
         or _bits(found)
         or OK
