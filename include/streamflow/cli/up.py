@@ -21,7 +21,10 @@ from streamflow.stack.processes import Processes
 @click.command(short_help="The stack against your own Dispatcharr, Xtream login or playlist.")
 @click.option("--port", default=8080, show_default=True, help="Airflow's port; the next free one when it is taken.")
 @click.option("--bind", default=LOOPBACK, show_default=True, help="The address Airflow listens on.")
-def command(port: int, bind: str) -> None:
+@click.option(
+    "--workers", type=click.IntRange(min=2), help="Tasks at once, at about 80 MB each; by default global_limit and 4."
+)
+def command(port: int, bind: str, workers: int | None) -> None:
     """Starts Redis (unless REDIS_HOST names one) and Airflow, and serves until Ctrl-C.
 
     With STREAMFLOW_M3U=- the playlist comes from standard input, and is kept for the next time.
@@ -34,7 +37,9 @@ def command(port: int, bind: str) -> None:
         stack.owned(home),
         Processes(home) as processes,
         Steps(console) as steps,
-        stack.running(home, port, {**env, "AIRFLOW__API__HOST": bind}, steps.say, processes) as running,
+        stack.running(
+            home, port, {**env, "AIRFLOW__API__HOST": bind}, steps.say, processes, at_once=workers
+        ) as running,
     ):
         running.api().trigger("refresh_udi", {})
         steps.done()

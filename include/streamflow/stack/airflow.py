@@ -12,7 +12,13 @@ from pathlib import Path
 from streamflow.stack.ports import LOOPBACK
 from streamflow.stack.secret import kept
 
-COMPONENTS = ("api-server", "scheduler", "dag-processor", "triggerer")
+# The parts of Airflow with their options. Logs are read from this machine's disk: nobody needs them served.
+COMPONENTS = {
+    "api-server": (),
+    "scheduler": ("--skip-serve-logs",),
+    "dag-processor": (),
+    "triggerer": ("--skip-serve-logs",),
+}
 POOL = "stream_checks"
 SEQUENTIAL_POOL = "stream_checks_sequential"
 USER = "admin"

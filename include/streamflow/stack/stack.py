@@ -78,11 +78,22 @@ def owned(home: Path) -> Iterator[None]:
 
 
 @contextmanager
-def running(home: Path, port: int, extra_env: Mapping[str, str], say: Say, processes: Processes) -> Iterator[Stack]:
-    """Bring the stack up and keep it until the end of the block; raises StackError, ConfigError, OSError."""
+def running(
+    home: Path,
+    port: int,
+    extra_env: Mapping[str, str],
+    say: Say,
+    processes: Processes,
+    *,
+    at_once: int | None = None,
+) -> Iterator[Stack]:
+    """Bring the stack up and keep it until the end of the block; raises StackError, ConfigError, OSError.
+
+    :param at_once: how many tasks run at once; by default as many as the settings let be checked, and a few more.
+    """
     settings = config.load()
     port = ports.next_free(port)
-    env = airflow.environment(home, port, workers=workers(settings)) | dict(extra_env)
+    env = airflow.environment(home, port, workers=at_once or workers(settings)) | dict(extra_env)
     if not os.environ.get("REDIS_HOST"):
         say("starting Redis")
         address = redis.start(processes, home)
@@ -95,8 +106,8 @@ def running(home: Path, port: int, extra_env: Mapping[str, str], say: Say, proce
     say("preparing Airflow's database")
     _migrate(home, env)
     stack = Stack(home, f"http://{ports.LOOPBACK}:{port}", airflow.USER, password, env, processes)
-    for component in airflow.COMPONENTS:
-        processes.start(component, [airflow.executable(), component], env)
+    for component, options in airflow.COMPONENTS.items():
+        processes.start(component, [airflow.executable(), component, *options], env)
     _await_health(stack, say)
     api = stack.api()
     limit = settings.concurrent_streams.global_limit or UNLIMITED_WORKERS
@@ -140,7 +151,7 @@ def _await_health(stack: Stack, say: Say, timeout: float = 180) -> None:
         health = api.health() or {}
         missing = [
             name
-            for name, key in zip(airflow.COMPONENTS[1:], ("scheduler", "dag_processor", "triggerer"), strict=True)
+            for name, key in zip(list(airflow.COMPONENTS)[1:], ("scheduler", "dag_processor", "triggerer"), strict=True)
             if (health.get(key) or {}).get("status") != "healthy"
         ]
         if not health:
