@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from streamflow.udi.file_store import FileStore
+from streamflow.udi.library import Snapshot
 from streamflow.udi.models import Account, Channel, Group, Result, Stream, Verdict
-from streamflow.udi.store import Snapshot, Store
+from streamflow.udi.store import Store
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 

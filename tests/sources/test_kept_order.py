@@ -11,8 +11,8 @@ from streamflow.channels import finish
 from streamflow.config import Config, DeadStreams
 from streamflow.errors import SourceConflict, UnknownRecord
 from streamflow.sources.kept_order import KeptOrder, laid_over
+from streamflow.udi.library import Snapshot
 from streamflow.udi.models import Channel
-from streamflow.udi.store import Snapshot
 
 
 def listed(**channels: tuple[int, ...]) -> Snapshot:

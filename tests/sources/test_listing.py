@@ -14,7 +14,9 @@ def grouped(*listed: Listed) -> list[tuple[int, ...]]:
 
 
 def test_streams_of_one_tvg_id_are_one_channel_in_the_order_of_the_list() -> None:
-    found = channels([Listed(5, "Eins HD", "eins.de", 1, 4.0), Listed(2, "Zwei", "zwei.de"), Listed(3, "1", "EINS.de")])
+    found = list(
+        channels([Listed(5, "Eins HD", "eins.de", 1, 4.0), Listed(2, "Zwei", "zwei.de"), Listed(3, "1", "EINS.de")])
+    )
     assert [(c.name, c.number, c.group_id, c.stream_ids) for c in found] == [
         ("Eins HD", 4.0, 1, (5, 3)), ("Zwei", None, None, (2,)),
     ]  # fmt: skip
@@ -62,7 +64,7 @@ LISTED = st.builds(Listed, st.integers(0, 20), st.sampled_from(["A", "B HD", "B"
 
 @given(st.lists(LISTED, max_size=30))
 def test_every_stream_is_in_a_channel_and_no_channel_is_there_twice(listed: list[Listed]) -> None:
-    found = channels(listed)
+    found = list(channels(listed))
     assert {i for channel in found for i in channel.stream_ids} == {each.stream_id for each in listed}
     assert len({channel.id for channel in found}) == len(found)
 

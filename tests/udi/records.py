@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from streamflow.udi.library import Snapshot
 from streamflow.udi.models import Account, Channel, Group, Result, Stream
-from streamflow.udi.store import ChannelChange, Run, Snapshot
+from streamflow.udi.store import ChannelChange, Run
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 

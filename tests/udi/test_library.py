@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256
 
 import pytest
 
 from streamflow.errors import SourceError
+from streamflow.udi.library import Snapshot
 from streamflow.udi.models import Account, Profile
-from streamflow.udi.store import DeadMemory, Snapshot, Store
+from streamflow.udi.store import DeadMemory, Store
 from udi.records import library, planned, result, stream
 
 
@@ -35,8 +37,8 @@ def test_records_come_back_as_they_were_published(store: Store) -> None:
     assert store.accounts() == snapshot.accounts
     assert store.account(3) == snapshot.accounts[-1]
     assert store.groups() == snapshot.groups
-    assert store.streams([10, 11, 99]) == {10: snapshot.streams[0], 11: snapshot.streams[1]}
-    assert store.stream(10) == snapshot.streams[0]
+    assert store.streams([10, 11, 99]) == dict(zip((10, 11), snapshot.streams, strict=False))
+    assert store.stream(10) == next(iter(snapshot.streams))
     assert store.channels() == snapshot.channels
     assert store.channel(2) == snapshot.channels[1]
     assert store.channels([2, 99]) == [snapshot.channels[1]]
@@ -70,12 +72,15 @@ def test_a_refresh_reports_and_indexes_what_changed(store: Store) -> None:
     first = store.publish(library(channels={1: (10, 11), 2: (11, 12)}))
     assert first.added == {"accounts": 2, "groups": 2, "streams": 3, "channels": 2}
     report = store.publish(
-        library(
-            stream(10),
-            stream(11, account_id=2, group_id=8, url="http://elsewhere/11"),
-            stream(13),
-            channels={1: (11, 13), 3: (10,)},
-        ).model_copy(update={"broken": [("stream 14", "no id")]})
+        replace(
+            library(
+                stream(10),
+                stream(11, account_id=2, group_id=8, url="http://elsewhere/11"),
+                stream(13),
+                channels={1: (11, 13), 3: (10,)},
+            ),
+            broken=[("stream 14", "no id")],
+        )
     )
     assert (report.added["streams"], report.changed["streams"], report.removed["streams"]) == (1, 1, 1)
     assert (report.added["channels"], report.changed["channels"], report.removed["channels"]) == (1, 1, 1)

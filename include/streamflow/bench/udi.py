@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -30,9 +31,10 @@ from streamflow.planning import CheckParams, plan
 from streamflow.stack.redis import binary
 from streamflow.udi import open_udi
 from streamflow.udi.file_store import FileStore
+from streamflow.udi.library import Snapshot
 from streamflow.udi.models import Account, Channel, Group, Result, Stream
 from streamflow.udi.redis_store import EVENTS, RedisStore
-from streamflow.udi.store import Snapshot, Store
+from streamflow.udi.store import Store
 
 SIZES = (1_000, 10_000, 100_000)
 LOOKUPS = 2_000
@@ -79,7 +81,7 @@ def library(streams: int, seed: int = 1) -> Snapshot:
 
 def refreshed(before: Snapshot) -> Snapshot:
     """The library with one in a hundred streams changed: a third each renamed, gone, and new."""
-    last = before.streams[-1].id
+    last = max(stream.id for stream in before.streams)
     streams = []
     for place, stream in enumerate(before.streams):
         match place % 300:
@@ -92,7 +94,7 @@ def refreshed(before: Snapshot) -> Snapshot:
                 streams.append(stream.model_copy(update={"url": f"{stream.url}?token=1"}))
             case _:
                 streams.append(stream)
-    return before.model_copy(update={"streams": streams})
+    return replace(before, streams=streams)
 
 
 class Plain(Protocol):
@@ -163,7 +165,7 @@ def run(sizes: Iterable[int] = SIZES, *, lookups: int = LOOKUPS) -> Iterator[dic
             plain = Straightforward(client)
             row = _load(plain, client, snapshot, changed)
             chance = random.Random(2)  # noqa: S311
-            some = chance.sample(snapshot.streams, min(lookups, streams))
+            some = chance.sample(list(snapshot.streams), min(lookups, streams))
             yield {
                 "bench": "udi",
                 "store": "straightforward",
@@ -182,9 +184,9 @@ def _measure(
 ) -> dict[str, Any]:
     row = _load(store, client, snapshot, changed)
     chance = random.Random(2)  # noqa: S311
-    some = chance.choices(changed.streams, k=lookups)
+    some = chance.choices(list(changed.streams), k=lookups)
     now = datetime.now(UTC)
-    checked = chance.sample(changed.streams, min(1_000, len(changed.streams)))
+    checked = chance.sample(list(changed.streams), min(1_000, len(changed.streams)))
     empty = _used(client)
     started = time.perf_counter()
     for place, stream in enumerate(checked):
@@ -196,7 +198,7 @@ def _measure(
         "account": (store.streams_of_account, [each.account_id or 0 for each in some]),
         "group": (store.streams_of_group, [each.group_id or 0 for each in some]),
         "url": (store.streams_of_url, [each.url_hash for each in some]),
-        "channel": (store.channel, [each.id for each in chance.choices(changed.channels, k=lookups)]),
+        "channel": (store.channel, [each.id for each in chance.choices(list(changed.channels), k=lookups)]),
         "channels_of_stream": (store.channels_of_stream, [each.id for each in some]),
         "channels_of_group": (store.channels_of_group, [each.group_id or 0 for each in some]),
         "verdict": (store.streams_of_verdict, ["dead"] * lookups),

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from streamflow.errors import SourceConflict, UnknownRecord
+from streamflow.udi.library import Records, Snapshot
 from streamflow.udi.models import Channel
-from streamflow.udi.store import Snapshot, Store
+from streamflow.udi.store import Store
 
 
 @dataclass(frozen=True)
@@ -40,8 +41,8 @@ def laid_over(snapshot: Snapshot, store: Store) -> Snapshot:
     """
     known = {channel.id: channel for channel in store.channels()}
     removed = store.removed_of_channels(known)
-    ordered = [_in_order(channel, known.get(channel.id), removed.get(channel.id, {})) for channel in snapshot.channels]
-    return snapshot.model_copy(update={"channels": ordered})
+    ordered = (_in_order(channel, known.get(channel.id), removed.get(channel.id, {})) for channel in snapshot.channels)
+    return replace(snapshot, channels=Records(Channel, ordered))
 
 
 def _in_order(channel: Channel, known: Channel | None, removed: Mapping[int, int]) -> Channel:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from streamflow.udi.models import Channel
@@ -20,7 +20,7 @@ _NO_WORD = re.compile(r"[^\w+&]+")
 _NO_ID = frozenset({"", "-", "0", "none", "null", "n/a", "na", "undefined", "unknown", "no_epg", "noepg"})
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Listed:
     """A stream where it stands in the list; ``number`` is the channel's, if the list tells one."""
 
@@ -31,7 +31,7 @@ class Listed:
     number: float | None = None
 
 
-def channels(listed: Iterable[Listed]) -> list[Channel]:
+def channels(listed: Iterable[Listed]) -> Iterator[Channel]:
     """The channels, each with its streams in the order of the list.
 
     Streams of one tvg-id are one channel. One without joins those of its name, if only one channel has them.
@@ -50,7 +50,7 @@ def channels(listed: Iterable[Listed]) -> list[Channel]:
         known = ids_of_name.get(name, set())
         key = next(iter(known)) if len(known) == 1 else f"name {name}"
         found.setdefault(key, []).append(each)
-    return [_channel(key, members) for key, members in found.items()]
+    return (_channel(key, members) for key, members in found.items())
 
 
 def _channel(key: str, members: list[Listed]) -> Channel:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from streamflow.udi.store import Snapshot
+from streamflow.udi.library import Snapshot
 
 
 class Source(Protocol):

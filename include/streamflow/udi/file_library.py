@@ -12,10 +12,10 @@ from operator import itemgetter
 from typing import Any
 
 from streamflow.udi.database import Database
-from streamflow.udi.library import Library, text
+from streamflow.udi.library import Library, Snapshot, text
 from streamflow.udi.models import Account, Channel, Group, Stream
 from streamflow.udi.publication import Difference, difference, guard, identities, renamed, report
-from streamflow.udi.store import RefreshReport, Snapshot
+from streamflow.udi.store import RefreshReport
 
 # Of a URL's hash; they tell any two URLs apart.
 URL_DIGITS = 32

@@ -23,12 +23,12 @@ from typing import Any, TypeVar
 
 from streamflow.errors import UdiUnavailable
 from streamflow.udi.file_store import FileStore
-from streamflow.udi.library import Library
+from streamflow.udi.library import Library, Snapshot
 from streamflow.udi.models import Account, Channel, Group, Result, Stream, Verdict
 from streamflow.udi.publication import guard
 from streamflow.udi.redis_store import RedisStore
 from streamflow.udi.replay import fill, replay
-from streamflow.udi.store import ChannelChange, DeadMemory, RefreshReport, Run, RunState, Snapshot, Store
+from streamflow.udi.store import ChannelChange, DeadMemory, RefreshReport, Run, RunState, Store
 
 log = logging.getLogger(__name__)
 

@@ -13,12 +13,12 @@ from redis.exceptions import WatchError
 
 from streamflow.udi import image
 from streamflow.udi.indexing import Edits
-from streamflow.udi.library import Library, text
+from streamflow.udi.library import Library, Snapshot, text
 from streamflow.udi.models import Account, Channel, Group, Stream
 from streamflow.udi.publication import Difference, guard, identities, renamed, report
 from streamflow.udi.redis_results import RedisResults
 from streamflow.udi.redis_room import GONE, PREFIX, R, RedisRoom, chunks
-from streamflow.udi.store import RefreshReport, Snapshot
+from streamflow.udi.store import RefreshReport
 
 # Names of the kinds of records in a library and in its image.
 KINDS = {"accounts": "account", "groups": "group", "streams": "stream", "channels": "channel"}
@@ -120,9 +120,8 @@ class RedisLibrary(RedisRoom):
         edits.channels(map(Channel.model_validate_json, channels_before), there=False)
         edits.channels(map(library.channel, channels.written), there=True)
         indexes = self._many(edits.names)
-        added = [library.stream(key) for key in streams.added]
-        gone = self._gone(added)
-        returned = renamed(removed, added, gone)
+        gone = self._gone(map(library.stream, streams.added))
+        returned = renamed(removed, map(library.stream, streams.added), gone)
         left = RedisResults(self._client).checked_of(set(streams.removed) - set(returned.values()))
         return Changes(
             kinds=kinds,

@@ -8,20 +8,10 @@ from typing import Any, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from streamflow.udi.library import Snapshot
 from streamflow.udi.models import Account, Channel, Group, Result, Stream, Verdict
 
 Mode = Literal["concurrent", "sequential"]
-
-
-class Snapshot(BaseModel):
-    """Everything a source has, in whole: what a refresh publishes in one step."""
-
-    accounts: list[Account]
-    groups: list[Group]
-    streams: list[Stream]
-    channels: list[Channel]
-    # Records the source sent that could not be read: (kind and id, why).
-    broken: list[tuple[str, str]] = Field(default_factory=list)
 
 
 class RefreshReport(BaseModel):

@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from streamflow.udi.models import Account, Channel, Group, Profile, Stream
 
-R = TypeVar("R", bound=BaseModel)
+T = TypeVar("T")
 Raw = dict[str, Any]
 Broken = list[tuple[str, str]]
 
@@ -21,13 +21,13 @@ Broken = list[tuple[str, str]]
 LOGINS_LOOKED_AT = 20
 
 
-def read(kind: str, records: Iterable[Raw], make: Callable[[Raw], R], broken: Broken) -> list[R]:
+def read(kind: str, records: Iterable[Raw], make: Callable[[Raw], T], broken: Broken) -> list[T]:
     """The records made, and a note in ``broken`` for each that can't be."""
     made = []
     for raw in records:
         try:
             made.append(make(raw))
-        except (ValidationError, KeyError, TypeError, AttributeError) as error:
+        except (ValidationError, KeyError, TypeError, ValueError, AttributeError) as error:
             name = raw.get("id", "without id") if isinstance(raw, dict) else "that is no object"
             broken.append((f"{kind} {name}", _why(error)))
     return made
@@ -42,6 +42,10 @@ def _why(error: Exception) -> str:
 
 def group_of(raw: Raw) -> Group:
     return Group(id=raw["id"], name=raw["name"])
+
+
+def user_agent_of(raw: Raw) -> tuple[int, str]:
+    return int(raw["id"]), str(raw["user_agent"])
 
 
 def stream_of(raw: Raw) -> Stream:
@@ -98,26 +102,39 @@ def _profile(raw: Raw) -> Profile:
     )
 
 
-def shared_budgets(accounts: list[Account], streams: Iterable[Stream]) -> list[Account]:
-    """The accounts, those with one login under one budget.
+class Logins:
+    """The logins that the first URLs of each account hold. Dispatcharr answers no passwords."""
 
-    Dispatcharr answers no passwords, so a login is told from the URLs of its streams; accounts of one server group
-    count as one server.
-    """
-    seen: dict[int, Counter[tuple[str, str, str]]] = defaultdict(Counter)
-    for stream in streams:
-        logins = seen[stream.account_id] if stream.account_id is not None else None
-        if logins is not None and stream.url and logins.total() < LOGINS_LOOKED_AT and (found := login(stream.url)):
-            logins[found] += 1
-    by_login: dict[str, list[Account]] = defaultdict(list)
-    for one in accounts:
-        if seen[one.id]:
-            host, username, password = seen[one.id].most_common(1)[0][0]
-            server = host if one.server_group is None else f"group {one.server_group}"
-            mark = hashlib.sha256(f"{server}\n{username.lower()}\n{password}".encode()).hexdigest()[:16]
-            by_login[mark].append(one)
-    shared = {one.id: f"login-{mark}" for mark, listed in by_login.items() if len(listed) > 1 for one in listed}
-    return [one.model_copy(update={"budget": shared[one.id]}) if one.id in shared else one for one in accounts]
+    def __init__(self) -> None:
+        self._seen: dict[int, Counter[tuple[str, str, str]]] = defaultdict(Counter)
+
+    def look_at(self, streams: Iterable[Stream]) -> None:
+        for stream in streams:
+            if stream.account_id is not None and stream.url:
+                seen = self._seen[stream.account_id]
+                if seen.total() < LOGINS_LOOKED_AT and (found := login(stream.url)):
+                    seen[found] += 1
+
+    def of(self, account: Account) -> str | None:
+        """A mark of the account's login, the same for all that use it; accounts of one server group are one server."""
+        seen = self._seen.get(account.id)
+        if not seen:
+            return None
+        host, username, password = seen.most_common(1)[0][0]
+        server = host if account.server_group is None else f"group {account.server_group}"
+        return hashlib.sha256(f"{server}\n{username.lower()}\n{password}".encode()).hexdigest()[:16]
+
+
+def shared_budgets(accounts: list[Account], logins: Logins) -> list[Account]:
+    """The accounts, those with one login under one budget."""
+    marks = {account.id: mark for account in accounts if (mark := logins.of(account))}
+    users = Counter(marks.values())
+    return [
+        account.model_copy(update={"budget": f"login-{marks[account.id]}"})
+        if users[marks.get(account.id, "")] > 1
+        else account
+        for account in accounts
+    ]
 
 
 _LOGIN_PATH = re.compile(r"^/(?:live/|movie/|series/)?([^/]+)/([^/]+)/[^/]+$")

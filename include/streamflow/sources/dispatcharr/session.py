@@ -68,8 +68,11 @@ class Session:
             answer = self._send(method, path, params, body)
         return understood(answer, f"{method} {path}")
 
-    def pages(self, path: str, size: int) -> Iterator[list[dict[str, Any]]]:
-        """All pages of a list. A page past the last, which a list that shrank meanwhile has, is the end."""
+    def pages(self, path: str, size: int) -> Iterator[list[Any]]:
+        """All pages of a list, or the whole of it where the server knows no pages.
+
+        A page past the last, which a list that shrank meanwhile has, is the end.
+        """
         number = 1
         while True:
             try:
@@ -78,8 +81,13 @@ class Session:
                 if number == 1:
                     raise
                 return
+            if isinstance(answer, list):
+                yield answer
+                return
+            if not isinstance(answer, dict) or not isinstance(answer.get("results"), list):
+                raise SourceUnavailable(f"GET {path}: the answer is no page of a list")
             yield answer["results"]
-            if not answer.get("next"):
+            if not answer.get("next") or not answer["results"]:
                 return
             number += 1
 

@@ -15,15 +15,18 @@ from streamflow.errors import ConfigError, SourceConflict, SourceRefused, Source
 from streamflow.sources.dispatcharr import library
 from streamflow.sources.dispatcharr.session import Session, patiently
 from streamflow.sources.dispatcharr.tokens import Tokens
+from streamflow.udi.library import Records, Snapshot
 from streamflow.udi.models import Stream
-from streamflow.udi.store import Snapshot
 
 PAGE_SIZE = 2000
 IDS_AT_ONCE = 500
 
 
 class Dispatcharr:
-    """Reads the library and the viewers, writes orders and statistics. Every method raises SourceError."""
+    """Reads the library and the viewers, writes orders and statistics.
+
+    Every method raises SourceError, and UnknownRecord for what Dispatcharr does not have.
+    """
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -42,52 +45,57 @@ class Dispatcharr:
 
     def summary(self) -> str:
         """Dispatcharr's version; proves that the login works as well."""
-        self._list("/api/channels/groups/")
-        return f"Dispatcharr, version {self._get('/api/core/version/').get('version')}"
+        try:
+            self._list("/api/channels/groups/")
+        except UnknownRecord as error:
+            raise SourceRefused(f"{error}: is DISPATCHARR_URL right, with its path prefix?") from error
+        return f"Dispatcharr, version {self._record('/api/core/version/').get('version')}"
 
     # -- the library -------------------------------------------------------------------------
     def fetch(self) -> Snapshot:
         """Everything there is, fetched page by page."""
         broken: library.Broken = []
-        agents = {agent["id"]: agent["user_agent"] for agent in self._list("/api/core/useragents/")}
+        agents = dict(library.read("user agent", self._list("/api/core/useragents/"), library.user_agent_of, broken))
         accounts = library.read(
             "account", self._list("/api/m3u/accounts/"), lambda raw: library.account_of(raw, agents), broken
         )
         groups = library.read("group", self._list("/api/channels/groups/"), library.group_of, broken)
         channels = library.read("channel", self._list("/api/channels/channels/"), library.channel_of, broken)
-        streams = self._streams(broken)
+        logins = library.Logins()
+        streams = self._streams(broken, logins)
         return Snapshot(
-            accounts=library.shared_budgets(accounts, streams),
+            accounts=library.shared_budgets(accounts, logins),
             groups=groups,
             channels=channels,
             streams=streams,
             broken=broken,
         )
 
-    def _streams(self, broken: library.Broken) -> list[Stream]:
+    def _streams(self, broken: library.Broken, logins: library.Logins) -> Records[Stream]:
         """All streams. Pages come in the order of names, which is not unique, so they may repeat or miss some."""
-        found: dict[int, Stream] = {}
+        found = Records(Stream)
         unreadable: set[Any] = set()
+
+        def take(page: list[Any]) -> None:
+            made = library.read("stream", page, library.stream_of, broken)
+            found.add(made)
+            logins.look_at(made)
+            if len(made) < len(page):
+                unreadable.update(raw.get("id") for raw in page if isinstance(raw, dict))
+
         for page in self._session.pages("/api/channels/streams/", PAGE_SIZE):
-            self._take(page, found, unreadable, broken)
-        missing = [i for i in self._list("/api/channels/streams/ids/") if i not in found and i not in unreadable]
+            take(page)
+        missing = [i for i in self._list("/api/channels/streams/ids/") if i not in found.texts and i not in unreadable]
         for start in range(0, len(missing), IDS_AT_ONCE):
             ids = {"ids": missing[start : start + IDS_AT_ONCE]}
-            self._take(self._session.call("POST", "/api/channels/streams/by-ids/", body=ids), found, unreadable, broken)
-        return [found[key] for key in sorted(found)]
-
-    @staticmethod
-    def _take(page: Any, found: dict[int, Stream], unreadable: set[Any], broken: library.Broken) -> None:
-        made = library.read("stream", page, library.stream_of, broken)
-        found.update((stream.id, stream) for stream in made)
-        if len(made) < len(page):
-            unreadable.update(raw.get("id") for raw in page if isinstance(raw, dict) and raw.get("id") not in found)
+            take(self._session.call("POST", "/api/channels/streams/by-ids/", body=ids))
+        return found
 
     # -- viewers -----------------------------------------------------------------------------
     def viewers(self) -> dict[int, int]:
         """Connections that people use now, by the id of the account's profile: one for each channel being watched."""
         count: dict[int, int] = {}
-        for channel in self._get("/proxy/ts/status").get("channels", []):
+        for channel in self._record("/proxy/ts/status").get("channels") or ():
             profile = channel.get("m3u_profile_id")
             if profile is not None and "stop" not in str(channel.get("state", "")).lower():
                 count[int(profile)] = count.get(int(profile), 0) + 1
@@ -96,7 +104,7 @@ class Dispatcharr:
     # -- write-back --------------------------------------------------------------------------
     def order(self, channel_id: int) -> tuple[int, ...]:
         """The channel's streams as they are now; raises UnknownRecord when it is gone."""
-        return tuple(self._get(f"/api/channels/channels/{channel_id}/")["streams"])
+        return _order_of(self._record(f"/api/channels/channels/{channel_id}/"))
 
     def write_order(self, channel_id: int, before: Sequence[int], after: Sequence[int]) -> None:
         """Replace the order ``before``; raises SourceConflict when somebody has changed it since it was read.
@@ -107,7 +115,7 @@ class Dispatcharr:
 
     def _replace(self, channel_id: int, before: tuple[int, ...], after: tuple[int, ...]) -> None:
         path = f"/api/channels/channels/{channel_id}/"
-        now = tuple(self._session.call_once("GET", path)["streams"])
+        now = _order_of(self._session.call_once("GET", path))
         if now == after:
             return
         if now != before:
@@ -126,7 +134,7 @@ class Dispatcharr:
         """
         if not stats:
             return
-        for stream in self._get(f"/api/channels/channels/{channel_id}/streams/"):
+        for stream in self._list(f"/api/channels/channels/{channel_id}/streams/"):
             stream_id, known = stream["id"], stream.get("stream_stats") or {}
             new = {**known, **stats.get(stream_id, {})}
             if new != known:
@@ -135,22 +143,22 @@ class Dispatcharr:
                     self._session.call("PATCH", f"/api/channels/streams/{stream_id}/", body=body)
 
     def _list(self, path: str) -> list[Any]:
-        """A whole list; raises SourceRefused when there is none of this name."""
-        try:
-            answer = self._get(path)
-        except UnknownRecord as error:
-            raise SourceRefused(
-                f"{path} is not there: is DISPATCHARR_URL right, with its path prefix, and Dispatcharr up to date?"
-            ) from error
+        answer = self._session.call("GET", path)
         if not isinstance(answer, list):
             raise SourceUnavailable(f"GET {path}: the answer is no list")
         return answer
 
-    def _get(self, path: str) -> Any:
+    def _record(self, path: str) -> dict[str, Any]:
         answer = self._session.call("GET", path)
-        if answer is None:
-            raise SourceUnavailable(f"GET {path}: an empty answer")
+        if not isinstance(answer, dict):
+            raise SourceUnavailable(f"GET {path}: the answer is no record")
         return answer
+
+
+def _order_of(channel: Any) -> tuple[int, ...]:
+    if not isinstance(channel, dict) or not isinstance(channel.get("streams"), list):
+        raise SourceUnavailable("the answer for a channel tells no streams")
+    return tuple(channel["streams"])
 
 
 def from_env(env: Mapping[str, str] = os.environ, home: Path | None = None) -> Dispatcharr:

@@ -17,8 +17,8 @@ from streamflow.masking import mask_url
 from streamflow.sources import listing, web
 from streamflow.sources.m3u.playlist import Entry, Unreadable, entries
 from streamflow.sources.m3u.text import lines
-from streamflow.udi.models import Account, Group, Stream
-from streamflow.udi.store import Snapshot
+from streamflow.udi.library import Records, Snapshot
+from streamflow.udi.models import Account, Channel, Group, Stream
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +66,7 @@ class Playlist:
 
     def fetch(self) -> Snapshot:
         """Everything there is. Raises SourceError."""
-        streams: dict[int, Stream] = {}
+        streams = Records(Stream)
         groups: dict[str, Group] = {}
         listed: list[listing.Listed] = []
         broken: list[tuple[str, str]] = []
@@ -84,8 +84,8 @@ class Playlist:
                 groups[entry.group] = Group(id=listing.number_of(f"group {entry.group}"), name=entry.group)
             group_id = groups[entry.group].id if entry.group else None
             stream_id = listing.number_of(entry.url)
-            if stream_id not in streams:
-                streams[stream_id] = Stream(
+            if stream_id not in streams.texts:
+                stream = Stream(
                     id=stream_id,
                     name=entry.name,
                     url=entry.url,
@@ -93,6 +93,7 @@ class Playlist:
                     group_id=group_id,
                     tvg_id=entry.tvg_id or None,
                 )
+                streams.add([stream])
             listed.append(listing.Listed(stream_id, entry.name, entry.tvg_id, group_id, entry.number))
         if unreadable > NAMED:
             broken.append((f"{unreadable - NAMED} more lines", "could not be read either"))
@@ -103,8 +104,8 @@ class Playlist:
         return Snapshot(
             accounts=[self._account()],
             groups=list(groups.values()),
-            streams=list(streams.values()),
-            channels=listing.channels(listed),
+            streams=streams,
+            channels=Records(Channel, listing.channels(listed)),
             broken=broken,
         )
 

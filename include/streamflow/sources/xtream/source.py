@@ -15,8 +15,8 @@ from pydantic import ValidationError
 from streamflow.errors import SourceRefused, SourceUnavailable
 from streamflow.sources import listing
 from streamflow.sources.xtream.panel import Panel, UserInfo
-from streamflow.udi.models import Account, Group, Stream
-from streamflow.udi.store import Snapshot
+from streamflow.udi.library import Records, Snapshot
+from streamflow.udi.models import Account, Channel, Group, Stream
 
 LIST_SECONDS = 900.0
 LIST_BYTES = 4 << 30
@@ -54,7 +54,7 @@ class Xtream:
         info = self.panel.user_info()
         groups = {str(raw["category_id"]): _group(raw) for raw in self._list("get_live_categories")}
         extension = "m3u8" if info.formats and "ts" not in info.formats else "ts"
-        streams: dict[int, Stream] = {}
+        streams = Records(Stream)
         listed: list[listing.Listed] = []
         broken: list[tuple[str, str]] = []
         unreadable = 0
@@ -67,7 +67,7 @@ class Xtream:
                 if unreadable <= NAMED:
                     broken.append((f"stream {raw.get('stream_id', 'without id')}", type(error).__name__))
                 continue
-            streams[stream.id] = stream
+            streams.add([stream])
             listed.append(listing.Listed(stream.id, stream.name, stream.tvg_id or "", stream.group_id))
         if unreadable > NAMED:
             broken.append((f"{unreadable - NAMED} more streams", "could not be read either"))
@@ -76,8 +76,8 @@ class Xtream:
         return Snapshot(
             accounts=[self._account(info)],
             groups=list(groups.values()),
-            streams=list(streams.values()),
-            channels=listing.channels(listed),
+            streams=streams,
+            channels=Records(Channel, listing.channels(listed)),
             broken=broken,
         )
 
