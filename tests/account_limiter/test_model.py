@@ -36,6 +36,7 @@ from account_limiter import (
     LeaseLost,
     Limiter,
     Queued,
+    Reading,
     Refused,
     Request,
     records,
@@ -47,6 +48,11 @@ EXAMPLES = int(os.environ.get("STREAMFLOW_EXAMPLES", "80"))
 HEAD_START = 3600.0
 WAITER_LIFE = 120.0
 RAISE_AFTER = 120.0
+CLAIM_LIFE, ELSEWHERE_LIFE = 86_400.0, 600.0
+BOOKING = 3.0
+STEP = 10.0
+CALL_LIFE_MS, CALLED_LIMIT = 6000, 2
+BUSY, EVEN, CALM = Reading(3.0, 0.6), Reading(1.2, 0.6), Reading(0.2, 0.6)
 
 
 @dataclass
@@ -67,26 +73,48 @@ class Waiter:
     touched: float
 
 
+def lower(one: int, other: int) -> int:
+    """The lower of two limits, 0 standing for none."""
+    return min(one, other) if one and other else one or other
+
+
 @dataclass
 class Login:
     limit: int
     believed: int = 0
     viewers: int = 0
+    claimed: int = 0
+    claimed_at: float = 0.0
+    elsewhere: int = 0
     cool_until: float = 0.0
     learned_at: float = 0.0
+    last_start: float = 0.0
 
-    @property
-    def ceiling(self) -> float:
-        limits = [limit for limit in (self.limit, self.believed) if limit]
-        return max(0, min(limits) - self.viewers) if limits else float("inf")
+    def bound(self, now: float) -> int:
+        return lower(self.limit, self.claimed) if now - self.claimed_at < CLAIM_LIFE else self.limit
+
+    def others(self, now: float) -> int:
+        return self.viewers + (self.elsewhere if now - self.claimed_at < ELSEWHERE_LIFE else 0)
+
+    def ceiling(self, now: float) -> float:
+        most = lower(self.bound(now), self.believed)
+        return max(0, most - self.others(now)) if most else float("inf")
+
+    def starts_in(self, now: float, stagger: float) -> float:
+        wait = round(self.last_start + stagger - now, 3)
+        booked = round(self.last_start - now, 3) > BOOKING + stagger
+        return 0.0 if stagger == 0 or wait <= 0 or booked else wait
 
 
 @dataclass
 class Model:
-    """What the scripts are to do, in seconds, without a thought of speed. Starts are not spaced."""
+    """What the transitions are to do, in seconds, without a thought of speed."""
 
     now: float
     global_limit: int = 10
+    adapted: int = 0
+    adapted_at: float = 0.0
+    stagger: float = 0.2
     ttl: float = 30.0
     stale_after: float = 3600.0
     grant_ttl: float = 20.0
@@ -99,23 +127,32 @@ class Model:
     leases: dict[str, HeldLease] = field(default_factory=dict)
     waiters: dict[str, Waiter] = field(default_factory=dict)
 
+    # Of the lease that was taken last.
+    starts_in: float = 0.0
+
     def begin(self) -> None:
         self.leases = {key: lease for key, lease in self.leases.items() if lease.expires > self.now}
 
     def held(self, budget: str) -> int:
         return sum(lease.budget == budget for lease in self.leases.values())
 
+    @property
+    def most(self) -> int:
+        return lower(self.global_limit, self.adapted)
+
     def room(self) -> bool:
-        return self.global_limit == 0 or len(self.leases) < self.global_limit
+        return self.most == 0 or len(self.leases) < self.most
 
     def login_has_room(self, budget: str) -> bool:
-        return self.held(budget) < self.logins[budget].ceiling
+        return self.held(budget) < self.logins[budget].ceiling(self.now)
 
     def fitting(self, account: str) -> str | None:
         for budget in self.accounts[account].sources:
             login = self.logins.get(budget.budget_id)
-            if login and self.login_has_room(budget.budget_id) and login.cool_until <= self.now:
-                return budget.budget_id
+            if login and self.login_has_room(budget.budget_id):
+                soon = login.starts_in(self.now, self.stagger) <= BOOKING
+                if soon and login.cool_until <= self.now:
+                    return budget.budget_id
         return None
 
     def barred(self, account: str) -> str | None:
@@ -151,6 +188,10 @@ class Model:
             self.leases[lease_id] = HeldLease("granted", "", account, budget, self.generation, end, end)
 
     def take(self, lease: HeldLease, holder: str) -> str:
+        if login := self.logins.get(lease.budget):
+            self.starts_in = login.starts_in(self.now, self.stagger)
+            if self.stagger:
+                login.last_start = round(self.now + self.starts_in, 3)
         lease.state, lease.holder, lease.hard_end = "held", holder, self.now + self.stale_after
         lease.expires = min(self.now + self.ttl, lease.hard_end)
         return "granted"
@@ -221,10 +262,35 @@ class Model:
         login = self.logins.get(budget)
         if not login or not login.believed or self.now - login.learned_at < RAISE_AFTER:
             return
-        if self.held(budget) >= login.believed - login.viewers:
+        if self.held(budget) >= login.believed - login.others(self.now):
             login.believed, login.learned_at = login.believed + 1, self.now
-            if login.limit and login.believed >= login.limit:
-                login.believed = 0
+            self.forget_what_is_no_limit(login)
+
+    def forget_what_is_no_limit(self, login: Login) -> None:
+        most = login.bound(self.now)
+        if most and login.believed >= most:
+            login.believed = 0
+
+    def claim(self, budget: str, limit: int, elsewhere: int) -> bool:
+        self.begin()
+        if login := self.logins.get(budget):
+            login.claimed, login.elsewhere, login.claimed_at = limit, elsewhere, self.now
+            self.forget_what_is_no_limit(login)
+            self.grant_all()
+        return login is not None
+
+    def adapt(self, direction: int, floor: int, ceiling: int) -> int:
+        self.begin()
+        ceiling = lower(ceiling, self.global_limit)
+        current = lower(ceiling, self.adapted)
+        if abs(round(self.now - self.adapted_at, 3)) < STEP:
+            return current
+        following = min(current - 1, current * 8 // 10) if direction < 0 else current + direction
+        following = min(ceiling, max(min(floor, ceiling), following))
+        if following != self.adapted:
+            self.adapted, self.adapted_at = following, self.now
+            self.grant_all()
+        return following
 
     def busy(self, lease: Lease, retry_after: float) -> int | None:
         self.begin()
@@ -232,7 +298,7 @@ class Model:
         login = self.logins.get(known.budget) if known and known.holder == lease.holder else None
         if not known or not login:
             return None
-        believed = max(1, self.held(known.budget) - 1 + login.viewers)
+        believed = max(1, self.held(known.budget) - 1 + login.others(self.now))
         login.believed = min(login.believed or believed, believed)
         login.learned_at = self.now
         login.cool_until = max(login.cool_until, self.now + retry_after)
@@ -245,8 +311,7 @@ class Model:
         for budget, limit in kept.items():
             login = self.logins.setdefault(budget, Login(limit))
             login.limit = limit
-            if limit and login.believed >= limit:
-                login.believed = 0
+            self.forget_what_is_no_limit(login)
         self.logins = {key: login for key, login in self.logins.items() if key in kept or self.held(key)}
         self.grant_all()
 
@@ -264,7 +329,13 @@ IDS = st.sampled_from([f"lease-{n}" for n in range(9)])
 HOLDERS = st.sampled_from(["h1", "h2"])
 NUMBERS = st.sampled_from(["1", "2", "3", "4"])
 LIMITS = st.integers(0, 3)
+BUDGETS = st.sampled_from(["shared", "spare", "account-1"])
 PRIORITIES = st.sampled_from([0, 0, 0, 1])
+STAGGERS = st.sampled_from([0.0, 0.0, 0.2, 2.0])
+
+
+def finite(limit: float) -> int | None:
+    return None if limit == float("inf") else int(limit)
 
 
 @st.composite
@@ -290,8 +361,8 @@ class Contention(RuleBasedStateMachine):
     clock: Any
     restarted: Callable[[], None]
 
-    @initialize(accounts=account_lists(), limit=st.integers(0, 4))
-    def prepare(self, accounts: list[Account], limit: int) -> None:
+    @initialize(accounts=account_lists(), limit=st.integers(0, 4), stagger=STAGGERS)
+    def prepare(self, accounts: list[Account], limit: int, stagger: float) -> None:
         self.redis.delete(*scripts.KEYS)
         self.clock.set(1_800_000_000.0)
         self.limiter = Limiter(self.redis)
@@ -300,9 +371,8 @@ class Contention(RuleBasedStateMachine):
         self.believed: dict[tuple[str, str], tuple[float, str]] = {}
         self.limiter.tick()
         self.limiter.open_now()
-        self.set_limits(limit, 30)
-        self.limiter.configure(accounts=accounts, stagger_delay=0)
-        self.model.configure(accounts)
+        self.set_limits(limit, 30, stagger)
+        self.set_accounts(accounts)
 
     def believers(self, budget: str | None = None) -> int:
         return sum(until > self.clock.now and budget in (None, known) for until, known in self.believed.values())
@@ -343,14 +413,15 @@ class Contention(RuleBasedStateMachine):
                 fresh = before.get(lease_id) is None or before[lease_id].state == "granted"
                 if fresh:
                     self.no_limit_is_exceeded_by(lease)
+                    assert lease.starts_in == self.model.starts_in
                 self.believed[lease_id, holder] = self.clock.now + lease.ttl, lease.budget_id
                 return dataclasses.replace(lease, asked_at=self.clock.now)
         return multiple()
 
     def no_limit_is_exceeded_by(self, lease: Lease) -> None:
         self.believed.pop((lease.request.lease_id, lease.holder), None)
-        assert self.believers(lease.budget_id) < self.model.logins[lease.budget_id].ceiling
-        assert self.model.global_limit == 0 or self.believers() < self.model.global_limit
+        assert self.believers(lease.budget_id) < self.model.logins[lease.budget_id].ceiling(self.clock.now)
+        assert self.model.most == 0 or self.believers() < self.model.most
 
     @rule(lease=leases)
     def renew(self, lease: Lease) -> None:
@@ -435,15 +506,15 @@ class Contention(RuleBasedStateMachine):
         self.model.configure(accounts)
         self.limiter.configure(accounts=accounts)
 
-    def set_limits(self, limit: int, ttl: float) -> None:
+    def set_limits(self, limit: int, ttl: float, stagger: float) -> None:
         self.model.begin()
         if self.model.closed_until > self.model.now:
             longer = ttl - self.model.ttl
             self.model.closed_until += max(0, longer) if self.model.ttl_known else longer
-        self.model.global_limit, self.model.ttl = limit, ttl
+        self.model.global_limit, self.model.ttl, self.model.stagger = limit, ttl, stagger
         self.model.configured = self.model.ttl_known = True
         self.model.grant_all()
-        self.limiter.configure(global_limit=limit, lease_ttl=ttl)
+        self.limiter.configure(global_limit=limit, lease_ttl=ttl, stagger_delay=stagger)
 
     def see_viewers(self, viewers: dict[str, int], complete: bool) -> None:
         self.model.begin()
@@ -461,7 +532,20 @@ class Contention(RuleBasedStateMachine):
         self.model.closed_until = self.model.now + self.model.ttl
         self.tick()
 
-    @rule(data=st.data(), kind=st.sampled_from(["reset", "accounts", "limits", "limits", "viewers", "restart", "time"]))
+    def claim_of_provider(self, budget: str, limit: int, elsewhere: int) -> None:
+        expected = self.model.claim(budget, limit, elsewhere)
+        assert self.limiter.claim(budget, limit=limit, elsewhere=elsewhere, words="it says so") == expected
+
+    def adapt(self, reading: Reading) -> None:
+        expected = self.model.adapt(reading.direction, 1, 3)
+        assert self.limiter.adapt(reading, floor=1, ceiling=3) == expected
+
+    @rule(
+        data=st.data(),
+        kind=st.sampled_from(
+            ["reset", "accounts", "limits", "limits", "viewers", "claim", "claim", "adapt", "adapt", "restart", "time"]
+        ),
+    )
     def upheaval(self, data: st.DataObject, kind: str) -> None:
         """What comes rarely, as one rule, so that it does not end every queue before it is one."""
         match kind:
@@ -470,10 +554,14 @@ class Contention(RuleBasedStateMachine):
             case "accounts":
                 self.set_accounts(data.draw(account_lists()))
             case "limits":
-                self.set_limits(data.draw(st.integers(0, 4)), data.draw(st.sampled_from([30, 30, 10, 60])))
+                ttl = data.draw(st.sampled_from([30, 30, 10, 60]))
+                self.set_limits(data.draw(st.integers(0, 4)), ttl, data.draw(STAGGERS))
             case "viewers":
-                budgets = st.sampled_from(["shared", "spare", "account-1"])
-                self.see_viewers(data.draw(st.dictionaries(budgets, LIMITS)), data.draw(st.booleans()))
+                self.see_viewers(data.draw(st.dictionaries(BUDGETS, LIMITS)), data.draw(st.booleans()))
+            case "claim":
+                self.claim_of_provider(data.draw(BUDGETS), data.draw(LIMITS), data.draw(st.integers(0, 2)))
+            case "adapt":
+                self.adapt(data.draw(st.sampled_from([BUSY, EVEN, CALM])))
             case "restart":
                 self.restart_redis(data.draw(st.booleans()))
             case _:
@@ -495,15 +583,31 @@ class Contention(RuleBasedStateMachine):
         assert {str(a.account_id): a.waiting for a in snapshot.accounts} == {
             key: sum(waiter.account == key for waiter in model.waiters.values()) for key in model.accounts
         }
-        assert {b.budget_id: (b.believed, b.viewers) for b in snapshot.budgets} == {
-            key: (login.believed, login.viewers) for key, login in model.logins.items()
+        assert snapshot.global_limit == model.most
+        assert {b.budget_id: (b.believed, b.viewers, b.elsewhere, b.effective_limit) for b in snapshot.budgets} == {
+            key: (
+                login.believed,
+                login.viewers,
+                login.others(model.now) - login.viewers,
+                finite(login.ceiling(model.now)),
+            )
+            for key, login in model.logins.items()
         }
+
+    @invariant()
+    def no_more_are_called_than_may_be_and_only_who_waits(self) -> None:
+        called = dict(self.redis.zrange(scripts.PREFIX + "called", 0, -1, withscores=True))
+        assert {lease_id.decode() for lease_id in called} <= set(self.model.waiters)
+        assert sum(at > self.clock.now * 1000 - CALL_LIFE_MS for at in called.values()) <= CALLED_LIMIT
 
     def teardown(self) -> None:
         """Everybody who waits is served in the end, and every slot is free after that."""
         if not hasattr(self, "model"):
             return
         self.see_viewers({}, True)
+        for _ in range(6):
+            self.pass_time(ELSEWHERE_LIFE / 6)
+            self.touch(sorted(self.model.waiters) or ["none"])
         self.set_accounts([Account(n, max_streams=1) for n in range(1, 5)])
         for _ in range(len(self.model.waiters) + 1):
             self.pass_time(60)
