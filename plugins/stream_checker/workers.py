@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from airflow.configuration import conf
 from airflow.jobs.job import Job, JobState
@@ -16,8 +18,11 @@ from airflow.utils.state import TaskInstanceState
 from sqlalchemy import func, select
 
 # A worker that has not answered in this time is taken for gone; asked again after `KEPT_SECONDS` at the earliest.
-ANSWER_SECONDS = 1.0
+ANSWER_SECONDS = 2.0
 KEPT_SECONDS = 5.0
+BROKER_SECONDS = 3.0
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -85,13 +90,20 @@ class _Celery:
             return self._workers
 
     def _ask(self) -> list[Worker]:
-        from airflow.providers.celery.executors.celery_executor import app
+        from kombu.exceptions import OperationalError
+        from redis.exceptions import RedisError
 
-        inspect = app.control.inspect(timeout=ANSWER_SECONDS)
-        stats = inspect.stats() or {}
-        if not stats:
+        app = self._app()
+        try:
+            stats = app.control.inspect(timeout=ANSWER_SECONDS).stats() or {}
+            if not stats:
+                return []
+            # Once all that are there have answered, nobody else is waited for.
+            known = app.control.inspect(destination=list(stats), timeout=ANSWER_SECONDS, limit=len(stats))
+            active, queues = known.active() or {}, known.active_queues() or {}
+        except (OperationalError, RedisError) as error:
+            log.warning("no worker can be asked: the broker is away (%s)", type(error).__name__)
             return []
-        active, queues = inspect.active() or {}, inspect.active_queues() or {}
         return [
             Worker(
                 name=name,
@@ -102,6 +114,20 @@ class _Celery:
             )
             for name, told in sorted(stats.items())
         ]
+
+    def _app(self) -> Any:
+        # Not Airflow's own: it waits for a broker as long as a worker may, and a caller of the API may not.
+        from airflow.providers.celery.executors.celery_executor import app
+        from celery import Celery
+
+        asker = Celery(set_as_current=False)
+        asker.conf.update(app.conf)
+        asker.conf.broker_transport_options = {
+            **app.conf.broker_transport_options,
+            "socket_connect_timeout": BROKER_SECONDS,
+            "socket_timeout": BROKER_SECONDS,
+        }
+        return asker
 
 
 _celery = _Celery()

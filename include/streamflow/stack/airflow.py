@@ -63,6 +63,9 @@ def environment(home: Path, port: int, *, workers: int) -> dict[str, str]:
         "CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(folder / "passwords.json"),
         "CORE__EXECUTION_API_SERVER_URL": f"{address}/execution/",
         "DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{folder}/airflow.db?timeout={DATABASE_SECONDS}",
+        # More than the API server has threads (40): with fewer, those that wait for a connection leave none to give one
+        # back, and nothing goes on until they give up.
+        "DATABASE__SQL_ALCHEMY_MAX_OVERFLOW": "45",
         "API__HOST": LOOPBACK,
         "API__PORT": str(port),
         "API__WORKERS": "1",
