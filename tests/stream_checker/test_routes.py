@@ -146,6 +146,7 @@ def test_a_channel_shows_its_order_and_what_changed_it(admin: httpx.Client) -> N
 def test_channels_are_searched_and_paged(admin: httpx.Client) -> None:
     page = admin.get("/channels", params={"limit": 1}).json()
     assert ([one["name"] for one in page["channels"]], page["total"]) == (["Das Erste"], 2)
+    assert [(one["streams"], one["checked"], one["working"]) for one in page["channels"]] == [(3, 3, 2)]
     page = admin.get("/channels", params={"limit": 1, "cursor": page["next_cursor"]}).json()
     assert ([one["number"] for one in page["channels"]], page["next_cursor"]) == ([2.5], None)
     assert admin.get("/channels", params={"q": "ERSTE", "group_id": 1}).json()["total"] == 1

@@ -3,7 +3,7 @@
 import { airflow } from "./api.js";
 import { html } from "./html.js";
 
-const DAG = "check_streams";
+export const DAG = "check_streams";
 
 export const dagRun = (run) => `dags/${DAG}/runs/${encodeURIComponent(run)}`;
 export const task = (run, index) => `${dagRun(run)}/tasks/check_stream/mapped/${index}`;

@@ -9,22 +9,28 @@ from pydantic import BaseModel, Field
 
 from stream_checker import cursors
 from stream_checker.access import Reader
+from stream_checker.bounds import at_once
 from stream_checker.dispatcharr_page import channels_page
 from stream_checker.labels import Labelled, Labels, NamedResult
 from stream_checker.problems import Problem, responses
 from stream_checker.stores import KnownNames, Udi
-from streamflow.udi.models import Channel
+from streamflow.health_report import WORKING
+from streamflow.udi.models import Channel, Result
 from streamflow.udi.store import ChannelChange
 
 router = APIRouter(prefix="/channels", tags=["channels"], dependencies=[Reader])
 
 
 class ListedChannel(BaseModel):
+    """``checked`` of its ``streams`` have a result, and ``working`` of them are ok or degraded by it."""
+
     id: int
     name: str
     number: float | None
     group_id: int | None
     streams: int
+    checked: int
+    working: int
 
 
 class ChannelPage(BaseModel):
@@ -65,7 +71,7 @@ class ChannelDetail(BaseModel):
     dispatcharr: str | None = Field(examples=["http://192.0.2.7:9191/channels"])
 
 
-@router.get("", responses=responses(401, 403, 422, 503))
+@router.get("", responses=responses(401, 403, 422, 429, 503), dependencies=[at_once(8)])
 def channels(
     store: Udi,
     names: KnownNames,
@@ -80,18 +86,21 @@ def channels(
         chosen.intersection_update(store.channels_of_group(group_id))
     ids, following = cursors.page(chosen, cursor, limit)
     found = {channel.id: channel for channel in store.channels(ids)}
-    return ChannelPage(
-        channels=[_listed(found[id]) for id in ids if id in found], total=len(chosen), next_cursor=following
-    )
+    results = store.results({id for channel in found.values() for id in channel.stream_ids})
+    listed = [_listed(found[id], results) for id in ids if id in found]
+    return ChannelPage(channels=listed, total=len(chosen), next_cursor=following)
 
 
-def _listed(channel: Channel) -> ListedChannel:
+def _listed(channel: Channel, results: dict[int, Result]) -> ListedChannel:
+    verdicts = [results[id].verdict for id in channel.stream_ids if id in results]
     return ListedChannel(
         id=channel.id,
         name=channel.name,
         number=channel.number,
         group_id=channel.group_id,
         streams=len(channel.stream_ids),
+        checked=len(verdicts),
+        working=sum(verdict in WORKING for verdict in verdicts),
     )
 
 

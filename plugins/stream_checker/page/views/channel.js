@@ -10,6 +10,7 @@ import { Verdict } from "../parts/verdict.js";
 import { link } from "../place.js";
 
 const REFRESH_MS = 15000;
+const SLOW_MS = 300000;
 
 export const ChannelView = ({ id }) => (id ? html`<${Channel} id=${id} />` : html`<${Channels} />`);
 
@@ -18,6 +19,8 @@ function Channels() {
   const [cursors, setCursors] = useState([""]);
   const query = new URLSearchParams({ limit: 50, ...(part && { q: part }), ...(cursors.at(-1) && { cursor: cursors.at(-1) }) });
   const { data: page, error } = useLive(`channels?${query}`, [], REFRESH_MS);
+  const groups = useLive("groups", [], SLOW_MS).data?.groups ?? [];
+  const group = new Map(groups.map((one) => [one.id, one.name]));
   const search = (event) => {
     setCursors([""]);
     setPart(event.target.value.trim());
@@ -33,7 +36,8 @@ function Channels() {
         columns=${[
           { title: "Number", number: true, cell: (row) => row.number },
           { title: "Channel", head: true, cell: (row) => html`<a href=${link("channel", row.id)}>${row.name}</a>` },
-          { title: "Streams", number: true, cell: (row) => count(row.streams) },
+          { title: "Group", minor: true, clip: true, cell: (row) => group.get(row.group_id) },
+          { title: "Working", number: true, cell: (row) => (row.checked ? `${count(row.working)} of ${count(row.streams)}` : `– of ${count(row.streams)}`) },
         ]} />
       <div class="row" role="group" aria-label="Pages">
         <button disabled=${cursors.length < 2} onClick=${() => setCursors(cursors.slice(0, -1))}>Previous</button>

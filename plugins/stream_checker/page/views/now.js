@@ -1,7 +1,7 @@
 // What is going on now: slots, who waits, and each running probe.
 
 import { isPaused, pause, post, put } from "../api.js";
-import { AirflowLink, task } from "../airflow.js";
+import { AirflowLink, DAG, task } from "../airflow.js";
 import { ago, bitrate, byName, count, plural, seconds } from "../format.js";
 import { html, useEffect, useMemo, useState } from "../html.js";
 import { useEvents, useLive } from "../live.js";
@@ -66,8 +66,8 @@ const Everything = ({ now, ask }) => html`
 function Pause() {
   const [paused, setPaused] = useState(null);
   const [error, setError] = useState(null);
-  useEffect(() => void isPaused("check_streams").then(setPaused, setError), []);
-  const toggle = () => pause("check_streams", !paused).then(setPaused, setError);
+  useEffect(() => void isPaused(DAG).then(setPaused, setError), []);
+  const toggle = () => pause(DAG, !paused).then(setPaused, setError);
   return html`
     <button disabled=${paused === null} onClick=${toggle}>${paused ? "Resume the checks" : "Pause the checks"}</button>
     ${paused && html`<span class="degraded below" role="status">Paused: no check is started.</span>`}

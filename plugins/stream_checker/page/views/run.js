@@ -1,6 +1,6 @@
 // One run: how far it is, what it found, and each of its streams.
 
-import { AirflowLink, dagRun } from "../airflow.js";
+import { AirflowLink, DAG, dagRun } from "../airflow.js";
 import { ago, bitrate, count, decimal, fps, moment, percent, plural, score, size, words } from "../format.js";
 import { html, useState } from "../html.js";
 import { useLive } from "../live.js";
@@ -10,7 +10,15 @@ import { Table } from "../parts/table.js";
 import { VERDICTS, Verdict } from "../parts/verdict.js";
 import { link } from "../place.js";
 
+// The tab of a run in Airflow is there on the runs of every DAG.
+const dagOfTab = new URLSearchParams(location.search).get("dag_id");
+
 export function RunView({ id }) {
+  if (dagOfTab && dagOfTab !== DAG) return html`<p class="muted">Runs of ${dagOfTab} check no streams. See the <a href="./#run" target="_self">runs that do</a>.</p>`;
+  return html`<${Run} id=${id} />`;
+}
+
+function Run({ id }) {
   const list = useLive("runs?limit=50", ["run"]);
   const runs = list.data?.runs ?? [];
   const outcomes = new Map((list.data?.outcomes ?? []).map((one) => [one.run_id, one]));

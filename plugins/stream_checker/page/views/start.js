@@ -1,3 +1,4 @@
+import { DAG } from "../airflow.js";
 import { trigger } from "../api.js";
 import { html } from "../html.js";
 import { Ask } from "../parts/ask.js";
@@ -13,7 +14,7 @@ export function StartCheck({ accounts, close }) {
       write_back: form.has("write_back"),
       mode: form.get("mode"),
     };
-    const run = await trigger("check_streams", conf);
+    const run = await trigger(DAG, conf);
     location.hash = link("run", run);
   };
   // Streams without an account have a word for its id, which a run cannot be limited to.

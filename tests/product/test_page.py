@@ -1,0 +1,147 @@
+"""The page during a real run, in a real browser: what is pressed happens, and what happens is seen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from browser import PROGRAM, Browser
+from running_product import Product, eventually
+
+pytestmark = [
+    pytest.mark.stack,
+    pytest.mark.timeout(420),
+    pytest.mark.xdist_group("stack"),
+    pytest.mark.skipif(PROGRAM is None, reason="no Chromium on this machine (Debian's package chromium)"),
+]
+PAGE = "/api/stream-checker/page/"
+
+
+@pytest.fixture
+def browser(product: Product) -> Iterator[Browser]:
+    """A browser in which the administrator has logged in to Airflow."""
+    login = {"username": product.stack.username, "password": product.stack.password}
+    token = product.api.request("POST", "/auth/token", json=login)["access_token"]
+    # Airflow needs its time to start tasks on a busy machine.
+    with Browser(patience=120) as browser:
+        browser.log_in(product.stack.address, token)
+        yield browser
+        assert browser.said == []
+        own = (product.stack.address, "about:", "data:", "blob:")
+        assert [address for address in browser.asked if not address.startswith(own)] == []
+
+
+def show(browser: Browser, product: Product, place: str) -> None:
+    browser.show(f"{product.stack.address}{PAGE}#{place}")
+
+
+def push(browser: Browser, *buttons: str) -> None:
+    """Press buttons by keyboard, one after another."""
+    for button in buttons:
+        browser.reach(button)
+        browser.press("Enter")
+
+
+def latest_run(product: Product) -> str:
+    runs = product.api.request(
+        "GET", "/api/v2/dags/check_streams/dagRuns", params={"order_by": "-run_after", "limit": 1}
+    )
+    return str(runs["dag_runs"][0]["dag_run_id"])
+
+
+def choose(browser: Browser, name: str, option: str) -> None:
+    browser.value(
+        f"(() => {{ const list = document.querySelector('dialog select[name={name}]'); "
+        f"list.value = [...list.options].find((one) => one.text === '{option}').value; }})()"
+    )
+
+
+def test_a_check_is_started_watched_and_reset_by_hand(product: Product, browser: Browser) -> None:
+    show(browser, product, "now")
+    push(browser, "Start a check…")
+    browser.until("document.querySelector('dialog[open]') !== null")
+    choose(browser, "account", "East")
+    browser.value("document.querySelector('dialog input[name=force]').click()")
+    push(browser, "Start")
+    # The page goes to the run, which appears as soon as it is planned.
+    browser.until("location.hash.startsWith('#run/manual')")
+    browser.until_shown("Expected end")
+    run_id = latest_run(product)
+    show(browser, product, "now")
+    # Names, progress and bitrate come as they are told.
+    browser.until("document.querySelectorAll('progress').length >= 2")
+    browser.until_shown("Mb/s")
+    browser.until("[...document.querySelectorAll('progress')].some((one) => one.value > 1)")
+    browser.until("[...document.querySelectorAll('tbody th')].every((one) => !one.innerText.startsWith('Stream '))")
+    for place in ("now", "run", "results", "channel", "history", "workers"):
+        show(browser, product, place)
+        browser.until("!document.querySelector('main > p[role=status]')")
+        assert browser.violations() == [], place
+    show(browser, product, "now")
+    push(browser, "Reset…")
+    browser.until_shown("slots are released")
+    push(browser, "Reset")
+    browser.until("!document.querySelector('dialog[open]')")
+    assert product.api.wait("check_streams", run_id, timeout=240, poll=0.5) == "success"
+    # What was stopped was tried again.
+    verdicts: dict[str, Any] = product.run(run_id)["verdicts"]
+    assert verdicts.get("unknown", 0) == 0
+    assert "pending" not in verdicts
+    show(browser, product, "run")
+    browser.until_shown("100%", "Finished", "Channels that changed")
+    show(browser, product, "history")
+    browser.until("document.querySelector('.chart rect.ok') !== null")
+
+
+def test_the_checks_are_paused_and_go_on(product: Product, browser: Browser) -> None:
+    def is_paused() -> bool:
+        return bool(product.api.request("GET", "/api/v2/dags/check_streams")["is_paused"])
+
+    show(browser, product, "now")
+    push(browser, "Pause the checks")
+    browser.until_shown("Paused: no check is started.")
+    assert is_paused()
+    push(browser, "Resume the checks")
+    browser.until_shown("Pause the checks")
+    assert not is_paused()
+
+
+def test_a_new_limit_is_in_force_in_limiter_and_pool(product: Product, browser: Browser) -> None:
+    for limit in (7, 10):
+        show(browser, product, "now")
+        push(browser, "Change the limit…")
+        browser.until("document.querySelector('dialog[open] input') === document.activeElement")
+        browser.value("document.activeElement.select()")
+        browser.call("Input.insertText", text=str(limit))
+        browser.press("Enter")
+        browser.until_shown(f"of {limit} slots in use")
+        assert product.status()["global"]["limit"] == limit
+        assert product.api.request("GET", "/api/v2/pools/stream_checks")["slots"] == limit
+
+
+def test_it_is_a_page_of_airflows_own_ui_and_follows_its_theme(product: Product, browser: Browser) -> None:
+    browser.show(f"{product.stack.address}/plugin/stream-checker")
+    inside = "document.querySelector('iframe').contentDocument"
+    browser.until(f"document.querySelector('iframe') && {inside}?.body?.innerText.includes('slots in use')")
+    assert browser.value("document.body.innerText.includes('Stream checker')")
+    for theme in ("dark", "light"):
+        browser.value(f"document.documentElement.className = '{theme}'")
+        browser.until(f"{inside}.documentElement.style.colorScheme === '{theme}'")
+    # A link of the frame leads the page around it.
+    run_id = latest_run(product)
+    browser.value(f"{inside}.defaultView.location.hash = '#run/{run_id.replace('+', '%2B')}'")
+    browser.until(f"{inside}?.body?.innerText.includes('Show the run in Airflow')")
+    browser.value(
+        f"[...{inside}.querySelectorAll('a')].find((one) => one.innerText === 'Show the run in Airflow').click()"
+    )
+    browser.until("location.pathname.includes('/dags/check_streams/runs/')")
+
+
+def test_a_mapped_task_leads_to_its_stream(product: Product) -> None:
+    run = eventually(lambda: product.run(latest_run(product)))
+    first = run["streams"][0]["stream_id"]
+    path = f"/api/v2/dags/check_streams/dagRuns/{run['run_id']}/taskInstances/check_stream/links"
+    links = product.api.request("GET", path, params={"map_index": 0})["extra_links"]
+    assert links == {"Stream in the stream checker": f"{product.stack.address}{PAGE}#stream/{first}"}
