@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 import redis as redis_py
+from anyio import to_thread
 
+from compose_file import FULL, services, variables
 from streamflow.stack import airflow, ports, redis, stack
 from streamflow.stack.processes import Processes, StackError
 from streamflow.stack.secret import kept
@@ -60,3 +62,11 @@ def test_airflow_listens_on_loopback_with_authentication(tmp_path: Path) -> None
     assert env["AIRFLOW__CORE__EXECUTION_API_SERVER_URL"] == "http://127.0.0.1:8099/execution/"
     assert "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS" not in env
     assert airflow.password(tmp_path) == airflow.password(tmp_path)
+
+
+async def test_the_api_server_has_a_database_connection_for_each_of_its_threads(tmp_path: Path) -> None:
+    threads = to_thread.current_default_thread_limiter().total_tokens
+    composed = services(FULL, dict.fromkeys(variables(FULL), "x"))["api-server"].environment
+    for env in (airflow.environment(tmp_path, 8099, workers=14), composed):
+        pooled = int(env.get("AIRFLOW__DATABASE__SQL_ALCHEMY_POOL_SIZE", "5"))
+        assert pooled + int(env["AIRFLOW__DATABASE__SQL_ALCHEMY_MAX_OVERFLOW"]) >= threads
