@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
 import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 
 import httpx
 import pytest
 
 from lab import Account, Lab, Library, Media, Stream, Truth, corpus, running
+from probing.watching import assert_nobody_watches
 from streamflow import config
 from streamflow.probing import Outcome, Target, probe
 from streamflow.udi.models import Result
@@ -19,21 +22,25 @@ SETTINGS = config.Probe(sample_seconds=5, connect_timeout=2, read_timeout=2.5)
 # A playlist is stale after three target durations, which are 2 s.
 LONGER = SETTINGS.model_copy(update={"sample_seconds": 8})
 # Decoding 2160 lines and everything else at once is more than two cores do in real time.
-AT_ONCE = 20
+AT_ONCE, PROCESSES = 16, 2
 BITRATE_ERROR = 0.05
 
 
 def probed(lab: Lab, streams: Iterable[Stream]) -> dict[str, Outcome]:
-    """All of them at once; by name."""
-    targets = {
-        stream.name: Target(lab.url(stream), stream_id=stream.id, account_id=stream.account_id) for stream in streams
-    }
+    """All of them at once, from processes of their own: this one is busy being the provider. By name."""
+    targets = [
+        (stream.name, Target(lab.url(stream), stream_id=stream.id, account_id=stream.account_id)) for stream in streams
+    ]
+    spawned = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(PROCESSES, mp_context=spawned, initializer=os.nice, initargs=(5,)) as pool:
+        parts = pool.map(probed_here, [targets[first::PROCESSES] for first in range(PROCESSES)])
+        return {name: outcome for part in parts for name, outcome in part.items()}
 
-    def one(name: str) -> Outcome:
-        return probe(targets[name], LONGER if name == "hls_stale" else SETTINGS)
 
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        return dict(zip(targets, pool.map(one, targets), strict=True))
+def probed_here(targets: list[tuple[str, Target]]) -> dict[str, Outcome]:
+    with ThreadPoolExecutor(AT_ONCE // PROCESSES) as pool:
+        outcomes = pool.map(lambda one: probe(one[1], LONGER if one[0] == "hls_stale" else SETTINGS), targets)
+        return dict(zip((name for name, _ in targets), outcomes, strict=True))
 
 
 def word(verdict: str, reason: str | None) -> str:
@@ -121,10 +128,10 @@ def test_a_cancelled_probe_ends_at_once_and_gives_its_connection_back(lab: Lab, 
     threading.Thread(target=run, daemon=True).start()
     assert not ended.wait(0.5)
     cancel.set()
-    assert ended.wait(0.3)
+    assert ended.wait(2)
     result = outcomes[0].result
     assert (result.verdict, result.reason) == ("unknown", "cancelled")
-    assert lab.account_record(1)["current"] == 0
+    assert_nobody_watches(lab)
 
 
 def test_progress_is_told_each_second(lab: Lab) -> None:

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from lab import Lab, Media
 from probing.scripted import Scripted, response
+from probing.watching import assert_nobody_watches
 from streamflow import config
 from streamflow.probing import Outcome, Target, probe, report
 
@@ -214,4 +215,4 @@ def test_what_interrupts_the_caller_ends_the_connection(lab: Lab) -> None:
             probe(Target(lab.url("hd25_2m")), config.Probe())
     finally:
         signal.signal(signal.SIGUSR1, before)
-    assert lab.account_record(1)["current"] == 0
+    assert_nobody_watches(lab)

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from lab import Lab
+from probing.watching import assert_nobody_watches
 from streamflow import config
 from streamflow.probing import Target, probe
 from streamflow.probing.isolation import Crashed, Hung, Stopped, Tell, apart
@@ -137,7 +138,7 @@ def test_a_decoder_that_crashes_is_a_verdict_and_may_be_tried_again(
     result = outcome.result
     assert (result.verdict, result.reason, result.detail) == (verdict, reason, detail)
     assert (outcome.retryable, result.stream_id) == (True, 7)
-    assert lab.account_record(1)["current"] == 0
+    assert_nobody_watches(lab)
 
 
 def test_a_crash_before_any_media_is_no_fault_of_the_stream(monkeypatch: pytest.MonkeyPatch, lab: Lab) -> None:
@@ -153,7 +154,7 @@ def test_a_decoder_that_hangs_costs_one_check_and_no_connection(monkeypatch: pyt
     result = probe(Target(lab.url("hd25_2m")), QUICK).result
     assert (result.verdict, result.reason) == ("dead", "undecodable")
     assert result.elapsed_s < 5
-    assert lab.account_record(1)["current"] == 0
+    assert_nobody_watches(lab)
 
 
 def test_the_command_survives_a_crash_and_says_so(lab: Lab, tmp_path: Path) -> None:
