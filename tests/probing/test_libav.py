@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from pathlib import Path
 
 import pytest
 
-from lab import Media
+from lab import Clip, Media
 from lab.timeline import Timeline
+from probing.rtsp import Rtsp
 from streamflow import config
 from streamflow.probing import Outcome, Target, probe
 
@@ -50,6 +54,73 @@ def test_a_stream_over_udp_is_measured(lab_media: Media) -> None:
     assert [track.codec for track in result.audio] == ["aac"]
     assert result.bitrate_kbps == pytest.approx(clip.truth.video_kbps + clip.truth.audio_kbps, rel=0.05)
     assert outcome.thumbnail
+
+
+@pytest.fixture
+def clip(lab_media: Media) -> Clip:
+    return lab_media.clip("sd480p30")
+
+
+def test_a_stream_over_rtsp_is_measured_on_one_connection(clip: Clip) -> None:
+    with closing(Rtsp(Timeline(clip))) as camera:
+        url = f"rtsp://user:secret@127.0.0.1:{camera.port}/live"
+        result = probe(Target(url), config.Probe(sample_seconds=4, read_timeout=3)).result
+    assert (result.verdict, result.reason) == ("ok", None), result.detail
+    assert (result.width, result.height, result.fps, result.video_codec) == (640, 480, 30.0, "h264")
+    assert [track.codec for track in result.audio] == ["aac"]
+    assert camera.connections == 1
+    assert "PLAY" in camera.asked
+
+
+@pytest.mark.parametrize(
+    ("status", "verdict", "reason"),
+    [(401, "dead", "unauthorized"), (403, "dead", "unauthorized"), (404, "dead", "http_404"), (453, "dead", "http_4xx"),
+     (500, "dead", "http_5xx")],
+)  # fmt: skip
+def test_an_rtsp_status_has_its_meaning(clip: Clip, status: int, verdict: str, reason: str) -> None:
+    with closing(Rtsp(Timeline(clip), status)) as camera:
+        result = probe(Target(f"rtsp://127.0.0.1:{camera.port}/live"), config.Probe(connect_timeout=3)).result
+    assert (result.verdict, result.reason) == (verdict, reason), result.detail
+
+
+@contextmanager
+def sent_by_ffmpeg(clip: Clip, *target: str) -> Iterator[None]:
+    """The clip in real time, again and again, until the end."""
+    command = ["ffmpeg", "-v", "error", "-re", "-stream_loop", "-1", "-i", str(clip.path), "-c", "copy", *target]
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()
+
+
+def free_port(kind: socket.SocketKind) -> int:
+    with socket.socket(socket.AF_INET, kind) as reserved:
+        reserved.bind(("127.0.0.1", 0))
+        return int(reserved.getsockname()[1])
+
+
+def is_listening(port: int) -> bool:
+    """By the kernel's table: to connect would be the one connection that the sender takes."""
+    wanted = f":{port:04X} 00000000:0000 0A"
+    return wanted in Path("/proc/net/tcp").read_text(encoding="ascii")
+
+
+@pytest.mark.skipif(not shutil.which("ffmpeg"), reason="ffmpeg is not installed")
+@pytest.mark.parametrize("scheme", ["rtmp", "rtp"])
+def test_a_stream_of_ffmpeg_is_measured(clip: Clip, scheme: str) -> None:
+    port = free_port(socket.SOCK_STREAM if scheme == "rtmp" else socket.SOCK_DGRAM)
+    url = f"{scheme}://127.0.0.1:{port}" + ("/live/one" if scheme == "rtmp" else "")
+    target = ["-f", "flv", "-listen", "1", url] if scheme == "rtmp" else ["-f", "rtp_mpegts", url]
+    with sent_by_ffmpeg(clip, *target):
+        deadline = time.monotonic() + 10
+        while scheme == "rtmp" and not is_listening(port) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        result = probe(Target(url), config.Probe(sample_seconds=4, read_timeout=5)).result
+    assert (result.width, result.height, result.fps, result.video_codec) == (640, 480, 30.0, "h264"), result.detail
+    assert [track.codec for track in result.audio] == ["aac"]
+    assert result.verdict in ("ok", "degraded")
 
 
 @contextmanager
