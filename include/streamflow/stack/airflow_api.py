@@ -25,6 +25,9 @@ class AirflowApi:
     def health(self) -> dict[str, Any] | None:
         """The health of Airflow's components, or None while the server does not answer."""
         try:
+            # What tasks talk to is made at its first request, which blocks the server for seconds, on a busy machine
+            # for half a minute: better before it is called healthy than when the first task starts.
+            self._client.get("/execution/health", timeout=5)
             answer = self._client.get("/api/v2/monitor/health", timeout=5)
         except httpx.HTTPError:
             return None
