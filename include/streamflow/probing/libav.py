@@ -28,8 +28,18 @@ BACKLOG_PACKETS = 2_000
 LATE_SHARE = 0.95
 
 
-def measure(where: Address, settings: config.Probe, measuring: Callable[[Source], Measuring], started: float) -> Sample:
-    """Measure the stream; raises Refusal. ``started`` is when the probe began (monotonic)."""
+def measure(
+    where: Address,
+    settings: config.Probe,
+    measuring: Callable[[Source], Measuring],
+    started: float,
+    *,
+    account_busy: bool,
+) -> Sample:
+    """Measure the stream; raises Refusal.
+
+    ``started`` is when the probe began (monotonic), ``account_busy`` as in a Target.
+    """
     if settings.proxy:
         # Going around the proxy would show the provider another address.
         what = f"{where.scheme} cannot go through a proxy"
@@ -41,7 +51,7 @@ def measure(where: Address, settings: config.Probe, measuring: Callable[[Source]
         raise dead("dns_failure", str(error)) from error
     flow = _Flow(where, settings, started)
     try:
-        found = measuring(flow).of_packets(flow.container(), flow.packets())
+        found = measuring(flow).of_packets(flow.container(account_busy), flow.packets())
         sample = Sample(found, time.monotonic(), flow.late.spells(), None, flow.first_byte, flow.bytes)
     finally:
         flow.stop()
@@ -110,14 +120,14 @@ class _Flow:
             return what
         return None
 
-    def container(self) -> InputContainer:
+    def container(self, account_busy: bool) -> InputContainer:
         """The opened stream; raises Refusal."""
         opened = self._next()
         if isinstance(opened, InputContainer):
             return opened
         if isinstance(opened, Exception):
             is_late = time.monotonic() - self.started >= LATE_SHARE * self._connect_timeout
-            raise _understood(opened, is_late) from opened
+            raise _understood(opened, is_late, account_busy) from opened
         raise dead("connect_timeout", "no answer in time")
 
     def packets(self) -> Iterator[Packet[Stream]]:
@@ -145,25 +155,29 @@ class _Flow:
 
 
 _STATUSES = {
+    av.error.HTTPBadRequestError: 400,
     av.error.HTTPUnauthorizedError: 401,
     av.error.HTTPForbiddenError: 403,
     av.error.HTTPNotFoundError: 404,
+    av.error.HTTPTooManyRequestsError: 429,
 }
 _REASONS: dict[type[Exception], tuple[str, str]] = {
     av.error.ConnectionRefusedError: ("connection_refused", "connection refused"),
     av.error.TimeoutError: ("connect_timeout", "no answer in time"),
     av.error.ExitError: ("connect_timeout", "no answer in time"),
+    av.error.HTTPOtherClientError: ("http_4xx", "a status from 400 to 499"),
+    av.error.HTTPServerError: ("http_5xx", "a status from 500 to 599"),
     av.error.InvalidDataError: ("not_media", "the answer is no media of a known kind"),
 }
 
 
-def _understood(error: Exception, is_late: bool) -> Refusal:
+def _understood(error: Exception, is_late: bool, account_busy: bool) -> Refusal:
     """By libav's typed errors; where it was interrupted for being late, the RTSP demuxer speaks of invalid data."""
     if is_late and isinstance(error, av.error.InvalidDataError):
         return dead("connect_timeout", "no answer in time")
     for kind, status in _STATUSES.items():
         if isinstance(error, kind):
-            return of_status(status, {}, account_busy=False)
+            return of_status(status, {}, account_busy=account_busy)
     if isinstance(error, av.error.ProtocolNotFoundError):
         return Refusal("skipped", "unsupported_protocol", "this build of libav lacks the protocol", retryable=False)
     return dead(*_REASONS.get(type(error), ("no_data", type(error).__name__)))

@@ -123,7 +123,9 @@ class _Run:
         if where.scheme in LIBAV:
             # What libav opens itself it also reads at once.
             self._tell(Progress(0.0, 0, None, None, "opening"))
-            return libav.measure(where, self.settings, self._measuring, self.started)
+            return libav.measure(
+                where, self.settings, self._measuring, self.started, account_busy=self.target.account_busy
+            )
         known = ", ".join([*HTTP, *LIBAV])
         raise Refusal(
             "skipped", "unsupported_protocol", f"{where.scheme or 'none'} is none of {known}", retryable=False
