@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -519,3 +520,66 @@ def test_nothing_is_lost_or_doubled_whenever_redis_goes_and_comes(
             assert store.history(worker) == results[::-1]
             assert store.dead_memory([worker])[worker].failures == len(results) - 1
     assert not parts.is_away
+
+
+OPERATIONS: list[Callable[[Random, Udi, int], object]] = [
+    lambda chance, udi, turn: udi.publish(
+        library(
+            *(
+                stream(i, name=f"in turn {turn}", url=f"http://provider/{i}/{chance.randrange(3)}")
+                for i in (10, 11, 12)
+            ),
+            channels={1: (10, 11), 2: tuple(chance.sample((10, 11, 12), 2))},
+        )
+    ),
+    lambda chance, udi, turn: udi.open_run(planned(f"run {turn}", minutes=turn)),
+    lambda chance, udi, turn: udi.settle(
+        chance.choice([*udi.runs(), "no run"]),
+        result(chance.choice((10, 11, 12)), chance.choice(("ok", "dead", "unknown")), minutes=turn),
+    ),
+    lambda chance, udi, turn: udi.record(result(chance.choice((10, 11, 12)), "dead", minutes=turn)),
+    lambda chance, udi, turn: udi.reorder(1, chance.sample((10, 11), 2)),
+    lambda chance, udi, turn: udi.remember_dead(
+        chance.choice((10, 11)), DeadMemory(failures=turn, removed_from={1: turn} if chance.random() < 0.5 else {})
+    ),
+    lambda chance, udi, turn: udi.finish_channel(
+        change(chance.choice((1, 2)), chance.choice([*udi.runs(), "no run"]), minutes=turn)
+    ),
+    lambda chance, udi, turn: [udi.close_run(run_id, {"turn": turn}, NOW) for run_id in udi.runs(1)],
+]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_whatever_is_done_wherever_redis_dies_both_stores_end_the_same(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    """Redis is killed in the midst of some command, comes back with its data or without, again and again."""
+    monkeypatch.setattr(pair, "LOOK_AGAIN_SECONDS", 0.02)
+    chance, stop = Random(seed), threading.Event()
+
+    def kill_and_start() -> None:
+        moments = Random(~seed)
+        while not stop.wait(moments.uniform(0.02, 0.2)):
+            parts.server.kill(forget=moments.random() < 0.3)
+            stop.wait(moments.uniform(0, 0.1))
+            try:
+                parts.server.start()
+            except AssertionError:
+                # It was killed in the midst of beginning its file.
+                parts.server.kill(forget=True)
+                parts.server.start()
+
+    killer = threading.Thread(target=kill_and_start)
+    killer.start()
+    try:
+        parts.udi.publish(library())
+        for turn in range(150):
+            chance.choice(OPERATIONS)(chance, parts.udi, turn)
+    finally:
+        stop.set()
+        killer.join()
+    parts.client.ping()
+    parts.udi.merge()
+    assert parts.file.journal() == []
+    assert not parts.is_away
+    assert everything(parts.redis) == everything(parts.file)
