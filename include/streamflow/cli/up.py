@@ -22,9 +22,10 @@ from streamflow.stack.processes import Processes
 @click.option("--port", default=8080, show_default=True, help="Airflow's port; the next free one when it is taken.")
 @click.option("--bind", default=LOOPBACK, show_default=True, help="The address Airflow listens on.")
 @click.option(
-    "--workers", type=click.IntRange(min=2), help="Tasks at once, at about 80 MB each; by default global_limit and 4."
+    "--workers", type=click.IntRange(min=2), help="Tasks at once, at about 100 MB each; by default global_limit and 4."
 )
-def command(port: int, bind: str, workers: int | None) -> None:
+@click.option("--lean", is_flag=True, help="Take less memory: Airflow's parts are forked from one process.")
+def command(port: int, bind: str, workers: int | None, lean: bool) -> None:
     """Starts Redis (unless REDIS_HOST names one) and Airflow, and serves until Ctrl-C.
 
     With STREAMFLOW_M3U=- the playlist comes from standard input, and is kept for the next time.
@@ -38,7 +39,7 @@ def command(port: int, bind: str, workers: int | None) -> None:
         Processes(home) as processes,
         Steps(console) as steps,
         stack.running(
-            home, port, {**env, "AIRFLOW__API__HOST": bind}, steps.say, processes, at_once=workers
+            home, port, {**env, "AIRFLOW__API__HOST": bind}, steps.say, processes, at_once=workers, lean=lean
         ) as running,
     ):
         running.api().trigger("refresh_udi", {})

@@ -31,6 +31,12 @@ def executable() -> str:
     return str(Path(sys.executable).with_name("airflow"))
 
 
+def nursery(logs: Path) -> list[str]:
+    """The command of one process that has loaded what all parts share, and forks them."""
+    parts = [",".join([part, *options]) for part, options in COMPONENTS.items()]
+    return [sys.executable, "-m", "stream_tasks.nursery", str(logs), *parts]
+
+
 def root() -> Path:
     """The project's folder, where ``dags`` and ``plugins`` are."""
     return Path(os.environ.get("STREAMFLOW_ROOT") or Path(__file__).parents[3])

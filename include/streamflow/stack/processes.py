@@ -29,10 +29,11 @@ class StackError(StreamFlowError):
 
 @dataclass(frozen=True)
 class Ended:
-    """A process that ended by itself: its exit status, and when (monotonic)."""
+    """A process that ended by itself: its exit status, when (monotonic), and after how many seconds."""
 
     status: int
     at: float
+    lived: float
 
 
 class Processes:
@@ -43,6 +44,7 @@ class Processes:
         self.logs = home / "logs"
         self.pids: dict[str, int] = {}
         self.ended: dict[str, Ended] = {}
+        self._started: dict[str, float] = {}
         self._changed = threading.Condition()
         guard.prctl(guard.PR_SET_CHILD_SUBREAPER, 1)
         end_leftovers(home)
@@ -111,10 +113,12 @@ class Processes:
         for line in self._guard.stdout or ():
             message = json.loads(line)
             with self._changed:
+                now = time.monotonic()
                 if "started" in message:
-                    self.pids[message["started"]] = message["pid"]
+                    self.pids[message["started"]], self._started[message["started"]] = message["pid"], now
                 else:
-                    self.ended[message["ended"]] = Ended(message["status"], time.monotonic())
+                    lived = now - self._started.get(message["ended"], now)
+                    self.ended[message["ended"]] = Ended(message["status"], now, lived)
                 self._changed.notify_all()
 
 

@@ -26,6 +26,8 @@ SPARE_WORKERS = 4
 UNLIMITED_WORKERS = 32
 # Not at once: a server that cannot live must not be started without end.
 REDIS_ABSENCE_SECONDS = 60.0
+# A part of Airflow that lives no longer cannot live: starting it again would not help.
+SHORT_LIFE_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
@@ -43,12 +45,27 @@ class Stack:
         return AirflowApi(self.address, self.username, self.password)
 
     def watch(self, say: Say) -> None:
-        """To be called again and again: starts an embedded Redis that has ended; raises StackError for other parts."""
-        self.processes.check(but=(redis.NAME,))
+        """To be called again and again: starts an embedded Redis, and a part of Airflow, that has ended.
+
+        Raises StackError for a part that ended soon after its start, and for whatever else has ended.
+        """
+        parts = [name for name in airflow.COMPONENTS if self._has_crashed(name)]
+        self.processes.check(but=(redis.NAME, *parts))
+        for name in parts:
+            say(f"Airflow's {name} had ended; it is started again. Its log: {self.start(name)}")
         ended = self.processes.ended.get(redis.NAME)
         if ended and time.monotonic() - ended.at > REDIS_ABSENCE_SECONDS:
             say("Redis had ended; it is started again. Checks went one after another meanwhile")
             redis.launch(self.processes, self.home)
+
+    def start(self, component: str) -> Path:
+        """Start a part of Airflow; returns its log's path."""
+        command = [airflow.executable(), component, *airflow.COMPONENTS[component]]
+        return self.processes.start(component, command, self.env)
+
+    def _has_crashed(self, component: str) -> bool:
+        ended = self.processes.ended.get(component)
+        return ended is not None and ended.lived > SHORT_LIFE_SECONDS
 
 
 def workers(settings: config.Config) -> int:
@@ -86,10 +103,12 @@ def running(
     processes: Processes,
     *,
     at_once: int | None = None,
+    lean: bool = False,
 ) -> Iterator[Stack]:
     """Bring the stack up and keep it until the end of the block; raises StackError, ConfigError, OSError.
 
     :param at_once: how many tasks run at once; by default as many as the settings let be checked, and a few more.
+    :param lean: fork Airflow's parts from one process, so that what all of them load is in memory once.
     """
     settings = config.load()
     port = ports.next_free(port)
@@ -106,8 +125,11 @@ def running(
     say("preparing Airflow's database")
     _migrate(home, env)
     stack = Stack(home, f"http://{ports.LOOPBACK}:{port}", airflow.USER, password, env, processes)
-    for component, options in airflow.COMPONENTS.items():
-        processes.start(component, [airflow.executable(), component, *options], env)
+    if lean:
+        processes.start("airflow", airflow.nursery(processes.logs), env)
+    else:
+        for component in airflow.COMPONENTS:
+            stack.start(component)
     _await_health(stack, say)
     api = stack.api()
     limit = settings.concurrent_streams.global_limit or UNLIMITED_WORKERS
