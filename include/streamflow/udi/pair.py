@@ -51,6 +51,7 @@ class Udi:
         self._redis = redis
         self._file = file
         self._away_mark = file.file.with_name("redis.away")
+        self._is_proven = False
 
     @property
     def redis_up(self) -> bool:
@@ -100,14 +101,21 @@ class Udi:
             # It does answer: the next call may fill it at once.
             os.utime(self._away_mark, (0, 0))
 
-    @staticmethod
-    def _ask(redis: RedisStore, do: Callable[[Store], T]) -> T:
+    def _ask(self, redis: RedisStore, do: Callable[[Store], T]) -> T:
         """The answer of a Redis that has its data; raises UdiUnavailable for one that came back without."""
+        if not self._is_proven:
+            self._prove(redis)
         answer = do(redis)
-        # A Redis without data answers nothing, so what it does answer needs no proof.
-        if not answer and not redis.is_filled():
-            raise _Empty("Redis came without its data")
+        # A Redis without data answers nothing, so what it does answer needs no further proof.
+        if not answer:
+            self._prove(redis)
         return answer
+
+    def _prove(self, redis: RedisStore) -> None:
+        # One that a former version filled may answer too, in a way that cannot be read.
+        self._is_proven = redis.is_filled()
+        if not self._is_proven:
+            raise _Empty("Redis came without its data")
 
     def _from_redis(self, do: Callable[[Store], T]) -> tuple[T] | None:
         """The answer of Redis in a tuple, or None when it is away."""
