@@ -10,10 +10,9 @@ import resource
 import shutil
 import subprocess
 import tempfile
-import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -22,8 +21,14 @@ from lab import CATALOGUE, Account, Library, Media, Stream, Truth, running
 from streamflow import config
 
 SECONDS = 30.0
-# The second comes again after 8 s, which a sample of 30 s rightly takes for a slate.
-CLIPS = ("fhd25_6m", "uhd50_hevc")
+# What comes again within a sample is rightly taken for a slate.
+GOPS = 40
+CLIPS = {
+    f"bench_{name}": replace(CATALOGUE[name], name=f"bench_{name}", gops=GOPS) for name in ("fhd25_6m", "uhd50_hevc")
+}
+MEMORY_EVERY = 0.25
+# Two cores may decode 2160 lines at a tenth of real time while they have other work.
+PATIENCE = 10
 _KILO = 1024
 
 
@@ -37,6 +42,7 @@ class Found:
     fps: float | None = None
     bitrate_kbps: float | None = None
     detail: str | None = None
+    bytes: int | None = None
 
 
 Way = Callable[[str, float], Found]
@@ -47,7 +53,8 @@ def probed(url: str, seconds: float) -> Found:
     from streamflow.probing import Target, probe
 
     result = probe(Target(url), config.Probe(sample_seconds=seconds)).result
-    return Found(result.verdict, result.width, result.height, result.fps, result.bitrate_kbps, result.detail)
+    return Found(result.verdict, result.width, result.height, result.fps, result.bitrate_kbps, result.detail,
+                 result.extra.get("bytes"))  # fmt: skip
 
 
 def decoded(url: str, seconds: float) -> Found:
@@ -66,7 +73,7 @@ def decoded(url: str, seconds: float) -> Found:
                 break
         return Found(
             None, video.width, video.height, float(video.average_rate or 0) or None, size / 125 / seconds,
-            f"{frames} pictures",
+            f"{frames} pictures", size,
         )  # fmt: skip
 
 
@@ -74,46 +81,75 @@ def with_ffmpeg(url: str, seconds: float) -> Found:
     """The usual checker: ``ffprobe``, and then ``ffmpeg -re -i URL -t N -f null -`` over a second connection."""
     fields = "stream=width,height,avg_frame_rate"
     told = subprocess.run(
-        ["ffprobe", "-v", "error", "-select_streams", "v:0", "-show_entries", fields, "-of", "json", url],
-        capture_output=True, check=True, timeout=60,
+        ["ffprobe", "-v", "debug", "-select_streams", "v:0", "-show_entries", fields, "-of", "json", url],
+        capture_output=True, check=True, timeout=PATIENCE * seconds, text=True,
     )  # fmt: skip
     stream: dict[str, Any] = json.loads(told.stdout)["streams"][0]
     above, below = map(int, stream["avg_frame_rate"].split("/"))
     run = subprocess.run(
         ["ffmpeg", "-v", "debug", "-re", "-i", url, "-t", str(seconds), "-f", "null", "-"],
-        capture_output=True, check=True, timeout=seconds + 60, text=True,
+        capture_output=True, check=True, timeout=PATIENCE * seconds, text=True,
     )  # fmt: skip
-    read = re.search(r"(\d+) bytes read", run.stderr)
-    kbps = int(read[1]) / 125 / seconds if read else None
-    return Found(None, stream["width"], stream["height"], above / below if below else None, kbps)
+    looked, played = _bytes_read(told.stderr), _bytes_read(run.stderr)
+    rate = above / below if below else None
+    return Found(None, stream["width"], stream["height"], rate, played / 125 / seconds, bytes=looked + played)
 
 
-def _megabytes() -> float:
-    """Resident memory as of now."""
-    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-    return pages * resource.getpagesize() / _KILO / _KILO
+def _bytes_read(log: str) -> int:
+    """What ffmpeg says that it read from the network; its smaller contexts say so too."""
+    return max(map(int, re.findall(r"Statistics: (\d+) bytes read", log)), default=0)
 
 
-def _peak(stop: threading.Event, into: list[float]) -> None:
-    while not stop.wait(0.1):
-        into.append(_megabytes())
+def _megabytes(pid: int) -> float:
+    """Memory of a process and its children as of now, what they share counted once."""
+    pids = [pid]
+    for one in pids:
+        try:
+            tasks = list(Path(f"/proc/{one}/task").iterdir())
+            pids += [int(child) for task in tasks for child in (task / "children").read_text(encoding="ascii").split()]
+        except OSError:
+            # It has ended meanwhile.
+            continue
+    return sum(map(_share, pids)) / _KILO
 
 
-def _measure(way: Way, url: str, seconds: float, told: Connection) -> None:
+def _share(pid: int) -> int:
+    try:
+        text = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii")
+    except OSError:
+        return 0
+    found = re.search(r"^Pss:\s+(\d+) kB", text, re.MULTILINE)
+    return int(found[1]) if found else 0
+
+
+def _measure(way: Way, url: str, seconds: float, there: Connection) -> None:
     """In a process of its own, with everything imported before the clock starts."""
     import av  # noqa: F401
 
     import streamflow.probing  # noqa: F401
 
-    idle, peaks, stop = _megabytes(), [0.0], threading.Event()
-    watching = threading.Thread(target=_peak, args=(stop, peaks))
-    watching.start()
+    there.send("ready")
+    there.recv()
     before, began = _cpu_seconds(), time.monotonic()
     found = way(url, seconds)
-    figures = {"cpu_s": round(_cpu_seconds() - before, 3), "wall_s": round(time.monotonic() - began, 2)}
-    stop.set()
-    watching.join()
-    told.send((found, figures | {"memory_mb_above_idle": round(max(peaks) - idle, 1)}))
+    there.send((found, {"cpu_s": round(_cpu_seconds() - before, 3), "wall_s": round(time.monotonic() - began, 2)}))
+
+
+def _measured(way: Way, url: str, seconds: float) -> tuple[Found, dict[str, float]]:
+    """What a way found and what it cost; its memory is looked at from outside, which costs it nothing."""
+    spawned = multiprocessing.get_context("spawn")
+    here, there = spawned.Pipe()
+    process = spawned.Process(target=_measure, args=(way, url, seconds, there))
+    process.start()
+    there.close()
+    here.recv()
+    idle = peak = _megabytes(process.pid or 0)
+    here.send("go")
+    while not here.poll(MEMORY_EVERY):
+        peak = max(peak, _megabytes(process.pid or 0))
+    found, figures = here.recv()
+    process.join()
+    return found, figures | {"memory_mb_above_idle": round(peak - idle, 1)}
 
 
 def _cpu_seconds() -> float:
@@ -129,6 +165,7 @@ def _judged(found: Found, truth: Truth) -> dict[str, Any]:
         "bitrate_error": None if error is None else round(error, 4),
         "verdict": found.verdict,
         "detail": found.detail,
+        "bytes": found.bytes,
     }
 
 
@@ -141,26 +178,16 @@ def main(seconds: float = SECONDS) -> None:
     media = Media((Path(home) if home else Path(tempfile.gettempdir()) / f"streamflow-{os.getuid()}") / "lab-media")
     account = Account(1, "Bench", "bench", "bench")
     library = Library([account], [Stream(number, clip, 1, clip=clip) for number, clip in enumerate(CLIPS, 1)])
-    spawned = multiprocessing.get_context("spawn")
+    CATALOGUE.update(CLIPS)
     with running(library, media) as lab:
         for stream in library.streams:
             url, truth = lab.url(stream), media.clip(stream.clip).truth
             for name, way in ways.items():
                 lab.reset()
-                here, there = spawned.Pipe(duplex=False)
-                process = spawned.Process(target=_measure, args=(way, url, seconds, there))
-                process.start()
-                there.close()
-                found, figures = here.recv()
-                process.join()
+                found, figures = _measured(way, url, seconds)
                 line = {"bench": "probe", "clip": stream.clip, "kbps": CATALOGUE[stream.clip].kbps, "way": name}
-                connections = lab.account_record(1)["total"]
-                print(
-                    json.dumps(
-                        line | {"seconds": seconds, "connections": connections} | figures | _judged(found, truth)
-                    ),
-                    flush=True,
-                )
+                line |= {"seconds": seconds, "connections": lab.account_record(1)["total"]}
+                print(json.dumps(line | figures | _judged(found, truth)), flush=True)
 
 
 if __name__ == "__main__":
