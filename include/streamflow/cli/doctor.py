@@ -15,6 +15,8 @@ from streamflow import config
 from streamflow.errors import ConfigError, StreamFlowError
 from streamflow.stack import ports
 
+# The limiter's transitions are functions, which came with it.
+LEAST_REDIS = 7
 # Leases are timed by Redis' clock, tokens by Airflow's: more than this apart and tokens are refused.
 MAX_SKEW_SECONDS = 5.0
 
@@ -73,12 +75,14 @@ def _redis() -> Iterator[Finding]:
     where = f"{os.environ.get('REDIS_HOST')}:{os.environ.get('REDIS_PORT', '6379')}"
     try:
         client.ping()
+        version = str(client.info("server").get("redis_version", "0"))
         seconds, micros = client.time()
         policy = str(client.config_get("maxmemory-policy").get("maxmemory-policy") or "noeviction")
     except RedisError as error:
         yield Finding("Redis", f"{where}: {error}", "start it, or correct REDIS_HOST, REDIS_PORT and REDIS_PASSWORD")
         return
-    yield Finding("Redis", where)
+    old = int(version.partition(".")[0]) < LEAST_REDIS
+    yield Finding("Redis", f"{where}, {version}", "use Redis 7 or newer, or Valkey" if old else "")
     skew = abs(time.time() - (seconds + micros / 1e6))
     yield Finding("clock", f"{skew:.1f} s from Redis'", "" if skew <= MAX_SKEW_SECONDS else "run NTP on both machines")
     evicts = policy not in ("noeviction",)

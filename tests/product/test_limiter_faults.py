@@ -1,0 +1,97 @@
+"""What happens to slots when users and crashes interfere: cleared tasks, deleted runs, a killed triggerer.
+
+All of it on the account "North", whose one slot three streams want; the provider's own counters tell the truth.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import psutil
+import pytest
+
+from running_product import Product, eventually
+from streamflow.stack.airflow import POOL
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(420), pytest.mark.xdist_group("stack")]
+
+NORTH = 1
+# The lease_ttl of the product under test, and how long Airflow takes at most to see to a task on a busy machine.
+LEASE_TTL, AIRFLOW_SECONDS = 10, 40
+
+
+@pytest.fixture
+def busy(product: Product) -> Iterator[str]:
+    """A run of the account's three streams: one is probed, two wait. The limit holds until the test's end."""
+    httpx.post(f"{product.provider.provider}/lab/reset").raise_for_status()
+    run_id = product.api.trigger("check_streams", {"account_ids": [NORTH], "force": True, "sample_seconds": 6})
+    eventually(lambda: use(product)[:2] == (1, 2))
+    yield run_id
+    record = next(one for one in product.provider.record()["accounts"] if one["id"] == NORTH)
+    assert (record["peak"], record["refused"]) == (1, 0)
+
+
+def use(product: Product) -> tuple[int, int, list[str]]:
+    """Active and waiting of the account, and the ids of its leases."""
+    status = product.status()
+    (account,) = (one for one in status["accounts"] if one["account_id"] == NORTH)
+    leases = [one["lease_id"] for one in status["leases"] if one["account_id"] == NORTH]
+    return account["active"], account["waiting"], leases
+
+
+def watched(product: Product, run_id: str) -> int:
+    """How many tasks a triggerer watches."""
+    return sum(bool((task["trigger"] or {}).get("triggerer_id")) for task in product.tasks(run_id))
+
+
+def ends_well(product: Product, run_id: str) -> bool:
+    """Whether the run ends with a verdict for each of the streams, and with every slot free."""
+    assert product.api.wait("check_streams", run_id, timeout=150, poll=0.5) == "success"
+    assert product.run(run_id)["verdicts"] == {"ok": 3}
+    return bool(eventually(lambda: use(product)[:2] == (0, 0)))
+
+
+def test_a_task_cleared_while_it_checks_gives_its_slot_back_and_is_checked_again(product: Product, busy: str) -> None:
+    (held,) = (one for one in product.status()["leases"] if one["account_id"] == NORTH and one["state"] == "held")
+    body = {
+        "dry_run": False, "dag_run_id": busy, "task_ids": [["check_stream", held["map_index"]]], "only_failed": False,
+        "reset_dag_runs": False,
+    }  # fmt: skip
+    product.api.request("POST", "/api/v2/dags/check_streams/clearTaskInstances", json=body)
+    eventually(lambda: held["lease_id"] not in use(product)[2], LEASE_TTL + AIRFLOW_SECONDS)
+    assert ends_well(product, busy)
+
+
+def test_a_run_failed_and_deleted_leaves_no_lease_no_waiter_and_no_connection(product: Product, busy: str) -> None:
+    eventually(lambda: watched(product, busy) == 2)
+    # Airflow deletes no run that goes on.
+    run = f"/api/v2/dags/check_streams/dagRuns/{quote(busy, safe='')}"
+    product.api.request("PATCH", run, json={"state": "failed"})
+    product.api.request("DELETE", run)
+    eventually(lambda: use(product)[:2] == (0, 0), LEASE_TTL + AIRFLOW_SECONDS)
+    eventually(lambda: product.provider.record()["global"]["current"] == 0)
+    pool = product.api.request("GET", f"/api/v2/pools/{POOL}")
+    assert (pool["occupied_slots"], pool["deferred_slots"]) == (0, 0)
+
+
+def test_waiters_outlive_a_killed_triggerer_which_is_started_again(product: Product, busy: str) -> None:
+    killed = product.stack.processes.pids["triggerer"]
+    family = [psutil.Process(killed), *psutil.Process(killed).children(recursive=True)]
+    os.kill(killed, signal.SIGKILL)
+    said: list[str] = []
+    eventually(lambda: product.stack.watch(said.append) or said)
+    assert "triggerer had ended" in said[0]
+    assert product.stack.processes.pids["triggerer"] != killed
+    eventually(lambda: not any(one.is_running() and one.status() != psutil.STATUS_ZOMBIE for one in family))
+    assert ends_well(product, busy)
+
+
+def test_a_reset_stops_what_runs_and_every_stream_still_gets_its_verdict(product: Product, busy: str) -> None:
+    answer: dict[str, Any] = product.api.request("POST", "/api/stream-checker/concurrency/reset")
+    assert answer == {"released": 1, "waiters_dropped": 2}
+    assert ends_well(product, busy)
