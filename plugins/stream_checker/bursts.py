@@ -26,6 +26,7 @@ LOOK_SECONDS = 5.0
 # A check of more streams than that is a check of everything that is not fresh.
 MOST_NAMED = 1000
 CHANNELS = "{streamflow}:hooks:channels"
+REFRESHING = "{streamflow}:hooks:refreshing"
 EVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 Trigger = Callable[[str, dict[str, Any]], None]
@@ -64,7 +65,16 @@ class Bursts:
 
     def refresh(self) -> None:
         """Refresh the UDI soon, and then check the streams that never were."""
-        self._soon(self._refresh)
+        if self._is_first():
+            self._soon(self._refresh)
+
+    def _is_first(self) -> bool:
+        """Whether no other server of Airflow's API is about to refresh; without Redis each does."""
+        try:
+            return bool(self._redis.set(REFRESHING, "1", nx=True, px=int(self._settle * 1000)))
+        except RedisError as error:
+            log.warning("other servers may refresh, too: %s", error)
+            return True
 
     def _soon(self, act: Callable[[], None]) -> None:
         with self._lock:

@@ -154,6 +154,17 @@ def test_what_could_not_be_started_is_started_with_the_next_burst(
     assert started.runs == [(CHECK, {"channel_ids": [1, 2], "force": True})]
 
 
+def test_a_burst_over_several_servers_is_one_refresh(
+    bursts: Bursts, started: Started, redis_client: Redis, store: Udi
+) -> None:
+    other = Bursts(redis_client, store, started, settle=0.2)
+    for server in (bursts, other, bursts, other):
+        server.refresh()
+    started.wait()
+    assert not started.tried.acquire(timeout=0.4)
+    assert started.runs == [(REFRESH, {})]
+
+
 def test_what_a_refresh_brought_is_checked(bursts: Bursts, started: Started, store: Udi) -> None:
     for _ in range(5):
         bursts.refresh()
