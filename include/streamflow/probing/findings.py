@@ -76,6 +76,7 @@ def extras(found: Measurement, look: Look, play: Playability, opening: Opening) 
             "segments": segmented.segments,
             "missing_segments": segmented.missing or None,
             "encrypted": segmented.encrypted or None,
+            "announced_jumps": segmented.announced_jumps or None,
             "variants": segmented.variants or None,
             "separate_audio": segmented.separate_audio or None,
         }

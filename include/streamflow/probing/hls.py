@@ -141,6 +141,8 @@ class Feed:
         url = playlist.url
         if not segment.uri:
             raise dead("not_media", "a segment of the playlist has no address")
+        if segment.discontinuity and playlist.done is not None and self._told.segments:
+            self._told.announced_jumps += 1
         init = segment.init_section
         if init is not None and (init.uri, init.byterange) != playlist.init:
             playlist.init = init.uri, init.byterange

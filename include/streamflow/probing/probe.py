@@ -180,6 +180,7 @@ class _Run:
             is_sound_coming=segmented is not None and segmented.is_sound_coming,
             sound_failure=segmented.sound_failure if segmented else None,
             is_segmented=segmented is not None,
+            announced_jumps=segmented.announced_jumps if segmented else 0,
             slate_means_busy=self.target.account_full and not self._is_known_slate(found.pictures),
         )
 

@@ -38,6 +38,8 @@ class Segmented:
     segments: int = 0
     missing: int = 0
     encrypted: bool = False
+    # Places where the playlist says that the time stamps begin anew.
+    announced_jumps: int = 0
     separate_audio: list[str] = field(default_factory=list)
     subtitles: list[str] = field(default_factory=list)
     # The bytes of sound that comes in segments of its own, its language, and why there are no more of them.

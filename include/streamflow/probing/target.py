@@ -89,7 +89,8 @@ def address(target: Target, user_agent: str) -> Address:
     for name, value in parse_qsl(options):
         if "\r" in value or "\n" in value:
             continue
-        headers[_HEADER_NAMES.get(name.lower(), name)] = value
+        # "http-user-agent" is VLC's word, "User-Agent" Kodi's.
+        headers[_HEADER_NAMES.get(name.lower().removeprefix("http-"), name)] = value
     try:
         scheme = urlsplit(url).scheme.lower()
     except ValueError:

@@ -50,6 +50,7 @@ def judge(
     is_sound_coming: bool,
     sound_failure: str | None = None,
     is_segmented: bool,
+    announced_jumps: int = 0,
     slate_means_busy: bool = False,
 ) -> Judgement:
     """Judge a stream that gave media.
@@ -57,13 +58,14 @@ def judge(
     :param ended_early: how a live stream came to an end by itself, None if it did not.
     :param stale_s: seconds for which a live playlist has had no new segment.
     :param is_sound_coming: it is not missing yet; ``sound_failure`` tells why it never came.
+    :param announced_jumps: of the time stamps, which the playlist told of beforehand.
     :param slate_means_busy: a picture that stands still may be the provider's word for too many connections.
     """
     if found.headers.scrambled_share > SCRAMBLED_SHARE:
         return Judgement("dead", "drm_protected", f"{found.headers.scrambled_share:.0%} of the packets are scrambled")
     if not found.has_video:
         if radio and found.audio:
-            return _sound(found, sample_s) or _steady(found, play, ended_early, is_segmented) or OK
+            return _sound(found, sample_s) or _steady(found, play, ended_early, is_segmented, announced_jumps) or OK
         return Judgement("dead", "no_video", "sound only" if found.audio else "neither video nor sound")
     if not found.pictures:
         seen = f"{found.key_frames} key frames, none could be decoded" if found.key_frames else "no key frame"
@@ -71,7 +73,7 @@ def judge(
     return (
         _picture(look, sample_s, slate_means_busy)
         or _stale(stale_s)
-        or _steady(found, play, ended_early, is_segmented)
+        or _steady(found, play, ended_early, is_segmented, announced_jumps)
         or (None if found.audio or is_sound_coming else Judgement("degraded", "no_audio", sound_failure or "no track"))
         or _sound(found, sample_s)
         or _bits(found)
@@ -106,7 +108,9 @@ def _stale(stale_s: float | None) -> Judgement | None:
     return Judgement("degraded", "frozen_video", f"the live playlist has had no new segment for {stale_s:.0f} s")
 
 
-def _steady(found: Measurement, play: Playability, ended_early: str | None, is_segmented: bool) -> Judgement | None:
+def _steady(
+    found: Measurement, play: Playability, ended_early: str | None, is_segmented: bool, announced_jumps: int
+) -> Judgement | None:
     faults = []
     if ended_early:
         faults.append(ended_early)
@@ -120,8 +124,9 @@ def _steady(found: Measurement, play: Playability, ended_early: str | None, is_s
     decoded = len(found.pictures) + found.decode_errors
     if found.decode_errors > 1 and found.decode_errors >= BAD_PICTURES_SHARE * decoded:
         faults.append(f"{found.decode_errors} of {decoded} pictures are damaged")
-    if found.discontinuities >= 2 and found.discontinuities > JUMPS_PER_SECOND * found.media_s:
-        faults.append(f"time stamps jumped {found.discontinuities} times")
+    jumps = found.discontinuities - announced_jumps
+    if jumps >= 2 and jumps > JUMPS_PER_SECOND * found.media_s:
+        faults.append(f"time stamps jumped {jumps} times")
     return Judgement("degraded", "unstable", "; ".join(faults)) if faults else None
 
 
