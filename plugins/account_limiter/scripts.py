@@ -18,21 +18,25 @@ from redis.exceptions import ConnectionError, ReadOnlyError, ResponseError, Time
 from account_limiter.errors import LimiterUnavailable
 
 PREFIX = "{streamflow}:limiter:"
-_NAMES = (
+# Of the records' layout: what another one left in Redis is not looked at.
+LAYOUT = 2
+_STATE = (
     "leases", "expiry", "held", "granted", "ends", "waiters", "queue", "touched", "called", "accounts", "budgets",
-    "paces", "meta", "events", "tally", "history", "history_coarse",
+    "paces", "meta",
 )  # fmt: skip
-KEYS = tuple(PREFIX + name for name in _NAMES)
+_PAST = ("events", "tally", "history", "history_coarse")
+_KEYS = {name: f"{PREFIX}{LAYOUT}:{name}" for name in _STATE} | {name: PREFIX + name for name in _PAST}
+KEYS = tuple(_KEYS.values())
 # The one that is named in a call: the others are in the same slot of a cluster.
-KEY = PREFIX + "meta"
+KEY = _KEYS["meta"]
 GRANTS = PREFIX + "grants"
-EVENTS = PREFIX + "events"
+EVENTS = _KEYS["events"]
 
 _FOLDER = Path(__file__).parent / "lua"
 # Each part uses those before it.
 _SHARED = ("meta", "records", "room", "history", "queue", "grants", "turn")
 _UNKNOWN = "Function not found"
-_TOO_OLD = ("unknown command 'FCALL'", "unknown command 'fcall'", "unknown command `FCALL`")
+_TOO_OLD = ("unknown command `FCALL`", "unknown command 'FCALL'")
 # Answers of a Redis that is there but cannot do its work.
 _DISABLED = ("OOM", "MISCONF", "NOREPLICAS", "MASTERDOWN", "CLUSTERDOWN", "BUSY", "LOADING")
 
@@ -49,6 +53,11 @@ def text() -> str:
     return f"#!lua name={library()}\nlocal LIBRARY = '{library()}'\n{_body()}"
 
 
+def key(name: str) -> str:
+    """The key of a part of the state or of what is past."""
+    return _KEYS[name]
+
+
 def function(name: str) -> str:
     """What a transition is called by."""
     return f"{library()}_{name}"
@@ -56,8 +65,7 @@ def function(name: str) -> str:
 
 @cache
 def _body() -> str:
-    keys = (*((name.upper(), PREFIX + name) for name in _NAMES), ("CHANNEL", GRANTS))
-    names = [f"local {name} = '{key}'" for name, key in keys]
+    names = [f"local {name.upper()} = '{key}'" for name, key in (*_KEYS.items(), ("channel", GRANTS))]
     shared = [(_FOLDER / "shared" / f"{part}.lua").read_text(encoding="utf-8") for part in _SHARED]
     transitions = [f"do\n{path.read_text(encoding='utf-8')}end" for path in sorted(_FOLDER.glob("*.lua"))]
     return "\n".join([*names, *shared, *transitions])

@@ -111,4 +111,4 @@ def test_what_was_told_a_minute_ago_is_forgotten(
     clock.move(61)
     work(1, False)
     assert limiter.adapt(CALM, floor=2, ceiling=20) == 9
-    assert redis_client.zcard(scripts.PREFIX + "paces") == 1
+    assert redis_client.zcard(scripts.key("paces")) == 1

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from redis import Redis
+from redis.exceptions import ResponseError
 
 from account_limiter import (
     Account,
@@ -24,6 +25,7 @@ from account_limiter import (
     Request,
     connect,
     connect_async,
+    scripts,
 )
 from account_limiter.hub import Hub
 
@@ -149,3 +151,19 @@ def test_a_holder_that_was_away_while_its_slot_was_taken_is_told_so(limiter: Lim
     assert isinstance(limiter.acquire(Request("b", 1), "h"), Granted)
     with pytest.raises(LeaseLost, match="full"):
         limiter.renew(first.lease)
+
+
+def test_what_another_layout_left_in_redis_is_no_obstacle(redis_client: Redis) -> None:
+    redis_client.hset(scripts.PREFIX + "leases", "a", "held|h|1|account-1|0|0|0|0|{}")
+    redis_client.hset(scripts.PREFIX + "meta", "global_limit", "1")
+    limiter = Limiter(redis_client)
+    limiter.configure(accounts=ONE, **SETTINGS)
+    limiter.open_now()
+    assert isinstance(limiter.acquire(Request("b", 1), "h"), Granted)
+
+
+def test_a_redis_without_functions_is_said_to_be_too_old() -> None:
+    # As Redis 6.2 says it; the client leaves "ERR" out.
+    error = scripts.understood(ResponseError("unknown command `FCALL`, with args beginning with: `x`, `1`, "))
+    assert isinstance(error, LimiterUnavailable)
+    assert "Redis 7.0 or newer is needed" in str(error)

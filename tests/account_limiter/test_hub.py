@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 from redis import Redis
 
-from account_limiter import Account, Granted, Lease, Limiter, Request, connect_async
+from account_limiter import Account, Granted, Lease, Limiter, Request, connect_async, scripts
 from account_limiter import hub as hub_module
 from account_limiter.hub import Hub
 
@@ -108,7 +108,7 @@ async def test_a_waiter_that_redis_forgot_comes_back_in_its_place(
     for number, request in enumerate((first, second), 1):
         waits[request.lease_id] = asyncio.create_task(hub.wait(request))
         await queued(limiter, number)
-    redis_client.delete("{streamflow}:limiter:waiters", "{streamflow}:limiter:queue", "{streamflow}:limiter:touched")
+    redis_client.delete(*map(scripts.key, ("waiters", "queue", "touched")))
     await queued(limiter, 2)
     limiter.release(lease)
     assert (await asyncio.wait_for(waits[first.lease_id], 1)).status == "granted"

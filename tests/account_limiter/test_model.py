@@ -596,7 +596,7 @@ class Contention(RuleBasedStateMachine):
 
     @invariant()
     def no_more_are_called_than_may_be_and_only_who_waits(self) -> None:
-        called = dict(self.redis.zrange(scripts.PREFIX + "called", 0, -1, withscores=True))
+        called = dict(self.redis.zrange(scripts.key("called"), 0, -1, withscores=True))
         assert {lease_id.decode() for lease_id in called} <= set(self.model.waiters)
         assert sum(at > self.clock.now * 1000 - CALL_LIFE_MS for at in called.values()) <= CALLED_LIMIT
 
@@ -620,7 +620,7 @@ class Contention(RuleBasedStateMachine):
         self.pass_time(60)
         self.tick()
         for key in ("leases", "expiry", "held", "granted", "ends", "waiters", "queue", "touched", "called"):
-            assert not self.redis.exists("{streamflow}:limiter:" + key), key
+            assert not self.redis.exists(scripts.key(key)), key
 
 
 def test_the_scripts_do_what_the_model_says(
