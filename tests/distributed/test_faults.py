@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from streamflow.cli.demo import Lab
-from streamflow.stack.airflow_api import AirflowApi
+from streamflow.stack.airflow_api import AirflowApi, AirflowError
 
 from .conftest import GLOBAL_LIMIT, LEASE_TTL
 from .fleet import Fleet, eventually
@@ -198,3 +198,22 @@ def test_a_dead_part_is_told_from_a_living_one(run: Run, fleet: Fleet) -> None:
             [w["name"] for w in fleet.api().request("GET", f"{API}/workers/health")["workers"]] == ["celery@worker-1"]
         )
     )
+
+
+def test_health_tells_that_nothing_can_be_checked_without_the_broker(run: Run, fleet: Fleet) -> None:
+    api = fleet.api()
+
+    def refused() -> str:
+        try:
+            api.request("GET", f"{API}/workers/health")
+        except AirflowError as error:
+            return str(error)
+        return ""
+
+    fleet.kill("redis")
+    told = eventually(refused)
+    assert "503" in told
+    assert '"status":"unhealthy"' in told
+    assert '"workers":[]' in told
+    fleet.start("redis")
+    eventually(lambda: not refused())
