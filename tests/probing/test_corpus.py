@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
 import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 
 import httpx
 import pytest
 
 from lab import Account, Lab, Library, Media, Stream, Truth, corpus, running
+from probing.at_once import probe_all
 from probing.watching import assert_nobody_watches
 from streamflow import config
 from streamflow.probing import Outcome, Target, probe
@@ -21,26 +19,20 @@ from streamflow.udi.models import Result
 SETTINGS = config.Probe(sample_seconds=5, connect_timeout=2, read_timeout=2.5)
 # A playlist is stale after three target durations, which are 2 s.
 LONGER = SETTINGS.model_copy(update={"sample_seconds": 8})
-# Decoding 2160 lines and everything else at once is more than two cores do in real time.
-AT_ONCE, PROCESSES = 16, 2
 BITRATE_ERROR = 0.05
 
 
 def probed(lab: Lab, streams: Iterable[Stream]) -> dict[str, Outcome]:
-    """All of them at once, from processes of their own: this one is busy being the provider. By name."""
-    targets = [
-        (stream.name, Target(lab.url(stream), stream_id=stream.id, account_id=stream.account_id)) for stream in streams
-    ]
-    spawned = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(PROCESSES, mp_context=spawned, initializer=os.nice, initargs=(5,)) as pool:
-        parts = pool.map(probed_here, [targets[first::PROCESSES] for first in range(PROCESSES)])
-        return {name: outcome for part in parts for name, outcome in part.items()}
-
-
-def probed_here(targets: list[tuple[str, Target]]) -> dict[str, Outcome]:
-    with ThreadPoolExecutor(AT_ONCE // PROCESSES) as pool:
-        outcomes = pool.map(lambda one: probe(one[1], LONGER if one[0] == "hls_stale" else SETTINGS), targets)
-        return dict(zip((name for name, _ in targets), outcomes, strict=True))
+    """All of them at once; by name."""
+    return probe_all(
+        {
+            stream.name: (
+                Target(lab.url(stream), stream_id=stream.id, account_id=stream.account_id),
+                LONGER if stream.name == "hls_stale" else SETTINGS,
+            )
+            for stream in streams
+        }
+    )
 
 
 def word(verdict: str, reason: str | None) -> str:

@@ -23,8 +23,10 @@ from streamflow import config
 from streamflow.probing import Outcome, Target, probe, report
 
 QUICK = config.Probe(sample_seconds=0.3, connect_timeout=0.5, read_timeout=0.3)
+# For a long search: STREAMFLOW_FUZZ=1000 ./streamflow test tests/probing/test_hostile.py --timeout 0
+EXAMPLES = int(os.environ.get("STREAMFLOW_FUZZ", "40"))
 BOUNDED = settings(
-    max_examples=60, deadline=None, derandomize=True, database=None,
+    max_examples=EXAMPLES, deadline=None, derandomize=EXAMPLES <= 40, database=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )  # fmt: skip
 PIECE = 188 * 2500

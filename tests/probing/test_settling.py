@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lab import Lab
+from probing.at_once import probe_all
 from streamflow import config
 from streamflow.probing import Target, probe
 from streamflow.probing.measurement import Measurement
@@ -15,27 +16,26 @@ from streamflow.probing.timing import Mark
 SETTINGS = config.Probe(sample_seconds=8, min_sample_seconds=2, read_timeout=2)
 
 
-@pytest.mark.parametrize("name", ["hd25_2m", "fhd25i_5m", "hls_live", "hls_vod"])
-def test_a_healthy_stream_ends_early_and_says_what_it_saved(lab: Lab, name: str) -> None:
-    result = probe(Target(lab.url(name)), SETTINGS).result
-    assert (result.verdict, result.reason) == ("ok", None), result.detail
-    assert result.elapsed_s < 7
-    assert result.extra["saved_s"] == pytest.approx(8 - result.elapsed_s, abs=1.0) or name == "hls_vod"
-    truth = lab.media.clip(lab.library.named(name).clip).truth
-    assert (result.fps, result.width, result.interlaced) == (truth.fps, truth.width, truth.interlaced)
-    assert result.bitrate_kbps == pytest.approx(truth.bitrate_kbps, rel=0.05)
+def test_healthy_streams_end_early_and_say_what_they_saved(lab: Lab) -> None:
+    names = ("hd25_2m", "fhd25i_5m", "hls_live", "hls_vod")
+    for name, outcome in probe_all({name: (Target(lab.url(name)), SETTINGS) for name in names}).items():
+        result = outcome.result
+        assert (name, result.verdict, result.reason) == (name, "ok", None), result.detail
+        assert result.elapsed_s < 7
+        assert result.extra["saved_s"] == pytest.approx(8 - result.elapsed_s, abs=1.0) or name == "hls_vod"
+        truth = lab.media.clip(lab.library.named(name).clip).truth
+        assert (result.fps, result.width, result.interlaced) == (truth.fps, truth.width, truth.interlaced)
+        assert result.bitrate_kbps == pytest.approx(truth.bitrate_kbps, rel=0.05)
 
 
-@pytest.mark.parametrize(
-    "name", ["black", "frozen", "slate_loop", "silent_sound", "silent_video", "lossy", "too_slow", "stutter"]
-)
-def test_what_looks_suspicious_gets_its_whole_sample(lab: Lab, name: str) -> None:
+def test_what_looks_suspicious_gets_its_whole_sample(lab: Lab) -> None:
+    names = ("black", "frozen", "slate_loop", "silent_sound", "silent_video", "lossy", "too_slow", "stutter")
     settings = SETTINGS.model_copy(update={"sample_seconds": 5})
-    result = probe(Target(lab.url(name)), settings).result
-    stream = lab.library.named(name)
-    assert (result.verdict, result.reason) == (stream.verdict, stream.reason)
-    assert "saved_s" not in result.extra
-    assert result.elapsed_s >= 4.5
+    for name, outcome in probe_all({name: (Target(lab.url(name)), settings) for name in names}).items():
+        result, stream = outcome.result, lab.library.named(name)
+        assert (name, result.verdict, result.reason) == (name, stream.verdict, stream.reason)
+        assert "saved_s" not in result.extra
+        assert result.elapsed_s >= 4.5
 
 
 def test_nothing_is_saved_unless_it_is_asked_for(lab: Lab) -> None:
