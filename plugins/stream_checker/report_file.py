@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 from fastapi import Response
 
-from stream_checker.sheet import csv_parts
 from streamflow.health_report import HealthReport
+from streamflow.sheet import csv_parts
 
 TYPES = {"csv": "text/csv", "html": "text/html"}
 SECTIONS = {

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import json
-import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -17,6 +15,7 @@ from streamflow.channels import explain
 from streamflow.cli.console import API, measured
 from streamflow.cli.remote import connect
 from streamflow.errors import UnknownRecord
+from streamflow.sheet import csv_parts
 from streamflow.sources.m3u import export
 from streamflow.stack.airflow_api import AirflowApi
 from streamflow.udi import open_udi
@@ -64,9 +63,8 @@ def _json(found: Rows) -> None:
 
 
 def _csv(found: Rows) -> None:
-    writer = csv.DictWriter(sys.stdout, COLUMNS, extrasaction="ignore")
-    writer.writeheader()
-    writer.writerows(found)
+    for part in csv_parts(list(COLUMNS), ([row] for row in found)):
+        click.echo(part, nl=False)
 
 
 FORMATS: dict[str, Callable[[Rows], None]] = {"table": _table, "json": _json, "csv": _csv}

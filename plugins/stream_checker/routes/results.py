@@ -16,8 +16,8 @@ from stream_checker.bounds import at_once
 from stream_checker.labels import NamedResult, named
 from stream_checker.problems import responses
 from stream_checker.selection import Selection
-from stream_checker.sheet import csv_parts
 from stream_checker.stores import Udi
+from streamflow.sheet import csv_parts
 from streamflow.udi.models import AudioTrack, Result
 
 router = APIRouter(prefix="/results", tags=["results"], dependencies=[Reader])
