@@ -107,7 +107,18 @@ class CheckStream(SlotOperator):
         return push_limits(self.redis, self.store, config.load())
 
     def execute(self, context: Context) -> Any:
+        if known := self.known_from_before(context):
+            self.settle(context, known)
+            return None
         return self.prepared(context, lambda: super(CheckStream, self).execute(context))
+
+    def known_from_before(self, context: Context) -> Result | None:
+        """The run's result that an earlier try kept before it was lost. A task that a user has cleared checks anew."""
+        task = context["ti"]
+        if task.try_number <= task.max_tries - (self.retries or 0) + 1:
+            return None
+        latest = self.store.result(self.stream_id)
+        return latest if latest and latest.run_id == context["run_id"] else None
 
     def resume(self, context: Context, event: dict[str, Any], state: State | None = None) -> Any:
         return self.prepared(context, lambda: super(CheckStream, self).resume(context, event, state))

@@ -85,15 +85,45 @@ def watch(provider: Lab, *profiles: int) -> None:
     httpx.post(f"{provider.dispatcharr}/lab/viewers", json={"channels": channels}).raise_for_status()
 
 
-def context(**params: Any) -> Any:
-    ti = SimpleNamespace(id=uuid.uuid4(), dag_id="check_streams", run_id=RUN, map_index=0, start_date=datetime.now(UTC))
+RETRIES = 2
+
+
+def context(*, tried: int = 0, cleared: bool = False, **params: Any) -> Any:
+    """What Airflow hands to a task whose tries before this one were lost, or which a user has cleared since."""
+    ti = SimpleNamespace(
+        id=uuid.uuid4(),
+        dag_id="check_streams",
+        run_id=RUN,
+        map_index=0,
+        start_date=datetime.now(UTC),
+        try_number=tried + 1,
+        max_tries=RETRIES + (tried if cleared else 0),
+    )
     return {"ti": ti, "run_id": RUN, "params": PARAMS | params}
 
 
 def run_check(stream_id: int, *, sequential: bool = False, **params: Any) -> CheckStream:
-    task = CheckStream(task_id="check", stream_id=stream_id, sequential=sequential)
+    task = CheckStream(task_id="check", stream_id=stream_id, sequential=sequential, retries=RETRIES)
     task.execute(context(**params))
     return task
+
+
+def test_a_try_after_the_verdict_was_kept_finishes_without_a_second_probe(
+    home: Path, store: Udi, provider: Lab
+) -> None:
+    plan(PARAMS | {"channel_ids": [2]}, RUN)
+    run_check(3)
+    known, opened = store.result(3), provider.record()["global"]["total"]
+    run_check(3, tried=1)
+    assert provider.record()["global"]["total"] == opened
+    assert store.history(3) == [known]
+
+
+def test_a_check_that_a_user_cleared_probes_again(home: Path, store: Udi, provider: Lab) -> None:
+    plan(PARAMS | {"channel_ids": [2]}, RUN)
+    run_check(3)
+    run_check(3, tried=1, cleared=True)
+    assert len(store.history(3)) == 2
 
 
 def order(provider: Lab, channel_id: int) -> list[int]:
