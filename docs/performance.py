@@ -155,14 +155,16 @@ def plots(figures: Figures) -> Iterator[tuple[str, str, Callable[[Path], None]]]
 
 
 def bars(values: dict[str, float]) -> Callable[[Path], None]:
-    chart = pygal.HorizontalBar(style=CleanStyle, show_legend=False, height=60 + 50 * len(values), print_values=True)
+    chart = pygal.HorizontalBar(
+        style=CleanStyle, js=[], show_legend=False, height=60 + 50 * len(values), print_values=True
+    )
     chart.x_labels = list(values)
     chart.add("", list(values.values()))
     return lambda file: chart.render_to_file(str(file))
 
 
 def curves(series: dict[str, list[tuple[int, float]]]) -> Callable[[Path], None]:
-    chart = pygal.XY(style=CleanStyle, height=320, legend_at_bottom=True)
+    chart = pygal.XY(style=CleanStyle, js=[], height=320, legend_at_bottom=True)
     for name, points in series.items():
         chart.add(name, points)
     return lambda file: chart.render_to_file(str(file))
@@ -186,8 +188,8 @@ def main(source: Path) -> None:
     text = [
         "# Performance",
         "",
-        "Made by `docs/performance.py` from one run of `./streamflow bench`; every figure stands beside what it is",
-        "compared to in the same run.",
+        "Made by `docs/performance.py` from what `./streamflow bench` printed; every figure stands beside what it is",
+        "compared to in the same run. What was not run is not listed.",
         "",
         f"Measured on {datetime.now(UTC):%Y-%m-%d}: {machine()}.",
         "",
