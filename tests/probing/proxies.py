@@ -9,34 +9,21 @@ import threading
 from contextlib import suppress
 from urllib.parse import urlsplit
 
+from probing.listening import Listening
+
 LOGIN = ("me", "se:cret")
 REFUSED, UNREACHABLE, FORBIDDEN = 5, 4, 2
 
 
-class Proxy:
+class Proxy(Listening):
     """Connects whatever name it is asked for to one server; notes the names. ``answer`` other than 0 refuses."""
 
     def __init__(self, server_port: int, *, answer: int = 0, mute: bool = False) -> None:
         self.asked: list[str] = []
-        self.connections = 0
         self._server_port = server_port
         self._answer = answer
         self._mute = mute
-        self._listening = socket.create_server(("127.0.0.1", 0))
-        self.port = self._listening.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def close(self) -> None:
-        # Closing alone does not wake up who waits in accept.
-        self._listening.shutdown(socket.SHUT_RDWR)
-        self._listening.close()
-
-    def _accept(self) -> None:
-        with suppress(OSError):
-            while True:
-                taken, _ = self._listening.accept()
-                self.connections += 1
-                threading.Thread(target=self._serve, args=(taken,), daemon=True).start()
+        super().__init__()
 
     def _serve(self, client: socket.socket) -> None:
         with client, suppress(OSError, IndexError):

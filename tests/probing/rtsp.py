@@ -4,39 +4,25 @@ from __future__ import annotations
 
 import socket
 import struct
-import threading
 import time
 from contextlib import suppress
 
 from lab.timeline import Timeline
+from probing.listening import Listening
 
 SDP = "v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=lab\r\nt=0 0\r\nm=video 0 RTP/AVP 33\r\na=control:track\r\n"
 # Seven packets of a transport stream fit into a frame of Ethernet.
 PAYLOAD = 7 * 188
 
 
-class Rtsp:
+class Rtsp(Listening):
     """Answers DESCRIBE with ``status``; counts connections, and notes what was asked."""
 
     def __init__(self, timeline: Timeline, status: int = 200) -> None:
-        self.connections = 0
         self.asked: list[str] = []
         self._timeline = timeline
         self._status = status
-        self._listening = socket.create_server(("127.0.0.1", 0))
-        self.port = self._listening.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def close(self) -> None:
-        self._listening.shutdown(socket.SHUT_RDWR)
-        self._listening.close()
-
-    def _accept(self) -> None:
-        with suppress(OSError):
-            while True:
-                client, _ = self._listening.accept()
-                self.connections += 1
-                threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+        super().__init__()
 
     def _serve(self, client: socket.socket) -> None:
         with client, client.makefile("rb") as lines, suppress(OSError):

@@ -35,12 +35,6 @@ def served(lab_media: Media) -> Iterator[Lab]:
         yield lab
 
 
-@pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The pauses between tries, without their length."""
-    monkeypatch.setattr(session, "_wait", lambda state: 0.01)
-
-
 @pytest.fixture
 def source(served: Lab) -> Iterator[Dispatcharr]:
     with from_env({"DISPATCHARR_URL": served.dispatcharr, "DISPATCHARR_API_KEY": served.told()["api_key"]}) as opened:
