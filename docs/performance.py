@@ -129,7 +129,7 @@ def needs(figures: Figures) -> Iterator[tuple[str, str, str]]:
         yield "Redis", f"{STREAMS * each / 1e6:.0f} MB", f"{STREAMS:,} x {each} bytes, and less for each later result"
     if scale := figures.one("scale"):
         each = scale["metadata_database_mb"] / scale["streams"]
-        kept = f"{scale['metadata_database_mb']} MB for {scale['streams']:,}; runs are pruned by `maintenance`"
+        kept = f"{scale['metadata_database_mb']} MB for {scale['streams']:,}; 30 days are kept"
         yield "Airflow's database", f"{STREAMS * each:.0f} MB a night", kept
 
 
@@ -198,6 +198,11 @@ def main(source: Path) -> None:
         *(f"| {' | '.join(row)} |" for row in rows(figures)),
         "",
     ]
+    if spent := figures.one("scale") or figures.one("cost_of_a_stream"):
+        text += ["## Where the CPU of a stream goes", "", f"Mean of {spent['streams']:,} streams that answer 404; "]
+        text[-1] += "`tasks` are the processes that the scheduler's executor runs."
+        text += ["", "| part | CPU seconds a stream |", "|---|---|"]
+        text += [f"| {part} | {seconds} |" for part, seconds in spent["cpu_s_each"].items()] + [""]
     if trace := figures.one("where_the_time_goes"):
         text += ["## Where the time of a run goes", "", "Ten streams of 30 s; seconds since the run's start.", ""]
         text += ["| moment | seconds |", "|---|---|"]

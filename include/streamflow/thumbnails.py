@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 MAX_BYTES = 20_000
@@ -35,11 +36,16 @@ def load(home: Path, stream_id: int) -> bytes | None:
 
 def prune(home: Path, kept: int = KEPT) -> int:
     """Remove the oldest pictures beyond ``kept``; answers how many."""
-    files = [entry for folder in _folders(home) for entry in os.scandir(folder)]
-    files.sort(key=lambda entry: entry.stat().st_mtime, reverse=True)
-    for entry in files[kept:]:
-        Path(entry.path).unlink(missing_ok=True)
-    return len(files[kept:])
+    found = []
+    for folder in _folders(home):
+        for entry in os.scandir(folder):
+            # What is being written loses its name for its final one.
+            with suppress(FileNotFoundError):
+                found.append((entry.stat().st_mtime, entry.path))
+    found.sort(reverse=True)
+    for _, file in found[kept:]:
+        Path(file).unlink(missing_ok=True)
+    return len(found[kept:])
 
 
 def _folders(home: Path) -> list[Path]:

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import time
 from pathlib import Path
 from typing import Any
 
+from airflow.configuration import conf
+
 from stream_tasks import rooms
-from streamflow import config
+from stream_tasks.cleaning import keep_days
+from streamflow import config, thumbnails
 
-log = logging.getLogger(__name__)
-
+DAGS = ("check_streams", "refresh_udi", "maintenance")
 LOG_DAYS = 30
 
 
 def tidy() -> dict[str, Any]:
-    """Merge what the file store took, prune the UDI and old logs; answers how much of each."""
+    """Merge what the file store took, prune the UDI, pictures and old logs; answers how much of each."""
     with rooms.store() as store:
         merged = store.merge()
         pruned = store.prune()
-    return {"merged": merged, "pruned": pruned, "logs": prune_logs(config.home() / "airflow" / "logs", LOG_DAYS)}
+    logs = Path(conf.get_mandatory_value("logging", "base_log_folder"))
+    days = keep_days()
+    folders = [logs] if days else [logs / f"dag_id={dag}" for dag in DAGS]
+    removed = sum(prune_logs(folder, days or LOG_DAYS) for folder in folders)
+    return {"merged": merged, "pruned": pruned, "pictures": thumbnails.prune(config.home()), "logs": removed}
 
 
 def prune_logs(folder: Path, days: float) -> int:

@@ -21,6 +21,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from streamflow import config
 from streamflow.cli.demo import Lab, lab
 from streamflow.config import Config
@@ -53,6 +55,7 @@ class Bench:
 
     api: AirflowApi
     provider: Lab
+    processes: Processes
 
     def ran(self, dag_id: str, conf: dict[str, Any]) -> Chain:
         """Run a DAG, and the runs of its chain."""
@@ -97,9 +100,35 @@ class Bench:
             "run_ended": round(_moment(run["end_date"]) - _moment(run["start_date"]), 2),
         }
 
+    def cpu(self) -> dict[str, float]:
+        """The seconds of CPU that each part of Airflow has taken; ``tasks`` are what the scheduler's executor ran."""
+        taken: dict[str, float] = {}
+        for part in airflow.COMPONENTS:
+            process = psutil.Process(self.processes.pids[part])
+            below = _ended_cpu(process) + sum(_own_cpu(p) + _ended_cpu(p) for p in process.children(recursive=True))
+            if part == "scheduler":
+                taken |= {part: _own_cpu(process), "tasks": below}
+            else:
+                taken[part] = _own_cpu(process) + below
+        return taken
+
+    def cpu_each(self, before: dict[str, float], streams: int) -> dict[str, float]:
+        """The seconds of CPU a stream since ``before``, by part."""
+        return {part: round((taken - before[part]) / streams, 4) for part, taken in self.cpu().items()}
+
     def peaks(self) -> dict[str, int]:
         """The most connections at once, by account, as the provider counted them."""
         return {account["name"]: account["peak"] for account in self.provider.record()["accounts"]}
+
+
+def _own_cpu(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return float(times.user + times.system)
+
+
+def _ended_cpu(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return float(times.children_user + times.children_system)
 
 
 @contextmanager
@@ -126,7 +155,7 @@ def running(library: str, **settings: Any) -> Iterator[Bench]:
                     processes.check()
                 refresh = api.trigger("refresh_udi", {})
                 api.wait("refresh_udi", refresh, timeout=300)
-                yield Bench(api, provider)
+                yield Bench(api, provider, processes)
 
 
 def ten() -> Iterator[dict[str, Any]]:
@@ -169,13 +198,16 @@ def cost() -> Iterator[dict[str, Any]]:
     settings = {"concurrent_streams": {"stagger_delay": 0}, "probe": {"retries": 0}}
     with running("gone", **settings) as bench:
         bench.took("check_streams", {"force": True, "channel_ids": [1]})
+        before = bench.cpu()
         ours = bench.took("check_streams", {"force": True, "write_back": False})
+        cpu = bench.cpu_each(before, 1000)
         plain = sum(bench.took("plain", {"tasks": 500, "seconds": 0}) for _ in range(2))
         yield {
             "bench": "cost_of_a_stream",
             "streams": 1000,
             "seconds_each": round(ours / 1000, 4),
             "plain_tasks_seconds_each": round(plain / 1000, 4),
+            "cpu_s_each": cpu,
         }
 
 
@@ -184,6 +216,7 @@ def scale(streams: int = 10_000) -> Iterator[dict[str, Any]]:
     settings = {"concurrent_streams": {"stagger_delay": 0}, "probe": {"retries": 0}}
     with running("many", **settings) as bench:
         bench.took("check_streams", {"force": True, "channel_ids": [1]})
+        before = bench.cpu()
         chain = bench.ran("check_streams", {"force": True, "write_back": False})
         each = [Chain((run,)).seconds / (streams / len(chain.runs)) for run in chain.runs]
         database = Path(os.environ["STREAMFLOW_HOME"]) / "airflow" / "airflow.db"
@@ -194,6 +227,7 @@ def scale(streams: int = 10_000) -> Iterator[dict[str, Any]]:
             "seconds_each": round(chain.seconds / streams, 4),
             "seconds_each_in_first_runs": round(sum(each[:2]) / 2, 4),
             "seconds_each_in_last_runs": round(sum(each[-2:]) / 2, 4),
+            "cpu_s_each": bench.cpu_each(before, streams),
             "metadata_database_mb": round(database.stat().st_size / 1e6, 1),
         }
 

@@ -24,6 +24,8 @@ SEQUENTIAL_POOL = "stream_checks_sequential"
 USER = "admin"
 # How long a writer waits for another before SQLite gives up; its own 5 s are short for a busy machine.
 DATABASE_SECONDS = 60
+# Airflow's records and logs of runs.
+KEEP_DAYS = 30
 
 
 def executable() -> str:
@@ -95,6 +97,8 @@ def environment(home: Path, port: int, *, workers: int) -> dict[str, str]:
         "STREAMFLOW_ROOT": str(project),
         # A process' title must not overwrite its environment: by that a later start knows what is left of this one.
         "SPT_NOENV": "1",
+        # The database and the logs are this stack's alone.
+        "STREAMFLOW_AIRFLOW_KEEP_DAYS": os.environ.get("STREAMFLOW_AIRFLOW_KEEP_DAYS") or str(KEEP_DAYS),
         # Threads come and go; each malloc arena that one leaves behind stays.
         "MALLOC_ARENA_MAX": "2",
         "PYTHONPATH": os.pathsep.join([str(project / "include"), str(project / "plugins")]),

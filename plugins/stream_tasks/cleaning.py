@@ -1,0 +1,79 @@
+"""Cleaning: what Airflow's database keeps of old runs is removed once a day, by ``airflow db clean``.
+
+Only where ``STREAMFLOW_AIRFLOW_KEEP_DAYS`` is set, as in StreamFlow's own deployments: another Airflow's records are
+not StreamFlow's to remove. Schedulers do it, in a process of its own: a task has no access to the database.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from airflow.listeners import hookimpl
+
+log = logging.getLogger(__name__)
+
+KEEP_DAYS = "STREAMFLOW_AIRFLOW_KEEP_DAYS"
+# A scheduler that has just started has more urgent things to do.
+FIRST_SECONDS = 600.0
+EVERY_SECONDS = 86_400.0
+# So that no deletion keeps others from writing for long.
+BATCH_ROWS = 5000
+
+
+def keep_days() -> float | None:
+    """How many days of Airflow's records and logs to keep; None where they are not StreamFlow's. Raises ValueError."""
+    told = os.environ.get(KEEP_DAYS)
+    if not told:
+        return None
+    try:
+        days = float(told)
+    except ValueError:
+        days = 0
+    if not 1 <= days <= 3650:
+        raise ValueError(f"{KEEP_DAYS}: {told!r} is no number of days from 1 to 3650")
+    return days
+
+
+def command(before: datetime) -> list[str]:
+    """What removes the records from before a moment, with all that hangs on them, and keeps no copies."""
+    airflow = str(Path(sys.executable).with_name("airflow"))
+    options = [
+        "--clean-before-timestamp",
+        before.isoformat(),
+        "--batch-size",
+        str(BATCH_ROWS),
+        "--skip-archive",
+        "--yes",
+    ]
+    return [airflow, "db", "clean", *options, "--error-on-cleanup-failure"]
+
+
+def clean(days: float) -> None:
+    """Remove what is older; what could not be removed is told in the log, and tried again the next day."""
+    began = time.monotonic()
+    done = subprocess.run(command(datetime.now(UTC) - timedelta(days=days)), capture_output=True, text=True)
+    if done.returncode:
+        log.error("airflow db clean ended with status %d: %s", done.returncode, (done.stdout + done.stderr)[-2000:])
+    else:
+        log.info("Airflow's records older than %g days are removed, in %.1f s", days, time.monotonic() - began)
+
+
+@hookimpl
+def on_starting(component: Any) -> None:
+    if getattr(component, "job_type", None) == "SchedulerJob" and (days := keep_days()):
+        threading.Thread(target=_daily, args=(days,), name="cleaning", daemon=True).start()
+
+
+def _daily(days: float) -> None:
+    time.sleep(FIRST_SECONDS)
+    while True:
+        clean(days)
+        time.sleep(EVERY_SECONDS)
