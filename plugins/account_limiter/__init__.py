@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from account_limiter.adaptive import Reading
 from account_limiter.connection import connect, connect_async
-from account_limiter.errors import LeaseLost, LimiterError, LimiterUnavailable
+from account_limiter.errors import LeaseLost, LimiterError, LimiterOutdated, LimiterUnavailable
 from account_limiter.history import History, Series
 from account_limiter.holder import Holder
 from account_limiter.limiter import Limiter, new_holder
@@ -47,6 +47,7 @@ __all__ = [
     "LeaseState",
     "Limiter",
     "LimiterError",
+    "LimiterOutdated",
     "LimiterUnavailable",
     "Queued",
     "Reading",

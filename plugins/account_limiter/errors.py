@@ -9,6 +9,13 @@ class LimiterUnavailable(LimiterError):
     """Redis does not answer, or cannot write: nobody acquires until it is back."""
 
 
+class LimiterOutdated(LimiterUnavailable):
+    """A newer version with another layout of its keys has taken the limiter over: nobody acquires by this one.
+
+    Its leases are not seen here, so nothing may be started without a lease either.
+    """
+
+
 class LeaseLost(LimiterError):
     """The lease is over, its slot may be given away.
 

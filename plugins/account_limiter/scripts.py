@@ -15,16 +15,17 @@ from typing import Any
 from redis.asyncio import Redis as AsyncRedis
 from redis.exceptions import ConnectionError, ReadOnlyError, ResponseError, TimeoutError
 
-from account_limiter.errors import LimiterUnavailable
+from account_limiter.errors import LimiterOutdated, LimiterUnavailable
 
 PREFIX = "{streamflow}:limiter:"
-# Of the records' layout: what another one left in Redis is not looked at.
+# Of the records' layout. What another one left in Redis is not looked at; the highest that was ever used is in force.
 LAYOUT = 2
 _STATE = (
     "leases", "expiry", "held", "granted", "ends", "waiters", "queue", "touched", "called", "accounts", "budgets",
     "paces", "meta",
 )  # fmt: skip
-_PAST = ("events", "tally", "history", "history_coarse")
+# What all layouts share.
+_PAST = ("events", "tally", "history", "history_coarse", "layout")
 _KEYS = {name: f"{PREFIX}{LAYOUT}:{name}" for name in _STATE} | {name: PREFIX + name for name in _PAST}
 KEYS = tuple(_KEYS.values())
 # The one that is named in a call: the others are in the same slot of a cluster.
@@ -38,6 +39,7 @@ _SHARED = ("meta", "records", "room", "history", "queue", "grants", "turn")
 _UNKNOWN = "Function not found"
 _TOO_OLD = ("unknown command `FCALL`", "unknown command 'FCALL'")
 # Answers of a Redis that is there but cannot do its work.
+_NEWER = "NEWER"
 _DISABLED = ("OOM", "MISCONF", "NOREPLICAS", "MASTERDOWN", "CLUSTERDOWN", "BUSY", "LOADING")
 
 
@@ -66,6 +68,7 @@ def function(name: str) -> str:
 @cache
 def _body() -> str:
     names = [f"local {name.upper()} = '{key}'" for name, key in (*_KEYS.items(), ("channel", GRANTS))]
+    names.append(f"local OWN_LAYOUT = {LAYOUT}")
     shared = [(_FOLDER / "shared" / f"{part}.lua").read_text(encoding="utf-8") for part in _SHARED]
     transitions = [f"do\n{path.read_text(encoding='utf-8')}end" for path in sorted(_FOLDER.glob("*.lua"))]
     return "\n".join([*names, *shared, *transitions])
@@ -103,5 +106,7 @@ def understood(error: Exception) -> Exception:
     """The error as the limiter's users know it."""
     if str(error).startswith(_TOO_OLD):
         return LimiterUnavailable(f"Redis 7.0 or newer is needed, or Valkey: {error}")
+    if str(error).startswith(_NEWER):
+        return LimiterOutdated("a newer version of StreamFlow uses this Redis: update this one and restart it")
     away = isinstance(error, (ConnectionError, TimeoutError, ReadOnlyError)) or str(error).startswith(_DISABLED)
     return LimiterUnavailable(f"Redis: {error}") if away else error

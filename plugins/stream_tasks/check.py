@@ -14,7 +14,7 @@ from airflow.providers.standard.triggers.temporal import DateTimeTrigger
 from airflow.sdk import Context
 from redis import Redis
 
-from account_limiter import BudgetState, Holder, Limiter, LimiterUnavailable, connect
+from account_limiter import BudgetState, Holder, Limiter, LimiterOutdated, LimiterUnavailable, connect
 from account_limiter.operator import SlotOperator, State, TryAgain
 from stream_tasks import metrics, rooms, slates
 from stream_tasks.finish import finish_ready
@@ -143,7 +143,12 @@ class CheckStream(SlotOperator):
         self.settle(context, result)
 
     def without_limiter(self, context: Context, error: LimiterUnavailable) -> Any:
-        """One after another needs no limiter; a concurrent check is left to be done so."""
+        """One after another needs no limiter; a concurrent check is left to be done so.
+
+        Raises LimiterOutdated: beside the newer version's checks this would not be the only one.
+        """
+        if isinstance(error, LimiterOutdated):
+            raise error
         if self.sequential:
             self.check_alone(context, None, {})
         else:

@@ -14,7 +14,7 @@ import pytest
 from airflow.sdk.exceptions import AirflowFailException, TaskDeferred
 from redis import Redis
 
-from account_limiter import connect
+from account_limiter import LimiterOutdated, connect, scripts
 from lab import Account, Behaviour, Channel, Group, Lab, Library, Media, Stream, running
 from stream_tasks import check, limits, rooms, slates
 from stream_tasks.check import CheckStream
@@ -319,3 +319,15 @@ def test_a_run_whose_plan_failed_has_no_summary_and_is_not_tried_again(home: Pat
 )
 def test_a_stream_starves_that_comes_slower_than_it_plays(extra: dict[str, float], starved: bool | None) -> None:
     assert check.starves(undecided(1, None, "ok", "", "").model_copy(update={"extra": extra})) is starved
+
+
+def test_nothing_is_checked_by_a_version_that_a_newer_one_has_replaced(
+    home: Path, redis_client: Redis, provider: Lab
+) -> None:
+    plan(PARAMS | {"channel_ids": [2]}, RUN)
+    redis_client.hset(scripts.key("layout"), "layout", scripts.LAYOUT + 1)
+    opened = provider.record()["global"]["total"]
+    for sequential in (False, True):
+        with pytest.raises(LimiterOutdated, match="a newer version"):
+            run_check(3, sequential=sequential)
+    assert provider.record()["global"]["total"] == opened

@@ -34,6 +34,7 @@ transition('configure', function(args)
   end
   if settings.lease_ttl then change_ttl(settings.lease_ttl) end
   change_meta(settings)
+  call('HSET', LAYOUT, 'longest_ttl', meta.longest_ttl)
   if take() == '1' then
     call('DEL', ACCOUNTS)
     for _ = 1, tonumber(take()) do

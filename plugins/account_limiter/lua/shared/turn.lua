@@ -24,14 +24,31 @@ local function greet()
   change_meta({ server = server, closed_until = closed_until })
 end
 
+-- Whether this layout is in force. Versions with different layouts do not see each other's leases: from the moment
+-- that a newer one is here, holders of an older one cannot renew, and none is let in until they have stopped.
+local function in_force(takes_back)
+  local layout = tonumber(call('HGET', LAYOUT, 'layout') or 0)
+  if layout == OWN_LAYOUT then return true end
+  if layout > OWN_LAYOUT and not takes_back then return false end
+  if layout > 0 then
+    local ttl = tonumber(call('HGET', LAYOUT, 'longest_ttl'))
+    closed_until = now + ttl
+    change_meta({ closed_until = closed_until, lease_ttl = ttl, longest_ttl = ttl })
+  end
+  call('HSET', LAYOUT, 'layout', OWN_LAYOUT, 'longest_ttl', meta.longest_ttl)
+  return true
+end
+
 local function register(name, callback, ...)
   redis.register_function({ function_name = LIBRARY .. '_' .. name, callback = callback, flags = { ... } })
 end
 
--- Makes a transition of `work`, which gets the arguments as one table.
+-- Makes a transition of `work`, which gets the arguments as one table. A reset takes the limiter back from a newer
+-- version: so an older one is installed again.
 local function transition(name, work, ...)
   register(name, function(_, args)
     read_meta()
+    if not in_force(name == 'reset') then return redis.error_reply('NEWER a newer layout is in force') end
     greet()
     sample()
     reap_leases()
