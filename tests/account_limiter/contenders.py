@@ -1,7 +1,8 @@
 """Processes that take slots, use them at an observer, and are killed at any moment; run by test_contention.py.
 
 ARGV: the socket of Redis, the port of the observer, seconds to run, the longest usual use of a slot in seconds, and the
-limits of the accounts as JSON. Prints how many attempts got an answer and how many workers were killed.
+limits of the accounts as JSON. Prints how many attempts were granted, how many got nothing in the time that they would
+wait, and how many workers were killed.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ import os
 import random
 import signal
 import socket
-import struct
 import sys
 import time
 import uuid
@@ -34,7 +34,7 @@ def use(port: int, account: str, holder: Holder, seconds: float) -> None:
         connection.recv(1)
 
 
-def contend(path: str, port: int, use_at_most: float, limits: dict[str, int], attempts: mmap.mmap, slot: int) -> None:
+def contend(path: str, port: int, use_at_most: float, limits: dict[str, int], counts: memoryview) -> None:
     limiter = Limiter(Redis(unix_socket_path=path, socket_timeout=0.5))
     accounts = [Account(name, max_streams=limit) for name, limit in limits.items()]
     while True:
@@ -43,12 +43,13 @@ def contend(path: str, port: int, use_at_most: float, limits: dict[str, int], at
         request, holder = Request(uuid.uuid4().hex, account, seconds), uuid.uuid4().hex
         try:
             answer = limiter.wait(request, holder, timeout=random.choice([0, 2 * use_at_most]))
-            struct.pack_into("q", attempts, 8 * slot, struct.unpack_from("q", attempts, 8 * slot)[0] + 1)
             match answer:
                 case Granted(lease):
+                    counts[0] += 1
                     with Holder(limiter, lease) as held:
                         use(port, account, held, seconds)
                 case Queued():
+                    counts[1] += 1
                     limiter.drop(request.lease_id)
                 case Refused("unknown_account"):
                     limiter.configure(accounts=accounts, **SETTINGS)
@@ -57,14 +58,15 @@ def contend(path: str, port: int, use_at_most: float, limits: dict[str, int], at
 
 
 def main(path: str, port: int, seconds: float, use_at_most: float, limits: dict[str, int]) -> None:
-    attempts = mmap.mmap(-1, 8 * WORKERS)
+    # Shared memory, so that the counts outlive who is killed.
+    shared = memoryview(mmap.mmap(-1, 16 * WORKERS)).cast("q")
     workers: dict[int, int] = {}
 
     def start(slot: int) -> None:
         pid = os.fork()
         if not pid:
             random.seed()
-            contend(path, port, use_at_most, limits, attempts, slot)
+            contend(path, port, use_at_most, limits, shared[2 * slot : 2 * slot + 2])
         workers[slot] = pid
 
     def kill(slot: int) -> None:
@@ -82,8 +84,7 @@ def main(path: str, port: int, seconds: float, use_at_most: float, limits: dict[
         killed += 1
     for slot in range(WORKERS):
         kill(slot)
-    counts = struct.unpack(f"{WORKERS}q", attempts)
-    print(json.dumps({"attempts": sum(counts), "killed": killed}))
+    print(json.dumps({"granted": sum(shared[0::2]), "left": sum(shared[1::2]), "killed": killed}))
 
 
 if __name__ == "__main__":
