@@ -69,6 +69,14 @@ class Holder:
         """See :meth:`Limiter.report_busy`."""
         return self._limiter.report_busy(self.lease, retry_after=retry_after)
 
+    def suspect_busy(self, *, retry_after: float = 10.0) -> int | None:
+        """See :meth:`Limiter.suspect_busy`."""
+        return self._limiter.suspect_busy(self.lease, retry_after=retry_after)
+
+    def settle_suspicion(self, *, right: bool) -> int | None:
+        """See :meth:`Limiter.settle_suspicion`."""
+        return self._limiter.settle_suspicion(self.lease, right=right)
+
     def release(self, *, succeeded: bool = False, starved: bool | None = None) -> None:
         """Stop the heartbeat and give the slot back at once; once is enough. With Redis away it expires by itself.
 

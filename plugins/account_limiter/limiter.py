@@ -101,14 +101,26 @@ class Limiter:
     def report_busy(self, lease: Lease, *, retry_after: float = 10.0) -> int | None:
         """The provider said that this connection is one too many: no start for ``retry_after`` seconds, and at most
         as many at once as worked. Answers the limit believed from now on, None if the lease is not held any more."""
-        believed = self._run("busy", lease.request.lease_id, lease.holder, int(retry_after * 1000))
+        return self._busy(lease, "refused", retry_after)
+
+    def suspect_busy(self, lease: Lease, *, retry_after: float = 10.0) -> int | None:
+        """This connection may be one too many: as :meth:`report_busy`, but for a minute after the rest only, or until
+        :meth:`settle_suspicion`, and no evidence against the account."""
+        return self._busy(lease, "suspected", retry_after)
+
+    def settle_suspicion(self, lease: Lease, *, right: bool) -> int | None:
+        """What was suspected of the lease's budget was seen again with fewer connections (not ``right``), or was not:
+        then it was a refusal."""
+        return self._busy(lease, "confirmed" if right else "unfounded", 0.0)
+
+    def _busy(self, lease: Lease, kind: str, retry_after: float) -> int | None:
+        believed = self._run("busy", lease.request.lease_id, lease.holder, kind, int(retry_after * 1000))
         return None if believed < 0 else int(believed)
 
-    def set_viewers(self, viewers: Mapping[str, int], *, at: float | None = None, complete: bool = True) -> int:
-        """Note the viewers of each budget as seen ``at`` (seconds since the epoch, now by default); an older view
-        never replaces a newer one. With ``complete``, budgets that are not named have none. Answers the changes."""
-        at = time.time() if at is None else at
-        return int(self._run("viewers", *transitions.viewers_args(viewers, at, complete=complete)))
+    def set_viewers(self, viewers: Mapping[str, int], *, age: float = 0.0, complete: bool = True) -> int:
+        """Note the viewers of each budget as they were ``age`` seconds ago; an older view never replaces a newer one.
+        With ``complete``, budgets that are not named have none. Answers the changes."""
+        return int(self._run("viewers", *transitions.viewers_args(viewers, age, complete=complete)))
 
     def claim(self, budget_id: str, *, limit: int, elsewhere: int, words: str) -> bool:
         """Note what a provider says of a login, in ``words`` to be shown: the connections that it allows (0: it does

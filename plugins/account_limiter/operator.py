@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any, NoReturn
@@ -149,9 +148,8 @@ class SlotOperator(BaseOperator):
             return self._defer(lease.request, rank=rank, state=state)
 
     def _defer(self, request: Request, *, rank: str, state: State, delay: float = 0.0) -> NoReturn:
-        not_before = time.time() + delay if delay else 0.0
         self.defer(
-            trigger=SlotTrigger.of(request, rank=rank, not_before=not_before),
+            trigger=SlotTrigger.of(request, rank=rank, delay=delay),
             method_name="resume",
             kwargs={"state": state},
         )

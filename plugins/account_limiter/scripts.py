@@ -19,7 +19,7 @@ from account_limiter.errors import LimiterOutdated, LimiterUnavailable
 
 PREFIX = "{streamflow}:limiter:"
 # Of the records' layout. What another one left in Redis is not looked at; the highest that was ever used is in force.
-LAYOUT = 2
+LAYOUT = 3
 _STATE = (
     "leases", "expiry", "held", "granted", "ends", "waiters", "queue", "touched", "called", "accounts", "budgets",
     "paces", "meta",

@@ -143,8 +143,8 @@ def configure_args(settings: Mapping[str, float], accounts: Iterable[Account] | 
     return args
 
 
-def viewers_args(viewers: Mapping[str, int], at: float, *, complete: bool) -> Args:
-    args: Args = [int(at * 1000), int(complete)]
+def viewers_args(viewers: Mapping[str, int], age: float, *, complete: bool) -> Args:
+    args: Args = [_ms(age), int(complete)]
     for budget_id, number in viewers.items():
         args += [checked_id(budget_id), number]
     return args

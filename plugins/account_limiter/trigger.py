@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -20,7 +19,8 @@ class SlotTrigger(BaseTrigger):
     stops leaves the place in the queue, and another one takes it up; a user who clears, marks or deletes the task
     gives it up.
 
-    :param not_before: seconds since the epoch before which it does not queue.
+    :param delay: seconds before it queues, counted anew by a triggerer that takes it over: the clocks of a worker and a
+        triggerer may differ by any amount.
     :param rank: the place it had in the queue before.
     """
 
@@ -33,25 +33,25 @@ class SlotTrigger(BaseTrigger):
         priority: int = 0,
         labels: dict[str, Any] | None = None,
         rank: str = "",
-        not_before: float = 0.0,
+        delay: float = 0.0,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.request = Request(lease_id, account_id, expected_seconds, priority, labels or {})
         self.rank = rank
-        self.not_before = not_before
+        self.delay = delay
 
     @classmethod
-    def of(cls, request: Request, *, rank: str = "", not_before: float = 0.0) -> SlotTrigger:
-        return cls(**_fields(request), rank=rank, not_before=not_before)
+    def of(cls, request: Request, *, rank: str = "", delay: float = 0.0) -> SlotTrigger:
+        return cls(**_fields(request), rank=rank, delay=delay)
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         return (
             f"{type(self).__module__}.{type(self).__qualname__}",
-            {**_fields(self.request), "rank": self.rank, "not_before": self.not_before},
+            {**_fields(self.request), "rank": self.rank, "delay": self.delay},
         )
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        await asyncio.sleep(max(0.0, self.not_before - time.time()))
+        await asyncio.sleep(self.delay)
         outcome = await hub().wait(self.request, self.rank)
         event = {"status": outcome.status, "reason": outcome.reason, "rank": outcome.rank}
         yield TriggerEvent(event)  # type: ignore[no-untyped-call]

@@ -37,7 +37,6 @@ OPENING_SECONDS = 1.0
 # A stream with one of these verdicts was served: its connection was not one too many.
 WORKING = ("ok", "degraded")
 
-
 # Below this share of real time the connection does not keep up.
 REAL_TIME = 0.9
 
@@ -46,6 +45,21 @@ def starves(result: Result) -> bool | None:
     """Whether a stream came slower than it plays, so that its player had to wait; None where that was not measured."""
     share, stalled = result.extra.get("real_time_share"), result.extra.get("stall_s")
     return None if share is None else share < REAL_TIME and bool(stalled)
+
+
+def is_suspicious(outcome: Outcome) -> bool:
+    """Whether a still picture may be the provider's word for one connection too many: another try will tell."""
+    return outcome.result.reason == "provider_busy" and outcome.slate is not None
+
+
+def teach(holder: Holder, outcome: Outcome, state: State, *, retry_after: float) -> None:
+    """Let the limiter know what a probe, and the try before it, tell of how many connections the account allows."""
+    if is_suspicious(outcome):
+        holder.suspect_busy(retry_after=retry_after)
+    elif outcome.result.reason == "provider_busy":
+        holder.report_busy(retry_after=retry_after)
+    elif state.get("suspicious") and outcome.result.verdict in WORKING:
+        holder.settle_suspicion(right=outcome.slate is None)
 
 
 class CheckStream(SlotOperator):
@@ -183,9 +197,10 @@ class CheckStream(SlotOperator):
         if holder:
             holder.check()
         delay, seen = decide(outcome, state, settings.probe)
-        if holder and outcome.result.reason == "provider_busy":
-            holder.report_busy(retry_after=delay or settings.probe.retry_delay)
+        if holder:
+            teach(holder, outcome, state, retry_after=delay or settings.probe.retry_delay)
         if delay is not None:
+            seen |= {"suspicious": is_suspicious(outcome)}
             raise TryAgain(delay, f"{outcome.result.reason}: {outcome.result.detail}", seen)
         if holder:
             # The connection is closed: what follows must not keep the next check from its slot.

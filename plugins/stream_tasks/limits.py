@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 
 from redis import Redis
 from redis.exceptions import RedisError
@@ -99,9 +100,11 @@ def refresh_viewers(redis: Redis, store: Store, settings: Config) -> None:
             return
     except RedisError as error:
         raise LimiterUnavailable(f"Redis: {error}") from error
+    asked_at = time.monotonic()
     viewers = _viewers()
     if viewers is not None:
-        Limiter(redis).set_viewers(viewers_of_budgets(viewers, store.accounts()))
+        seen = viewers_of_budgets(viewers, store.accounts())
+        Limiter(redis).set_viewers(seen, age=time.monotonic() - asked_at)
 
 
 def viewers_fill(account: models.Account) -> bool:

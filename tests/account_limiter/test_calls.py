@@ -76,7 +76,7 @@ def test_a_slot_that_a_lowered_limit_takes_away_calls_nobody(
     limiter: Limiter, clock: Any, take: Take, request_of: RequestOf, heard: Heard
 ) -> None:
     take(2, expected_seconds=10), take(2, expected_seconds=20)
-    limiter.set_viewers({"account-2": 1}, at=clock.now)
+    limiter.set_viewers({"account-2": 1})
     wait(limiter, request_of(2))
     clock.move(9)
     limiter.tick()

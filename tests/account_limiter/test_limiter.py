@@ -181,15 +181,15 @@ def test_ids_that_could_break_a_record_are_refused(limiter: Limiter, wrong: str)
 
 
 def test_viewers_take_slots_and_give_them_back(limiter: Limiter, take: Take, request_of: RequestOf) -> None:
-    limiter.set_viewers({"account-2": 1}, at=100)
+    limiter.set_viewers({"account-2": 1})
     take(2)
     waiter = request_of(2)
     limiter.acquire(waiter, "w")
     account = next(a for a in limiter.snapshot().accounts if a.account_id == 2)
     assert (account.effective_limit, account.viewers, account.active, account.waiting) == (1, 1, 1, 1)
-    limiter.set_viewers({}, at=99)
+    limiter.set_viewers({}, age=5)
     assert waiter.lease_id not in states(limiter), "an older view must not replace a newer one"
-    limiter.set_viewers({}, at=101)
+    limiter.set_viewers({})
     assert states(limiter)[waiter.lease_id] == "granted"
 
 
@@ -209,6 +209,33 @@ def test_a_busy_provider_lowers_what_is_believed_and_cools_down(
     assert isinstance(queued, Queued) and 4 < queued.due <= 5
     budget = budget_of(limiter, "account-3")
     assert (budget.believed, budget.effective_limit, budget.refusals, budget.limit) == (2, 2, 1, 0)
+
+
+def test_a_suspicion_holds_an_account_down_until_it_is_settled_or_old(limiter: Limiter, take: Take, clock: Any) -> None:
+    leases = [take(2), take(2)]
+
+    def seen() -> tuple[int | None, int]:
+        budget = budget_of(limiter, "account-2")
+        return budget.effective_limit, budget.refusals
+
+    assert limiter.suspect_busy(leases[1], retry_after=5) == 1
+    assert seen() == (1, 0), "it is no evidence yet"
+    clock.move(6)
+    limiter.settle_suspicion(leases[1], right=False)
+    assert seen() == (2, 0)
+    limiter.suspect_busy(leases[1], retry_after=5)
+    clock.move(20)
+    assert seen() == (1, 0)
+    limiter.renew(leases[1])
+    clock.move(45)
+    assert seen() == (2, 0)
+    limiter.configure(lease_ttl=300)
+    leases = [take(2), take(2)]
+    limiter.suspect_busy(leases[1], retry_after=0)
+    assert limiter.settle_suspicion(leases[1], right=True) == 1
+    assert seen() == (1, 1)
+    assert limiter.settle_suspicion(leases[1], right=True) == 1, "it is settled once"
+    assert seen() == (1, 1)
 
 
 def test_success_at_the_believed_limit_raises_it_again_in_time(limiter: Limiter, take: Take, clock: Any) -> None:
@@ -261,6 +288,39 @@ def test_a_grant_that_nobody_claims_goes_to_the_next(limiter: Limiter, take: Tak
     limiter.release(lease)
     answer = limiter.wait(next_one, "b", timeout=0.5)
     assert isinstance(answer, Granted)
+
+
+def test_a_waiter_nobody_listens_for_is_passed_over_and_keeps_its_place(
+    limiter: Limiter, take: Take, request_of: RequestOf, clock: Any
+) -> None:
+    lost, heard, newcomer, latest = (request_of(1) for _ in range(4))
+    lease = take(1)
+    limiter.acquire(lost, "w")
+    clock.move(20)
+    limiter.acquire(heard, "w")
+    limiter.renew(lease)
+    clock.move(6)
+    limiter.release(lease)
+    assert states(limiter) == {heard.lease_id: "granted"}
+    limiter.drop(heard.lease_id)
+    assert states(limiter) == {}, "a grant that nobody hears of costs the others a slot"
+    answer = limiter.acquire(newcomer, "h")
+    assert isinstance(answer, Granted)
+    assert isinstance(limiter.acquire(latest, "w"), Queued)
+    assert limiter._run("touch", lost.lease_id) == [b"waiting"]
+    limiter.release(answer.lease)
+    assert states(limiter) == {lost.lease_id: "granted"}
+
+
+def test_a_waiter_that_is_heard_again_gets_the_free_slot_at_once(
+    limiter: Limiter, take: Take, request_of: RequestOf, clock: Any
+) -> None:
+    lost, lease = request_of(1), take(1)
+    limiter.acquire(lost, "w")
+    clock.move(26)
+    limiter.release(lease)
+    assert states(limiter) == {}
+    assert isinstance(limiter.acquire(lost, "w"), Granted)
 
 
 def test_no_lease_outlives_stale_after(limiter: Limiter, take: Take) -> None:
@@ -325,7 +385,7 @@ def test_waiters_that_viewers_keep_out_are_called_now_and_then_to_look_again(
         found = iter(lambda: heard.get_message(timeout=0.05), None)
         return [message["data"] for message in found]
 
-    limiter.set_viewers({"account-1": 1}, at=clock.now)
+    limiter.set_viewers({"account-1": 1})
     first, second = request_of(1), request_of(1)
     for request in (first, second):
         assert isinstance(limiter.acquire(request, "h"), Queued)
@@ -333,6 +393,7 @@ def test_waiters_that_viewers_keep_out_are_called_now_and_then_to_look_again(
     clock.move(11)
     assert called() == [b"called|" + first.lease_id.encode()]
     assert called() == []
+    limiter._run("touch", first.lease_id)
     clock.move(16)
     assert called() == [b"called|" + first.lease_id.encode()]
 

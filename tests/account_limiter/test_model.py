@@ -46,9 +46,10 @@ from account_limiter import (
 
 EXAMPLES = int(os.environ.get("STREAMFLOW_EXAMPLES", "80"))
 HEAD_START = 3600.0
-WAITER_LIFE = 120.0
+WAITER_LIFE, HEARD = 120.0, 25.0
 RAISE_AFTER = 120.0
 CLAIM_LIFE, ELSEWHERE_LIFE = 86_400.0, 600.0
+SUSPECTED = 60.0
 BOOKING = 3.0
 STEP = 10.0
 CALL_LIFE_MS, CALLED_LIMIT = 6000, 2
@@ -88,6 +89,8 @@ class Login:
     elsewhere: int = 0
     cool_until: float = 0.0
     learned_at: float = 0.0
+    suspected: int = 0
+    suspected_until: float = 0.0
     last_start: float = 0.0
 
     def bound(self, now: float) -> int:
@@ -96,8 +99,11 @@ class Login:
     def others(self, now: float) -> int:
         return self.viewers + (self.elsewhere if now - self.claimed_at < ELSEWHERE_LIFE else 0)
 
+    def suspicion(self, now: float) -> int:
+        return self.suspected if now < self.suspected_until else 0
+
     def ceiling(self, now: float) -> float:
-        most = lower(self.bound(now), self.believed)
+        most = lower(self.bound(now), lower(self.believed, self.suspicion(now)))
         return max(0, most - self.others(now)) if most else float("inf")
 
     def starts_in(self, now: float, stagger: float) -> float:
@@ -176,6 +182,8 @@ class Model:
             return
         full: set[str] = set()
         for lease_id in self.order():
+            if self.waiters[lease_id].touched <= self.now - HEARD:
+                continue
             account = self.waiters[lease_id].account
             if account in full or not self.room():
                 continue
@@ -201,6 +209,8 @@ class Model:
         if lease_id not in self.leases:
             if why := self.barred(account):
                 return why
+            if waiter := self.waiters.get(lease_id):
+                waiter.touched = self.now
             self.grant_all()
         if lease := self.leases.get(lease_id):
             if lease.state == "granted":
@@ -209,8 +219,7 @@ class Model:
                 return "held"
             lease.expires = min(self.now + self.ttl, lease.hard_end)
             return "granted"
-        if waiter := self.waiters.get(lease_id):
-            waiter.touched = self.now
+        if lease_id in self.waiters:
             return "queued"
         closed = self.closed_until > self.now
         budget = self.fitting(account) if self.room() and not closed else None
@@ -292,17 +301,22 @@ class Model:
             self.grant_all()
         return following
 
-    def busy(self, lease: Lease, retry_after: float) -> int | None:
+    def busy(self, lease: Lease, kind: str, retry_after: float) -> int | None:
         self.begin()
         known = self.leases.get(lease.request.lease_id)
         login = self.logins.get(known.budget) if known and known.holder == lease.holder else None
         if not known or not login:
             return None
-        believed = max(1, self.held(known.budget) - 1 + login.others(self.now))
-        login.believed = min(login.believed or believed, believed)
-        login.learned_at = self.now
+        worked = max(1, self.held(known.budget) - 1 + login.others(self.now))
+        suspected, login.suspected = login.suspicion(self.now), 0
+        if kind == "suspected":
+            login.suspected, login.suspected_until = lower(worked, suspected), self.now + retry_after + SUSPECTED
+        elif kind == "refused" or (kind == "confirmed" and suspected):
+            login.believed = lower(login.believed, worked if kind == "refused" else suspected)
+            login.learned_at = self.now
         login.cool_until = max(login.cool_until, self.now + retry_after)
-        return login.believed
+        self.grant_all()
+        return lower(login.believed, login.suspected)
 
     def configure(self, accounts: list[Account]) -> None:
         self.begin()
@@ -330,6 +344,7 @@ HOLDERS = st.sampled_from(["h1", "h2"])
 NUMBERS = st.sampled_from(["1", "2", "3", "4"])
 LIMITS = st.integers(0, 3)
 BUDGETS = st.sampled_from(["shared", "spare", "account-1"])
+KINDS = st.sampled_from(["refused", "suspected", "confirmed", "unfounded"])
 PRIORITIES = st.sampled_from([0, 0, 0, 1])
 STAGGERS = st.sampled_from([0.0, 0.0, 0.2, 2.0])
 
@@ -447,10 +462,10 @@ class Contention(RuleBasedStateMachine):
     def drop(self, lease_id: str) -> None:
         assert self.limiter.drop(lease_id) == self.model.release(lease_id, "")
 
-    @rule(lease=leases, retry_after=st.sampled_from([0.0, 5.0]))
-    def busy(self, lease: Lease, retry_after: float) -> None:
-        expected = self.model.busy(lease, retry_after)
-        assert self.limiter.report_busy(lease, retry_after=retry_after) == expected
+    @rule(lease=leases, kind=KINDS, retry_after=st.sampled_from([0.0, 5.0]))
+    def busy(self, lease: Lease, kind: str, retry_after: float) -> None:
+        expected = self.model.busy(lease, kind, retry_after)
+        assert self.limiter._busy(lease, kind, retry_after) == expected
 
     @rule(lease_ids=st.lists(IDS, min_size=1, max_size=4, unique=True))
     def touch(self, lease_ids: list[str]) -> None:
@@ -521,7 +536,7 @@ class Contention(RuleBasedStateMachine):
         for budget, login in self.model.logins.items():
             login.viewers = viewers.get(budget, 0 if complete else login.viewers)
         self.model.grant_all()
-        self.limiter.set_viewers(viewers, at=self.clock.now, complete=complete)
+        self.limiter.set_viewers(viewers, complete=complete)
 
     def restart_redis(self, forget: bool) -> None:
         if forget:

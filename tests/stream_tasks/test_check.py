@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -196,6 +197,40 @@ def test_a_slate_of_a_full_account_is_tried_again_unless_it_was_shown_with_room_
     assert deferred.value.kwargs["state"]["tries"][0]["reason"] == "provider_busy"
 
 
+@pytest.mark.parametrize(("is_limit", "allowed", "refusals"), [(True, 1, 1), (False, 2, 0)])
+def test_a_slate_of_a_full_account_was_a_refusal_if_the_picture_moves_with_fewer_connections(
+    home: Path, store: Udi, provider: Lab, redis_client: Redis, is_limit: bool, allowed: int, refusals: int
+) -> None:
+    (home / "stream_checker_config.json").write_text('{"probe": {"retry_delay": 0, "sample_seconds": 3}}')
+    plan(PARAMS | {"stream_ids": [6]}, RUN)
+    task, mine, url = (
+        CheckStream(task_id="check", stream_id=6),
+        context(sample_seconds=None),
+        provider.url(LIBRARY.streams[5]),
+    )
+    with ExitStack() as others:
+        for _ in range(2):
+            others.enter_context(httpx.stream("GET", url))
+        watch(provider, 40)
+        with pytest.raises(TaskDeferred) as deferred:
+            task.execute(mine)
+        assert login_of(redis_client, 4) == (0, 0), "it is held down, but nothing is said of it yet"
+        watch(provider)
+        redis_client.delete(limits._ASKED)
+        if is_limit:
+            others.close()
+        task.resume(mine, {"status": "granted", "reason": "", "rank": ""}, deferred.value.kwargs["state"])
+    assert store.result(6).reason == (None if is_limit else "frozen_video")
+    assert login_of(redis_client, 4) == (allowed, refusals)
+
+
+def login_of(redis: Redis, account_id: int) -> tuple[int | None, int]:
+    """How many slots the account gives to checks, and how many connections its login was refused."""
+    snapshot = check.Limiter(redis).snapshot()
+    (account,) = (one for one in snapshot.accounts if one.account_id == account_id)
+    return account.effective_limit, sum(one.refusals for one in snapshot.budgets if one.budget_id in account.budgets)
+
+
 def test_without_write_back_dispatcharr_stays_as_it_is(home: Path, store: Udi, provider: Lab) -> None:
     plan(PARAMS | {"channel_ids": [1]}, RUN)
     writes = provider.servers.dispatcharr.state.writes
@@ -210,7 +245,7 @@ def test_a_full_account_defers_and_its_retries_hold_no_slot(home: Path, redis_cl
     plan(PARAMS | {"channel_ids": [2]}, RUN)
     with pytest.raises(TaskDeferred) as deferred:
         run_check(4)
-    assert deferred.value.trigger.not_before > 0
+    assert deferred.value.trigger.delay > 0
     assert deferred.value.kwargs["state"]["tries"][0]["reason"] == "http_5xx"
     snapshot = check.Limiter(redis_client).snapshot()
     assert (snapshot.active, snapshot.waiting) == (0, 0)

@@ -39,13 +39,13 @@ local function come(request, holder, priority, may_wait)
 
   -- Whoever waits goes first: what is left after this is nobody else's.
   if call('ZCARD', QUEUE) > 0 then
+    call('ZADD', TOUCHED, 'XX', now, id)
     local due = grant_all()
     local lease, waiter = read(LEASES, id), read(WAITERS, id)
     if lease then
       call('ZREM', GRANTED, id)
       return take(lease, read(BUDGETS, lease.budget), holder, request.duration)
     elseif waiter then
-      call('ZADD', TOUCHED, now, id)
       return queued(waiter, due)
     end
   end

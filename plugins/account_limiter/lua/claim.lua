@@ -6,8 +6,7 @@ transition('claim', function(args)
   if not budget then return 0 end
   if budget.claimed ~= limit or budget.elsewhere ~= elsewhere then event('claimed', id, '', words) end
   budget.claimed, budget.elsewhere, budget.claimed_at, budget.words = limit, elsewhere, now, words
-  local most = bound(budget)
-  if most > 0 and budget.believed >= most then budget.believed = 0 end
+  forget_what_is_no_limit(budget)
   write(BUDGETS, budget)
   grant_all()
   return 1

@@ -13,8 +13,7 @@ end
 local function configure_budget(id, limit)
   local budget = read(BUDGETS, id) or new_budget(id, limit)
   budget.limit = limit
-  local most = bound(budget)
-  if most > 0 and budget.believed >= most then budget.believed = 0 end
+  forget_what_is_no_limit(budget)
   write(BUDGETS, budget)
 end
 

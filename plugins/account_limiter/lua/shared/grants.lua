@@ -23,13 +23,19 @@ local function grant(waiter, budget)
   call('PUBLISH', CHANNEL, waiter.id)
 end
 
--- The first in the account's queue, or the first behind `member`; nil if there is none.
+-- The first in the account's queue, or the first behind `member`, of those whom a grant would reach; nil if there is
+-- none. The others keep their places: they are served as soon as somebody asks for them again.
 local function next_of(account, member)
   local from = member and '(' .. member or '[' .. account.id .. '|'
-  local found = call('ZRANGEBYLEX', QUEUE, from, '(' .. account.id .. '}', 'LIMIT', 0, 1)[1]
-  if not found then return nil end
-  local rank, id = string.match(found, '^.-|(.-)|(.*)$')
-  return { account = account, id = id, member = found, order = tonumber(rank) - account.priority * HEAD_START_US }
+  while true do
+    local found = call('ZRANGEBYLEX', QUEUE, from, '(' .. account.id .. '}', 'LIMIT', 0, 1)[1]
+    if not found then return nil end
+    local rank, id = string.match(found, '^.-|(.-)|(.*)$')
+    if tonumber(call('ZSCORE', TOUCHED, id)) > now - HEARD_MS then
+      return { account = account, id = id, member = found, order = tonumber(rank) - account.priority * HEAD_START_US }
+    end
+    from = '(' .. found
+  end
 end
 
 -- The first of each account that has waiters, found by jumps: never a walk over all waiters.
@@ -78,7 +84,7 @@ local LOOK_AGAIN_MS = 10000
 local function about_to_fit(account, ending, lead)
   for _, id in ipairs(account.budgets) do
     local budget = ending[id] and read(BUDGETS, id)
-    if budget and ending[id] > 0 and budget.cool_until <= now + lead then
+    if budget and ending[id] > 0 and rests_until(budget) <= now + lead then
       local most = ceiling(budget)
       if not most or held(id) - ending[id] < most then return id end
     end

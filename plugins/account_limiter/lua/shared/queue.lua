@@ -4,6 +4,8 @@
 -- goes first, and yet finite, so that nobody starves.
 local HEAD_START_US = 3600 * 1e6
 local WAITER_LIFE_MS = 120 * 1000
+-- Nobody has listened for a waiter who was not asked after for so long: who listens asks every 10 s.
+local HEARD_MS = 25 * 1000
 
 -- A rank is a time in microseconds, so it keeps its place even in a Redis that has forgotten everything.
 local function new_rank(priority)

@@ -1,5 +1,7 @@
 -- Room: whether a budget and the global limit allow one more lease now.
 
+-- The longest rest after a refusal.
+local LONGEST_REST_MS = 600 * 1000
 -- How far ahead a start may be booked for the sake of `stagger`, holding its slot meanwhile.
 local BOOKING_MS = 3000
 -- How long a provider is taken at its word: for the limit, and for what it says is in use elsewhere.
@@ -26,9 +28,30 @@ local function others(budget)
   return budget.viewers + (now - budget.claimed_at < ELSEWHERE_LIFE_MS and budget.elsewhere or 0)
 end
 
+-- A refusal is no news where as little is known to be allowed.
+local function forget_what_is_no_limit(budget)
+  local most = bound(budget)
+  if most > 0 and budget.believed >= most then budget.believed = 0 end
+end
+
+-- Whether a moment is to come. One that lies further ahead than any is set was noted before the clock was set back.
+local function is_ahead(moment)
+  return moment > now and moment <= now + 2 * LONGEST_REST_MS
+end
+
+-- Until when the budget rests, 0 if it does not.
+local function rests_until(budget)
+  return is_ahead(budget.cool_until) and budget.cool_until or 0
+end
+
+-- What the budget is held down to until a suspicion is settled, 0 without one.
+local function suspicion(budget)
+  return is_ahead(budget.suspected_until) and budget.suspected or 0
+end
+
 -- The most leases the budget allows now; nil = unlimited.
 local function ceiling(budget)
-  local most = lower(bound(budget), budget.believed)
+  local most = lower(bound(budget), lower(budget.believed, suspicion(budget)))
   if most == 0 then return nil end
   return math.max(0, most - others(budget))
 end
@@ -55,7 +78,7 @@ local function fitting(account)
   for _, id in ipairs(account.budgets) do
     local budget = read(BUDGETS, id)
     if budget and budget_has_room(budget) then
-      local at = math.max(budget.cool_until, now + starts_in(budget) - BOOKING_MS)
+      local at = math.max(rests_until(budget), now + starts_in(budget) - BOOKING_MS)
       if at <= now then return budget, 0 end
       if due == 0 or at < due then due = at end
     end
