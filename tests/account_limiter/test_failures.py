@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,7 @@ from redis.exceptions import ResponseError
 from account_limiter import (
     Account,
     Granted,
+    Holder,
     Lease,
     LeaseLost,
     Limiter,
@@ -142,6 +144,51 @@ def test_a_server_that_may_not_write_lets_nobody_in(own_redis: Any) -> None:
             limiter.renew(answer.lease)
         client.replicaof("no", "one")
         assert limiter.renew(answer.lease).over == 0
+
+
+def test_after_a_failover_to_a_replica_that_lacks_the_latest_leases_the_limit_holds(
+    own_redis: Any, redis_client: Redis, request_of: Callable[..., Request]
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as reserved:
+        port = reserved.getsockname()[1]
+    with own_redis.client() as main:
+        main.config_set("port", port)
+        limiter = Limiter(main)
+        limiter.configure(accounts=[Account(1, "two", 2)], **SETTINGS | {"lease_ttl": 30})
+        limiter.open_now()
+        first = limiter.acquire(request_of(1), "h")
+        redis_client.replicaof("127.0.0.1", port)
+        try:
+            deadline = time.monotonic() + 10
+            while redis_client.hlen(scripts.key("leases")) < 1:
+                assert time.monotonic() < deadline
+                time.sleep(0.02)
+        finally:
+            redis_client.replicaof("no", "one")
+        latest = limiter.acquire(request_of(1), "h")
+        own_redis.kill()
+        assert isinstance(first, Granted) and isinstance(latest, Granted)
+        promoted = Limiter(redis_client)
+        assert promoted.acquire(request_of(1), "h", enqueue=False) == Refused("closed")
+        for known in (latest, first):
+            promoted.renew(known.lease)
+        promoted.open_now()
+        assert promoted.acquire(request_of(1), "h", enqueue=False) == Refused("full")
+
+
+def test_a_server_that_hangs_costs_no_lease_unless_it_hangs_for_too_long(own_redis: Any) -> None:
+    with own_redis.client() as client, own_redis.client() as hangs:
+        limiter = Limiter(client)
+        limiter.configure(accounts=ONE, **SETTINGS | {"lease_ttl": 1.0})
+        limiter.open_now()
+        answer = limiter.acquire(Request("a", 1), "h")
+        assert isinstance(answer, Granted)
+        with Holder(limiter, answer.lease) as holder:
+            hangs.execute_command("DEBUG", "SLEEP", "0.4")
+            assert not holder.lost.wait(1.0)
+            hangs.execute_command("DEBUG", "SLEEP", "1.2")
+            assert holder.lost.is_set(), "it has stopped before anybody else can be let in"
+        assert isinstance(limiter.wait(Request("b", 1), "h", timeout=5), Granted)
 
 
 def test_a_holder_that_was_away_while_its_slot_was_taken_is_told_so(limiter: Limiter, clock: Any) -> None:

@@ -21,8 +21,8 @@ from account_limiter import (
     Request,
     connect,
     new_holder,
+    scripts,
 )
-from account_limiter.scripts import GRANTS
 
 Take = Callable[..., Lease]
 RequestOf = Callable[..., Request]
@@ -312,6 +312,18 @@ def test_a_waiter_nobody_listens_for_is_passed_over_and_keeps_its_place(
     assert states(limiter) == {lost.lease_id: "granted"}
 
 
+def test_however_many_are_passed_over_the_next_who_is_heard_is_found(
+    limiter: Limiter, take: Take, request_of: RequestOf, clock: Any
+) -> None:
+    lease, heard = take(1), request_of(1)
+    for _ in range(203):
+        limiter.acquire(request_of(1), "w")
+    clock.move(26)
+    limiter.acquire(heard, "w")
+    limiter.release(lease)
+    assert states(limiter) == {heard.lease_id: "granted"}
+
+
 def test_a_waiter_that_is_heard_again_gets_the_free_slot_at_once(
     limiter: Limiter, take: Take, request_of: RequestOf, clock: Any
 ) -> None:
@@ -377,7 +389,7 @@ def test_waiters_that_viewers_keep_out_are_called_now_and_then_to_look_again(
     limiter: Limiter, clock: Any, redis_client: Redis, request_of: RequestOf
 ) -> None:
     heard = redis_client.pubsub(ignore_subscribe_messages=True)
-    heard.subscribe(GRANTS)
+    heard.subscribe(scripts.GRANTS)
     heard.get_message(timeout=1)
 
     def called() -> list[bytes]:
@@ -420,6 +432,27 @@ def test_the_limiter_survives_a_server_that_forgets_its_code(
     getattr(redis_client, flush)()
     limiter.release(lease)
     assert isinstance(limiter.acquire(waiter, "w"), Granted)
+
+
+def test_all_keys_lie_in_one_slot_of_a_cluster(
+    limiter: Limiter, redis_client: Redis, take: Take, request_of: RequestOf, clock: Any
+) -> None:
+    keys: set[str] = set()
+
+    def look() -> None:
+        limiter.tick()
+        keys.update(key.decode() for key in redis_client.scan_iter() if key.decode() != clock.KEY)
+
+    lease = take(1, expected_seconds=1)
+    limiter.acquire(request_of(1), "w")
+    look()
+    clock.move(11)
+    limiter.release(lease, starved=True)
+    look()
+    clock.move(400)
+    look()
+    assert keys == set(scripts.KEYS), "what is not listed is not cleared"
+    assert all(key.startswith("{streamflow}:limiter:") for key in keys)
 
 
 def test_without_redis_the_limiter_says_so() -> None:

@@ -26,15 +26,21 @@ end
 -- The first in the account's queue, or the first behind `member`, of those whom a grant would reach; nil if there is
 -- none. The others keep their places: they are served as soon as somebody asks for them again.
 local function next_of(account, member)
-  local from = member and '(' .. member or '[' .. account.id .. '|'
+  local from, many = member and '(' .. member or '[' .. account.id .. '|', 1
   while true do
-    local found = call('ZRANGEBYLEX', QUEUE, from, '(' .. account.id .. '}', 'LIMIT', 0, 1)[1]
-    if not found then return nil end
-    local rank, id = string.match(found, '^.-|(.-)|(.*)$')
-    if tonumber(call('ZSCORE', TOUCHED, id)) > now - HEARD_MS then
-      return { account = account, id = id, member = found, order = tonumber(rank) - account.priority * HEAD_START_US }
+    local found, ids = call('ZRANGEBYLEX', QUEUE, from, '(' .. account.id .. '}', 'LIMIT', 0, many), {}
+    if #found == 0 then return nil end
+    for i, text in ipairs(found) do
+      ids[i] = string.match(text, '^[^|]*|[^|]*|(.*)$')
     end
-    from = '(' .. found
+    for i, touched in ipairs(call('ZMSCORE', TOUCHED, unpack(ids))) do
+      if tonumber(touched) > now - HEARD_MS then
+        local rank = string.match(found[i], '^[^|]*|([^|]*)')
+        return { account = account, id = ids[i], member = found[i],
+          order = tonumber(rank) - account.priority * HEAD_START_US }
+      end
+    end
+    from, many = '(' .. found[#found], 100
   end
 end
 
