@@ -9,7 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
+
+import psutil
 
 from lab import Library
 from streamflow.cli.demo import Lab
@@ -58,6 +60,19 @@ class Product:
             text=True,
             timeout=180,
         )
+
+
+def probing(product: Product) -> list[psutil.Process]:
+    """The tasks' processes that have a connection to the provider."""
+    port = urlsplit(product.provider.provider).port
+    found = []
+    for process in psutil.Process(product.stack.processes.pids["scheduler"]).children(recursive=True):
+        try:
+            if any(one.raddr and one.raddr.port == port for one in process.net_connections(kind="tcp")):
+                found.append(process)
+        except psutil.Error:
+            continue
+    return found
 
 
 def eventually(condition: Callable[[], Any], seconds: float = 30) -> Any:

@@ -15,7 +15,9 @@ import httpx
 import psutil
 import pytest
 
-from running_product import Product, eventually
+from account_limiter.connection import connect, from_env
+from account_limiter.scripts import EVENTS
+from running_product import Product, eventually, probing
 from streamflow.stack.airflow import POOL
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(420), pytest.mark.xdist_group("stack")]
@@ -65,6 +67,25 @@ def test_a_task_cleared_while_it_checks_gives_its_slot_back_and_is_checked_again
     product.api.request("POST", "/api/v2/dags/check_streams/clearTaskInstances", json=body)
     eventually(lambda: held["lease_id"] not in use(product)[2], LEASE_TTL + AIRFLOW_SECONDS)
     assert ends_well(product, busy)
+
+
+def test_a_terminated_task_gives_its_slot_back_itself_and_is_checked_after_the_others(
+    product: Product, busy: str
+) -> None:
+    (held,) = (one for one in product.status()["leases"] if one["account_id"] == NORTH and one["state"] == "held")
+    (probe,) = eventually(lambda: probing(product))
+    # A probe is a fork of its task.
+    os.kill(probe.ppid(), signal.SIGTERM)
+    eventually(lambda: ends_of(product, held["lease_id"]))
+    assert ends_of(product, held["lease_id"])[0] == "released", "it did not have to expire"
+    assert ends_well(product, busy)
+
+
+def ends_of(product: Product, lease_id: str) -> list[str]:
+    """How a lease ended, each time."""
+    with connect(**from_env(product.stack.env)) as redis:
+        events = [fields for _, fields in redis.xrange(EVENTS) if fields[b"lease_id"].decode() == lease_id]
+    return [kind for kind in (fields[b"kind"].decode() for fields in events) if kind in ("released", "expired")]
 
 
 def test_a_run_failed_and_deleted_leaves_no_lease_no_waiter_and_no_connection(product: Product, busy: str) -> None:

@@ -10,13 +10,11 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx
-import psutil
 import pytest
 
-from running_product import Product, eventually
+from running_product import Product, eventually, probing
 from streamflow.stack import redis
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(420), pytest.mark.xdist_group("stack")]
@@ -150,19 +148,6 @@ def test_no_password_is_in_airflows_logs_or_database(product: Product, whole: di
     rows = list(columns(product.home / "airflow" / "airflow.db"))
     assert len(rows) > 100
     assert [row[:80] for row in rows if any(word in row for word in words)] == []
-
-
-def probing(product: Product) -> list[psutil.Process]:
-    """The tasks' processes that have a connection to the provider."""
-    port = urlsplit(product.provider.provider).port
-    found = []
-    for process in psutil.Process(product.stack.processes.pids["scheduler"]).children(recursive=True):
-        try:
-            if any(one.raddr and one.raddr.port == port for one in process.net_connections(kind="tcp")):
-                found.append(process)
-        except psutil.Error:
-            continue
-    return found
 
 
 def test_a_killed_check_is_tried_again_and_its_slot_comes_free(product: Product, whole: dict[str, Any]) -> None:
