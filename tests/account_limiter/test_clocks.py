@@ -8,8 +8,9 @@ import time
 from collections.abc import Callable
 
 import pytest
+from redis import Redis
 
-from account_limiter import Granted, Holder, Lease, Limiter, Queued, Request
+from account_limiter import Granted, Holder, Lease, Limiter, Queued, Request, scripts
 from account_limiter import trigger as trigger_module
 from account_limiter.hub import Outcome
 from account_limiter.operator import TryAgain
@@ -35,7 +36,7 @@ def wrong(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> No
 def test_a_holder_whose_clock_is_wrong_keeps_its_lease(limiter: Limiter, take: Take, request_of: RequestOf) -> None:
     limiter.configure(lease_ttl=0.3)
     with Holder(limiter, take(1)) as holder:
-        assert isinstance(limiter.wait(request_of(1), "h", timeout=0.8), Queued)
+        assert isinstance(limiter.wait(request_of(1), "h", timeout=0.75), Queued)
         holder.check()
 
 
@@ -107,6 +108,30 @@ def test_when_redis_clock_is_set_back_nothing_waits_until_it_has_caught_up(
     limiter.release(answer.lease, succeeded=True)
     (budget,) = (one for one in limiter.snapshot().budgets if one.budget_id == "account-2")
     assert budget.effective_limit == 2, "success raises what is believed"
+
+
+def test_when_redis_clock_is_set_back_the_lost_are_not_waited_for_and_viewers_are_looked_for_again(
+    limiter: Limiter, clock: Clock, redis_client: Redis, take: Take, request_of: RequestOf
+) -> None:
+    limiter.claim("account-1", limit=0, elsewhere=1, words="it says so")
+    limiter.set_viewers({"account-1": 1})
+    lost, kept_out = request_of(2), request_of(1)
+    leases = take(2), take(2)
+    for waiter in (lost, kept_out):
+        assert isinstance(limiter.acquire(waiter, "w"), Queued)
+    clock.move(-5 * HOURS)
+    limiter.tick()
+    clock.move(20)
+    limiter._run("touch", kept_out.lease_id)
+    for lease in leases:
+        limiter.renew(lease)
+    limiter.tick()
+    assert redis_client.zrange(scripts.key("called"), 0, -1) == [kept_out.lease_id.encode()]
+    assert limiter.snapshot().budgets[0].elsewhere == 0
+    clock.move(20)
+    for lease in leases:
+        assert limiter.release(lease)
+    assert not limiter.snapshot().leases, "nobody would hear of it"
 
 
 def test_when_redis_clock_jumps_ahead_who_still_works_registers_again_within_the_limit(

@@ -483,6 +483,19 @@ def test_a_lowered_ttl_shortens_neither_a_lease_nor_the_wait_for_earlier_holders
     assert isinstance(limiter.acquire(request_of(2), "h", enqueue=False), Granted)
 
 
+def test_a_lease_registered_before_the_ttl_is_known_again_lives_as_it_was_told_then(
+    limiter: Limiter, clock: Any, redis_client: Redis, take: Take
+) -> None:
+    limiter.configure(lease_ttl=10)
+    lease = take(1)
+    redis_client.delete(*scripts.KEYS)
+    told = limiter.renew(lease).ttl
+    limiter.configure(lease_ttl=10)
+    clock.move(told - 0.1)
+    limiter.tick()
+    assert lease.request.lease_id in states(limiter)
+
+
 def test_a_providers_claim_is_a_limit_for_a_day_and_what_it_says_of_others_for_ten_minutes(
     limiter: Limiter, clock: Any, request_of: RequestOf
 ) -> None:

@@ -28,7 +28,7 @@ transition('adapt', function(args)
   local direction, floor, most, why = tonumber(args[1]), tonumber(args[2]), tonumber(args[3]), args[4]
   local ceiling = lower(most, meta.global_limit)
   local current = lower(ceiling, meta.adapted)
-  if math.abs(now - meta.adapted_at) < STEP_MS then return { current, current, why } end
+  if is_within(STEP_MS, meta.adapted_at) then return { current, current, why } end
   local bears, told = line()
   if bears < direction then direction, why = bears, told end
   local next_limit = current + direction

@@ -3,11 +3,10 @@
 -- Leases live on as they were promised to, and the earlier holders that are waited for too: as long as was known, or
 -- longer, or shorter where nothing was known.
 local function change_ttl(ttl)
-  local known = stored.lease_ttl ~= nil
-  if closed_until > now and (ttl > meta.lease_ttl or not known) then
+  if closed_until > now and (ttl > meta.lease_ttl or not stored.lease_ttl) then
     closed_until = closed_until + ttl - meta.lease_ttl
   end
-  change_meta({ longest_ttl = math.max(known and meta.longest_ttl or 0, ttl), closed_until = closed_until })
+  change_meta({ longest_ttl = math.max(stored.longest_ttl or 0, ttl), closed_until = closed_until })
 end
 
 local function configure_budget(id, limit)

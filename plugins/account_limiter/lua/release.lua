@@ -6,7 +6,7 @@ local RAISE_AFTER_MS = 120 * 1000
 -- raises it again by one, up to what is configured and claimed.
 local function learn(lease)
   local budget = read(BUDGETS, lease.budget)
-  if not budget or budget.believed == 0 or math.abs(now - budget.learned_at) < RAISE_AFTER_MS then return end
+  if not budget or budget.believed == 0 or is_within(RAISE_AFTER_MS, budget.learned_at) then return end
   if held(budget.id) < budget.believed - others(budget) then return end
   budget.believed, budget.learned_at = budget.believed + 1, now
   forget_what_is_no_limit(budget)

@@ -3,6 +3,8 @@
 -- What the holder knew when it acquired stands in for settings that are lost with the lease.
 local function remembered_budget(id, limit, global_limit)
   if not stored.global_limit then change_meta({ global_limit = global_limit }) end
+  -- A life that is promised before it is configured counts, however short it is configured then.
+  if not stored.longest_ttl then change_meta({ longest_ttl = meta.lease_ttl }) end
   local budget = read(BUDGETS, id)
   if not budget then
     budget = new_budget(id, limit)

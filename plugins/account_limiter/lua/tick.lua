@@ -5,6 +5,12 @@ transition('tick', function()
   for _, id in ipairs(call('ZRANGEBYSCORE', EXPIRY, '(' .. now + math.max(meta.longest_ttl, meta.grant_ttl), '+inf')) do
     call('ZADD', EXPIRY, now + meta.longest_ttl, id)
   end
+  -- Nor may it make somebody listened for, or called, whom nobody asks after.
+  for _, key in ipairs({ TOUCHED, CALLED }) do
+    for _, id in ipairs(call('ZRANGEBYSCORE', key, '(' .. now, '+inf')) do
+      call('ZADD', key, now, id)
+    end
+  end
   local due = lower(grant_all(), next_call())
   if call('ZCARD', QUEUE) > 0 then call_to_look() end
   due = lower(due, tonumber(call('ZRANGE', EXPIRY, 0, 0, 'WITHSCORES')[2] or 0))

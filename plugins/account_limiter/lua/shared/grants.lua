@@ -134,9 +134,8 @@ end
 local function kept_out_by_viewers(account)
   for _, id in ipairs(account.budgets) do
     local budget = read(BUDGETS, id)
-    if budget and budget.viewers > 0 and budget.viewers_at < now - LOOK_AGAIN_MS and not budget_has_room(budget) then
-      return true
-    end
+    local is_old = budget and not is_within(LOOK_AGAIN_MS, budget.viewers_at)
+    if is_old and budget.viewers > 0 and not budget_has_room(budget) then return true end
   end
   return false
 end

@@ -18,14 +18,19 @@ local function lower(one, other)
   return one
 end
 
+-- Whether a moment is no further away than that. One far ahead was noted before the clock was set back.
+local function is_within(span, moment)
+  return math.abs(now - moment) < span
+end
+
 -- The most that a budget could allow by what is configured and claimed; 0 = unlimited.
 local function bound(budget)
-  return now - budget.claimed_at < CLAIM_LIFE_MS and lower(budget.limit, budget.claimed) or budget.limit
+  return is_within(CLAIM_LIFE_MS, budget.claimed_at) and lower(budget.limit, budget.claimed) or budget.limit
 end
 
 -- The connections of a budget that are none of ours.
 local function others(budget)
-  return budget.viewers + (now - budget.claimed_at < ELSEWHERE_LIFE_MS and budget.elsewhere or 0)
+  return budget.viewers + (is_within(ELSEWHERE_LIFE_MS, budget.claimed_at) and budget.elsewhere or 0)
 end
 
 -- A refusal is no news where as little is known to be allowed.
@@ -34,9 +39,8 @@ local function forget_what_is_no_limit(budget)
   if most > 0 and budget.believed >= most then budget.believed = 0 end
 end
 
--- Whether a moment is to come. One that lies further ahead than any is set was noted before the clock was set back.
 local function is_ahead(moment)
-  return moment > now and moment <= now + 2 * LONGEST_REST_MS
+  return moment > now and is_within(2 * LONGEST_REST_MS, moment)
 end
 
 -- Until when the budget rests, 0 if it does not.
