@@ -491,6 +491,7 @@ def test_a_lease_registered_before_the_ttl_is_known_again_lives_as_it_was_told_t
     redis_client.delete(*scripts.KEYS)
     told = limiter.renew(lease).ttl
     limiter.configure(lease_ttl=10)
+    limiter.tick()
     clock.move(told - 0.1)
     limiter.tick()
     assert lease.request.lease_id in states(limiter)
