@@ -35,9 +35,8 @@ def bring_in(redis: Redis, store: Udi, *, force: bool = False) -> dict[str, Any]
     """Fetch, publish and let the limiter know the accounts."""
     with sources.opened() as source:
         snapshot = source.fetch()
-        if not isinstance(source, Dispatcharr):
-            snapshot = laid_over(snapshot, store)
-    report = store.publish(snapshot, force=force)
+    keeps_order = isinstance(source, Dispatcharr)
+    report = store.publish(snapshot, force=force, over=None if keeps_order else lambda listed: laid_over(listed, store))
     for record, why in report.broken:
         log.warning("skipped a broken record: %s: %s", record, why)
     push_limits(redis, store, config.load())

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
+from redis import Redis
 
 from library import result, stored, stream
 from streamflow.channels import finish
 from streamflow.config import Config, DeadStreams
 from streamflow.errors import SourceConflict, UnknownRecord
 from streamflow.sources.kept_order import KeptOrder, laid_over
+from streamflow.udi import open_udi
 from streamflow.udi.library import Snapshot
 from streamflow.udi.models import Channel
 
@@ -61,3 +64,28 @@ def test_an_order_that_somebody_changed_is_a_conflict(tmp_path: Path) -> None:
         target.write_order(1, (2, 1), (1, 2))
     with pytest.raises(UnknownRecord):
         target.order(9)
+
+
+def test_an_order_written_during_a_refresh_is_not_lost(tmp_path: Path, redis_client: Redis) -> None:
+    store, checks = open_udi(redis_client, tmp_path), open_udi(redis_client, tmp_path)
+    store.publish(listed(c1=(1, 2, 3)))
+    began, writing = threading.Event(), threading.Event()
+
+    def write() -> None:
+        began.wait()
+        writing.set()
+        KeptOrder(checks).write_order(1, (1, 2, 3), (3, 1, 2))
+
+    def over(snapshot: Snapshot) -> Snapshot:
+        laid = laid_over(snapshot, store)
+        began.set()
+        # Long enough for an order that did not wait to be written.
+        assert writing.wait(5)
+        writer.join(0.3)
+        return laid
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    store.publish(listed(c1=(1, 2, 3), c2=(4,)), over=over)
+    writer.join()
+    assert [channel.stream_ids for channel in store.channels()] == [(3, 1, 2), (4,)]

@@ -35,10 +35,7 @@ class KeptOrder:
 
 
 def laid_over(snapshot: Snapshot, store: Store) -> Snapshot:
-    """The snapshot with its channels in the store's order: what is new comes last, what the policy took out stays out.
-
-    An order that is written between this and the publishing of the snapshot is lost, until its channel's next check.
-    """
+    """The snapshot in the store's orders: what is new comes last in its channel, what the policy took out stays out."""
     known = {channel.id: channel for channel in store.channels()}
     removed = store.removed_of_channels(known)
     ordered = (_in_order(channel, known.get(channel.id), removed.get(channel.id, {})) for channel in snapshot.channels)

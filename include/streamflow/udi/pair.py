@@ -203,11 +203,19 @@ class Udi:
         self._read(lambda store: store.ping())
 
     # -- the library -------------------------------------------------------------------------
-    def publish(self, snapshot: Snapshot, *, max_drop: float = 0.5, force: bool = False) -> RefreshReport:
-        library = Library.of(snapshot)
+    def publish(
+        self,
+        snapshot: Snapshot,
+        *,
+        max_drop: float = 0.5,
+        force: bool = False,
+        over: Callable[[Snapshot], Snapshot] | None = None,
+    ) -> RefreshReport:
+        """As :meth:`Store.publish`, of what ``over`` makes of the snapshot: no order is written meanwhile."""
         # One at a time: both stores shall end with the same library.
         redis = self._usable()
         with self._alone(wait=True):
+            library = Library.of(over(snapshot) if over else snapshot)
             try:
                 if redis is not None and not redis.is_filled():
                     self._catch_up(redis)
@@ -275,7 +283,8 @@ class Udi:
         return self._read(lambda store: store.channels_of_stream(stream_id))
 
     def reorder(self, channel_id: int, stream_ids: Sequence[int]) -> None:
-        self._write("reorder", {"channel_id": channel_id}, lambda store: store.reorder(channel_id, stream_ids))
+        with self._alone(wait=True):
+            self._write("reorder", {"channel_id": channel_id}, lambda store: store.reorder(channel_id, stream_ids))
 
     # -- results -----------------------------------------------------------------------------
     def record(self, result: Result) -> None:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import logging
+import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from redis.client import Pipeline
-from redis.exceptions import WatchError
+from redis.exceptions import LockNotOwnedError, RedisError, WatchError
+from redis.lock import Lock
 
+from streamflow.errors import UdiUnavailable
 from streamflow.udi import image
 from streamflow.udi.indexing import Edits
 from streamflow.udi.library import Library, Snapshot, text
@@ -20,11 +25,15 @@ from streamflow.udi.redis_results import RedisResults
 from streamflow.udi.redis_room import GONE, PREFIX, R, RedisRoom, chunks
 from streamflow.udi.store import RefreshReport
 
+log = logging.getLogger(__name__)
+
 # Names of the kinds of records in a library and in its image.
 KINDS = {"accounts": "account", "groups": "group", "streams": "stream", "channels": "channel"}
-# A refresh that died lets the next one begin after this long; none takes longer.
-REFRESH_SECONDS = 120
+# A refresh that died lets the next one begin after this long; one that goes on renews its right to.
+REFRESH_SECONDS = 12
 REFRESH_WAITS_SECONDS = 60
+# Counts refreshes: one that finds another number than its own has been overtaken.
+NUMBER = PREFIX + "refresh:number"
 
 
 @dataclass(frozen=True)
@@ -66,17 +75,13 @@ class RedisLibrary(RedisRoom):
         """As :meth:`publish`, for a library as it is stored; without ``max_drop`` nothing is guarded."""
         started = time.monotonic()
         new = {name: image.blocks(name, getattr(library, kind)) for kind, name in KINDS.items()}
-        lock_name = PREFIX + "refresh"
-        with (
-            self._redis() as redis,
-            redis.lock(lock_name, timeout=REFRESH_SECONDS, blocking_timeout=REFRESH_WAITS_SECONDS),
-            redis.pipeline(transaction=True) as batch,
-        ):
+        with self._redis() as redis, self._alone() as number, redis.pipeline(transaction=True) as batch:
             while True:
                 changes = self._compare(library, new, max_drop)
                 carry = RedisResults(self._client).carrying(changes.renamed)
-                if changes.shared:
-                    batch.watch(*(PREFIX + name for name in changes.shared))
+                batch.watch(NUMBER, *(PREFIX + name for name in changes.shared))
+                if int(redis.get(NUMBER) or 0) != number:
+                    raise UdiUnavailable("this refresh was overtaken by another: it had been held up for too long")
                 if any(value != changes.read[name] for name, value in self._many(changes.shared).items()):
                     batch.reset()
                     continue
@@ -94,6 +99,25 @@ class RedisLibrary(RedisRoom):
                 except WatchError:
                     continue
         return report(changes.kinds, list(broken), started)
+
+    @contextmanager
+    def _alone(self) -> Iterator[int]:
+        """The right to publish, renewed until the end; its number, which grows with each that is given."""
+        with self._redis() as redis:
+            lock = redis.lock(PREFIX + "refresh", timeout=REFRESH_SECONDS, thread_local=False)
+            if not lock.acquire(blocking_timeout=REFRESH_WAITS_SECONDS):
+                raise UdiUnavailable(f"another refresh has not ended for {REFRESH_WAITS_SECONDS} s")
+            ended = threading.Event()
+            renewal = threading.Thread(target=_renew, args=(lock, ended), name="refresh-renewal", daemon=True)
+            renewal.start()
+            try:
+                yield redis.incr(NUMBER)
+            finally:
+                ended.set()
+                renewal.join()
+                # It may be somebody else's by now, and ends by itself.
+                with suppress(LockNotOwnedError):
+                    lock.release()
 
     def _compare(self, library: Library, new: dict[str, dict[str, bytes]], max_drop: float | None) -> Changes:
         """How the library that is there becomes the new one, given in blocks too; raises SourceError by the guard."""
@@ -247,6 +271,14 @@ class RedisLibrary(RedisRoom):
         blocks = self._many(image.names(kind, wanted))
         texts = ((key, image.find(blocks[image.block(kind, key)], key)) for key in wanted)
         return {key: model.model_validate_json(found) for key, found in texts if found is not None}
+
+
+def _renew(lock: Lock, ended: threading.Event) -> None:
+    while not ended.wait(REFRESH_SECONDS / 4):
+        try:
+            lock.reacquire()
+        except RedisError as error:
+            log.warning("the right to publish could not be renewed: %s", error)
 
 
 def _write(batch: Pipeline, writes: Mapping[str, bytes | None]) -> None:

@@ -260,6 +260,25 @@ def test_profiles_user_agents_and_server_groups_come_with_their_accounts(source:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("groups", "words", "share"),
+    [((4, 4), ("word", "word"), True), ((4, 5), ("word", "word"), False), ((4, 4), ("word", "other"), False)],
+)
+def test_accounts_of_one_server_group_share_a_budget_where_they_share_a_login(
+    source: Dispatcharr, served: Lab, groups: tuple[int, int], words: tuple[str, str], share: bool
+) -> None:
+    known, hosts = state(served), ("one.test", "two.test:8080")
+    accounts = known.accounts[:2]
+    for account, group in zip(accounts, groups, strict=True):
+        account["server_group"] = group
+    for number, stream in enumerate(known.streams.values()):
+        own = number % 2
+        address = f"http://{hosts[own]}/live/alice/{words[own]}/{stream['id']}.ts"
+        stream |= {"m3u_account": accounts[own]["id"], "url": address}
+    first, second = (account.budget for account in source.fetch().accounts[:2])
+    assert (first == second) is share
+
+
 # -- writing back ----------------------------------------------------------------------------
 def test_a_change_of_a_user_behind_a_lost_answer_stays(
     source: Dispatcharr, served: Lab, monkeypatch: pytest.MonkeyPatch
