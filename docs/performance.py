@@ -44,7 +44,7 @@ class Figures:
 
 def rows(figures: Figures) -> Iterator[Row]:
     """What was to be reached, what was seen, and what was seen beside it."""
-    for tell in (runs, limiter, probe, udi):
+    for tell in (runs, limiter, faults, probe, verdicts, udi):
         yield from tell(figures)
 
 
@@ -83,10 +83,32 @@ def limiter(figures: Figures) -> Iterator[Row]:
         yield f"{waiters['waiters']:,} waiters in one process", "a constant number", seen, beside
 
 
+def faults(figures: Figures) -> Iterator[Row]:
+    if told := figures.one("limits_under_faults"):
+        what = f"limit exceeded, {told['checks_killed']} checks killed, Redis restarted {told['redis_restarted']} times"
+        peaks = ", ".join(f"{peak} of {told['limits'][name] or 'any'}" for name, peak in told["peak"].items())
+        yield what, "0 times", f"{told['exceeded']} times", f"most connections at once, by account: {peaks}"
+
+
+def verdicts(figures: Figures) -> Iterator[Row]:
+    if told := figures.one("verdicts"):
+        streams, measured = told["streams"], told["measured"]
+        yield (
+            "verdict on every class of the lab",
+            "all right",
+            f"{told['verdicts_right']} of {streams}",
+            (f"at most {told['most_connections_a_stream']} connection each"),
+        )
+        exact = f"{min(told['width_right'], told['height_right'])} and {told['fps_right']} of {measured}"
+        yield "size and frame rate", "exact", exact, ""
+        yield "bitrate, the worst", "5 %", f"{100 * told['worst_bitrate_error']:.1f} %", ""
+        yield "a stream that answers 404", "1 s", f"{told['http_404_s']} s", ""
+
+
 def probe(figures: Figures) -> Iterator[Row]:
     for clip, what, cpu, memory in (
-        ("fhd25_6m", "1080p25 at 6 Mbit/s", "0.5 s", "60 MB"),
-        ("uhd50_hevc", "2160p50 HEVC at 20 Mbit/s", "", "150 MB"),
+        ("bench_fhd25_6m", "1080p25 at 6 Mbit/s", "0.5 s", "60 MB"),
+        ("bench_uhd50_hevc", "2160p50 HEVC at 20 Mbit/s", "", "150 MB"),
     ):
         ways = {line["way"]: line for line in figures.all("probe", clip=clip)}
         if ours := ways.pop("probe", None):
@@ -121,7 +143,7 @@ def needs(figures: Figures) -> Iterator[tuple[str, str, str]]:
     if cost := figures.one("cost_of_a_stream"):
         hours = STREAMS * cost["seconds_each"] / 3600
         yield "Airflow", f"{hours:.1f} h of two cores", f"{STREAMS:,} x {cost['seconds_each']} s"
-    if ours := figures.one("probe", clip="fhd25_6m", way="probe"):
+    if ours := figures.one("probe", clip="bench_fhd25_6m", way="probe"):
         each = ours["cpu_s"] * SECONDS / ours["seconds"]
         yield "probing", f"{STREAMS * each / 3600:.1f} core hours", f"{STREAMS:,} x {each:.2f} s"
     if store := figures.one("udi", store="pair", streams=100_000):
@@ -141,7 +163,7 @@ def plots(figures: Figures) -> Iterator[tuple[str, str, Callable[[Path], None]]]
     peers = {line["peer"]: line["pairs_per_second"] for line in figures.all("acquire_release", clients=16)}
     if peers:
         yield "limiter", "Acquire and release by 16 clients, pairs a second", bars(peers)
-    ways = {line["way"]: line["cpu_s"] for line in figures.all("probe", clip="fhd25_6m")}
+    ways = {line["way"]: line["cpu_s"] for line in figures.all("probe", clip="bench_fhd25_6m")}
     if ways:
         yield "probe", "CPU seconds for 30 s of 1080p25 at 6 Mbit/s", bars(ways)
     sizes = sorted({line["streams"] for line in figures.all("udi")})

@@ -10,8 +10,10 @@ import click
 MODULES = {
     "limiter": ["account_limiter.bench"],
     "probe": ["streamflow.bench.probe"],
+    "verdicts": ["streamflow.bench.verdicts"],
     "udi": ["streamflow.bench.udi"],
     "run": ["streamflow.bench.run"],
+    "faults": ["streamflow.bench.faults"],
 }
 # Longer than anybody would wait for unasked.
 LONG_MODULES = {"scale": ["streamflow.bench.run", "scale"]}
