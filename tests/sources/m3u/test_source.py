@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import logging
+import tracemalloc
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -133,3 +134,21 @@ def test_lines_are_read_one_at_a_time(tmp_path: Path) -> None:
     tracemalloc.stop()
     assert count == 100_000
     assert peak < 2_000_000
+
+
+def test_what_is_left_out_takes_no_memory_however_much_it_is(tmp_path: Path) -> None:
+    def peak(films: int) -> int:
+        file = tmp_path / f"{films}.m3u.gz"
+        with gzip.open(file, "wt", compresslevel=1) as out:
+            out.write("#EXTM3U\n#EXTINF:-1,News\nhttp://tv.test/live/u/p/1.ts\n")
+            for n in range(films):
+                out.write(f'#EXTINF:-1 group-title="Films",Film {n}\nhttp://tv.test/movie/u/p/{n}.mkv\n')
+        tracemalloc.start()
+        try:
+            assert len(Playlist(str(file), 1).fetch().streams) == 1
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    peak(10)
+    assert peak(20_000) - peak(1_000) < 1_000_000
