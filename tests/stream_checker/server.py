@@ -17,13 +17,16 @@ from urllib.parse import urlsplit
 import httpx
 
 PROJECT = Path(__file__).parents[2]
+AUTH_MANAGERS = Path(__file__).parent / "auth_managers"
 # Name and role in Airflow's SimpleAuthManager; each one's password is its name.
 USERS = {"admin": "admin", "editor": "op", "reader": "viewer"}
 WEBHOOK_SECRET = "webhook-secret-for-tests"
 START_SECONDS = 100.0
+SIMPLE = "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager"
+CUSTOM = "custom_auth_manager.CustomAuthManager"
 
 
-def environment(home: Path, redis_socket: Path, base_url: str) -> dict[str, str]:
+def environment(home: Path, redis_socket: Path, base_url: str, auth_manager: str) -> dict[str, str]:
     """Airflow's settings; nothing of the surrounding Airflow is inherited."""
     settings = {
         "CORE__DAGS_FOLDER": str(home / "dags"),
@@ -31,7 +34,7 @@ def environment(home: Path, redis_socket: Path, base_url: str) -> dict[str, str]
         "CORE__LOAD_EXAMPLES": "False",
         "CORE__EXECUTOR": "LocalExecutor",
         "CORE__PARALLELISM": "7",
-        "CORE__AUTH_MANAGER": "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager",
+        "CORE__AUTH_MANAGER": auth_manager,
         "CORE__SIMPLE_AUTH_MANAGER_USERS": ",".join(f"{name}:{role}" for name, role in USERS.items()),
         "CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(home / "passwords.json"),
         "CORE__FERNET_KEY": "",
@@ -50,7 +53,7 @@ def environment(home: Path, redis_socket: Path, base_url: str) -> dict[str, str]
         "STREAMFLOW_CONFIG": str(home / "settings" / "stream_checker_config.json"),
         "STREAMFLOW_WEBHOOK_SECRET": WEBHOOK_SECRET,
         "REDIS_SOCKET": str(redis_socket),
-        "PYTHONPATH": os.pathsep.join([str(PROJECT / "include"), str(PROJECT / "plugins")]),
+        "PYTHONPATH": os.pathsep.join(map(str, [PROJECT / "include", PROJECT / "plugins", AUTH_MANAGERS])),
         **{f"AIRFLOW__{key}": value for key, value in settings.items()},
     }
 
@@ -77,6 +80,7 @@ class Server:
     redis_socket: Path
     shared: Path
     base_url: str = ""
+    auth_manager: str = SIMPLE
     address: str = ""
     _process: subprocess.Popen[bytes] | None = None
     _tokens: dict[str, str] = field(default_factory=dict)
@@ -89,7 +93,7 @@ class Server:
         with socket.create_server(("127.0.0.1", 0)) as listening:
             port = listening.getsockname()[1]
             self.address = f"http://127.0.0.1:{port}{urlsplit(self.base_url).path}"
-            env = environment(self.home, self.redis_socket, self.base_url or self.address)
+            env = environment(self.home, self.redis_socket, self.base_url or self.address, self.auth_manager)
             shutil.copy(migrated(self.shared, env), self.home / "airflow.db")
             command = [sys.executable, "-m", "uvicorn", "airflow.api_fastapi.main:app"]
             command += ["--fd", str(listening.fileno()), "--log-level", "warning"]

@@ -121,6 +121,41 @@ def test_all_listeners_share_one_connection_which_ends_after_the_last(
     until(lambda: readers(redis_client) == 0)
 
 
+async def test_five_hundred_browsers_hear_an_event_over_one_connection_past_slow_ones(
+    server: Server, udi: Udi, redis_client: Redis
+) -> None:
+    headers = {"Authorization": f"Bearer {server.token('reader')}"}
+    limits = httpx.Limits(max_connections=None)
+    address = f"{server.address}/api/stream-checker"
+    async with (
+        httpx.AsyncClient(base_url=address, headers=headers, limits=limits, timeout=60) as client,
+        AsyncExitStack() as stack,
+        asyncio.timeout(60),
+    ):
+        answers = [await stack.enter_async_context(client.stream("GET", "/events"))]
+        await asyncio.to_thread(until, lambda: readers(redis_client) == 1)
+        connections = len(redis_client.client_list())
+        answers += [await stack.enter_async_context(client.stream("GET", "/events")) for _ in range(499)]
+        assert {answer.status_code for answer in answers} == {200}
+        assert len(redis_client.client_list()) == connections
+        await asyncio.to_thread(tell, redis_client, 1)
+        # Every tenth reads nothing until the others have heard.
+        slow, quick = answers[::10], [answer for i, answer in enumerate(answers) if i % 10]
+        assert await asyncio.gather(*map(heard, quick)) == [0] * len(quick)
+        assert readers(redis_client) == 1
+        assert await asyncio.gather(*map(heard, slow)) == [0] * len(slow)
+
+
+async def heard(answer: httpx.Response) -> int:
+    """The number that the first event tells, as :func:`tell` gave it."""
+    named = False
+    async for line in answer.aiter_lines():
+        named = named or line == "event: progress"
+        if named and line.startswith("data: "):
+            return int(json.loads(line.removeprefix("data: "))["i"])
+    raise AssertionError("the events ended")
+
+
 # -- the reader itself, on an event loop of the test ---------------------------------------------
 
 
