@@ -108,15 +108,10 @@ def _show_channels(
     console: Console, run: dict[str, Any], before: dict[int, dict[str, Any]], after: dict[int, dict[str, Any]]
 ) -> None:
     results = {item["stream_id"]: item for item in run["streams"]}
-    moves = {
-        (change["channel_id"], move["stream_id"]): move["why"]
-        for change in run["finished_channels"]
-        for move in change["moves"]
-    }
     for channel_id in run["channels"]:
         was = before[channel_id]["streams"]
         table = Table(title=before[channel_id]["name"], title_justify="left")
-        for column in ("after", "before", "stream", "account", "verdict", "measured", "score", "why it moved"):
+        for column in ("after", "before", "stream", "account", "verdict", "measured", "score"):
             table.add_column(column, justify="right" if column in ("after", "before", "score") else "left")
         for place, stream_id in enumerate(after[channel_id]["streams"], 1):
             item = results.get(stream_id, {})
@@ -130,7 +125,6 @@ def _show_channels(
                 f"{verdict} {result.get('reason') or ''}".strip(),
                 measured(result),
                 "" if result.get("score") is None else f"{result['score']:.2f}",
-                moves.get((channel_id, stream_id), ""),
             )
         console.print(table)
 
