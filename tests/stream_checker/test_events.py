@@ -144,6 +144,7 @@ async def test_five_hundred_browsers_hear_an_event_over_one_connection_past_slow
         assert await asyncio.gather(*map(heard, quick)) == [0] * len(quick)
         assert readers(redis_client) == 1
         assert await asyncio.gather(*map(heard, slow)) == [0] * len(slow)
+    await asyncio.to_thread(until, lambda: readers(redis_client) == 0)
 
 
 async def heard(answer: httpx.Response) -> int:

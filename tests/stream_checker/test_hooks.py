@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -11,13 +13,15 @@ from typing import Any
 
 import httpx
 import pytest
+from jinja2 import Environment
+from markupsafe import Markup
 from redis import Redis
 
 from stream_checker.bursts import CHANNELS, CHECK, REFRESH, Bursts
 from streamflow.udi import Udi, open_udi
 
 from . import library
-from .server import WEBHOOK_SECRET, Server
+from .server import PROJECT, WEBHOOK_SECRET, Server
 
 SECRET = {"X-StreamFlow-Secret": WEBHOOK_SECRET}
 
@@ -68,6 +72,45 @@ def test_an_event_does_what_it_should(
         answer = hook(headers, **event)
         assert (answer.status_code, answer.json()) == (202, {"does": does})
     assert redis_client.smembers(CHANNELS) == channels
+
+
+def documented_templates() -> list[str]:
+    """The payload templates that the documentation tells users to paste."""
+    return re.findall(r'\{"event": ".*\}$', (PROJECT / "docs" / "WEBHOOKS.md").read_text(), re.MULTILINE)
+
+
+def escapejs(text: str) -> str:
+    """What Django's filter of that name makes of a text: nothing left that ends a string or a tag, as ``\\uXXXX``."""
+    return "".join(rf"\u{ord(one):04X}" if one in "\\'\"<>&=-;`" or one < " " else one for one in text)
+
+
+def test_the_documented_templates_are_understood_whatever_a_channel_is_called(
+    server: Server, admin: httpx.Client, udi: Udi, redis_client: Redis
+) -> None:
+    name = 'Tom & "Jerry" <HD> \\ Ünï-1'
+    library_now = library.snapshot()
+    library_now.channels[0] = library_now.channels[0].model_copy(update={"name": name})
+    udi.publish(library_now, force=True)
+    # Dispatcharr's templates escape HTML, but for what a filter has made safe.
+    environment = Environment(autoescape=True)
+    environment.filters["escapejs"] = lambda text: Markup(escapejs(text))  # noqa: S704
+    does = {}
+    with server.client() as dispatcharr:
+        for template in documented_templates():
+            content = environment.from_string(template).render(channel_name=name)
+            answer = dispatcharr.post(
+                "/hooks/dispatcharr", content=content, headers=SECRET | {"Content-Type": "application/json"}
+            )
+            assert answer.status_code == 202, answer.text
+            does[json.loads(content)["event"]] = answer.json()["does"]
+    assert does == {
+        "m3u_refresh": "refresh",
+        "channel_failover": "check",
+        "channel_error": "check",
+        "channel_start": "viewers",
+        "channel_stop": "viewers",
+    }
+    assert redis_client.smembers(CHANNELS) == {b"1"}
 
 
 def test_an_event_that_is_none_is_a_422(hook: Callable[..., httpx.Response]) -> None:
