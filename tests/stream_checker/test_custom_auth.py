@@ -1,4 +1,4 @@
-"""Who may do what under an auth manager that is not Airflow's own."""
+"""Who may do what under an auth manager that is not Airflow's own, on a server under a path prefix."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ def custom(redis_server: Any, tmp_path_factory: pytest.TempPathFactory, worker_i
     """A server with an auth manager of the tests."""
     base = tmp_path_factory.getbasetemp()
     shared = base if worker_id == "master" else base.parent
-    server = Server(tmp_path_factory.mktemp("airflow"), redis_server.socket, shared, auth_manager=CUSTOM)
+    home, address = tmp_path_factory.mktemp("airflow"), "http://localhost/tools/airflow"
+    server = Server(home, redis_server.socket, shared, base_url=address, auth_manager=CUSTOM)
     try:
         server.start()
         yield server
