@@ -21,6 +21,7 @@ class SlotTrigger(BaseTrigger):
 
     :param delay: seconds before it queues, counted anew by a triggerer that takes it over: the clocks of a worker and a
         triggerer may differ by any amount.
+    :param not_before: what an earlier version deferred with in place of ``delay``: such a waiter queues at once.
     :param rank: the place it had in the queue before.
     """
 
@@ -34,6 +35,7 @@ class SlotTrigger(BaseTrigger):
         labels: dict[str, Any] | None = None,
         rank: str = "",
         delay: float = 0.0,
+        not_before: float = 0.0,  # noqa: ARG002
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.request = Request(lease_id, account_id, expected_seconds, priority, labels or {})

@@ -24,6 +24,7 @@ WEBHOOK_SECRET = "webhook-secret-for-tests"
 START_SECONDS = 100.0
 SIMPLE = "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager"
 CUSTOM = "custom_auth_manager.CustomAuthManager"
+FAB = "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager"
 
 
 def environment(home: Path, redis_socket: Path, base_url: str, auth_manager: str) -> dict[str, str]:
@@ -81,6 +82,8 @@ class Server:
     shared: Path
     base_url: str = ""
     auth_manager: str = SIMPLE
+    # Where the auth manager's own packages are.
+    packages: Path | None = None
     address: str = ""
     _process: subprocess.Popen[bytes] | None = None
     _tokens: dict[str, str] = field(default_factory=dict)
@@ -94,7 +97,12 @@ class Server:
             port = listening.getsockname()[1]
             self.address = f"http://127.0.0.1:{port}{urlsplit(self.base_url).path}"
             env = environment(self.home, self.redis_socket, self.base_url or self.address, self.auth_manager)
+            if self.packages:
+                env["PYTHONPATH"] += f"{os.pathsep}{self.packages}"
             shutil.copy(migrated(self.shared, env), self.home / "airflow.db")
+            if self.auth_manager == FAB:
+                for command in (["-m", "airflow", "db", "migrate"], [str(AUTH_MANAGERS / "fab_users.py")]):
+                    subprocess.run([sys.executable, *command], env=env, check=True, capture_output=True)
             command = [sys.executable, "-m", "uvicorn", "airflow.api_fastapi.main:app"]
             command += ["--fd", str(listening.fileno()), "--log-level", "warning"]
             self._process = subprocess.Popen(

@@ -1,0 +1,9 @@
+"""Adds people with FAB's own roles to its database; each one's password is the name."""
+
+from airflow.providers.fab.auth_manager.cli_commands.utils import get_application_builder
+
+ROLES = {"admin": "Admin", "editor": "Op", "reader": "Viewer", "guest": "Public"}
+
+with get_application_builder() as builder:
+    for name, role in ROLES.items():
+        assert builder.sm.add_user(name, name, name, f"{name}@example.org", builder.sm.find_role(role), password=name)
