@@ -26,6 +26,8 @@ class Measurement:
     interlaced: bool | None = None
     pixel_format: str | None = None
     hdr: str | None = None
+    # Whether the container says so; None before it was looked at, and where its tables tell (see headers).
+    dolby_vision: bool | None = None
     audio: list[AudioTrack] = field(default_factory=list)
     audio_layouts: list[str | None] = field(default_factory=list)
     subtitles: list[str] = field(default_factory=list)

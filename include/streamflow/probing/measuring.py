@@ -16,6 +16,7 @@ from av.video.stream import VideoStream
 
 from streamflow.probing import timing
 from streamflow.probing.measurement import Measurement
+from streamflow.probing.programs import DOLBY_VISION, TELETEXT
 from streamflow.probing.settling import has_settled
 from streamflow.probing.timing import Clock, Mark
 from streamflow.probing.viewing import Viewing
@@ -34,6 +35,8 @@ OPTIONS = {
     # What is of no known kind after so many bytes is none.
     "formatprobesize": "131072",
 }
+# In a sample description of ISO media (ISO/IEC 14496-12): Dolby Vision's configuration.
+DOLBY_VISION_BOXES = (b"dvcC", b"dvvC", b"dvwC")
 # A first key frame may take so long from the first byte.
 FIRST_PICTURE_SECONDS = 10.0
 SOUND_EVERY = 0.2
@@ -134,8 +137,7 @@ class Measuring:
     def of_file(self, file: File, container_format: str | None) -> Measurement:
         """Open ``file`` and measure it; what cannot be opened leaves :attr:`Measurement.broken` set."""
         file.on_wait = lambda: self._tell("measuring")
-        if container_format == "mpegts":
-            file.on_chunk = self._read_headers
+        file.on_chunk = self._read_headers if container_format == "mpegts" else self._read_boxes
         self._wait_for_picture()
         self._tell("measuring")
         try:
@@ -180,6 +182,12 @@ class Measuring:
             # Nothing in it will ever decode.
             self._source.deadline = time.monotonic()
 
+    def _read_boxes(self, chunk: bytes) -> None:
+        if self.found.dolby_vision is None:
+            # The description of what follows stands in the beginning, if it is to be played while it comes.
+            is_described = chunk[4:8] == b"ftyp"
+            self.found.dolby_vision = is_described and any(box in chunk for box in DOLBY_VISION_BOXES)
+
     # -- streams -----------------------------------------------------------------------------
     def _choose(self, container: InputContainer) -> None:
         found, streams = self.found, container.streams
@@ -202,10 +210,14 @@ class Measuring:
         self._audio = cast("AudioStream | None", related)
         found.programs = len(found.headers.programs.streams)
         found.subtitles = [
-            f"{stream.codec_context.name if stream.codec_context else 'unknown'}:{stream.language or 'und'}"
-            for stream in streams.subtitles
-            if self._is_ours(stream)
+            f"{self._kind(stream)}:{stream.language or 'und'}" for stream in streams.subtitles if self._is_ours(stream)
         ]
+
+    def _kind(self, stream: Stream) -> str:
+        if stream.codec_context:
+            return stream.codec_context.name
+        # This libav has no decoder for it.
+        return "teletext" if self.found.headers.programs.says(stream.id, TELETEXT) else "unknown"
 
     def _is_ours(self, stream: Stream) -> bool:
         """Whether a stream belongs to the program that is measured."""
@@ -329,6 +341,8 @@ class Measuring:
             return
         if self._viewing:
             self._viewing.note()
+        if found.dolby_vision or found.headers.programs.says(video.id, DOLBY_VISION):
+            found.hdr = "dolby_vision"
         if video.index in self._clocks:
             clock = self._clocks[video.index]
             found.video_kbps = clock.kbps

@@ -1,6 +1,12 @@
-"""The programs of a transport stream, from its tables (ISO/IEC 13818-1, 2.4.4): which streams belong together."""
+"""The programs of a transport stream, from its tables (ISO/IEC 13818-1, 2.4.4): which streams belong together.
+
+Descriptors say what some of them are: Dolby Vision ("Dolby Vision Streams within the MPEG-2 Transport Stream Format"),
+teletext (ETSI EN 300 468, 6.1).
+"""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 PACKET = 188
 _PAT_PID = 0
@@ -9,13 +15,18 @@ _PAT_TABLE, _PMT_TABLE = 0x00, 0x02
 MAX_BYTES = 1_000_000
 MAX_PROGRAMS = 64
 _HEAD, _CRC = 8, 4
+DOLBY_VISION, TELETEXT = 0xB0, 0x56
 
 
 class Programs:
-    """Reads whole packets until each program's table has been seen; ``streams`` holds the PIDs of each program."""
+    """Reads whole packets until each program's table has been seen; ``streams`` holds the PIDs of each program.
+
+    ``tags`` holds the tags of each PID's descriptors.
+    """
 
     def __init__(self) -> None:
         self.streams: dict[int, frozenset[int]] = {}
+        self.tags: dict[int, frozenset[int]] = {}
         self._tables = {_PAT_PID: 0}
         self._sections: dict[int, bytes] = {}
         self._left = MAX_BYTES
@@ -25,6 +36,10 @@ class Programs:
         if len(self.streams) < 2:
             return None
         return next((pids for pids in self.streams.values() if pid in pids), None)
+
+    def says(self, pid: int, tag: int) -> bool:
+        """Whether one of the stream's descriptors has the tag."""
+        return tag in self.tags.get(pid, ())
 
     def take(self, packets: bytes) -> None:
         """Look for tables in whole packets."""
@@ -63,9 +78,18 @@ class Programs:
         elif table == _PMT_TABLE and len(section) >= _HEAD + 4:
             found, at = set(), _HEAD + 4 + _length(section, _HEAD + 2)
             while at + 5 <= len(section):
-                found.add(_pid(section, at + 1))
-                at += 5 + _length(section, at + 3)
+                pid, end = _pid(section, at + 1), at + 5 + _length(section, at + 3)
+                found.add(pid)
+                self.tags[pid] = frozenset(_tags(section[at + 5 : end]))
+                at = end
             self.streams[section[3] << 8 | section[4]] = frozenset(found)
+
+
+def _tags(descriptors: bytes) -> Iterator[int]:
+    at = 0
+    while at + 2 <= len(descriptors):
+        yield descriptors[at]
+        at += 2 + descriptors[at + 1]
 
 
 def _pid(section: bytes, at: int) -> int:

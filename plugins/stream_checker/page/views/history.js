@@ -93,7 +93,7 @@ function Totals({ all, accounts }) {
       columns=${[
         { title: "Account", head: true, cell: (row) => row.name },
         { title: "Checks", number: true, cell: (row) => count(sum(row.finished)) },
-        { title: "Most at once", number: true, minor: true, cell: (row) => decimal(Math.max(0, ...row.active)) },
+        { title: "Peak (mean of a step)", number: true, minor: true, cell: (row) => decimal(Math.max(0, ...row.active)) },
         { title: "Refused a slot", number: true, minor: true, cell: (row) => count(sum(row.refused)) },
         { title: "Mean wait", number: true, cell: (row) => seconds(meanWait(row)) },
       ]} />
