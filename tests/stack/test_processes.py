@@ -59,7 +59,9 @@ def test_a_signal_to_the_owner_ends_everything(tmp_path: Path, number: signal.Si
         [
             sys.executable,
             "-c",
-            "import os, sys, time, pathlib\n"
+            "import os, signal, sys, time, pathlib\n"
+            # As at a terminal: what a shell starts behind itself has it ignored, and so have its children.
+            "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
             "from streamflow.stack.processes import Processes\n"
             f"with Processes(pathlib.Path({str(tmp_path)!r})) as p:\n"
             f"    p.start('stubborn', [sys.executable, '-c', {STUBBORN!r}], dict(os.environ))\n"
