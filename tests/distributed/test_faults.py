@@ -59,8 +59,9 @@ def limiter(api: AirflowApi) -> dict[str, Any]:
 
 
 def held(fleet: Fleet) -> set[tuple[str, str]]:
-    """The leases by id and when each was taken."""
-    return {(lease["lease_id"], lease["acquired_at"]) for lease in limiter(fleet.api())["leases"]}
+    """The leases of holders, by id and when each was taken; a grant that is not fetched ends later, by itself."""
+    leases = limiter(fleet.api())["leases"]
+    return {(lease["lease_id"], lease["acquired_at"]) for lease in leases if lease["state"] == "held"}
 
 
 def killed_and_started_again(fleet: Fleet, name: str) -> None:
