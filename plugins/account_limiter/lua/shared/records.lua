@@ -56,7 +56,8 @@ local function drop_waiter(waiter)
 end
 
 -- limit: configured, 0 = unlimited. claimed: said by the provider in these words, 0 = nothing. believed: learned from
--- refusals, 0 = no opinion; suspected: until it is known whether there was one. viewers: connections that people use. elsewhere: those that others use, as the provider says.
+-- refusals, 0 = no opinion; suspected: until it is known whether there was one. viewers: connections that people use.
+-- elsewhere: those that others use, as the provider says.
 local function new_budget(id, limit)
   return { id = id, limit = limit, claimed = 0, claimed_at = 0, words = '', believed = 0, learned_at = 0, viewers = 0,
     viewers_at = 0, elsewhere = 0, cool_until = 0, last_start = 0, busy_count = 0, busy_at = 0, suspected = 0,
