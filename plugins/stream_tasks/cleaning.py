@@ -7,20 +7,18 @@ not StreamFlow's to remove. Schedulers do it, in a process of its own: a task ha
 from __future__ import annotations
 
 import logging
-import os
 import subprocess
-import sys
 import threading
 import time
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 from airflow.listeners import hookimpl
 
+from streamflow.stack import airflow
+
 log = logging.getLogger(__name__)
 
-KEEP_DAYS = "STREAMFLOW_AIRFLOW_KEEP_DAYS"
 # A scheduler that has just started has more urgent things to do.
 FIRST_SECONDS = 600.0
 EVERY_SECONDS = 86_400.0
@@ -28,23 +26,8 @@ EVERY_SECONDS = 86_400.0
 BATCH_ROWS = 5000
 
 
-def keep_days() -> float | None:
-    """How many days of Airflow's records and logs to keep; None where they are not StreamFlow's. Raises ValueError."""
-    told = os.environ.get(KEEP_DAYS)
-    if not told:
-        return None
-    try:
-        days = float(told)
-    except ValueError:
-        days = 0
-    if not 1 <= days <= 3650:
-        raise ValueError(f"{KEEP_DAYS}: {told!r} is no number of days from 1 to 3650")
-    return days
-
-
 def command(before: datetime) -> list[str]:
     """What removes the records from before a moment, with all that hangs on them, and keeps no copies."""
-    airflow = str(Path(sys.executable).with_name("airflow"))
     options = [
         "--clean-before-timestamp",
         before.isoformat(),
@@ -53,7 +36,7 @@ def command(before: datetime) -> list[str]:
         "--skip-archive",
         "--yes",
     ]
-    return [airflow, "db", "clean", *options, "--error-on-cleanup-failure"]
+    return [airflow.executable(), "db", "clean", *options, "--error-on-cleanup-failure"]
 
 
 def clean(days: float) -> None:
@@ -68,7 +51,7 @@ def clean(days: float) -> None:
 
 @hookimpl
 def on_starting(component: Any) -> None:
-    if getattr(component, "job_type", None) == "SchedulerJob" and (days := keep_days()):
+    if getattr(component, "job_type", None) == "SchedulerJob" and (days := airflow.keep_days()):
         threading.Thread(target=_daily, args=(days,), name="cleaning", daemon=True).start()
 
 

@@ -10,11 +10,10 @@ from typing import Any
 from airflow.configuration import conf
 
 from stream_tasks import rooms
-from stream_tasks.cleaning import keep_days
 from streamflow import config, thumbnails
+from streamflow.stack import airflow
 
 DAGS = ("check_streams", "refresh_udi", "maintenance")
-LOG_DAYS = 30
 
 
 def tidy() -> dict[str, Any]:
@@ -23,9 +22,9 @@ def tidy() -> dict[str, Any]:
         merged = store.merge()
         pruned = store.prune()
     logs = Path(conf.get_mandatory_value("logging", "base_log_folder"))
-    days = keep_days()
+    days = airflow.keep_days()
     folders = [logs] if days else [logs / f"dag_id={dag}" for dag in DAGS]
-    removed = sum(prune_logs(folder, days or LOG_DAYS) for folder in folders)
+    removed = sum(prune_logs(folder, days or airflow.KEEP_DAYS) for folder in folders)
     return {"merged": merged, "pruned": pruned, "pictures": thumbnails.prune(config.home()), "logs": removed}
 
 

@@ -1,19 +1,24 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from stream_tasks import cleaning
+from streamflow.errors import ConfigError
+from streamflow.stack import airflow
 
 
 @pytest.mark.parametrize("told", ["soon", "0", "-3", "nan", "4000"])
-def test_what_is_no_number_of_days_is_refused_by_its_name(monkeypatch: pytest.MonkeyPatch, told: str) -> None:
+def test_what_is_no_number_of_days_is_refused_by_its_name(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, told: str
+) -> None:
     monkeypatch.setenv("STREAMFLOW_AIRFLOW_KEEP_DAYS", told)
-    with pytest.raises(ValueError, match=f"STREAMFLOW_AIRFLOW_KEEP_DAYS: '{told}' is no number of days"):
-        cleaning.keep_days()
+    with pytest.raises(ConfigError, match=f"STREAMFLOW_AIRFLOW_KEEP_DAYS: '{told}' is no number of days"):
+        airflow.environment(tmp_path, 8080, workers=1)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import secrets
 import sys
 from pathlib import Path
 
+from streamflow.errors import ConfigError
 from streamflow.stack.ports import LOOPBACK
 from streamflow.stack.secret import kept
 
@@ -24,13 +25,28 @@ SEQUENTIAL_POOL = "stream_checks_sequential"
 USER = "admin"
 # How long a writer waits for another before SQLite gives up; its own 5 s are short for a busy machine.
 DATABASE_SECONDS = 60
-# Airflow's records and logs of runs.
+# For so long Airflow's records and logs of runs are kept, unless the variable says otherwise.
 KEEP_DAYS = 30
+KEEP_DAYS_VARIABLE = "STREAMFLOW_AIRFLOW_KEEP_DAYS"
 
 
 def executable() -> str:
     """The ``airflow`` command of this environment."""
     return str(Path(sys.executable).with_name("airflow"))
+
+
+def keep_days() -> float | None:
+    """How many days of Airflow's records and logs to keep; None where it is not set. Raises ConfigError."""
+    told = os.environ.get(KEEP_DAYS_VARIABLE)
+    if not told:
+        return None
+    try:
+        days = float(told)
+    except ValueError:
+        days = 0
+    if not 1 <= days <= 3650:
+        raise ConfigError(f"{KEEP_DAYS_VARIABLE}: {told!r} is no number of days from 1 to 3650")
+    return days
 
 
 def nursery(logs: Path) -> list[str]:
@@ -98,7 +114,7 @@ def environment(home: Path, port: int, *, workers: int) -> dict[str, str]:
         # A process' title must not overwrite its environment: by that a later start knows what is left of this one.
         "SPT_NOENV": "1",
         # The database and the logs are this stack's alone.
-        "STREAMFLOW_AIRFLOW_KEEP_DAYS": os.environ.get("STREAMFLOW_AIRFLOW_KEEP_DAYS") or str(KEEP_DAYS),
+        KEEP_DAYS_VARIABLE: str(keep_days() or KEEP_DAYS),
         # Threads come and go; each malloc arena that one leaves behind stays.
         "MALLOC_ARENA_MAX": "2",
         "PYTHONPATH": os.pathsep.join([str(project / "include"), str(project / "plugins")]),
