@@ -6,6 +6,7 @@ import itertools
 import json
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -74,8 +75,22 @@ def restarted(redis_client: Redis) -> Callable[[], None]:
     return restart
 
 
+@contextmanager
+def library_of(**changed: object) -> Iterator[None]:
+    """The library of functions as other values in :mod:`account_limiter.scripts` make it."""
+    made = (scripts._body, scripts.library, scripts.text, wire._head)
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in changed.items():
+            patch.setattr(scripts, name, value)
+        for known in made:
+            known.cache_clear()
+        yield
+    for known in made:
+        known.cache_clear()
+
+
 @pytest.fixture
-def clock(redis_client: Redis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Clock]:
+def clock(redis_client: Redis, tmp_path: Path) -> Iterator[Clock]:
     """A clock in place of the server's: the test runs a copy of the library that reads it."""
     copies = tmp_path / "lua"
     shutil.copytree(scripts._FOLDER, copies)
@@ -83,11 +98,5 @@ def clock(redis_client: Redis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     asking = meta.read_text()
     assert Clock.ASKED in asking
     meta.write_text(asking.replace(Clock.ASKED, Clock.GIVEN))
-    forget = [known.cache_clear for known in (scripts._body, scripts.library, scripts.text, wire._head)]
-    with monkeypatch.context() as patch:
-        patch.setattr(scripts, "_FOLDER", copies)
-        for clear in forget:
-            clear()
+    with library_of(_FOLDER=copies):
         yield Clock(redis_client)
-    for clear in forget:
-        clear()

@@ -6,16 +6,17 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from functools import cache
 from typing import Any
 
 import pytest
 from redis import Redis
 
-from account_limiter import Granted, Limiter, LimiterOutdated, Queued, Request, scripts, wire
+from account_limiter import Granted, Limiter, LimiterOutdated, Queued, Request, scripts
 
-from .conftest import ACCOUNTS
+from .conftest import ACCOUNTS, library_of
 
 OWN = scripts.LAYOUT
 TTL = 1.5
@@ -34,20 +35,10 @@ with Holder(limiter, answer.lease) as holder:
 """
 
 
-@contextmanager
-def version(layout: int) -> Iterator[None]:
+def version(layout: int) -> AbstractContextManager[None]:
     """This code as if its layout had another number."""
-    forget = [known.cache_clear for known in (scripts._body, scripts.library, scripts.text, wire._head)]
     keys = {name: key.replace(f":{OWN}:", f":{layout}:") for name, key in scripts._KEYS.items()}
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(scripts, "LAYOUT", layout)
-        patch.setattr(scripts, "_KEYS", keys)
-        patch.setattr(scripts, "KEY", keys["meta"])
-        for clear in forget:
-            clear()
-        yield
-    for clear in forget:
-        clear()
+    return library_of(LAYOUT=layout, _KEYS=keys, KEY=keys["meta"])
 
 
 def configured(redis: Redis, **settings: Any) -> Limiter:
@@ -125,13 +116,8 @@ def test_a_reset_gives_the_limiter_back_to_an_older_version(
 
 def test_versions_of_one_layout_share_leases(limiter: Limiter, request_of: Callable[..., Request]) -> None:
     assert isinstance(limiter.acquire(request_of(), "h"), Granted)
-    older = scripts.library()
-    with pytest.MonkeyPatch.context() as patch:
-        text = scripts._body() + "\n-- a later text"
-        patch.setattr(scripts, "_body", lambda: text)
-        for known in (scripts.library, scripts.text, wire._head):
-            known.cache_clear()
+    older, text = scripts.library(), scripts._body()
+    later = cache(lambda: f"{text}\n-- a later text")
+    with library_of(_body=later):
         assert scripts.library() != older
         assert isinstance(limiter.acquire(request_of(), "n"), Queued)
-    for known in (scripts.library, scripts.text, wire._head):
-        known.cache_clear()

@@ -169,13 +169,18 @@ def _judged(found: Found, truth: Truth) -> dict[str, Any]:
     }
 
 
+def kept_media() -> Media:
+    """The lab's clips where later runs find them."""
+    home = os.environ.get("STREAMFLOW_HOME")
+    return Media((Path(home) if home else Path(tempfile.gettempdir()) / f"streamflow-{os.getuid()}") / "lab-media")
+
+
 def main(seconds: float = SECONDS) -> None:
     """Print one JSON object for each clip and way."""
     ways: dict[str, Way] = {"probe": probed, "decode_all": decoded}
     if shutil.which("ffprobe") and shutil.which("ffmpeg"):
         ways["ffprobe_then_ffmpeg"] = with_ffmpeg
-    home = os.environ.get("STREAMFLOW_HOME")
-    media = Media((Path(home) if home else Path(tempfile.gettempdir()) / f"streamflow-{os.getuid()}") / "lab-media")
+    media = kept_media()
     account = Account(1, "Bench", "bench", "bench")
     library = Library([account], [Stream(number, clip, 1, clip=clip) for number, clip in enumerate(CLIPS, 1)])
     CATALOGUE.update(CLIPS)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
-from lab import Lab, Media, Stream, corpus, running
+from lab import Lab, Stream, corpus, running
 from streamflow import config
+from streamflow.bench.probe import kept_media
 from streamflow.probing import Target, probe
 from streamflow.udi.models import Result
 
@@ -24,10 +22,8 @@ def probed(lab: Lab, stream: Stream) -> Result:
 
 def main() -> None:
     """Print one JSON object."""
-    home = os.environ.get("STREAMFLOW_HOME")
-    media = Media((Path(home) if home else Path(tempfile.gettempdir()) / f"streamflow-{os.getuid()}") / "lab-media")
     library = corpus()
-    with running(library, media) as lab, ThreadPoolExecutor(AT_ONCE) as pool:
+    with running(library, kept_media()) as lab, ThreadPoolExecutor(AT_ONCE) as pool:
         results = dict(zip(library.streams, pool.map(lambda stream: probed(lab, stream), library.streams), strict=True))
         gone = probed(lab, library.named("http_404"))
         seen = Counter(line["stream"] for line in lab.record(connections=True)["connections"])
@@ -38,6 +34,7 @@ def main() -> None:
     def right(name: str) -> int:
         return sum(getattr(result, name) == getattr(truths[stream], name) for stream, result in measured.items())
 
+    errors = [abs((result.bitrate_kbps or 0) / truths[s].bitrate_kbps - 1) for s, result in measured.items()]
     figure = {
         "bench": "verdicts",
         "streams": len(results),
@@ -46,12 +43,7 @@ def main() -> None:
         "width_right": right("width"),
         "height_right": right("height"),
         "fps_right": right("fps"),
-        "worst_bitrate_error": round(
-            max(
-                abs((result.bitrate_kbps or 0) / truths[stream].bitrate_kbps - 1) for stream, result in measured.items()
-            ),
-            4,
-        ),
+        "worst_bitrate_error": round(max(errors), 4),
         "most_connections_a_stream": max(seen[s.id] for s in at_provider),
         "http_404_s": gone.elapsed_s,
     }
