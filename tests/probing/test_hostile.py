@@ -107,6 +107,73 @@ def test_a_playlist_of_any_lines_ends_in_a_verdict(scripted: Scripted, lines: li
     judged(scripted, "\n".join(["#EXTM3U", *lines, "#EXT-X-ENDLIST"]).encode(), hls=True)
 
 
+# What a change puts in the place of something else, beside bytes of any kind.
+TOKENS = (
+    b"-1",
+    b"1e999",
+    b"99999999999999999999",
+    b'"',
+    b"\n",
+    b"=",
+    b",",
+    b"<",
+    b"&x;",
+    b"$Number%0999999999d$",
+    b"@",
+)
+PLAYLISTS = {
+    "variants": """#EXTM3U
+#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="a",NAME="one",LANGUAGE="fra",URI="/media.m3u8"
+#EXT-X-STREAM-INF:BANDWIDTH=1280000,RESOLUTION=640x360,CODECS="avc1.4d401e,mp4a.40.2",AUDIO="a"
+/media.m3u8
+#EXT-X-STREAM-INF:BANDWIDTH=2560000,RESOLUTION=1280x720,AUDIO="a"
+/media.m3u8
+""",
+    "media": """#EXTM3U
+#EXT-X-VERSION:7
+#EXT-X-TARGETDURATION:2
+#EXT-X-MEDIA-SEQUENCE:7
+#EXT-X-KEY:METHOD=AES-128,URI="/key",IV=0x0123456789abcdef0123456789abcdef
+#EXT-X-MAP:URI="/segment.ts",BYTERANGE="188@0"
+#EXTINF:2.0,
+#EXT-X-BYTERANGE:1880@188
+/segment.ts
+#EXT-X-DISCONTINUITY
+#EXTINF:2.0,
+/segment.ts
+#EXT-X-ENDLIST
+""",
+    "DASH": """<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011" mediaPresentationDuration="PT8S">
+<BaseURL>/</BaseURL><Period id="1"><AdaptationSet mimeType="video/mp4"><SegmentTemplate timescale="10"
+initialization="$RepresentationID$" media="s$Number%03d$-$Time$"><SegmentTimeline><S t="0" d="10" r="3"/>
+</SegmentTimeline></SegmentTemplate><Representation id="v1" width="640" height="480" bandwidth="1200000"/>
+<Representation id="v2" width="320" height="240" bandwidth="600000"/></AdaptationSet><AdaptationSet lang="fra"
+contentType="audio"><SegmentList duration="1"><SegmentURL media="a1"/></SegmentList><Representation id="a"/>
+</AdaptationSet></Period></MPD>""",
+}
+
+
+@pytest.mark.parametrize("kind", PLAYLISTS)
+@BOUNDED
+@given(
+    changes=st.lists(
+        st.tuples(st.integers(0, 1000), st.integers(0, 30), st.binary(max_size=12) | st.sampled_from(TOKENS)),
+        max_size=8,
+    )
+)
+def test_a_mutated_playlist_ends_in_a_verdict(
+    scripted: Scripted, lab_media: Media, kind: str, changes: list[tuple[int, int, bytes]]
+) -> None:
+    scripted.url("/segment.ts", response(bytes(lab_media.clip("hd25_2m").data[: 188 * 500])))
+    scripted.url("/key", response(bytes(16)))
+    scripted.url("/media.m3u8", response(PLAYLISTS["media"].encode()))
+    body = bytearray(PLAYLISTS[kind].encode())
+    for at, gone, put in changes:
+        at %= len(body)
+        body[at : at + gone] = put
+    judged(scripted, bytes(body), hls=True)
+
+
 @BOUNDED
 @given(head=st.binary(max_size=300), proper=st.booleans())
 def test_headers_of_any_bytes_end_in_a_verdict(scripted: Scripted, head: bytes, proper: bool) -> None:

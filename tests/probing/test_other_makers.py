@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import random
+import re
 import shutil
+import socket
 import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -63,6 +66,7 @@ CASES = {
     "5 frames": Case(X264, video=picture(rate="5"), true={"fps": 5.0}),
     "a varying rate": Case(X264 + " -vf select='not(mod(n,3))+not(mod(n,4))' -vsync vfr", kind="mkv",
                            true={"container": "matroska", "fps": pytest.approx(12.5, rel=0.01)}, extra={"vfr": True}),
+    "a picture a second": Case(X264, video=picture(rate="1"), true={"fps": None, "verdict": "ok"}),
     "an odd size": Case(X264, video=picture("426x242"), true={"width": 426, "height": 242}),
     "AV1 in fragments": Case("-c:v libsvtav1 -preset 12 -g 25 -movflags frag_keyframe+empty_moov+default_base_moof",
                              kind="mp4", true={"video_codec": "av1", "container": "mp4"}),
@@ -116,6 +120,44 @@ def test_of_several_programs_the_best_is_measured_alone(scripted: Scripted, tmp_
     assert [track.language for track in result.audio] == ["deu"]
     parts = result.extra["video_kbps"] + result.extra["audio_kbps"]
     assert result.bitrate_kbps == pytest.approx(parts * 1.04, rel=0.04)
+
+
+@pytest.mark.parametrize("share", [0.0001, 0.005])
+def test_flipped_bits_are_damage_and_neither_a_still_nor_a_black_picture(
+    scripted: Scripted, tmp_path: Path, share: float
+) -> None:
+    file, chance = tmp_path / "made.ts", random.Random(1)
+    ffmpeg("-f", "lavfi", "-i", picture("1280x720"), "-f", "lavfi", "-i", TONE, "-t", str(SECONDS), *X264.split(),
+           "-b:v", "3M", str(file))  # fmt: skip
+    data = bytearray(file.read_bytes())
+    for _ in range(int(share * len(data))):
+        # The packets' headers stay: lost packets would be another fault.
+        place = chance.randrange(len(data) // 188) * 188 + chance.randrange(4, 188)
+        data[place] ^= 1 << chance.randrange(8)
+    result = probe(Target(scripted.url("/1", response(bytes(data)))), SETTINGS).result
+    assert (result.verdict, result.reason) == ("degraded", "unstable"), result.detail
+    assert re.search(r"\d of \d pictures are damaged", result.detail or "")
+
+
+@pytest.mark.parametrize("kind", ["h264", "hevc"])
+def test_what_tells_no_time_is_taken_only_as_far_as_any_medium_needs(
+    scripted: Scripted, tmp_path: Path, kind: str
+) -> None:
+    file, sent = tmp_path / f"made.{kind}", 0
+    codec = {"h264": X264, "hevc": "-c:v libx265 -preset ultrafast -x265-params log-level=none"}[kind]
+    ffmpeg("-f", "lavfi", "-i", picture("1280x720"), "-t", str(SECONDS), *codec.split(), str(file))
+    clip = file.read_bytes()
+
+    def flood(taken: socket.socket) -> None:
+        nonlocal sent
+        taken.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+        while True:
+            taken.sendall(clip)
+            sent += len(clip)
+
+    result = probe(Target(scripted.url("/1", flood)), SETTINGS).result
+    assert (result.video_codec, result.width, result.fps) == (kind, 1280, None)
+    assert sent < 250_000_000
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import random
+from dataclasses import replace
 
 import av
 import pytest
@@ -62,6 +63,13 @@ def test_a_loop_of_pictures_is_frozen_with_its_period() -> None:
 
 def test_a_picture_frozen_in_part_of_the_sample_is_so_in_that_share() -> None:
     assert looked_at(sample(noisy(1), noisy(2), noisy(3), noisy(3), noisy(3))).frozen_ratio == 0.5
+
+
+def test_what_the_decoder_made_up_is_no_evidence() -> None:
+    whole = sample(*(noisy(seed) for seed in range(3)))
+    damaged = [replace(picture, at=picture.at + 3, is_whole=False) for picture in sample(grey(0), grey(0), grey(0))]
+    assert looked_at([*whole, *damaged]) == looked_at(whole)
+    assert looked_at(damaged).frozen_ratio is None
 
 
 def test_two_pictures_are_no_evidence_of_a_still() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from typing import Protocol, cast
+from typing import Protocol
 
 import av
 from av.audio.stream import AudioStream
@@ -12,15 +12,14 @@ from av.container import InputContainer
 from av.error import FFmpegError
 from av.packet import Packet
 from av.stream import Stream
-from av.video.stream import VideoStream
 
 from streamflow.probing import timing
 from streamflow.probing.measurement import Measurement
-from streamflow.probing.programs import DOLBY_VISION, TELETEXT
+from streamflow.probing.programs import DOLBY_VISION
+from streamflow.probing.selection import Selection, container_name, select, subtitle, track
 from streamflow.probing.settling import has_settled
 from streamflow.probing.timing import Clock, Mark
 from streamflow.probing.viewing import Viewing
-from streamflow.udi.models import AudioTrack
 
 # The demuxers that a feed of bytes may choose: none that opens further files or addresses by itself.
 FORMATS = "mpegts,flv,mov,matroska,aac,mp3,ac3,eac3,ogg,flac,mpeg,h264,hevc,mpegvideo,asf,wav,loas,ivf,avi"
@@ -46,6 +45,9 @@ SOUNDS = 60
 SOUND_ONLY_SECONDS = 0.8
 # A source that sends this much faster than real time is a file: its sample ends by media time.
 AHEAD_SECONDS = 6.0
+# More than any medium needs (an Ultra HD Blu-ray's most is 128 Mbit/s): what comes without time stamps is bounded too.
+MOST_BYTES_PER_SECOND = 16_000_000
+GRACE_SECONDS = 2.0
 PROGRESS_SECONDS = 1.0
 SETTLE_EVERY = 0.5
 
@@ -125,10 +127,8 @@ class Measuring:
         self._clocks: dict[int, Clock] = {}
         # Seconds a tick of each stream's stamps.
         self._ticks: dict[int, float] = {}
-        self._video: VideoStream | None = None
+        self._selected = Selection()
         self._viewing: Viewing | None = None
-        self._audio: AudioStream | None = None
-        self._program: frozenset[int] | None = None
         self._key_marks: list[Mark] = []
         self._marks: list[Mark] = []
         self._heard_at = float("-inf")
@@ -137,7 +137,14 @@ class Measuring:
     def of_file(self, file: File, container_format: str | None) -> Measurement:
         """Open ``file`` and measure it; what cannot be opened leaves :attr:`Measurement.broken` set."""
         file.on_wait = lambda: self._tell("measuring")
-        file.on_chunk = self._read_headers if container_format == "mpegts" else self._read_boxes
+        read = self._read_headers if container_format == "mpegts" else self._read_boxes
+
+        def take(chunk: bytes) -> None:
+            read(chunk)
+            if self._is_flooded():
+                file.deadline = time.monotonic()
+
+        file.on_chunk = take
         self._wait_for_picture()
         self._tell("measuring")
         try:
@@ -154,7 +161,7 @@ class Measuring:
         """Measure ``packets`` of a container until the sample is complete or they end."""
         self._wait_for_picture()
         self._choose(container)
-        if self._video is None:
+        if self._viewing is None:
             seconds = self._sample_seconds if self._sound_only else min(SOUND_ONLY_SECONDS, self._sample_seconds)
             self._source.deadline = self._began + seconds
         try:
@@ -190,38 +197,20 @@ class Measuring:
 
     # -- streams -----------------------------------------------------------------------------
     def _choose(self, container: InputContainer) -> None:
-        found, streams = self.found, container.streams
-        found.container = {"mov,mp4,m4a,3gp,3g2,mj2": "mp4", "matroska,webm": "matroska"}.get(
-            container.format.name, container.format.name
-        )
-        videos = [stream for stream in streams.video if not _is_cover(stream)]
-        if videos:
-            # Of several programs, the one with the most lines; the first among equals.
-            self._video = max(videos, key=lambda stream: stream.height or 0)
+        found, programs = self.found, self.found.headers.programs
+        selected = self._selected = select(container, programs)
+        found.container = container_name(container)
+        found.programs = len(programs.streams)
+        ours = filter(selected.is_ours, container.streams.subtitles)
+        found.subtitles = [subtitle(stream, programs) for stream in ours]
+        if selected.video:
             self._viewing = Viewing(
-                self._video,
+                selected.video,
                 found,
                 sample_seconds=self._sample_seconds,
                 thumbnails=self._thumbnails,
                 on_first=self._first,
             )
-            self._program = found.headers.programs.of(self._video.id)
-        related = streams.best("audio", related=self._video) if self._video else streams.best("audio")
-        self._audio = cast("AudioStream | None", related)
-        found.programs = len(found.headers.programs.streams)
-        found.subtitles = [
-            f"{self._kind(stream)}:{stream.language or 'und'}" for stream in streams.subtitles if self._is_ours(stream)
-        ]
-
-    def _kind(self, stream: Stream) -> str:
-        if stream.codec_context:
-            return stream.codec_context.name
-        # This libav has no decoder for it.
-        return "teletext" if self.found.headers.programs.says(stream.id, TELETEXT) else "unknown"
-
-    def _is_ours(self, stream: Stream) -> bool:
-        """Whether a stream belongs to the program that is measured."""
-        return self._program is None or stream.id in self._program
 
     def _tell(self, phase: str) -> None:
         now = time.monotonic()
@@ -241,7 +230,7 @@ class Measuring:
         )
 
     def _main_clock(self) -> Clock | None:
-        main = self._video or self._audio
+        main = self._selected.main
         return self._clocks.get(main.index) if main else None
 
     # -- packets -----------------------------------------------------------------------------
@@ -255,15 +244,15 @@ class Measuring:
             self._ticks[index] = float(packet.time_base or 0)
         # The order of presentation is no order of time: a packet without a decoding time has its size alone.
         clock.take(None if packet.dts is None else packet.dts * self._ticks[index], packet.size)
-        main = self._video or self._audio
-        if main is not None and index == main.index:
+        selected = self._selected
+        if selected.main and index == selected.main.index:
             self._note(packet, clock)
         if self._source.is_exhausted:
             return
-        if self._viewing and self._video and index == self._video.index:
+        if self._viewing and selected.video and index == selected.video.index:
             self._viewing.look(packet, clock.media_s)
-        elif self._audio is not None and index == self._audio.index:
-            self._listen(packet, clock.media_s)
+        elif selected.audio and index == selected.audio.index:
+            self._listen(selected.audio, packet, clock.media_s)
         self._tell("measuring")
 
     def _note(self, packet: Packet[Stream], clock: Clock) -> None:
@@ -281,23 +270,29 @@ class Measuring:
         self.found.first_frame = source.arrived(source.offset(packet.pos) + packet.size)
         source.deadline = max(time.monotonic(), self._began + self._sample_seconds)
 
-    def _listen(self, packet: Packet[Stream], at: float) -> None:
-        if self._audio is None or 0 <= at - self._heard_at < self._hear_every:
+    def _listen(self, audio: AudioStream, packet: Packet[Stream], at: float) -> None:
+        if 0 <= at - self._heard_at < self._hear_every:
             return
         self._heard_at = at
         try:
-            for frame in self._audio.codec_context.decode(packet):
+            for frame in audio.codec_context.decode(packet):
                 self.found.sound.hear(frame, at)
         except FFmpegError:
             # One of its frames may lack what an earlier, skipped one held; silence is told from those that decode.
-            self._audio.codec_context.flush_buffers()
+            audio.codec_context.flush_buffers()
+
+    def _is_flooded(self) -> bool:
+        """Whether more has come than the time of the media, or the time it took, can explain."""
+        clock = self._main_clock()
+        explained = GRACE_SECONDS + (clock.media_s if clock else 0.0) + time.monotonic() - self._began
+        return self._source.bytes > MOST_BYTES_PER_SECOND * explained
 
     def _is_complete(self) -> bool:
         clock = self._main_clock()
         if clock is None:
             return False
         wanted = self._sample_seconds if self._finite() else self._sample_seconds + AHEAD_SECONDS
-        if self._video and not self.found.pictures:
+        if self._viewing and not self.found.pictures:
             wanted = max(wanted, FIRST_PICTURE_SECONDS)
         return clock.media_s >= wanted
 
@@ -312,7 +307,7 @@ class Measuring:
         self._settle_at = clock.media_s + SETTLE_EVERY
         self._conclude(container)
         found = self.found
-        if not has_settled(found, clock.steps, self._marks, wants_sound=self._audio is not None):
+        if not has_settled(found, clock.steps, self._marks, wants_sound=self._selected.audio is not None):
             return False
         if not self._is_healthy(found):
             return False
@@ -322,25 +317,23 @@ class Measuring:
     # -- the end -----------------------------------------------------------------------------
     def _conclude(self, container: InputContainer) -> None:
         """Note what follows from all packets so far."""
-        found = self.found
+        found, video, audio = self.found, self._selected.video, self._selected.audio
         found.audio, found.audio_layouts = [], []
-        for stream in container.streams.audio:
-            if self._is_ours(stream) and (stream.index in self._clocks or stream is self._audio):
+        for stream in filter(self._selected.is_ours, container.streams.audio):
+            if stream.index in self._clocks or stream is audio:
                 found.audio.append(track(stream))
                 found.audio_layouts.append(stream.codec_context.layout.name if stream.codec_context.channels else None)
-        if self._audio and self._audio.index in self._clocks:
-            found.audio_kbps = self._clocks[self._audio.index].kbps
+        if audio and audio.index in self._clocks:
+            found.audio_kbps = self._clocks[audio.index].kbps
         # A jump is one of the whole program, seen by each of its streams.
-        told = [self._clocks[one.index] for one in (self._video, self._audio) if one and one.index in self._clocks]
+        told = [self._clocks[one.index] for one in (video, audio) if one and one.index in self._clocks]
         found.discontinuities = max((clock.discontinuities for clock in told), default=0)
         if clock := self._main_clock():
             found.media_s = clock.media_s
             found.bitrate_kbps = self._bitrate(container)
-        video = self._video
-        if video is None:
+        if video is None or self._viewing is None:
             return
-        if self._viewing:
-            self._viewing.note()
+        self._viewing.note()
         if found.dolby_vision or found.headers.programs.says(video.id, DOLBY_VISION):
             found.hdr = "dolby_vision"
         if video.index in self._clocks:
@@ -353,25 +346,10 @@ class Measuring:
 
         Of several programs, the share of the one that is measured.
         """
-        rates = [timing.bitrate(self._key_marks, least_s=2.0)] if self._video else []
+        rates = [timing.bitrate(self._key_marks, least_s=2.0)] if self._viewing else []
         rate = next((rate for rate in [*rates, timing.bitrate(self._marks)] if rate), None)
-        if rate is None or self._program is None:
+        if rate is None or self._selected.program is None:
             return rate
         sizes = {one.index: self._clocks[one.index].bytes for one in container.streams if one.index in self._clocks}
-        ours = sum(size for index, size in sizes.items() if self._is_ours(container.streams[index]))
+        ours = sum(size for index, size in sizes.items() if self._selected.is_ours(container.streams[index]))
         return rate * ours / sum(sizes.values())
-
-
-def _is_cover(stream: VideoStream) -> bool:
-    return bool(stream.disposition & type(stream.disposition).attached_pic)
-
-
-def track(stream: AudioStream) -> AudioTrack:
-    """What the decoder knows of a track of sound."""
-    context = stream.codec_context
-    return AudioTrack(
-        codec=context.codec.canonical_name,
-        channels=context.channels or None,
-        sample_rate=context.sample_rate or None,
-        language=stream.language,
-    )

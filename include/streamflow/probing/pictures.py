@@ -26,10 +26,14 @@ _LIGHTER = bytes(1 if level > DARK else 0 for level in range(256))
 
 @dataclass(frozen=True)
 class Picture:
-    """A decoded picture: its time in seconds of media, and 64 x 36 levels of grey."""
+    """A decoded picture: its time in seconds of media, and 64 x 36 levels of grey.
+
+    One that is not whole has places that the decoder made up, mostly of the picture before.
+    """
 
     at: float
     grey: bytes
+    is_whole: bool = True
 
     @property
     def is_black(self) -> bool:
@@ -78,7 +82,8 @@ class Look:
 
 
 def looked_at(pictures: Sequence[Picture]) -> Look:
-    """Judge the pictures of a sample, in the order of their time."""
+    """Judge the whole pictures of a sample, in the order of their time."""
+    pictures = [picture for picture in pictures if picture.is_whole]
     if not pictures:
         return Look()
     black = sum(picture.is_black for picture in pictures) / len(pictures)

@@ -162,7 +162,7 @@ class _Run:
             result,
             found.thumbnail,
             retryable=judged.verdict in ("dead", "unknown") and judged.reason not in FINAL,
-            slate=found.pictures[0].grey if look.is_still else None,
+            slate=next(one.grey for one in found.pictures if one.is_whole) if look.is_still else None,
         )
 
     def _judge(

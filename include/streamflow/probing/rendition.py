@@ -8,7 +8,8 @@ import av
 from av.error import FFmpegError
 
 from streamflow.probing.measurement import Measurement
-from streamflow.probing.measuring import OPTIONS, SOUND_EVERY, demuxed, track
+from streamflow.probing.measuring import OPTIONS, SOUND_EVERY, demuxed
+from streamflow.probing.selection import track
 from streamflow.probing.timing import Clock
 
 

@@ -34,5 +34,6 @@ def report(outcome: Outcome) -> str:
         lines.append("faults    " + ", ".join(f"{count} {name}" for name, count in faults.items() if count))
     if result.label_mismatch:
         lines.append(f"label     {result.label_mismatch}")
-    lines.append(f"time      {result.elapsed_s:.1f} s")
+    saved = f", {extra['saved_s']:.1f} s of the sample saved" if extra.get("saved_s") else ""
+    lines.append(f"time      {result.elapsed_s:.1f} s{saved}")
     return "\n".join(lines)

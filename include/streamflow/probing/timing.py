@@ -11,8 +11,9 @@ from typing import NamedTuple
 
 from streamflow.probing import lateness
 
-# A step of decoding time beyond this, or back, is a discontinuity and no media time.
-MAX_STEP = 1.0
+# A step of decoding time beyond this, or back, is a discontinuity and no media time. A slide show may have a frame a
+# second, give or take the grain of its stamps.
+MAX_STEP = 1.05
 # What a player keeps in hand before it starts.
 PREBUFFER = 1.0
 # The first seconds come in a burst from the server's buffer; the share of real time is told from after them.

@@ -121,7 +121,7 @@ def _steady(
     headers = found.headers
     if headers.continuity_errors >= max(LOST_PACKETS, LOST_SHARE * headers.packets):
         faults.append(f"{headers.continuity_errors} gaps in {headers.packets} packets")
-    decoded = len(found.pictures) + found.decode_errors
+    decoded = sum(picture.is_whole for picture in found.pictures) + found.decode_errors
     if found.decode_errors > 1 and found.decode_errors >= BAD_PICTURES_SHARE * decoded:
         faults.append(f"{found.decode_errors} of {decoded} pictures are damaged")
     jumps = found.discontinuities - announced_jumps

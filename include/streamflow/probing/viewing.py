@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, cast
 
 from av.error import FFmpegError
@@ -154,10 +155,12 @@ class Viewing:
             found.pixel_format = frame.format.name
             found.hdr = _hdr(frame)
         found.interlaced = bool(found.interlaced) or frame.interlaced_frame
-        picture = self._scaler.small(frame, media)
+        # What refreshes bit by bit is never marked as whole.
+        is_whole = self._is_gradual or not frame.is_corrupt
+        picture = replace(self._scaler.small(frame, media), is_whole=is_whole)
         found.pictures.append(picture)
         if self._thumbnails:
-            shows = not picture.is_black and not frame.is_corrupt
+            shows = picture.is_whole and not picture.is_black
             if self._best_shot is None or (shows and not self._best_shot[0]):
                 self._best_shot = shows, frame
 
@@ -173,8 +176,8 @@ class Viewing:
             found.pixel_format = context.pix_fmt
         ratio = context.sample_aspect_ratio or video.sample_aspect_ratio
         found.sar = f"{ratio.numerator}:{ratio.denominator}" if ratio else None
-        if len(self._key_times) >= 2:
-            found.gop_s = round((self._key_times[-1] - self._key_times[0]) / (len(self._key_times) - 1), 3)
+        if len(self._key_times) >= 2 and (span := self._key_times[-1] - self._key_times[0]) > 0:
+            found.gop_s = round(span / (len(self._key_times) - 1), 3)
 
     def thumbnail(self) -> bytes | None:
         """A JPEG of the first picture that shows something; None where none is wanted or was seen."""
