@@ -122,6 +122,9 @@ def test_the_commands_tell_what_the_api_tells(product: Product, whole: dict[str,
     results = json.loads(product.command("results", "--channel", "1", "--format", "json").stdout)
     assert [one["stream_id"] for one in results] == list(product.library.channels[0].stream_ids)
     assert product.command("results", "--format", "csv").stdout.startswith("stream_id,name,account,verdict")
+    alive = [line.split(",") for line in product.command("results", "--format", "csv", "--no-dead").stdout.splitlines()]
+    assert {row[3] for row in alive[1:]} == {"ok", "degraded"}
+    assert "Daily News FHD (old)" in product.command("results", "--channel", "1", "--format", "m3u", "--dead").stdout
     playlist = product.command("results", "--channel", "1", "--format", "m3u").stdout
     assert playlist.startswith("#EXTM3U")
     assert "Daily News FHD (old)" not in playlist

@@ -18,6 +18,7 @@ from redis.asyncio import Redis as AsyncRedis
 from account_limiter import Lease, Limiter
 from stream_checker import events
 from stream_checker.events import Events, Listener
+from stream_checker.routes import events as route
 from streamflow.udi import Udi
 
 from .library import NOW, RUN, result
@@ -147,14 +148,74 @@ async def test_five_hundred_browsers_hear_an_event_over_one_connection_past_slow
     await asyncio.to_thread(until, lambda: readers(redis_client) == 0)
 
 
-async def heard(answer: httpx.Response) -> int:
-    """The number that the first event tells, as :func:`tell` gave it."""
-    named = False
+async def test_one_that_takes_nothing_while_much_happens_is_ended_and_comes_back_to_where_it_was(
+    server: Server, udi: Udi, redis_client: Redis
+) -> None:
+    headers = {"Authorization": f"Bearer {server.token('reader')}"}
+    address = f"{server.address}/api/stream-checker"
+    number, size = 1500, 16_000
+    async with httpx.AsyncClient(base_url=address, headers=headers, timeout=60) as client, asyncio.timeout(60):
+        async with client.stream("GET", "/events") as slow, client.stream("GET", "/events") as quick:
+            hearing = asyncio.create_task(numbers(quick, number))
+            await asyncio.to_thread(until, lambda: readers(redis_client) == 1)
+            for begin in range(0, number, 50):
+                await asyncio.to_thread(tell, redis_client, 50, begin, "x" * size)
+            # More than fits into the sockets between: the slow one holds up nobody.
+            found, _ = await hearing
+            assert found == list(range(number))
+            found, last = await numbers(slow, number)
+            assert 0 < len(found) < number
+        async with client.stream("GET", "/events", headers={"Last-Event-ID": last}) as again:
+            more, _ = await numbers(again, number - len(found))
+            assert found + more == list(range(number))
+
+
+async def test_a_stuck_socket_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(route, "STUCK_SECONDS", 0.05)
+    sent, left = [], asyncio.Event()
+
+    async def told() -> AsyncIterator[str]:
+        try:
+            while True:
+                yield "data: 1\n\n"
+        finally:
+            left.set()
+
+    async def send(message: Any) -> None:
+        sent.append(message["type"])
+        if len(sent) > 3:
+            await asyncio.Event().wait()
+
+    async def receive() -> Any:
+        await asyncio.Event().wait()
+
+    scope = {"type": "http", "asgi": {"spec_version": "2.3"}}
+    async with asyncio.timeout(5):
+        await route.EventStream(told())(scope, receive, send)
+        await left.wait()
+    assert sent == ["http.response.start", *["http.response.body"] * 3]
+
+
+async def numbers(answer: httpx.Response, most: int) -> tuple[list[int], str]:
+    """What up to ``most`` events tell, as :func:`tell` gave it, and the id of the last."""
+    found: list[int] = []
+    last = name = ""
     async for line in answer.aiter_lines():
-        named = named or line == "event: progress"
-        if named and line.startswith("data: "):
-            return int(json.loads(line.removeprefix("data: "))["i"])
-    raise AssertionError("the events ended")
+        key, _, value = line.partition(": ")
+        if key == "id":
+            last = value
+        elif key == "event":
+            name = value
+        elif key == "data" and name == "progress":
+            found.append(int(json.loads(value)["i"]))
+            if len(found) == most:
+                break
+    return found, last
+
+
+async def heard(answer: httpx.Response) -> int:
+    """The number that the first event tells."""
+    return (await numbers(answer, 1))[0][0]
 
 
 # -- the reader itself, on an event loop of the test ---------------------------------------------
@@ -170,10 +231,10 @@ async def source(redis_url: str) -> AsyncIterator[Events]:
         task.cancel()
 
 
-def tell(redis: Redis, number: int) -> None:
+def tell(redis: Redis, number: int, begin: int = 0, more: str = "") -> None:
     with redis.pipeline() as batch:
-        for i in range(number):
-            batch.xadd(events.UDI_EVENTS, {"type": "progress", "json": json.dumps({"i": i})})
+        for i in range(begin, begin + number):
+            batch.xadd(events.UDI_EVENTS, {"type": "progress", "json": json.dumps({"i": i, "more": more})})
         batch.execute()
 
 

@@ -17,8 +17,18 @@ from streamflow.stack.stack import Stack
 
 API = "/api/stream-checker"
 POLL_SECONDS = 0.5
+# Wider than any table: where no terminal bounds a line, none is broken, so that each can be searched and cut.
+UNBOUNDED_WIDTH = 1000
 # How often a line is printed where no bar can move.
 LINE_SECONDS = 5.0
+
+
+def plain() -> Console:
+    """Standard output for tables and names, which may hold what would be markup."""
+    console = Console(markup=False, highlight=False)
+    if not console.is_terminal:
+        console.width = UNBOUNDED_WIDTH
+    return console
 
 
 class Steps:

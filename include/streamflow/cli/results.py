@@ -7,12 +7,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import click
-from rich.console import Console
 from rich.table import Table
 
 from streamflow import config, redis_client
 from streamflow.channels import explain
-from streamflow.cli.console import API, measured
+from streamflow.cli.console import API, measured, plain
 from streamflow.cli.remote import connect
 from streamflow.errors import UnknownRecord
 from streamflow.sheet import csv_parts
@@ -54,8 +53,7 @@ def _table(found: Rows) -> None:
             "" if row["score"] is None else f"{row['score']:.2f}",
             row["checked_at"][:16].replace("T", " "),
         )
-    # A name may hold what would be markup.
-    Console(markup=False).print(table)
+    plain().print(table)
 
 
 def _json(found: Rows) -> None:
@@ -83,13 +81,11 @@ def _last_change(api: AirflowApi, channel_id: int) -> None:
     channel = api.request("GET", f"{API}/channels/{channel_id}")
     if channel["last_change"]:
         change = ChannelChange.model_validate(channel["last_change"])
-        state = "" if change.written else ", not written"
-        Console().print(
-            f"Last change of {channel['name']}, {change.at:%Y-%m-%d %H:%M}{state}:", highlight=False, markup=False
-        )
+        state, console = "" if change.written else ", not written", plain()
+        console.print(f"Last change of {channel['name']}, {change.at:%Y-%m-%d %H:%M}{state}:")
         names = {int(stream): name for stream, name in channel["names"].items()}
         for sentence in explain(change, names):
-            Console().print(f"  {sentence}", highlight=False, markup=False)
+            console.print(f"  {sentence}")
 
 
 @click.command(short_help="The latest verdicts.")

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import click
-from rich.console import Console
 from rich.table import Table
 
-from streamflow.cli.console import API
+from streamflow.cli.console import API, plain
 from streamflow.cli.remote import connect
 
 
@@ -14,9 +13,8 @@ from streamflow.cli.remote import connect
 def command() -> None:
     """Shows slots in use and tasks waiting, over all and for each account."""
     status = connect().request("GET", f"{API}/concurrency/status")
-    # A name may hold what would be markup.
-    console = Console(markup=False)
-    console.print(f"mode {status['mode']}, Redis {status['redis']}", highlight=False)
+    console = plain()
+    console.print(f"mode {status['mode']}, Redis {status['redis']}")
     table = Table()
     for column in ("account", "limit", "now", "viewers", "active", "waiting"):
         table.add_column(column, justify="left" if column == "account" else "right")
@@ -34,4 +32,4 @@ def command() -> None:
         limit, believed = account["max_streams"], account["believed_limit"]
         if believed != limit:
             told = f"{believed} of {limit}" if limit else believed
-            console.print(f"{account['name']}: believed {told}: {'; '.join(account['evidence'])}", highlight=False)
+            console.print(f"{account['name']}: believed {told}: {'; '.join(account['evidence'])}")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncGenerator
+from contextlib import suppress
 from typing import Annotated
 
 from fastapi import APIRouter, Header
 from fastapi.responses import StreamingResponse
+from starlette.types import Message, Send
 
 from stream_checker.access import Reader
 from stream_checker.events import Event, Events, Places, events, id_of, places_of
@@ -20,7 +23,21 @@ HEARTBEAT_SECONDS = 15.0
 # After this time a listener comes back, and its rights are asked for again.
 LIFE_SECONDS = 600.0
 RETRY_MS = 2000
+# Whoever takes nothing for so long has gone away without a word, or might as well have.
+STUCK_SECONDS = 30.0
 HEARTBEAT = ":\n\n"
+
+
+class EventStream(StreamingResponse):
+    """Ends when the other side takes nothing: it comes back to where it was, and until then costs nothing."""
+
+    async def stream_response(self, send: Send) -> None:
+        async def send_in_time(message: Message) -> None:
+            async with asyncio.timeout(STUCK_SECONDS):
+                await send(message)
+
+        with suppress(TimeoutError):
+            await super().stream_response(send_in_time)
 
 
 @router.get(
@@ -42,7 +59,7 @@ async def listen(
     if len(source) >= MOST_LISTENERS:
         raise Problem(503, f"{MOST_LISTENERS} listen already", headers={"Retry-After": "30"})
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return StreamingResponse(
+    return EventStream(
         told(source, places_of(last_event_id)), media_type="text/event-stream; charset=utf-8", headers=headers
     )
 
