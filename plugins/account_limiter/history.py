@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
@@ -10,7 +10,8 @@ from typing import Any
 POINTS = 1000
 _KEPT_MS = 30 * 86400 * 1000
 
-Row = tuple[float, ...]
+# Its slot of time, and a row for each account that had anything.
+_Sample = tuple[int, list[str]]
 _COLUMNS = ("active", "waiting", "granted", "refused", "finished", "wait_ms")
 
 
@@ -52,13 +53,17 @@ class _Grid:
         self.first = self.since // self.step
         self.points = self.now // self.step - self.first + 1
 
-    def add(self, at: int, account: str, values: Iterable[float]) -> None:
+    def point(self, at: int) -> int | None:
+        """The step that contains ``at``, if one does."""
         point = at // self.step - self.first
-        if not 0 <= point < self.points:
-            return
-        sums = self.sums.setdefault(account, [[0.0] * self.points for _ in _COLUMNS])
-        for column, value in zip(sums, values, strict=False):
-            column[point] += value
+        return point if 0 <= point < self.points else None
+
+    def of(self, account: str) -> list[list[float]]:
+        """The account's sums, a list of all steps for each column."""
+        sums = self.sums.get(account)
+        if sums is None:
+            sums = self.sums[account] = [[0.0] * self.points for _ in _COLUMNS]
+        return sums
 
 
 def history_args(since: float, step: float) -> list[str | int]:
@@ -86,26 +91,32 @@ def history(since: float, step: float, answer: Sequence[Any]) -> History:
     )
 
 
-def _fold(grid: _Grid, width: int, samples: Iterable[tuple[int, dict[str, Row]]], *, lives: int) -> None:
-    now = grid.now // width + 1, dict[str, Row]()
+def _fold(grid: _Grid, width: int, samples: Iterable[_Sample], *, lives: int) -> None:
+    """Add samples of ``width`` ms to the grid. A day of many accounts has a million rows: each is split once, and what
+    is nothing is not added."""
+    now: _Sample = grid.now // width + 1, []
     for (slot, rows), (end, _) in pairwise([*samples, now]):
         # Where nothing happened the state stayed, but no longer than what is held lives without a sign of life.
         stays = max(1, min(end - slot, lives // width))
-        for account, row in rows.items():
-            grid.add(slot * width, account, (0, 0, *row[2:]))
-            for i in range(stays):
-                grid.add((slot + i) * width, account, (row[0] * width, row[1] * width))
+        points = [grid.point((slot + i) * width) for i in range(stays)]
+        lasting = [point for point in points if point is not None]
+        for row in rows:
+            account, active, waiting, *counts = row.split("|")
+            sums = grid.of(account)
+            if (point := points[0]) is not None:
+                for column, value in zip(sums[2:], counts, strict=True):
+                    if value != "0":
+                        column[point] += float(value)
+            for column, value in ((sums[0], active), (sums[1], waiting)):
+                if value != "0":
+                    state = float(value) * width
+                    for point in lasting:
+                        column[point] += state
 
 
-def _sample(text: bytes | str) -> tuple[int, dict[str, Row]]:
+def _sample(text: bytes | str) -> _Sample:
     slot, *rows = (text.decode() if isinstance(text, bytes) else text).split(",")
-    return int(slot), dict(_rows(rows))
-
-
-def _rows(texts: Iterable[str]) -> Iterator[tuple[str, Row]]:
-    for text in texts:
-        account, *values = text.split("|")
-        yield account, tuple(map(float, values))
+    return int(slot), rows
 
 
 def _series(sums: list[list[float]], covered: list[int]) -> Series:

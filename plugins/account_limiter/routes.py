@@ -2,7 +2,7 @@
 
 # FastAPI reads the annotations of the routes, which name arguments of `router`: they must not be strings.
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
@@ -137,13 +137,21 @@ class ResetDone(_Answer):
     waiters_dropped: int
 
 
-def router(*, limiter: Callable[..., Limiter], policy: Callable[..., Policy], reader: Any, editor: Any) -> APIRouter:
+def router(
+    *,
+    limiter: Callable[..., Limiter],
+    policy: Callable[..., Policy],
+    reader: Any,
+    editor: Any,
+    expensive: Sequence[Any] = (),
+) -> APIRouter:
     """Routes under ``/concurrency``.
 
     :param limiter: dependency that gives the limiter.
     :param policy: dependency that gives what the configuration says.
     :param reader: ``Depends`` that refuses who may not read.
     :param editor: ``Depends`` that refuses who may not change.
+    :param expensive: ``Depends`` that bound what takes long.
     """
     routes = APIRouter(prefix="/concurrency", tags=["concurrency"])
 
@@ -157,7 +165,7 @@ def router(*, limiter: Callable[..., Limiter], policy: Callable[..., Policy], re
             return Status(mode="sequential", redis="down", all=limit, accounts=[], leases=[])
         return _status(snapshot, policy)
 
-    @routes.get("/history", dependencies=[reader])
+    @routes.get("/history", dependencies=[reader, *expensive])
     def history(
         limiter: Annotated[Limiter, Depends(limiter)],
         since: Annotated[

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import random
 from dataclasses import replace
+from fractions import Fraction
 
 import av
 import pytest
@@ -103,6 +104,13 @@ def test_a_thumbnail_is_a_small_jpeg(width: int, height: int) -> None:
     assert len(data) <= THUMBNAIL_BYTES
     with av.open(io.BytesIO(data)) as image:
         assert next(image.decode(video=0)).width == 320
+
+
+@pytest.mark.parametrize(("points", "height"), [((1, 1), 256), ((64, 45), 180), ((1, 100000), 640), ((100000, 1), 2)])
+def test_a_thumbnail_has_the_shape_that_is_watched(points: tuple[int, int], height: int) -> None:
+    data = jpeg(frame(bytes((90,)) * (720 * 576), 720, 576), Fraction(*points))
+    with av.open(io.BytesIO(data or b"")) as image:
+        assert next(image.decode(video=0)).height == height
 
 
 def test_a_picture_that_stays_too_big_gives_no_thumbnail() -> None:

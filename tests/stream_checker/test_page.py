@@ -15,8 +15,9 @@ import pytest
 import stream_checker
 from browser import PROGRAM, Browser
 from streamflow.udi import Udi
+from streamflow.udi.store import Run
 
-from .library import RUN, result
+from .library import NOW, RUN, result
 from .server import Server
 
 PAGE = Path(stream_checker.__file__).with_name("page")
@@ -78,7 +79,7 @@ def test_each_view_shows_its_subject(browser: Browser, server: Server) -> None:
     show(browser, server, "stream/1")
     browser.until_shown("Das Erste", "1920×1080", "The last 2 checks")
     show(browser, server, "channel/1")
-    browser.until_shown("Das Erste", "dead: http_404", "Removed while dead: Channel 9 HD")
+    browser.until_shown("Das Erste", "dead: http 404", "Removed while dead: Channel 9 HD")
     show(browser, server, "channel")
     browser.until_shown("2 channels", "Second")
     show(browser, server, "history")
@@ -126,7 +127,32 @@ def test_it_follows_the_colour_scheme_and_fits_a_phone(browser: Browser, server:
     browser.call("Emulation.setEmulatedMedia", features=dark)
     assert browser.value(lightness) != "rgb(255, 255, 255)"
     browser.call("Emulation.setDeviceMetricsOverride", width=360, height=740, deviceScaleFactor=1, mobile=True)
-    assert browser.value("document.documentElement.scrollWidth") <= 360
+    for place in (
+        "now",
+        f"run/{quote(RUN, safe='')}",
+        "results",
+        "channel",
+        "channel/1",
+        "stream/1",
+        "history",
+        "workers",
+    ):
+        show(browser, server, place)
+        browser.until("document.querySelector('table') !== null")
+        assert browser.value("document.documentElement.scrollWidth") <= 360, place
+
+
+@in_browser
+def test_a_long_run_is_shown_in_steps(browser: Browser, server: Server, udi: Udi) -> None:
+    streams = tuple(range(1000, 1130))
+    udi.open_run(Run(run_id="long", started_at=NOW, mode="concurrent", params={}, stream_ids=streams, channels={}))
+    rows = "document.querySelectorAll('[aria-labelledby=streams] tbody tr').length"
+    show(browser, server, "run/long")
+    browser.until_shown("130 streams of the run", "Show 30 more of 30")
+    assert browser.value(rows) == 100
+    browser.reach("Show 30 more of 30")
+    browser.press("Enter")
+    browser.until(f"{rows} === 130")
 
 
 @in_browser

@@ -197,7 +197,7 @@ def _vector(iv: str | None, number: int) -> bytes:
 def _parsed(text: str, url: str) -> m3u8.M3U8:
     try:
         return m3u8.loads(text, uri=url)
-    except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
+    except (ValueError, OverflowError, KeyError, IndexError, TypeError, AttributeError) as error:
         raise dead("not_media", f"the playlist cannot be read: {type(error).__name__}") from error
 
 

@@ -21,6 +21,7 @@ SAME = 3
 STILL_SHARE = 0.95
 THUMBNAIL_WIDTH = 320
 THUMBNAIL_BYTES = 20_000
+_SQUARE = Fraction(1)
 _LIGHTER = bytes(1 if level > DARK else 0 for level in range(256))
 
 
@@ -102,9 +103,14 @@ def looked_at(pictures: Sequence[Picture]) -> Look:
     return Look(round(black, 3), round(still, 3), None, round(span, 2))
 
 
-def jpeg(frame: VideoFrame) -> bytes | None:
-    """The frame as a JPEG, 320 wide and at most 20 KB; None if it can't be made so small."""
-    height = max(2, round(THUMBNAIL_WIDTH * frame.height / max(1, frame.width) / 2) * 2)
+def jpeg(frame: VideoFrame, sample_aspect: Fraction = _SQUARE) -> bytes | None:
+    """The frame as a JPEG, 320 wide and at most 20 KB, in the shape that it is watched in.
+
+    :param sample_aspect: how wide a point is for its height.
+    :returns: None if it can't be made so small.
+    """
+    shape = frame.height / max(1, frame.width) / sample_aspect
+    height = max(2, round(THUMBNAIL_WIDTH * shape / 2) * 2)
     scaled = frame.reformat(THUMBNAIL_WIDTH, min(height, 640), "yuvj420p", dst_color_range="JPEG")
     for quality in (4, 8, 16, 31):
         context = av.CodecContext.create("mjpeg", "w")

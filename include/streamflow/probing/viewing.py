@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from fractions import Fraction
 from typing import Any, cast
 
 from av.error import FFmpegError
@@ -174,14 +175,20 @@ class Viewing:
         if found.width is None and context.width:
             found.width, found.height = context.width, context.height
             found.pixel_format = context.pix_fmt
-        ratio = context.sample_aspect_ratio or video.sample_aspect_ratio
+        ratio = self._sample_aspect
         found.sar = f"{ratio.numerator}:{ratio.denominator}" if ratio else None
         if len(self._key_times) >= 2 and (span := self._key_times[-1] - self._key_times[0]) > 0:
             found.gop_s = round(span / (len(self._key_times) - 1), 3)
 
+    @property
+    def _sample_aspect(self) -> Fraction | None:
+        return self._video.codec_context.sample_aspect_ratio or self._video.sample_aspect_ratio
+
     def thumbnail(self) -> bytes | None:
         """A JPEG of the first picture that shows something; None where none is wanted or was seen."""
-        return pictures.jpeg(self._best_shot[1]) if self._best_shot else None
+        if self._best_shot is None:
+            return None
+        return pictures.jpeg(self._best_shot[1], self._sample_aspect or Fraction(1))
 
 
 def _prepare(video: VideoStream) -> None:

@@ -17,6 +17,7 @@ from account_limiter import Limiter
 from account_limiter.routes import Policy
 from account_limiter.routes import router as limiter_router
 from stream_checker import access, stores, workers
+from stream_checker.bounds import at_once
 from stream_checker.problems import Fault, Problem, responses
 from streamflow import config
 from streamflow.config import ConcurrentStreams, Config
@@ -32,8 +33,10 @@ def policy() -> Policy:
 
 router = APIRouter()
 router.include_router(
-    limiter_router(limiter=stores.limiter, policy=policy, reader=access.Reader, editor=access.Editor),
-    responses=responses(401, 403, 503),
+    limiter_router(
+        limiter=stores.limiter, policy=policy, reader=access.Reader, editor=access.Editor, expensive=[at_once(4)]
+    ),
+    responses=responses(401, 403, 429, 503),
 )
 settings = APIRouter(prefix="/concurrency/config", tags=["concurrency"])
 

@@ -1,11 +1,15 @@
-import { html } from "../html.js";
+import { count } from "../format.js";
+import { html, useState } from "../html.js";
 
 /**
  * A table. Each column has a `title` and a `cell` of a row; `minor` ones are left out on a phone, `number` ones stand
- * to the right, `clip` ones are cut where they are long, and the first that is `head` names the row. Those with a `sort` (its name) sort the rows by a press of
- * their title: `sorted` is the name now, after a `-` when it falls, and `onSort` gets the new one.
+ * to the right, `clip` ones are cut where they are long, and the first that is `head` names the row. Those with a
+ * `sort` (its name) sort the rows by a press of their title: `sorted` is the name now, after a `-` when it falls, and
+ * `onSort` gets the new one. Of many rows the first `step` are shown, and so many more by each press of a button.
  */
-export function Table({ caption, columns, rows, id, empty = "Nothing here.", sorted = "", onSort }) {
+export function Table({ caption, columns, rows, id, empty = "Nothing here.", sorted = "", onSort, step = 100 }) {
+  const [steps, setSteps] = useState(1);
+  const left = rows.length - steps * step;
   const kind = (column) => [column.minor && "minor", column.number && "number", column.clip && "clip"].filter(Boolean).join(" ");
   return html`
     <div class="scroll" role="region" aria-label=${caption} tabindex="0">
@@ -19,7 +23,7 @@ export function Table({ caption, columns, rows, id, empty = "Nothing here.", sor
           `)}</tr>
         </thead>
         <tbody>
-          ${rows.map(
+          ${rows.slice(0, steps * step).map(
             (row) => html`
               <tr key=${id(row)}>
                 ${columns.map((column) =>
@@ -34,6 +38,7 @@ export function Table({ caption, columns, rows, id, empty = "Nothing here.", sor
         </tbody>
       </table>
     </div>
+    ${left > 0 && html`<div class="row"><button onClick=${() => setSteps(steps + 1)}>Show ${count(Math.min(step, left))} more of ${count(left)}</button></div>`}
   `;
 }
 

@@ -1,10 +1,11 @@
 // Channels, and one channel: its streams in order, and what its last check changed.
 
 import { OuterLink } from "../airflow.js";
-import { ago, count, moment, plural, score } from "../format.js";
+import { ago, bitrate, count, fps, moment, plural, score, size, words } from "../format.js";
 import { html, useState } from "../html.js";
 import { useLive } from "../live.js";
 import { Failure, Loading } from "../parts/notice.js";
+import { Picture } from "../parts/picture.js";
 import { Table } from "../parts/table.js";
 import { Verdict } from "../parts/verdict.js";
 import { link } from "../place.js";
@@ -37,7 +38,7 @@ function Channels() {
           { title: "Number", number: true, cell: (row) => row.number },
           { title: "Channel", head: true, cell: (row) => html`<a href=${link("channel", row.id)}>${row.name}</a>` },
           { title: "Group", minor: true, clip: true, cell: (row) => group.get(row.group_id) },
-          { title: "Working", number: true, cell: (row) => (row.checked ? `${count(row.working)} of ${count(row.streams)}` : `– of ${count(row.streams)}`) },
+          { title: "Working", number: true, cell: working },
         ]} />
       <div class="row" role="group" aria-label="Pages">
         <button disabled=${cursors.length < 2} onClick=${() => setCursors(cursors.slice(0, -1))}>Previous</button>
@@ -45,6 +46,13 @@ function Channels() {
       </div>
     `}
   `;
+}
+
+/** How many of its streams work; those that were never checked may or may not. */
+function working({ working, checked, streams }) {
+  const unchecked = streams - checked;
+  const told = html`${checked ? count(working) : "–"} of ${count(streams)}`;
+  return checked && unchecked ? html`<span class="muted small">${count(unchecked)} not checked</span> ${told}` : told;
 }
 
 function Channel({ id }) {
@@ -60,9 +68,14 @@ function Channel({ id }) {
       <${Table} caption="Streams, best first" rows=${channel.streams} id=${(row) => row.stream_id} empty="The channel has no stream."
         columns=${[
           { title: "Place", number: true, cell: (row) => count(row.position) },
+          { title: "Picture", minor: true, cell: (row) => html`<${Picture} stream=${row.stream_id} name=${row.name ?? "the stream"} />` },
           { title: "Stream", head: true, cell: (row) => html`<a href=${link("stream", row.stream_id)}>${row.name ?? row.stream_id}</a>` },
           { title: "Account", minor: true, clip: true, cell: (row) => row.account },
           { title: "Verdict", cell: (row) => (row.result ? html`<${Verdict} of=${row.result.verdict} reason=${row.result.reason} />` : html`<span class="muted">not checked</span>`) },
+          { title: "Size", number: true, minor: true, cell: (row) => size(row.result) },
+          { title: "fps", number: true, minor: true, cell: (row) => fps(row.result?.fps) },
+          { title: "Codec", minor: true, cell: (row) => row.result?.video_codec },
+          { title: "Bitrate", number: true, minor: true, cell: (row) => bitrate(row.result?.bitrate_kbps) },
           { title: "Score", number: true, cell: (row) => score(row.score) },
         ]} />
       ${channel.removed.length > 0 && html`<p>Removed while dead: ${channel.removed.map((one) => one.name ?? one.stream_id).join(", ")}. They come back when they are alive.</p>`}
@@ -89,7 +102,7 @@ function Change({ change, name }) {
           { title: "Stream", head: true, cell: (move) => name(move.stream_id) },
           { title: "From", number: true, cell: (move) => where(move.before) },
           { title: "To", number: true, cell: (move) => where(move.after) },
-          { title: "Why", cell: (move) => move.why },
+          { title: "Why", cell: (move) => words(move.why) },
         ]} />
     </section>
   `;

@@ -77,11 +77,13 @@ function Pause() {
 
 // So many accounts are shown whether they are idle or not.
 const FEW = 8;
+// What streams without an account count for; it stands for no provider.
+const isNone = (one) => !Number.isInteger(one.account_id);
 const isIdle = (one) => !one.active && !one.viewers && !one.elsewhere && !one.waiting && one.believed_limit === one.max_streams;
 
 function Accounts({ accounts }) {
   const idle = accounts.length > FEW ? accounts.filter(isIdle) : [];
-  const shown = accounts.filter((account) => !idle.includes(account));
+  const shown = accounts.filter((account) => !idle.includes(account) && !(isNone(account) && isIdle(account)));
   const cards = (of) => html`<div class="cards">${of.toSorted(byName).map((account) => html`<${Account} key=${account.account_id} ...${account} />`)}</div>`;
   return html`
     <section aria-labelledby="accounts">

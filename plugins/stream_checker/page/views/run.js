@@ -10,6 +10,9 @@ import { Table } from "../parts/table.js";
 import { VERDICTS, Verdict } from "../parts/verdict.js";
 import { link } from "../place.js";
 
+const FIRST_FINDINGS = 15;
+// The list of all streams is long, and what is new in it is in no hurry.
+const STREAMS_MS = 5000;
 // The tab of a run in Airflow is there on the runs of every DAG.
 const dagOfTab = new URLSearchParams(location.search).get("dag_id");
 
@@ -23,7 +26,9 @@ function Run({ id }) {
   const runs = list.data?.runs ?? [];
   const outcomes = new Map((list.data?.outcomes ?? []).map((one) => [one.run_id, one]));
   const chosen = id ?? runs[0] ?? null;
-  const { data: run, error } = useLive(chosen && `runs/${encodeURIComponent(chosen)}`, ["result", "run"]);
+  const place = chosen && `runs/${encodeURIComponent(chosen)}`;
+  const { data: run, error } = useLive(place && `${place}?streams=false`, ["result", "run"]);
+  const streams = useLive(place, [], STREAMS_MS).data?.streams;
   if (list.data && !chosen) return html`<p class="muted">No run yet. Start a check on <a href=${link("now")}>Now</a>.</p>`;
   const known = chosen && !runs.includes(chosen) ? [chosen, ...runs] : runs;
   return html`
@@ -39,7 +44,7 @@ function Run({ id }) {
       ? html`<p class="notice" role="status">${chosen} is not planned yet, or was pruned.</p>`
       : html`<${Failure} error=${error ?? list.error} />`}
     ${!run && !error && html`<${Loading} of="the run" />`}
-    ${run && html`<${Progress} run=${run} /><${Findings} run=${run} /><${Streams} streams=${run.streams} />`}
+    ${run && html`<${Progress} run=${run} /><${Findings} run=${run} />${streams && html`<${Streams} streams=${streams} />`}`}
   `;
 }
 
@@ -83,7 +88,7 @@ function Findings({ run }) {
     <div class="columns">
       <section aria-labelledby="reasons">
         <h2 id="reasons">Failures by reason</h2>
-        <${Table} caption=${plural(failed, "stream")} rows=${reasons} id=${([reason]) => reason} empty="No failure."
+        <${Table} caption=${plural(failed, "stream")} rows=${reasons} id=${([reason]) => reason} step=${FIRST_FINDINGS} empty="No failure."
           columns=${[
             { title: "Reason", head: true, cell: ([reason]) => words(reason) },
             { title: "Streams", number: true, cell: ([, number]) => count(number) },
@@ -91,7 +96,7 @@ function Findings({ run }) {
       </section>
       <section aria-labelledby="changed">
         <h2 id="changed">Channels that changed</h2>
-        <${Table} caption=${plural(moved.length, "channel")} rows=${moved} id=${(change) => change.channel_id} empty="None."
+        <${Table} caption=${plural(moved.length, "channel")} rows=${moved} id=${(change) => change.channel_id} step=${FIRST_FINDINGS} empty="None."
           columns=${[
             { title: "Channel", head: true, cell: (change) => html`<a href=${link("channel", change.channel_id)}>${run.names[change.channel_id] ?? `Channel ${change.channel_id}`}</a>` },
             { title: "Moves", number: true, cell: (change) => count(change.moves.length) },
@@ -122,7 +127,7 @@ function Streams({ streams }) {
           { title: "Stream", head: true, cell: (row) => html`<a href=${link("stream", row.stream_id)}>${row.name ?? row.stream_id}</a>` },
           { title: "State", cell: (row) => html`<${Verdict} of=${row.state} reason=${row.result?.reason} />` },
           { title: "Account", minor: true, clip: true, cell: (row) => row.account },
-          { title: "Size", number: true, cell: (row) => size(row.result) },
+          { title: "Size", number: true, minor: true, cell: (row) => size(row.result) },
           { title: "fps", number: true, minor: true, cell: (row) => fps(row.result?.fps) },
           { title: "Codec", minor: true, cell: (row) => row.result?.video_codec },
           { title: "Bitrate", number: true, minor: true, cell: (row) => bitrate(row.result?.bitrate_kbps) },

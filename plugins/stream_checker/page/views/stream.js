@@ -29,7 +29,7 @@ export function StreamView({ id }) {
           <dt>Channels</dt>
           <dd>${stream.channels.length === 0 && "none"}${stream.channels.map((place) => html`<div><a href=${link("channel", place.channel_id)}>${place.name}</a> <span class="muted">place ${count(place.position)}</span></div>`)}</dd>
           ${failures?.failures > 0 && html`<dt>Dead</dt><dd>${plural(failures.failures, "time")} in a row, first ${ago(failures.first_dead)}</dd>`}
-          <dt>Scores</dt><dd><${Spark} values=${past.map((one) => one.score).reverse()} label=${`Scores of the last ${plural(past.length, "check")}`} /></dd>
+          ${past.length > 1 && html`<dt>Scores</dt><dd><${Spark} values=${past.map((one) => one.score).reverse()} label=${`Scores of the last ${plural(past.length, "check")}`} /></dd>`}
         </dl>
       </section>
     </div>
@@ -51,15 +51,17 @@ export function StreamView({ id }) {
 function Measured({ result }) {
   const sound = result.audio.map((track) => [track.codec, track.channels && `${track.channels} channels`, track.language].filter(Boolean).join(", "));
   const shares = [["Black", result.black_ratio], ["Frozen", result.frozen_ratio], ["Silent", result.silent_ratio]];
+  const faults = [[result.decode_errors, "damaged picture"], [result.discontinuities, "time jump"]];
   const facts = [
     ["Verdict", html`<${Verdict} of=${result.verdict} reason=${result.reason} />`],
     ["Detail", result.detail],
     ["Checked", html`${moment(result.checked_at)} <span class="muted">(${ago(result.checked_at)})</span>`],
     ["Score", result.score !== null && score(result.score)],
-    ["Video", result.width && [`${size(result)}`, result.fps && `${fps(result.fps)} fps`, result.video_codec, result.hdr].filter(Boolean).join(", ")],
-    ["Bitrate", result.bitrate_kbps !== null && bitrate(result.bitrate_kbps)],
+    ["Video", result.width && [`${size(result)}`, result.fps && `${fps(result.fps)} fps`, result.video_codec, result.video_profile, result.pixel_format, result.hdr && words(result.hdr)].filter(Boolean).join(", ")],
+    ["Bitrate", result.bitrate_kbps !== null && `${bitrate(result.bitrate_kbps)}${result.container ? ` in ${result.container}` : ""}`],
     ["Audio", sound.join("; ")],
     ["First picture", result.first_frame_ms !== null && `after ${decimal(result.first_frame_ms / 1000)} s`],
+    ["Faults", faults.filter(([many]) => many > 0).map(([many, noun]) => plural(many, noun)).join(", ")],
     ...shares.map(([name, share]) => [name, share > 0 && percent(share)]),
     ["Name", result.label_mismatch && words(result.label_mismatch)],
   ];
