@@ -106,22 +106,23 @@ class Ledger:
         self.close(oldest)
 
     def _bury_the_dead(self) -> None:
-        connections = {
-            connection.transport.get_extra_info("socket").fileno(): connection
+        held = [
+            (connection.transport.get_extra_info("socket").fileno(), connection)
             for line in self._lines.values()
             for connection in line.open
             if connection.transport
-        }
+        ]
         poll = select.poll()
-        for descriptor in connections:
+        for descriptor, _ in held:
             if descriptor >= 0:
                 poll.register(descriptor, select.POLLRDHUP)
-        gone = [descriptor for descriptor, _ in poll.poll(0)]
-        for descriptor in [*gone, *(d for d in connections if d < 0)]:
-            connection = connections[descriptor]
-            if connection.transport:
-                connection.transport.abort()
-            self.close(connection)
+        gone = {descriptor for descriptor, _ in poll.poll(0)}
+        for descriptor, connection in held:
+            # A socket that is closed on this side has no descriptor any more.
+            if descriptor < 0 or descriptor in gone:
+                if connection.transport:
+                    connection.transport.abort()
+                self.close(connection)
 
     def reset(self) -> None:
         """Start the figures anew; what is open stays counted."""

@@ -11,7 +11,7 @@ import av
 import httpx
 import pytest
 
-from lab import Account, Behaviour, Lab, Library, Media, Stream, running
+from lab import Account, Behaviour, Hls, Lab, Library, Media, Stream, running
 
 
 @contextmanager
@@ -84,6 +84,19 @@ def test_a_closed_connection_is_free_for_the_next_request_at_once(lab_media: Med
                 assert first_bytes(answer)[0] == 0x47
         line = lab.account_record(1)
     assert (line["current"], line["peak"], line["total"], line["refused"]) == (0, 1, 20, 0)
+
+
+def test_hls_sessions_whose_viewers_have_left_count_no_more(lab_media: Media) -> None:
+    account = Account(1, "Two", "user", "secret", max_streams=3, refusal="458")
+    streams = [Stream(number, f"stream {number}", 1, hls=Hls()) for number in (1, 2, 3)]
+    with running(Library([account], streams), lab_media) as lab:
+        for _ in range(2):
+            with ExitStack() as watching:
+                for number in (1, 2, 3):
+                    client = watching.enter_context(httpx.Client(trust_env=False, timeout=5, follow_redirects=True))
+                    assert client.get(lab.url(number)).text.startswith("#EXTM3U")
+                assert lab.account_record(1)["current"] == 3
+            assert lab.account_record(1)["current"] == 0
 
 
 def test_a_connection_lingers_where_the_provider_notices_late(lab_media: Media) -> None:

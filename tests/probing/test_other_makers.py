@@ -29,6 +29,10 @@ def picture(size: str = "320x180", rate: str = "25", more: str = "") -> str:
     return f"testsrc2=size={size}:rate={rate},noise=alls=8:allf=t{more}"
 
 
+STILL = "testsrc2=size=320x180:rate=25,select=eq(n\\,0),loop=-1:1,setpts=N/25/TB"
+CAMERA = STILL + ",noise=alls=7:allf=t"
+
+
 @dataclass(frozen=True)
 class Case:
     """Sources, how they are encoded, and what is true of the outcome; ``extra`` is what the contract leaves out."""
@@ -83,6 +87,19 @@ CASES = {
     "no sound": Case(X264 + " -map 0", true={"verdict": "degraded", "reason": "no_audio"}),
     "colour bars": Case(X264, video="smptehdbars=size=320x180:rate=25",
                         true={"verdict": "degraded", "reason": "frozen_video", "frozen_ratio": 1.0}),
+    "a frozen picture filled up": Case(
+        "-c:v libx264 -preset veryfast -g 25 -b:v 3M -maxrate 3M -bufsize 1M -x264-params nal-hrd=cbr", video=STILL,
+        true={"verdict": "degraded", "reason": "frozen_video"}),
+    "a frozen picture in MPEG-2": Case(
+        "-c:v mpeg2video -g 12 -bf 2 -b:v 3M -minrate 3M -maxrate 3M -bufsize 1M", video=STILL,
+        true={"verdict": "degraded", "reason": "frozen_video", "video_codec": "mpeg2video"}),
+    "a camera that stands still": Case("-c:v libx264 -preset veryfast -g 25 -b:v 1M", video=CAMERA,
+                                       true={"frozen_ratio": 0.0}),
+    "a still camera in MPEG-2": Case("-c:v mpeg2video -g 12 -b:v 3M", video=CAMERA,
+                                     true={"frozen_ratio": 0.0, "video_codec": "mpeg2video"}),
+    "a still camera in HEVC": Case("-c:v libx265 -preset ultrafast -x265-params log-level=none:keyint=25 -b:v 1M",
+                                   video=CAMERA,
+                                   true={"frozen_ratio": 0.0, "video_codec": "hevc"}),
     "black": Case(X264, video="color=black:size=320x180", true={"verdict": "degraded", "reason": "black_video"}),
 }  # fmt: skip
 

@@ -11,7 +11,17 @@ import av
 import pytest
 from av.video.frame import VideoFrame
 
-from streamflow.probing.pictures import HEIGHT, THUMBNAIL_BYTES, WIDTH, Picture, Scaler, jpeg, looked_at
+from streamflow.probing.pictures import (
+    HEIGHT,
+    LIVE_BITS,
+    THUMBNAIL_BYTES,
+    WIDTH,
+    Look,
+    Picture,
+    Scaler,
+    jpeg,
+    looked_at,
+)
 
 SIZE = WIDTH * HEIGHT
 
@@ -71,6 +81,20 @@ def test_what_the_decoder_made_up_is_no_evidence() -> None:
     damaged = [replace(picture, at=picture.at + 3, is_whole=False) for picture in sample(grey(0), grey(0), grey(0))]
     assert looked_at([*whole, *damaged]) == looked_at(whole)
     assert looked_at(damaged).frozen_ratio is None
+
+
+def test_what_stands_still_and_takes_bits_is_alive() -> None:
+    still = sample(*[noisy(1)] * 6)
+    assert looked_at(still, residue=LIVE_BITS).frozen_ratio == 0.0
+    assert looked_at(still, residue=LIVE_BITS / 2).frozen_ratio == 1.0
+    # Noise that now and then is more than the tolerance looks like a loop.
+    faint = [bytes(level + 5 * (number % 2) for level in noisy(1)) for number in range(6)]
+    assert looked_at(sample(*faint), residue=LIVE_BITS) == Look(0.0, 0.0, None, 5.0)
+
+
+def test_a_loop_that_is_seen_to_move_is_one_whatever_its_bits() -> None:
+    a, b = noisy(1), noisy(2)
+    assert looked_at(sample(a, b, a, b, a, b), residue=1.0).frozen_ratio == 1.0
 
 
 def test_two_pictures_are_no_evidence_of_a_still() -> None:

@@ -41,6 +41,8 @@ class Measurement:
     discontinuities: int = 0
     decode_errors: int = 0
     pictures: list[Picture] = field(default_factory=list)
+    # Bits for a point of the frames between key pictures, without what only fills up.
+    residue: float | None = None
     sound: Sound = field(default_factory=Sound)
     headers: PacketHeaders = field(default_factory=PacketHeaders)
     arrivals: list[tuple[float, float]] = field(default_factory=list)

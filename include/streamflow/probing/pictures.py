@@ -19,6 +19,11 @@ BRIGHT_SHARE = 0.04
 # The largest difference of one place that encoding a still picture again explains; noise of a live picture is more.
 SAME = 3
 STILL_SHARE = 0.95
+# A picture that differs more than this somewhere is another one, whatever the noise.
+VISIBLE = 12
+# Bits for a point between key pictures. Of a frozen source there were at most 0.03 (MPEG-2 and H.264 at any bitrate),
+# of a live picture that stands still, with the least noise to be seen, from 0.06.
+LIVE_BITS = 0.045
 THUMBNAIL_WIDTH = 320
 THUMBNAIL_BYTES = 20_000
 _SQUARE = Fraction(1)
@@ -40,11 +45,11 @@ class Picture:
     def is_black(self) -> bool:
         return self.grey.translate(_LIGHTER).count(1) <= BRIGHT_SHARE * len(self.grey)
 
-    def is_same(self, other: Picture) -> bool:
+    def is_same(self, other: Picture, tolerance: int = SAME) -> bool:
         """Whether no place differs; stops at the first that does."""
         if self.grey == other.grey:
             return True
-        return all(-SAME <= a - b <= SAME for a, b in zip(self.grey, other.grey, strict=True))
+        return all(-tolerance <= a - b <= tolerance for a, b in zip(self.grey, other.grey, strict=True))
 
 
 class Scaler:
@@ -82,25 +87,40 @@ class Look:
         return (self.frozen_ratio or 0.0) >= STILL_SHARE
 
 
-def looked_at(pictures: Sequence[Picture]) -> Look:
-    """Judge the whole pictures of a sample, in the order of their time."""
+def looked_at(pictures: Sequence[Picture], residue: float | None = None) -> Look:
+    """Judge the whole pictures of a sample, in the order of their time.
+
+    :param residue: bits for a point of the frames between key pictures; None where there are none. The noise of a
+        camera is lost in small copies, but has to be sent: what stands still and takes bits is alive.
+    """
     pictures = [picture for picture in pictures if picture.is_whole]
     if not pictures:
         return Look()
-    black = sum(picture.is_black for picture in pictures) / len(pictures)
+    black = round(sum(picture.is_black for picture in pictures) / len(pictures), 3)
     span = pictures[-1].at - pictures[0].at
     if len(pictures) < 3:
-        return Look(round(black, 3), None, None, round(span, 2))
+        return Look(black, None, None, round(span, 2))
+    still, period = _stillness(pictures)
+    if still >= STILL_SHARE and (residue or 0.0) >= LIVE_BITS and _is_one_scene(pictures):
+        still, period = 0.0, None
+    return Look(black, round(still, 3), period and round(span / (len(pictures) - 1) * period, 2), round(span, 2))
+
+
+def _stillness(pictures: Sequence[Picture]) -> tuple[float, int | None]:
+    """The share of steps that show nothing new, and after how many pictures they come again, if they do."""
     count = len(pictures)
     still = sum(after.is_same(before) for before, after in pairwise(pictures)) / (count - 1)
-    if still >= 1 - 1e-9:
-        return Look(round(black, 3), 1.0, None, round(span, 2))
+    if still == 1:
+        return still, None
     # A slate: after one period every picture has been there before.
     for period in range(2, count // 2 + 1):
         if all(pictures[i].is_same(pictures[i - period]) for i in range(period, count)):
-            seconds = span / (count - 1) * period
-            return Look(round(black, 3), 1.0, round(seconds, 2), round(span, 2))
-    return Look(round(black, 3), round(still, 3), None, round(span, 2))
+            return 1.0, period
+    return still, None
+
+
+def _is_one_scene(pictures: Sequence[Picture]) -> bool:
+    return all(after.is_same(before, VISIBLE) for before, after in pairwise(pictures))
 
 
 def jpeg(frame: VideoFrame, sample_aspect: Fraction = _SQUARE) -> bytes | None:

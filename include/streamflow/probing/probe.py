@@ -145,7 +145,10 @@ class _Run:
 
     def _judged(self, sample: Sample) -> Outcome:
         found, late = sample.found, sample.late
-        look, play = pictures.looked_at(found.pictures), timing.playability(found.arrivals, sample.ended, late)
+        look, play = (
+            pictures.looked_at(found.pictures, found.residue),
+            timing.playability(found.arrivals, sample.ended, late),
+        )
         judged = self._judge(found, look, play, sample.cut)
         extra = extras(found, look, play, self.opening)
         if (starved := lateness.total(late, sample.ended)) >= LEAST_STARVED and not self.opening.is_finite:
@@ -201,7 +204,7 @@ class _Run:
             return False
         if play.stall_s or (in_real_time and (play.share or 0) < STEADY_SHARE):
             return False
-        return self._judge(found, pictures.looked_at(found.pictures), play).verdict == "ok"
+        return self._judge(found, pictures.looked_at(found.pictures, found.residue), play).verdict == "ok"
 
     def _result(self, word: Any, reason: str | None, detail: str | None) -> Result:
         return Result(

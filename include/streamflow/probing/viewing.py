@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
+from statistics import median
 from typing import Any, cast
 
 from av.error import FFmpegError
@@ -29,6 +30,10 @@ RARE_KEY_SECONDS = 2.6
 RARE_PICTURE_EVERY = 0.9
 # Where no packet is marked as key for so long, all of them are decoded until a picture comes.
 NO_KEY_SECONDS = 4.0
+# Of the frames between key pictures, so many are weighed; what fills them up to a constant bitrate is made of these
+# bytes (ITU-T H.264, 7.3.2.7 and 7.3.2.14; ISO/IEC 13818-2, 5.2.3).
+WEIGHED_EVERY = 7
+FILLING = b"\x00\x03\xff"
 # The start of an IDR slice of H.264 (ITU-T H.264, 7.4.1).
 _IDR = re.compile(rb"\x00\x00\x01[\x25\x45\x65]")
 
@@ -56,6 +61,7 @@ class Viewing:
         self._every = max(PICTURE_EVERY, sample_seconds / PICTURES)
         self._scaler = pictures.Scaler()
         self._key_times: list[float] = []
+        self._weights: list[int] = []
         self._since_key: list[tuple[Packet[Stream], float]] = []
         self._is_following = False
         self._is_gradual = False
@@ -75,9 +81,12 @@ class Viewing:
             if not self._is_following:
                 self._look_at_key(packet, media)
                 return
-        elif not self._is_following:
-            self._look_between(packet, media)
-            return
+        else:
+            if found.video_packets % WEIGHED_EVERY == 0:
+                self._weights.append(len(bytes(packet).translate(None, FILLING)))
+            if not self._is_following:
+                self._look_between(packet, media)
+                return
         self._decode_on(packet, media)
 
     def _look_at_key(self, packet: Packet[Stream], media: float) -> None:
@@ -175,6 +184,8 @@ class Viewing:
         if found.width is None and context.width:
             found.width, found.height = context.width, context.height
             found.pixel_format = context.pix_fmt
+        if self._weights and found.width and found.height:
+            found.residue = median(self._weights) * 8 / (found.width * found.height)
         ratio = self._sample_aspect
         found.sar = f"{ratio.numerator}:{ratio.denominator}" if ratio else None
         if len(self._key_times) >= 2 and (span := self._key_times[-1] - self._key_times[0]) > 0:
