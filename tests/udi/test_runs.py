@@ -142,6 +142,18 @@ def test_the_last_change_is_the_newest_whenever_it_was_told(store: Store) -> Non
     assert (store.changes(1, 0), store.changes(2)) == ([], [])
 
 
+def test_a_check_that_found_the_order_right_is_finished_and_no_change(store: Store) -> None:
+    store.open_run(planned())
+    store.finish_channel(change(1, None, minutes=-1))
+    right = change(1, before=(10, 11), after=(10, 11))
+    store.finish_channel(right)
+    assert store.run("run").finished_channels == {1: right}
+    assert store.last_change(1) == change(1, None, minutes=-1)
+    failed = change(1, minutes=1, before=(10, 11), after=(10, 11), conflict="no channel 1")
+    store.finish_channel(failed)
+    assert store.last_change(1) == failed
+
+
 def test_the_log_of_a_channel_is_bounded(store: Store) -> None:
     assert redis_runs.CHANGES == file_runs.CHANGES
     for minutes in range(redis_runs.CHANGES + 3):

@@ -5,9 +5,8 @@ from __future__ import annotations
 import sys
 
 import click
-from rich.console import Console
 
-from streamflow.cli.console import follow
+from streamflow.cli.console import follow, output
 from streamflow.cli.remote import connect
 
 
@@ -33,9 +32,9 @@ def command(
     run_id = api.trigger("check_streams", conf)
     click.echo(run_id)
     if wait:
-        console = Console(stderr=True)
+        console = output(stderr=True)
         runs = list(follow(api, run_id, console))
         for run in runs:
             counts = ", ".join(f"{count} {verdict}" for verdict, count in run["verdicts"].items())
-            console.print(f"{run['run_id']}: {counts or 'nothing to check'}", highlight=False)
+            console.print(f"{run['run_id']}: {counts or 'nothing to check'}")
         sys.exit(0 if runs and not any(run["verdicts"].get("pending") for run in runs) else 1)

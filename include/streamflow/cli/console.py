@@ -23,9 +23,12 @@ UNBOUNDED_WIDTH = 1000
 LINE_SECONDS = 5.0
 
 
-def plain() -> Console:
-    """Standard output for tables and names, which may hold what would be markup."""
-    console = Console(markup=False, highlight=False)
+def output(*, stderr: bool = False, markup: bool = True) -> Console:
+    """A console that is as wide as its lines where no terminal bounds them.
+
+    :param markup: False where what is printed may hold what would be markup: names.
+    """
+    console = Console(stderr=stderr, markup=markup, highlight=False)
     if not console.is_terminal:
         console.width = UNBOUNDED_WIDTH
     return console
@@ -52,7 +55,7 @@ class Steps:
     def say(self, what: str) -> None:
         if self._status:
             self._status.update(what)
-        self._console.print(f"[dim]{time.monotonic() - self._started:5.1f} s[/]  {what}", highlight=False)
+        self._console.print(f"[dim]{time.monotonic() - self._started:5.1f} s[/]  {what}")
 
     def done(self) -> None:
         if self._status:
@@ -94,7 +97,7 @@ def _watch(api: AirflowApi, run_id: str, console: Console) -> None:
                 shown = ", ".join(told)
                 progress.update(line, total=state["total"], completed=state["done"], description=shown or "checking")
                 if not console.is_terminal and time.monotonic() - last_shown > LINE_SECONDS:
-                    console.print(f"{state['done']}/{state['total']} {shown}", highlight=False)
+                    console.print(f"{state['done']}/{state['total']} {shown}")
                     last_shown = time.monotonic()
             if ended:
                 return
@@ -113,7 +116,6 @@ def serve(stack: Stack, console: Console, leave: bool) -> None:
     """Say where the UI is and, unless leaving, keep the stack until Ctrl-C; raises StackError when a part dies."""
     console.print(
         f"Airflow: {stack.address}  user {stack.username}, password in {stack.home}/airflow/passwords.json",
-        highlight=False,
     )
     if leave:
         return

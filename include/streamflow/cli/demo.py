@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from streamflow import config
-from streamflow.cli.console import Steps, follow, measured, serve
+from streamflow.cli.console import Steps, follow, measured, output, serve
 from streamflow.stack import stack
 from streamflow.stack.processes import Processes, StackError
 
@@ -66,7 +66,7 @@ def lab(processes: Processes, home: Path, library: str = "demo") -> Iterator[Lab
 def command(leave: bool, port: int) -> None:
     """Starts the lab, Redis and Airflow, checks the lab's whole library, and shows what came out."""
     home = config.home()
-    console = Console()
+    console = output()
     with stack.owned(home), Processes(home) as processes, Steps(console) as steps:
         steps.say("making the lab's media, starting its provider and Dispatcharr")
         with lab(processes, home) as provider:

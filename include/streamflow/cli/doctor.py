@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import click
-from rich.console import Console
 
 from streamflow import config
+from streamflow.cli.console import output
 from streamflow.errors import ConfigError, StreamFlowError
 from streamflow.stack import ports
 
@@ -34,7 +34,7 @@ class Finding:
 @click.option("--port", default=8080, show_default=True, help="Airflow's port.")
 def command(port: int) -> None:
     """Checks configuration, Redis, Airflow, the source, clocks and ports; status 1 when something is wrong."""
-    console = Console()
+    console = output()
     wrong = 0
     checks: list[Callable[[], Iterator[Finding]]] = [_settings, _redis, lambda: _airflow(port), _source]
     for check in checks:
@@ -42,7 +42,7 @@ def command(port: int) -> None:
             wrong += bool(finding.fix)
             mark = "[red]wrong[/]" if finding.fix else "[green]  ok [/]"
             fix = f"  → {finding.fix}" if finding.fix else ""
-            console.print(f"{mark} {finding.what}: {finding.state}{fix}", highlight=False, soft_wrap=True)
+            console.print(f"{mark} {finding.what}: {finding.state}{fix}", soft_wrap=True)
     sys.exit(1 if wrong else 0)
 
 

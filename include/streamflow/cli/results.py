@@ -11,7 +11,7 @@ from rich.table import Table
 
 from streamflow import config, redis_client
 from streamflow.channels import explain
-from streamflow.cli.console import API, measured, plain
+from streamflow.cli.console import API, measured, output
 from streamflow.cli.remote import connect
 from streamflow.errors import UnknownRecord
 from streamflow.sheet import csv_parts
@@ -53,7 +53,7 @@ def _table(found: Rows) -> None:
             "" if row["score"] is None else f"{row['score']:.2f}",
             row["checked_at"][:16].replace("T", " "),
         )
-    plain().print(table)
+    output(markup=False).print(table)
 
 
 def _json(found: Rows) -> None:
@@ -81,7 +81,7 @@ def _last_change(api: AirflowApi, channel_id: int) -> None:
     channel = api.request("GET", f"{API}/channels/{channel_id}")
     if channel["last_change"]:
         change = ChannelChange.model_validate(channel["last_change"])
-        state, console = "" if change.written else ", not written", plain()
+        state, console = "" if change.written else ", not written", output(markup=False)
         console.print(f"Last change of {channel['name']}, {change.at:%Y-%m-%d %H:%M}{state}:")
         names = {int(stream): name for stream, name in channel["names"].items()}
         for sentence in explain(change, names):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 from rich.table import Table
 
-from streamflow.cli.console import API, plain
+from streamflow.cli.console import API, output
 from streamflow.cli.remote import connect
 
 
@@ -13,7 +13,7 @@ from streamflow.cli.remote import connect
 def command() -> None:
     """Shows slots in use and tasks waiting, over all and for each account."""
     status = connect().request("GET", f"{API}/concurrency/status")
-    console = plain()
+    console = output(markup=False)
     console.print(f"mode {status['mode']}, Redis {status['redis']}")
     table = Table()
     for column in ("account", "limit", "now", "viewers", "active", "waiting"):

@@ -8,10 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import click
-from rich.console import Console
 
 from streamflow import config, sources
-from streamflow.cli.console import Steps, serve
+from streamflow.cli.console import Steps, output, serve
 from streamflow.sources import m3u
 from streamflow.stack import stack
 from streamflow.stack.ports import LOOPBACK
@@ -33,7 +32,7 @@ def command(port: int, bind: str, workers: int | None, lean: bool) -> None:
     home = config.home()
     env = _playlist(home)
     sources.from_env(os.environ, home)
-    console = Console()
+    console = output()
     with (
         stack.owned(home),
         Processes(home) as processes,

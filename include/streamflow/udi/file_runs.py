@@ -77,7 +77,8 @@ class FileRuns(FileResults):
     def finish_channel(self, change: ChannelChange) -> None:
         record, key = text(change), change.channel_id
         with self.writing() as db:
-            db.execute("INSERT OR REPLACE INTO change VALUES (?, ?, ?)", (key, change.at.timestamp(), record))
+            if change.is_news:
+                db.execute("INSERT OR REPLACE INTO change VALUES (?, ?, ?)", (key, change.at.timestamp(), record))
             db.execute(
                 "DELETE FROM change WHERE channel_id = ?1 AND at < (SELECT at FROM change WHERE channel_id = ?1 "
                 "ORDER BY at DESC LIMIT 1 OFFSET ?2)",

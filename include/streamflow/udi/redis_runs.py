@@ -91,8 +91,9 @@ class RedisRuns(RedisResults):
             EVENTS,
         ]
         told = json.dumps({"channel_id": change.channel_id, "run_id": change.run_id})
+        is_news = int(change.is_news)
         with self._redis():
-            self._finish(keys, [change.channel_id, change.at.timestamp(), text(change), CHANGES, told])
+            self._finish(keys, [change.channel_id, change.at.timestamp(), text(change), CHANGES, told, is_news])
 
     def close_run(self, run_id: str, summary: dict[str, Any], at: datetime) -> None:
         key = f"{PREFIX}run:{run_id}"

@@ -75,6 +75,11 @@ class ChannelChange(BaseModel):
     written: bool = False
     conflict: str | None = None
 
+    @property
+    def is_news(self) -> bool:
+        """Whether there is anything to tell: an order that was right already would drive the others out of the log."""
+        return self.before != self.after or self.conflict is not None
+
 
 class RunState(BaseModel):
     """Progress of a run. ``streams`` maps each planned stream to its verdict, or ``pending``."""
@@ -176,14 +181,16 @@ class Store(Protocol):
         """The run's ``stream_ids`` that have no result in it yet."""
 
     def finish_channel(self, change: ChannelChange) -> None:
-        """Keep a channel's change in its log, and mark it finished in its run if that run has it."""
+        """Keep a channel's change in its log if it is news, and mark it finished in its run if that run has it."""
 
     def close_run(self, run_id: str, summary: dict[str, Any], at: datetime) -> None: ...
     def run(self, run_id: str) -> RunState | None: ...
     def runs(self, limit: int = 20) -> list[str]:
         """Run ids, newest first."""
 
-    def last_change(self, channel_id: int) -> ChannelChange | None: ...
+    def last_change(self, channel_id: int) -> ChannelChange | None:
+        """The newest of the channel's log."""
+
     def changes(self, channel_id: int, limit: int = 50) -> list[ChannelChange]:
         """The channel's log, newest first; it keeps the last 50."""
 

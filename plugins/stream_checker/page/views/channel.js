@@ -97,7 +97,7 @@ function Change({ change, name }) {
         <div class="card"><h3>Before</h3>${order(change.before)}</div>
         <div class="card"><h3>After</h3>${order(change.after)}</div>
       </div>
-      <${Table} caption="Moves" rows=${change.moves} id=${(move) => move.stream_id} empty="The order was right already."
+      <${Table} caption="Moves" rows=${change.moves} id=${(move) => move.stream_id} empty="No stream has moved."
         columns=${[
           { title: "Stream", head: true, cell: (move) => name(move.stream_id) },
           { title: "From", number: true, cell: (move) => where(move.before) },
