@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+import shlex
 import shutil
 import socket
 import subprocess
@@ -137,6 +138,49 @@ def test_of_several_programs_the_best_is_measured_alone(scripted: Scripted, tmp_
     assert [track.language for track in result.audio] == ["deu"]
     parts = result.extra["video_kbps"] + result.extra["audio_kbps"]
     assert result.bitrate_kbps == pytest.approx(parts * 1.04, rel=0.04)
+
+
+HLS = "-f hls -hls_time 2 -hls_list_size 0 "
+DASH = "-f dash -seg_duration 2 "
+SEGMENTED = {
+    "transport stream segments": (X264, HLS, "m3u8"),
+    "fragments": (X264, HLS + "-hls_segment_type fmp4", "m3u8"),
+    "byte ranges": (X264, HLS + "-hls_flags single_file", "m3u8"),
+    "byte ranges of fragments": (X264, HLS + "-hls_segment_type fmp4 -hls_flags single_file", "m3u8"),
+    "encrypted segments": (X264, HLS + "-hls_key_info_file {folder}/key.info", "m3u8"),
+    "sound apart": (X264, HLS + "-master_pl_name index.m3u8 -var_stream_map 'v:0,agroup:s a:0,agroup:s'", "m3u8"),
+    "a template": (X264, DASH, "mpd"),
+    "an index in the file": (X264, DASH + "-single_file 1", "mpd"),
+    "a list": (X264, DASH + "-use_template 0", "mpd"),
+    "WebM": (
+        "-c:v libvpx-vp9 -deadline realtime -cpu-used 8 -g 50 -c:a libopus",
+        DASH + "-dash_segment_type webm",
+        "mpd",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SEGMENTED)
+def test_segments_of_another_maker_are_measured_right(scripted: Scripted, tmp_path: Path, name: str) -> None:
+    made, how, suffix = SEGMENTED[name]
+    (tmp_path / "the.key").write_bytes(bytes(range(16)))
+    (tmp_path / "key.info").write_text(f"the.key\n{tmp_path}/the.key\n")
+    arguments = shlex.split(how.format(folder=tmp_path))
+    index = tmp_path / (f"v%v.{suffix}" if "-var_stream_map" in arguments else f"index.{suffix}")
+    ffmpeg("-f", "lavfi", "-i", picture(), "-f", "lavfi", "-i", TONE, "-t", "8", *made.split(), "-b:v", "800k",
+           "-sc_threshold", "0", *arguments, str(index))  # fmt: skip
+    media = [file for file in tmp_path.iterdir() if file.suffix in (".ts", ".m4s", ".mp4", ".webm")]
+    for file in tmp_path.iterdir():
+        scripted.serve(f"/{file.name}", file.read_bytes())
+    result = probe(Target(scripted.url(f"/index.{suffix}")), SETTINGS).result
+    assert (result.verdict, result.width, result.height, result.fps) == ("ok", 320, 180, 25.0), result.detail
+    assert (result.container, result.decode_errors, result.discontinuities) == (
+        {"mpd": "dash"}.get(suffix, "hls"),
+        0,
+        0,
+    )
+    assert (len(result.audio), result.silent_ratio, result.frozen_ratio) == (1, 0.0, 0.0)
+    assert result.bitrate_kbps == pytest.approx(sum(file.stat().st_size for file in media) / 125 / 8, rel=0.2)
 
 
 @pytest.mark.parametrize("share", [0.0001, 0.005])

@@ -37,8 +37,7 @@ def measure(data: bytes, language: str | None, found: Measurement) -> str | None
             layout = audio.codec_context.layout.name if audio.codec_context.channels else None
     except (FFmpegError, ValueError) as error:
         return f"the segments of the sound cannot be read: {type(error).__name__}"
-    known = told.language if told.language not in (None, "und") else None
-    found.audio.append(told.model_copy(update={"language": known or language}))
+    found.audio.append(told.model_copy(update={"language": told.language or language}))
     found.audio_layouts.append(layout)
     found.audio_kbps = clock.kbps
     if found.bitrate_kbps and clock.media_s:

@@ -13,6 +13,7 @@ from av.video.stream import VideoStream
 from streamflow.probing.programs import TELETEXT, Programs
 from streamflow.udi.models import AudioTrack
 
+UNDETERMINED = "und"
 _SHORT_NAMES = {"mov,mp4,m4a,3gp,3g2,mj2": "mp4", "matroska,webm": "matroska"}
 
 
@@ -59,15 +60,15 @@ def subtitle(stream: Stream, programs: Programs) -> str:
     else:
         # This libav has no decoder for it.
         kind = "teletext" if programs.says(stream.id, TELETEXT) else "unknown"
-    return f"{kind}:{stream.language or 'und'}"
+    return f"{kind}:{stream.language or UNDETERMINED}"
 
 
 def track(stream: AudioStream) -> AudioTrack:
-    """What the decoder knows of a track of sound."""
+    """What the decoder knows of a track of sound; no language where that is undetermined (ISO 639-2: und)."""
     context = stream.codec_context
     return AudioTrack(
         codec=context.codec.canonical_name,
         channels=context.channels or None,
         sample_rate=context.sample_rate or None,
-        language=stream.language,
+        language=None if stream.language == UNDETERMINED else stream.language,
     )
