@@ -66,6 +66,38 @@ class Scripted:
         self._listening.close()
 
 
+class Flood:
+    """An answer without end: the same bytes as fast as they are taken; ``sent`` counts them."""
+
+    def __init__(self, again: bytes, first: bytes = b"") -> None:
+        self._first, self._again = first, again
+        self.sent = 0
+
+    def __call__(self, taken: socket.socket) -> None:
+        taken.sendall(b"HTTP/1.1 200 OK\r\n\r\n" + self._first)
+        while True:
+            taken.sendall(self._again)
+            self.sent += len(self._again)
+
+
+class Drip:
+    """An answer without end, of the same byte every ``every`` seconds, until the other side leaves."""
+
+    def __init__(self, again: bytes, first: bytes = b"", *, every: float) -> None:
+        self._first, self._again, self._every = first, again, every
+
+    def __call__(self, taken: socket.socket) -> None:
+        taken.sendall(b"HTTP/1.1 200 OK\r\n\r\n" + self._first)
+        taken.settimeout(self._every)
+        while True:
+            taken.sendall(self._again)
+            try:
+                taken.recv(1)
+            except TimeoutError:
+                continue
+            return
+
+
 def response(body: bytes, *, status: int = 200, **headers: str) -> bytes:
     """An answer of HTTP that closes; ``Content_Type="text/html"`` makes a header."""
     lines = [f"HTTP/1.1 {status} X", f"Content-Length: {len(body)}", "Connection: close"]

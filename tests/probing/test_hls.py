@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import socket
 from itertools import pairwise
 
 import pytest
 
 from lab import Lab, Media
-from probing.scripted import Scripted, response
+from probing.scripted import Drip, Flood, Scripted, response
 from streamflow import config
 from streamflow.probing import Target, probe
 from streamflow.udi.models import Result
@@ -68,33 +67,14 @@ def test_a_playlist_that_is_wrong_has_its_reason(
 
 
 def test_a_playlist_without_end_is_not_read_to_its_end(scripted: Scripted, settings: config.Probe) -> None:
-    sent = 0
-
-    def endless(taken: socket.socket) -> None:
-        nonlocal sent
-        taken.sendall(b"HTTP/1.1 200 OK\r\n\r\n#EXTM3U\n")
-        while True:
-            taken.sendall(b"#EXTINF:2,\n/segment.ts\n" * 1000)
-            sent += 23_000
-
-    result = probe(Target(scripted.url("/1.m3u8", endless)), settings).result
-    assert (result.verdict, result.reason) == ("dead", "not_media")
-    assert sent < 40_000_000
+    flood = Flood(b"#EXTINF:2,\n/segment.ts\n" * 1000, b"#EXTM3U\n")
+    assert told(scripted.url("/1.m3u8", flood), settings) == ("dead", "not_media")
+    assert flood.sent < 40_000_000
 
 
 def test_a_playlist_that_comes_too_slowly_is_given_up(scripted: Scripted, settings: config.Probe) -> None:
-    def slow(taken: socket.socket) -> None:
-        taken.sendall(b"HTTP/1.1 200 OK\r\n\r\n#EXTM3U\n")
-        taken.settimeout(0.2)
-        while True:
-            taken.sendall(b"#")
-            try:
-                taken.recv(1)
-            except TimeoutError:
-                continue
-            return
-
-    result = probe(Target(scripted.url("/1.m3u8", slow)), settings).result
+    url = scripted.url("/1.m3u8", Drip(b"#", b"#EXTM3U\n", every=0.2))
+    result = probe(Target(url), settings).result
     assert (result.verdict, result.reason) == ("dead", "no_data")
     assert result.elapsed_s < settings.connect_timeout + 3 * settings.read_timeout + 0.5
 
@@ -102,14 +82,7 @@ def test_a_playlist_that_comes_too_slowly_is_given_up(scripted: Scripted, settin
 def test_a_segment_without_end_costs_no_more_than_the_sample(
     scripted: Scripted, settings: config.Probe, lab_media: Media
 ) -> None:
-    clip = bytes(lab_media.clip("sd480p30").data)
-
-    def endless(taken: socket.socket) -> None:
-        taken.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
-        while True:
-            taken.sendall(clip)
-
-    scripted.url("/1.ts", endless)
+    scripted.url("/1.ts", Flood(bytes(lab_media.clip("sd480p30").data)))
     result = probe(Target(scripted.url("/1.m3u8", playlist("#EXTINF:2,", "/1.ts"))), settings).result
     assert result.video_codec == "h264"
     assert result.elapsed_s < 3

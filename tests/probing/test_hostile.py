@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lab import Lab, Media
-from probing.scripted import Scripted, response
+from probing.scripted import Drip, Flood, Scripted, response
 from probing.watching import assert_nobody_watches
 from streamflow import config
 from streamflow.probing import Outcome, Target, probe, report
@@ -209,37 +209,16 @@ def test_a_byte_a_minute_is_no_data(scripted: Scripted) -> None:
 
 
 def test_bytes_that_always_just_come_in_time_are_no_data(scripted: Scripted) -> None:
-    def drip(taken: socket.socket) -> None:
-        taken.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
-        taken.settimeout(0.1)
-        while True:
-            taken.sendall(b"\x47")
-            try:
-                taken.recv(1)
-            except TimeoutError:
-                continue
-            return
-
     began = time.monotonic()
-    result = probe(Target(scripted.url("/1.ts", drip)), QUICK).result
+    result = probe(Target(scripted.url("/1.ts", Drip(b"\x47", every=0.1))), QUICK).result
     assert (result.verdict, result.reason) == ("dead", "no_data")
     assert time.monotonic() - began < 3
 
 
 def test_a_flood_is_taken_only_as_far_as_the_sample_needs(scripted: Scripted, lab_media: Media) -> None:
-    clip = bytes(lab_media.clip("sd480p30").data)
-    sent = 0
-
-    def flood(taken: socket.socket) -> None:
-        nonlocal sent
-        taken.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
-        while True:
-            taken.sendall(clip)
-            sent += len(clip)
-
-    result = probe(Target(scripted.url("/1.ts", flood)), QUICK).result
-    assert result.video_codec == "h264"
-    assert sent < 60_000_000
+    flood = Flood(bytes(lab_media.clip("sd480p30").data))
+    assert probe(Target(scripted.url("/1.ts", flood)), QUICK).result.video_codec == "h264"
+    assert flood.sent < 60_000_000
 
 
 def test_a_body_that_is_packed_is_not_unpacked(scripted: Scripted) -> None:

@@ -6,7 +6,6 @@ import random
 import re
 import shlex
 import shutil
-import socket
 import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from probing.scripted import Scripted, response
+from probing.scripted import Flood, Scripted, response
 from streamflow import config
 from streamflow.probing import Target, probe
 
@@ -204,21 +203,13 @@ def test_flipped_bits_are_damage_and_neither_a_still_nor_a_black_picture(
 def test_what_tells_no_time_is_taken_only_as_far_as_any_medium_needs(
     scripted: Scripted, tmp_path: Path, kind: str
 ) -> None:
-    file, sent = tmp_path / f"made.{kind}", 0
+    file = tmp_path / f"made.{kind}"
     codec = {"h264": X264, "hevc": "-c:v libx265 -preset ultrafast -x265-params log-level=none"}[kind]
     ffmpeg("-f", "lavfi", "-i", picture("1280x720"), "-t", str(SECONDS), *codec.split(), str(file))
-    clip = file.read_bytes()
-
-    def flood(taken: socket.socket) -> None:
-        nonlocal sent
-        taken.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
-        while True:
-            taken.sendall(clip)
-            sent += len(clip)
-
+    flood = Flood(file.read_bytes())
     result = probe(Target(scripted.url("/1", flood)), SETTINGS).result
     assert (result.video_codec, result.width, result.fps) == (kind, 1280, None)
-    assert sent < 250_000_000
+    assert flood.sent < 250_000_000
 
 
 @pytest.mark.parametrize(
