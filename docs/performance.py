@@ -108,6 +108,7 @@ def verdicts(figures: Figures) -> Iterator[Row]:
 def probe(figures: Figures) -> Iterator[Row]:
     for clip, what, cpu, memory in (
         ("bench_fhd25_6m", "1080p25 at 6 Mbit/s", "0.5 s", "60 MB"),
+        ("bench_fhd25_6m in packets", "the same in packets of 1,316 bytes, as over a network", "0.5 s", "60 MB"),
         ("bench_uhd50_hevc", "2160p50 HEVC at 20 Mbit/s", "", "150 MB"),
     ):
         ways = {line["way"]: line for line in figures.all("probe", clip=clip)}

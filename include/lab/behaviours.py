@@ -10,13 +10,15 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 from lab.library import Behaviour
-from lab.mpegts import CLOCK, WRAP
+from lab.mpegts import CLOCK, PACKET, WRAP
 from lab.timeline import Timeline
 
 # A client that leaves so much unread is waited for, and left after the time.
 BACKLOG_BYTES = 4_000_000
 BACKLOG_SECONDS = 30.0
 JUMP_SECONDS = 1000
+# So many packets of a transport stream fit into one of a network (RTP's and UDP's usual load, too).
+NETWORK_BYTES = 7 * PACKET
 
 _PAGE = (
     b"<!DOCTYPE html><html><head><title>Account</title></head><body><h1>Your subscription has ended</h1></body></html>"
@@ -73,11 +75,15 @@ async def _media(wire: Wire, timeline: Timeline, behaviour: Behaviour, seconds: 
     first = max(0, live - round(behaviour.burst_s / timeline.slice_s))
     begin = time.monotonic()
     number = first
+    lasts = timeline.slice_s / behaviour.speed
     while (number - live) * timeline.slice_s < seconds:
-        wait = begin + (number - live) * timeline.slice_s / behaviour.speed - time.monotonic()
-        if wait > 0:
-            await asyncio.sleep(wait)
-        await wire.send(timeline.slice(number))
+        due, data = begin + (number - live) * lasts, timeline.slice(number)
+        pieces = range(0, len(data), NETWORK_BYTES if behaviour.in_packets and number >= live else len(data))
+        for start in pieces:
+            wait = due + start / len(data) * lasts - time.monotonic()
+            if wait > 0:
+                await asyncio.sleep(wait)
+            await wire.send(data[start : start + pieces.step])
         number += 1
 
 

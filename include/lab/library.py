@@ -35,7 +35,8 @@ class Behaviour:
 
     ``delay_s`` is the wait before the first byte, ``hops`` the redirects before the edge (each with a token that holds
     once), ``speed`` the share of real time that the server keeps up, ``burst_s`` the media sent at once on joining.
-    ``wrap_in_s`` lets the time stamps pass 2**33 so long after the join.
+    ``wrap_in_s`` lets the time stamps pass 2**33 so long after the join. ``in_packets`` spreads the media over their
+    time in packets of a network, seven of the transport stream in each, instead of tenths of a second at once.
     """
 
     kind: Kind = "play"
@@ -49,6 +50,7 @@ class Behaviour:
     speed: float = 1.0
     burst_s: float = 1.0
     wrap_in_s: float | None = None
+    in_packets: bool = False
 
 
 PLAY = Behaviour()

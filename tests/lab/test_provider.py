@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from lab import Account, Behaviour, Hls, Lab, Library, Media, Stream, running
+from lab.behaviours import NETWORK_BYTES
 
 
 @contextmanager
@@ -52,6 +53,20 @@ def test_a_stream_is_demuxed_live_in_real_time(lab: Lab) -> None:
     assert {after - before for before, after in pairwise(times)} == {3600}
     # Fifty frames are 2 s of media, one of them sent at once.
     assert 0.5 < time.monotonic() - began < 2.5
+
+
+def test_a_stream_may_come_in_the_packets_of_a_network(lab_media: Media) -> None:
+    spread = Stream(1, "spread", 1, behaviour=Behaviour(in_packets=True, burst_s=0.0))
+    library = Library([Account(1, "One", "user", "secret")], [spread])
+    with running(library, lab_media) as lab, opened(lab.url(1)) as answer:
+        began, sizes = time.monotonic(), []
+        for piece in answer.iter_raw():
+            sizes.append(len(piece))
+            if time.monotonic() - began > 1:
+                break
+    # 2 Mbit/s are 200 packets a second.
+    assert len(sizes) > 100
+    assert sum(sizes) / len(sizes) < 4 * NETWORK_BYTES
 
 
 @pytest.mark.parametrize("status", [403, 429, 458, 503])

@@ -11,13 +11,13 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from lab import CATALOGUE, Account, Library, Media, Stream, Truth, running
+from lab import CATALOGUE, Account, Behaviour, Library, Media, Stream, Truth, running
 from streamflow import config
 
 SECONDS = 30.0
@@ -175,6 +175,14 @@ def kept_media() -> Media:
     return Media((Path(home) if home else Path(tempfile.gettempdir()) / f"streamflow-{os.getuid()}") / "lab-media")
 
 
+def _streams() -> Iterator[Stream]:
+    """Each clip as a server sends it that has slices of it ready, and the first as it comes over a real network."""
+    for number, clip in enumerate(CLIPS, 1):
+        yield Stream(number, clip, 1, clip=clip)
+    clip = next(iter(CLIPS))
+    yield Stream(len(CLIPS) + 1, f"{clip} in packets", 1, clip, Behaviour(in_packets=True))
+
+
 def main(seconds: float = SECONDS) -> None:
     """Print one JSON object for each clip and way."""
     ways: dict[str, Way] = {"probe": probed, "decode_all": decoded}
@@ -182,7 +190,7 @@ def main(seconds: float = SECONDS) -> None:
         ways["ffprobe_then_ffmpeg"] = with_ffmpeg
     media = kept_media()
     account = Account(1, "Bench", "bench", "bench")
-    library = Library([account], [Stream(number, clip, 1, clip=clip) for number, clip in enumerate(CLIPS, 1)])
+    library = Library([account], list(_streams()))
     CATALOGUE.update(CLIPS)
     with running(library, media) as lab:
         for stream in library.streams:
@@ -190,7 +198,7 @@ def main(seconds: float = SECONDS) -> None:
             for name, way in ways.items():
                 lab.reset()
                 found, figures = _measured(way, url, seconds)
-                line = {"bench": "probe", "clip": stream.clip, "kbps": CATALOGUE[stream.clip].kbps, "way": name}
+                line = {"bench": "probe", "clip": stream.name, "kbps": CATALOGUE[stream.clip].kbps, "way": name}
                 line |= {"seconds": seconds, "connections": lab.account_record(1)["total"]}
                 print(json.dumps(line | figures | _judged(found, truth)), flush=True)
 

@@ -12,6 +12,7 @@ from typing import Any
 import httpcore
 
 from streamflow.probing import proxy
+from streamflow.probing.gathering import Gathering
 from streamflow.probing.refusal import cancelled
 
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
@@ -129,5 +130,5 @@ class Backend(httpcore.NetworkBackend):
                 if self.closed:
                     stream.close()
                     raise cancelled()
-                return stream
+                return Gathering(stream)
         raise failure or NameNotFound(f"{host} has no address")

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import Any, NoReturn
 
-LOOK_SECONDS = 0.1
+LOOK_SECONDS = 0.15
 # What the process may take in all; a decoder of the largest pictures that are let pass needs a third of it.
 MEMORY_BYTES = 3_000_000_000
 # Standard input, output and error.

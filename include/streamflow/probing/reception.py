@@ -146,7 +146,8 @@ class Reception:
                     self._waiting = 0
                     self._changed.notify_all()
                     return batch
-                self._changed.wait(LOOK_SECONDS)
+                # A full batch and the end are told; the rest of the time nobody needs to look.
+                self._changed.wait(min(BATCH_SECONDS, max(0.0, self.deadline - time.monotonic())))
             self.on_wait()
 
     def stop(self) -> None:
