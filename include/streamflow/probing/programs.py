@@ -41,9 +41,14 @@ class Programs:
         """Whether one of the stream's descriptors has the tag."""
         return tag in self.tags.get(pid, ())
 
+    @property
+    def is_looking(self) -> bool:
+        """Whether there may be more to find."""
+        return self._left > 0
+
     def take(self, packets: bytes) -> None:
         """Look for tables in whole packets."""
-        if self._left <= 0:
+        if not self.is_looking:
             return
         self._left -= len(packets)
         for at in range(0, len(packets), PACKET):

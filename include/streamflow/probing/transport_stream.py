@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from itertools import compress
 
 from streamflow.probing.programs import PACKET, Programs
 
@@ -20,6 +19,8 @@ _COUNTER = bytes(value & 0x0F for value in range(256))
 _WITHOUT_PAYLOAD = bytes(value for value in range(256) if not value & 0x10)
 _SCRAMBLED = bytes(value for value in range(256) if value & 0x80)
 _CYCLE = bytes(range(16))
+# For each value of a byte: all bits where it stands, none elsewhere.
+_ONLY = [bytes(0xFF if value == only else 0 for value in range(256)) for only in range(256)]
 
 
 def is_transport_stream(head: bytes) -> bool:
@@ -58,41 +59,54 @@ class PacketHeaders:
         return self.packets >= _TELLING_PACKETS and self.scrambled_share > _TELLING_SHARE
 
     def take(self, chunk: bytes) -> None:
-        data = self._rest + chunk if self._rest else chunk
         start = 0
-        if data[:1] != b"\x47":
-            start = self._sync(data)
-            if start < 0:
-                self._rest = b""
+        if self._rest:
+            # The packet that two chunks share is put together by itself: nothing larger is copied.
+            start = PACKET - len(self._rest)
+            shared, self._rest = self._rest + chunk[:start], b""
+            if len(shared) < PACKET:
+                self._rest = shared
                 return
-        end = start + (len(data) - start) // PACKET * PACKET
-        self._rest = data[end:]
-        if data[start:end:PACKET].count(0x47) * PACKET != end - start:
-            self.lost_sync += 1
-            self._rest = b""
-            return
-        self.programs.take(data[start:end])
-        self._read(data, start, end)
+            self._take_whole(shared, 0, PACKET)
+        if chunk[start : start + 1] != b"\x47":
+            start = self._sync(chunk, start)
+        end = start + (len(chunk) - start) // PACKET * PACKET
+        if self._take_whole(chunk, start, end):
+            self._rest = chunk[end:]
 
     @staticmethod
-    def _sync(data: bytes) -> int:
-        for start in range(min(PACKET, len(data))):
-            if data[start] == 0x47 and (start + PACKET >= len(data) or data[start + PACKET] == 0x47):
-                return start
-        return -1
+    def _sync(data: bytes, start: int) -> int:
+        """Where packets begin again; the end of the data where they don't."""
+        for at in range(start, min(start + PACKET, len(data))):
+            if data[at] == 0x47 and (at + PACKET >= len(data) or data[at + PACKET] == 0x47):
+                return at
+        return len(data)
+
+    def _take_whole(self, data: bytes, start: int, end: int) -> bool:
+        """Read whole packets; False where they are none."""
+        if data[start:end:PACKET].count(0x47) * PACKET != end - start:
+            self.lost_sync += 1
+            return False
+        if self.programs.is_looking:
+            self.programs.take(data[start:end])
+        self._read(data, start, end)
+        return True
 
     def _read(self, data: bytes, start: int, end: int) -> None:
         high = data[start + 1 : end : PACKET].translate(_PID_BITS)
-        names = bytearray(2 * len(high))
-        names[::2], names[1::2] = high, data[start + 2 : end : PACKET]
-        flags = data[start + 3 : end : PACKET]
-        pids = memoryview(names).cast("H")
-        for pid in set(pids):
-            number = _pid_of(pid)
-            # Without payload the counter stands still.
-            told = bytes(compress(flags, map(pid.__eq__, pids))).translate(None, _WITHOUT_PAYLOAD)
-            if told and number != _NULL_PID:
-                self._count(number, told)
+        low = data[start + 2 : end : PACKET]
+        flags = int.from_bytes(data[start + 3 : end : PACKET])
+        names = bytearray(2 * len(low))
+        names[::2], names[1::2] = high, low
+        for name in set(memoryview(names).cast("H")):
+            pid = _pid_of(name)
+            if pid == _NULL_PID:
+                continue
+            # All packets at once: those of other PIDs become zero, and without payload the counter stands still.
+            ours = int.from_bytes(high.translate(_ONLY[pid >> 8])) & int.from_bytes(low.translate(_ONLY[pid & 0xFF]))
+            told = (flags & ours).to_bytes(len(low)).translate(None, _WITHOUT_PAYLOAD)
+            if told:
+                self._count(pid, told)
 
     def _count(self, pid: int, flags: bytes) -> None:
         """Note the flags and counters of a PID's packets with payload."""
