@@ -63,6 +63,7 @@ def _streams() -> Iterator[tuple[str, dict[str, object]]]:
     yield "slow_first_byte", {"behaviour": Behaviour(delay_s=1.5)}
     yield "big_burst", {"behaviour": Behaviour(burst_s=4)}
     yield "no_burst", {"behaviour": Behaviour(burst_s=0)}
+    yield "in_packets", {"behaviour": Behaviour(in_packets=True)}
     yield "wrap", {"behaviour": Behaviour(wrap_in_s=1.5)}
     unstable = {"verdict": "degraded", "reason": "unstable"}
     yield "stall", {"behaviour": Behaviour("stall", after_s=2), **unstable}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import quote
 
@@ -144,8 +144,8 @@ def test_it_follows_the_colour_scheme_and_fits_a_phone(browser: Browser, server:
 
 @in_browser
 def test_a_long_run_is_shown_in_steps(browser: Browser, server: Server, udi: Udi) -> None:
-    streams = tuple(range(1000, 1130))
-    udi.open_run(Run(run_id="long", started_at=NOW, mode="concurrent", params={}, stream_ids=streams, channels={}))
+    streams, long_ago = tuple(range(1000, 1130)), NOW - timedelta(days=1)
+    udi.open_run(Run(run_id="long", started_at=long_ago, mode="concurrent", params={}, stream_ids=streams, channels={}))
     rows = "document.querySelectorAll('[aria-labelledby=streams] tbody tr').length"
     show(browser, server, "run/long")
     browser.until_shown("130 streams of the run", "Show 30 more of 30")
@@ -153,6 +153,8 @@ def test_a_long_run_is_shown_in_steps(browser: Browser, server: Server, udi: Udi
     browser.reach("Show 30 more of 30")
     browser.press("Enter")
     browser.until(f"{rows} === 130")
+    # The file store stays for the other tests.
+    udi.prune(runs=1)
 
 
 @in_browser
