@@ -104,7 +104,7 @@ def _fold(grid: _Grid, width: int, samples: Iterable[_Sample], *, lives: int) ->
             account, active, waiting, *counts = row.split("|")
             sums = grid.of(account)
             if (point := points[0]) is not None:
-                for column, value in zip(sums[2:], counts, strict=True):
+                for column, value in zip(sums[2:], counts, strict=False):
                     if value != "0":
                         column[point] += float(value)
             for column, value in ((sums[0], active), (sums[1], waiting)):

@@ -145,10 +145,8 @@ class _Run:
 
     def _judged(self, sample: Sample) -> Outcome:
         found, late = sample.found, sample.late
-        look, play = (
-            pictures.looked_at(found.pictures, found.residue),
-            timing.playability(found.arrivals, sample.ended, late),
-        )
+        look = pictures.looked_at(found.pictures, found.residue)
+        play = timing.playability(found.arrivals, sample.ended, late)
         judged = self._judge(found, look, play, sample.cut)
         extra = extras(found, look, play, self.opening)
         if (starved := lateness.total(late, sample.ended)) >= LEAST_STARVED and not self.opening.is_finite:
