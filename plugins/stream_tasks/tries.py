@@ -24,7 +24,7 @@ def decide(outcome: Outcome, state: dict[str, Any], settings: Probe) -> tuple[fl
     saw = {name: getattr(result, name) for name in ("verdict", "reason", "detail", "elapsed_s")}
     seen = {"attempts": attempts, "busy": busy, "tries": [*state.get("tries", []), saw]}
     if is_busy and busy < BUSY_TRIES:
-        # A provider that names no time, or none at all, is not asked again at once.
+        # A full provider that names no time, or zero seconds, is not asked again at once.
         return outcome.retry_after or settings.retry_delay, seen
     may_change = result.verdict == "dead" or result.reason == "internal_error"
     if may_change and outcome.retryable and attempts - busy <= settings.retries:

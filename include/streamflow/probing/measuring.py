@@ -217,10 +217,7 @@ class Measuring:
         if now - self._told_at < PROGRESS_SECONDS:
             return
         self._told_at = now
-        found, received = self.found, self._source.bytes
-        clock = self._main_clock()
-        media = clock.media_s if clock else 0.0
-        first = found.first_frame
+        received, media, first = self._source.bytes, self._media_s, self.found.first_frame
         self._on_progress(
             now - self._source.started,
             received,
@@ -232,6 +229,12 @@ class Measuring:
     def _main_clock(self) -> Clock | None:
         main = self._selected.main
         return self._clocks.get(main.index) if main else None
+
+    @property
+    def _media_s(self) -> float:
+        """Seconds of media so far."""
+        clock = self._main_clock()
+        return clock.media_s if clock else 0.0
 
     # -- packets -----------------------------------------------------------------------------
     def _take(self, packet: Packet[Stream]) -> None:
@@ -283,18 +286,14 @@ class Measuring:
 
     def _is_flooded(self) -> bool:
         """Whether more has come than the time of the media, or the time it took, can explain."""
-        clock = self._main_clock()
-        explained = GRACE_SECONDS + (clock.media_s if clock else 0.0) + time.monotonic() - self._began
+        explained = GRACE_SECONDS + self._media_s + time.monotonic() - self._began
         return self._source.bytes > MOST_BYTES_PER_SECOND * explained
 
     def _is_complete(self) -> bool:
-        clock = self._main_clock()
-        if clock is None:
-            return False
         wanted = self._sample_seconds if self._finite() else self._sample_seconds + AHEAD_SECONDS
         if self._viewing and not self.found.pictures:
             wanted = max(wanted, FIRST_PICTURE_SECONDS)
-        return clock.media_s >= wanted
+        return self._media_s >= wanted
 
     def _has_settled(self, container: InputContainer) -> bool:
         """Whether the rest of the sample can be saved; looked at each half second of media."""

@@ -26,7 +26,6 @@ VISIBLE = 12
 LIVE_BITS = 0.045
 THUMBNAIL_WIDTH = 320
 THUMBNAIL_BYTES = 20_000
-_SQUARE = Fraction(1)
 _LIGHTER = bytes(1 if level > DARK else 0 for level in range(256))
 
 
@@ -123,13 +122,13 @@ def _is_one_scene(pictures: Sequence[Picture]) -> bool:
     return all(after.is_same(before, VISIBLE) for before, after in pairwise(pictures))
 
 
-def jpeg(frame: VideoFrame, sample_aspect: Fraction = _SQUARE) -> bytes | None:
+def jpeg(frame: VideoFrame, sample_aspect: Fraction | None = None) -> bytes | None:
     """The frame as a JPEG, 320 wide and at most 20 KB, in the shape that it is watched in.
 
-    :param sample_aspect: how wide a point is for its height.
+    :param sample_aspect: how wide a point is for its height; None where that is not told, and taken for 1.
     :returns: None if it can't be made so small.
     """
-    shape = frame.height / max(1, frame.width) / sample_aspect
+    shape = frame.height / max(1, frame.width) / (sample_aspect or 1)
     height = max(2, round(THUMBNAIL_WIDTH * shape / 2) * 2)
     scaled = frame.reformat(THUMBNAIL_WIDTH, min(height, 640), "yuvj420p", dst_color_range="JPEG")
     for quality in (4, 8, 16, 31):

@@ -41,20 +41,16 @@ class Programs:
         """Whether one of the stream's descriptors has the tag."""
         return tag in self.tags.get(pid, ())
 
-    @property
-    def is_looking(self) -> bool:
-        """Whether there may be more to find."""
-        return self._left > 0
-
-    def take(self, packets: bytes) -> None:
-        """Look for tables in whole packets."""
-        if not self.is_looking:
+    def take(self, data: bytes, start: int = 0, end: int | None = None) -> None:
+        """Look for tables in the whole packets of a part of ``data``."""
+        if self._left <= 0:
             return
-        self._left -= len(packets)
-        for at in range(0, len(packets), PACKET):
-            pid = (packets[at + 1] & 0x1F) << 8 | packets[at + 2]
+        packets = range(start, len(data) if end is None else end, PACKET)
+        self._left -= len(packets) * PACKET
+        for at in packets:
+            pid = (data[at + 1] & 0x1F) << 8 | data[at + 2]
             if pid in self._tables:
-                self._take_part(pid, packets[at : at + PACKET])
+                self._take_part(pid, data[at : at + PACKET])
         if len(self._tables) > 1 and len(self.streams) == len(self._tables) - 1:
             self._left = 0
 

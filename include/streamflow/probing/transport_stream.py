@@ -87,8 +87,7 @@ class PacketHeaders:
         if data[start:end:PACKET].count(0x47) * PACKET != end - start:
             self.lost_sync += 1
             return False
-        if self.programs.is_looking:
-            self.programs.take(data[start:end])
+        self.programs.take(data, start, end)
         self._read(data, start, end)
         return True
 

@@ -197,9 +197,7 @@ class Viewing:
 
     def thumbnail(self) -> bytes | None:
         """A JPEG of the first picture that shows something; None where none is wanted or was seen."""
-        if self._best_shot is None:
-            return None
-        return pictures.jpeg(self._best_shot[1], self._sample_aspect or Fraction(1))
+        return pictures.jpeg(self._best_shot[1], self._sample_aspect) if self._best_shot else None
 
 
 def _prepare(video: VideoStream) -> None:

@@ -50,8 +50,11 @@ export function useEvents(kinds, listener) {
   }, [listener]);
 }
 
-/** `{data, error, reload}` of a route, asked again after events of these kinds and every so often; a null path asks for nothing. */
-export function useLive(path, kinds = [], every = POLL_MS) {
+/**
+ * `{data, error, reload}` of a route, asked again after events of these kinds (`least` after each) and every so often;
+ * a null path asks for nothing.
+ */
+export function useLive(path, kinds = [], every = POLL_MS, least = LEAST_MS) {
   const [state, setState] = useState({ path, data: null, error: null });
   const [round, setRound] = useState(0);
   useEffect(() => {
@@ -79,7 +82,7 @@ export function useLive(path, kinds = [], every = POLL_MS) {
       }
       plan(kinds.length && connected() ? POLL_BEHIND_EVENTS_MS : every);
     }
-    const soon = () => plan(LEAST_MS);
+    const soon = () => plan(least);
     const seen = () => document.hidden || plan(0);
     connect();
     for (const kind of kinds) listeners.get(kind).add(soon);

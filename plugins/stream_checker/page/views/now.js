@@ -82,13 +82,14 @@ const isNone = (one) => !Number.isInteger(one.account_id);
 const isIdle = (one) => !one.active && !one.viewers && !one.elsewhere && !one.waiting && one.believed_limit === one.max_streams;
 
 function Accounts({ accounts }) {
-  const idle = accounts.length > FEW ? accounts.filter(isIdle) : [];
-  const shown = accounts.filter((account) => !idle.includes(account) && !(isNone(account) && isIdle(account)));
+  const known = accounts.filter((account) => !(isNone(account) && isIdle(account)));
+  const idle = known.length > FEW ? known.filter(isIdle) : [];
+  const shown = known.filter((account) => !idle.includes(account));
   const cards = (of) => html`<div class="cards">${of.toSorted(byName).map((account) => html`<${Account} key=${account.account_id} ...${account} />`)}</div>`;
   return html`
     <section aria-labelledby="accounts">
       <h2 id="accounts">Accounts</h2>
-      ${accounts.length === 0 && html`<p class="muted">None is known yet: the next refresh or check brings them.</p>`}
+      ${known.length === 0 && html`<p class="muted">None is known yet: the next refresh or check brings them.</p>`}
       ${cards(shown)}
       ${idle.length > 0 && html`<details><summary>${plural(idle.length, "idle account")}</summary>${cards(idle)}</details>`}
     </section>

@@ -28,7 +28,7 @@ function Run({ id }) {
   const chosen = id ?? runs[0] ?? null;
   const place = chosen && `runs/${encodeURIComponent(chosen)}`;
   const { data: run, error } = useLive(place && `${place}?streams=false`, ["result", "run"]);
-  const streams = useLive(place, [], STREAMS_MS).data?.streams;
+  const streams = useLive(place, ["result", "run"], STREAMS_MS, STREAMS_MS).data?.streams;
   if (list.data && !chosen) return html`<p class="muted">No run yet. Start a check on <a href=${link("now")}>Now</a>.</p>`;
   const known = chosen && !runs.includes(chosen) ? [chosen, ...runs] : runs;
   return html`
