@@ -14,17 +14,18 @@ from airflow.sdk import Asset, Param, TriggerRule, dag, task
 
 from stream_tasks.check import CheckStream
 from stream_tasks.schedule import schedule
+from streamflow import names
 
 # What Airflow hands to a task by the name of its argument.
 Context = Any
-RESULTS = Asset("streamflow://results")
+RESULTS = Asset(names.RESULTS_ASSET)
 IDS: dict[str, Any] = {"type": "array", "items": {"type": "integer"}}
 
 
 @dag(
-    dag_id="check_streams",
+    dag_id=names.CHECK_DAG,
     description="Checks streams concurrently within the accounts' limits and orders their channels",
-    schedule=schedule("check_streams"),
+    schedule=schedule(names.CHECK_DAG),
     max_active_runs=8,
     default_args={"retries": 2, "retry_delay": timedelta(seconds=10)},
     params={
@@ -83,13 +84,13 @@ def check_streams() -> None:
 
     check: dict[str, Any] = {"map_index_template": "{{ task.stream_label }}", "do_xcom_push": False}
     planned = plan()
-    checks = CheckStream.partial(task_id="check_stream", pool="stream_checks", **check).expand(stream_id=planned)
+    checks = CheckStream.partial(task_id=names.CHECK_TASK, pool=names.CHECK_POOL, **check).expand(stream_id=planned)
     rest = leftover()
     one_by_one = CheckStream.partial(
-        task_id="check_stream_sequential", pool="stream_checks_sequential", sequential=True, **check
+        task_id=names.SEQUENTIAL_CHECK_TASK, pool=names.SEQUENTIAL_POOL, sequential=True, **check
     ).expand(stream_id=rest)
     following = next_in_chain()
-    next_run = TriggerDagRunOperator.partial(task_id="next_run", trigger_dag_id="check_streams")
+    next_run = TriggerDagRunOperator.partial(task_id="next_run", trigger_dag_id=names.CHECK_DAG)
     planned >> following
     checks >> rest
     one_by_one >> summary() >> next_run.expand_kwargs(following)

@@ -6,9 +6,11 @@ from datetime import timedelta
 
 from airflow.sdk import dag, task
 
+from streamflow import names
+
 
 @dag(
-    dag_id="maintenance",
+    dag_id=names.MAINTENANCE_DAG,
     description="Merges what the file store took while Redis was away, and prunes what is old",
     schedule=timedelta(minutes=15),
     max_active_runs=1,

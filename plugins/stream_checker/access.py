@@ -18,9 +18,7 @@ from fastapi import Depends, HTTPException, Request
 from fastapi.security import HTTPAuthorizationCredentials
 
 from stream_checker.problems import Problem
-
-POOL = "stream_checks"
-DAG = "check_streams"
+from streamflow import names
 
 
 async def user(
@@ -41,9 +39,9 @@ User = Annotated[BaseUser, Depends(user)]
 def reader(user: User) -> BaseUser:
     """Whoever may read the pool of the checks and their runs."""
     auth = get_auth_manager()
-    pool = auth.is_authorized_pool(method="GET", details=PoolDetails(name=POOL), user=user)
+    pool = auth.is_authorized_pool(method="GET", details=PoolDetails(name=names.CHECK_POOL), user=user)
     runs = auth.is_authorized_dag(
-        method="GET", access_entity=DagAccessEntity.RUN, details=DagDetails(id=DAG), user=user
+        method="GET", access_entity=DagAccessEntity.RUN, details=DagDetails(id=names.CHECK_DAG), user=user
     )
     if not (pool and runs):
         raise Problem(403, "this needs the right to read pools and the runs of check_streams")
@@ -54,7 +52,7 @@ def editor(request: Request, user: User) -> BaseUser:
     """Whoever may edit the pool of the checks."""
     if not by_token(request) and not from_own_page(request):
         raise Problem(403, "a change by session cookie must come from a page of this server; use a bearer token")
-    if not get_auth_manager().is_authorized_pool(method="PUT", details=PoolDetails(name=POOL), user=user):
+    if not get_auth_manager().is_authorized_pool(method="PUT", details=PoolDetails(name=names.CHECK_POOL), user=user):
         raise Problem(403, "this needs the right to edit pools")
     return user
 

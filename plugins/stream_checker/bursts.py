@@ -12,13 +12,12 @@ from typing import Any
 from redis import Redis
 from redis.exceptions import RedisError
 
+from streamflow import names
 from streamflow.errors import UdiUnavailable
-from streamflow.udi.store import Store
+from streamflow.udi.ports import Store
 
 log = logging.getLogger(__name__)
 
-CHECK = "check_streams"
-REFRESH = "refresh_udi"
 SETTLE_SECONDS = 10.0
 # How long a refresh is waited for, and how often it is looked for.
 REFRESHED_WITHIN_SECONDS = 900.0
@@ -97,14 +96,14 @@ class Bursts:
             return
         try:
             # They failed since their last check, however fresh that is.
-            self._trigger(CHECK, {"channel_ids": ids, "force": True})
+            self._trigger(names.CHECK_DAG, {"channel_ids": ids, "force": True})
         except Exception:
             self._redis.sadd(CHANNELS, *ids)
             raise
 
     def _refresh(self) -> None:
         before = self._store.refreshed_at()
-        self._trigger(REFRESH, {})
+        self._trigger(names.REFRESH_DAG, {})
         self._await_refresh(before, time.monotonic() + REFRESHED_WITHIN_SECONDS)
 
     def _await_refresh(self, before: datetime | None, until: float) -> None:
@@ -118,7 +117,7 @@ class Bursts:
     def _check_new(self) -> None:
         new = sorted(set(self._store.stream_ids()).difference(self._store.checked_since(EVER)))
         if new:
-            self._trigger(CHECK, {"stream_ids": new} if len(new) <= MOST_NAMED else {})
+            self._trigger(names.CHECK_DAG, {"stream_ids": new} if len(new) <= MOST_NAMED else {})
 
 
 def _later(seconds: float, act: Callable[[], None]) -> None:

@@ -23,8 +23,8 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from account_limiter import connect_async
-from account_limiter.scripts import EVENTS as LIMITER_EVENTS
-from streamflow.udi.redis_store import EVENTS as UDI_EVENTS
+from account_limiter.redis.scripts import EVENTS as LIMITER_EVENTS
+from streamflow.udi.redis.store import EVENTS as UDI_EVENTS
 
 log = logging.getLogger(__name__)
 

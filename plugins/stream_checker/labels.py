@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 from pydantic import BaseModel, Field
 
-from streamflow.udi.models import Result
-from streamflow.udi.store import Store
+from streamflow.records import Result
+from streamflow.udi.ports import Store
 
 
 class Labelled(BaseModel):

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from streamflow.udi.store import Store
+    from streamflow.udi.ports import Store
 
 BATCH = 2000
 

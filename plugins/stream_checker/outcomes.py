@@ -8,7 +8,8 @@ from datetime import datetime
 
 from pydantic import BaseModel, Field
 
-from streamflow.udi.store import Mode, RunState, Store
+from streamflow.records import Mode, RunState
+from streamflow.udi.ports import Store
 
 # The UDI keeps fewer; then those asked for last are kept.
 MOST_KEPT = 1000

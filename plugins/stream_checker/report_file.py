@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 from fastapi import Response
 
-from streamflow.health_report import HealthReport
-from streamflow.sheet import csv_parts
+from streamflow.reports.csv_export import csv_parts
+from streamflow.reports.health import HealthReport
 
 TYPES = {"csv": "text/csv", "html": "text/html"}
 SECTIONS = {

@@ -11,7 +11,8 @@ from typing import Any
 
 from airflow.listeners import hookimpl
 
-DAG = "check_streams"
+from streamflow import names
+
 SUMMARY = "summary"
 # What Airflow's table holds.
 LENGTH = 1000
@@ -29,7 +30,7 @@ def on_dag_run_failed(dag_run: Any) -> None:
 
 def note_outcome(dag_run: Any) -> None:
     """Set the note of an ended run of the checks; a note that somebody wrote stays."""
-    if dag_run.dag_id != DAG or dag_run.note:
+    if dag_run.dag_id != names.CHECK_DAG or dag_run.note:
         return
     # Every process of Airflow loads this module, but only the scheduler and the API server come here.
     from airflow.models.xcom import XCOM_RETURN_KEY, XComModel
@@ -37,7 +38,7 @@ def note_outcome(dag_run: Any) -> None:
 
     if (session := object_session(dag_run)) is None:
         return
-    told = XComModel.get_many(run_id=dag_run.run_id, dag_ids=DAG, task_ids=SUMMARY, key=XCOM_RETURN_KEY)
+    told = XComModel.get_many(run_id=dag_run.run_id, dag_ids=names.CHECK_DAG, task_ids=SUMMARY, key=XCOM_RETURN_KEY)
     summary = XComModel.deserialize_value(found) if (found := session.scalars(told).first()) else None
     # A backend of the user's own may keep values elsewhere.
     if isinstance(summary, Mapping):

@@ -11,7 +11,7 @@ from fastapi import Query
 
 from stream_checker.cursors import Place, by_id
 from stream_checker.stores import KnownNames, KnownStandings, Udi
-from streamflow.udi.models import Verdict
+from streamflow.records import Verdict
 
 EVER = datetime(1970, 1, 1, tzinfo=UTC)
 # So much of a name is sorted by: a place goes into a cursor.

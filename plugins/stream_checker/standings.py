@@ -10,8 +10,8 @@ from datetime import datetime
 from itertools import islice
 from typing import NamedTuple
 
-from streamflow.udi.models import Result
-from streamflow.udi.store import Store
+from streamflow.records import Result
+from streamflow.udi.ports import Store
 
 BATCH = 1000
 # Answers are at most so much older than the UDI.

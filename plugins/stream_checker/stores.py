@@ -15,7 +15,7 @@ from stream_checker.outcomes import Outcomes
 from stream_checker.standings import Standings
 from streamflow import config
 from streamflow.udi import open_udi
-from streamflow.udi.store import Store
+from streamflow.udi.ports import Store
 
 
 @lru_cache(maxsize=1)

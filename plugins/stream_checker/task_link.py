@@ -8,7 +8,8 @@ from urllib.parse import quote
 from airflow.configuration import conf
 from airflow.sdk import BaseOperatorLink
 
-from streamflow.udi.store import Run
+from streamflow import names
+from streamflow.records import Run
 
 
 class StreamLink(BaseOperatorLink):
@@ -34,7 +35,7 @@ class StreamLink(BaseOperatorLink):
 
 def place_of(run: Run | None, run_id: str, task_id: str, map_index: int) -> str:
     """Where in the page a task's subject is: concurrent checks are mapped over the run's streams in their order."""
-    mapped = run.stream_ids if run and run.mode == "concurrent" and task_id == "check_stream" else ()
+    mapped = run.stream_ids if run and run.mode == "concurrent" and task_id == names.CHECK_TASK else ()
     if 0 <= map_index < len(mapped):
         return f"stream/{mapped[map_index]}"
     return f"run/{quote(run_id, safe='')}"

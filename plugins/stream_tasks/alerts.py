@@ -19,8 +19,8 @@ from airflow.sdk import BaseNotifier, get_current_context
 from pydantic import BaseModel
 
 from streamflow.masking import mask
-from streamflow.udi.models import Result
-from streamflow.udi.store import RunState, Store
+from streamflow.records import Result, RunState
+from streamflow.udi.ports import Store
 
 log = logging.getLogger(__name__)
 

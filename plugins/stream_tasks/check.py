@@ -15,7 +15,7 @@ from airflow.sdk import Context
 from redis import Redis
 
 from account_limiter import BudgetState, Holder, Limiter, LimiterOutdated, LimiterUnavailable, connect
-from account_limiter.operator import SlotOperator, State, TryAgain
+from account_limiter.airflow.operator import SlotOperator, State, TryAgain
 from stream_tasks import metrics, rooms, slates
 from stream_tasks.finish import finish_ready
 from stream_tasks.limits import NO_ACCOUNT, adapt, push_limits, refresh_viewers, viewers_fill
@@ -25,10 +25,10 @@ from streamflow import config, thumbnails
 from streamflow.config import Config
 from streamflow.errors import UdiUnavailable
 from streamflow.probing import Outcome, Target, probe
-from streamflow.probing.label import says_radio
+from streamflow.probing.judgement.label import says_radio
+from streamflow.records import Account, Result, Stream
 from streamflow.scoring import score
 from streamflow.udi import Udi
-from streamflow.udi.models import Account, Result, Stream
 
 log = logging.getLogger(__name__)
 

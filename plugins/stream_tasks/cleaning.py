@@ -15,7 +15,7 @@ from typing import Any
 
 from airflow.listeners import hookimpl
 
-from streamflow.stack import airflow
+from streamflow_stack import airflow
 
 log = logging.getLogger(__name__)
 

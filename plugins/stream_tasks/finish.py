@@ -13,8 +13,8 @@ from stream_tasks import alerts, rooms
 from stream_tasks.plan import chained, next_run_id
 from stream_tasks.tries import undecided
 from streamflow import config
-from streamflow.channels import finish
 from streamflow.errors import SourceError
+from streamflow.ordering.finish import finish
 from streamflow.udi import Udi
 
 log = logging.getLogger(__name__)

@@ -9,11 +9,11 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from account_limiter import Account, Budget, Limiter, LimiterUnavailable, Reading
+from streamflow import records as models
 from streamflow import sources
 from streamflow.config import Config
 from streamflow.errors import StreamFlowError
-from streamflow.udi import models
-from streamflow.udi.store import Store
+from streamflow.udi.ports import Store
 
 log = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from stream_tasks.limits import budget_of
-from streamflow.udi.models import Account, Profile, Stream
+from streamflow.records import Account, Profile, Stream
 
 
 def url_for(stream: Stream, account: Account | None, budget: str | None) -> str:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from airflow.sdk.observability import stats
 
-from streamflow.udi.models import Result
+from streamflow.records import Result
 
 
 def admitted(started_at: datetime) -> None:

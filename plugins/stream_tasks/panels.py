@@ -16,10 +16,10 @@ from stream_tasks.limits import budgets_of, refresh_viewers
 from stream_tasks.logins import url_for
 from streamflow.config import Config
 from streamflow.errors import SourceError
+from streamflow.records import Account
 from streamflow.sources.dispatcharr.library import login
 from streamflow.sources.xtream import Panel, UserInfo
-from streamflow.udi.models import Account
-from streamflow.udi.store import Store
+from streamflow.udi.ports import Store
 
 log = logging.getLogger(__name__)
 

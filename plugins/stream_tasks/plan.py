@@ -13,8 +13,8 @@ from stream_tasks.limits import push_limits
 from stream_tasks.refresh import bring_in
 from streamflow import config
 from streamflow.errors import UnknownRecord
-from streamflow.planning import CheckParams
-from streamflow.planning import plan as make_plan
+from streamflow.planning.plan import CheckParams
+from streamflow.planning.plan import plan as make_plan
 
 log = logging.getLogger(__name__)
 

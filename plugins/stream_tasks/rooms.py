@@ -9,7 +9,7 @@ from redis import Redis
 
 from account_limiter import connect
 from streamflow import config, sources
-from streamflow.channels import Target
+from streamflow.ordering.finish import Target
 from streamflow.sources.dispatcharr import Dispatcharr
 from streamflow.sources.kept_order import KeptOrder
 from streamflow.udi import Udi, open_udi

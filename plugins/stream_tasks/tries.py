@@ -7,7 +7,7 @@ from typing import Any
 
 from streamflow.config import Probe
 from streamflow.probing import Outcome
-from streamflow.udi.models import Result, Stream, Verdict
+from streamflow.records import Result, Stream, Verdict
 
 # A provider that stays full for this many tries in a row leaves the stream undecided.
 BUSY_TRIES = 8

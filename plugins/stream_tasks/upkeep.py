@@ -10,10 +10,8 @@ from typing import Any
 from airflow.configuration import conf
 
 from stream_tasks import rooms
-from streamflow import config, thumbnails
-from streamflow.stack import airflow
-
-DAGS = ("check_streams", "refresh_udi", "maintenance")
+from streamflow import config, names, thumbnails
+from streamflow_stack import airflow
 
 
 def tidy() -> dict[str, Any]:
@@ -23,7 +21,7 @@ def tidy() -> dict[str, Any]:
         pruned = store.prune()
     logs = Path(conf.get_mandatory_value("logging", "base_log_folder"))
     days = airflow.keep_days()
-    folders = [logs] if days else [logs / f"dag_id={dag}" for dag in DAGS]
+    folders = [logs] if days else [logs / f"dag_id={dag}" for dag in names.DAGS]
     removed = sum(prune_logs(folder, days or airflow.KEEP_DAYS) for folder in folders)
     return {"merged": merged, "pruned": pruned, "pictures": thumbnails.prune(config.home()), "logs": removed}
 

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from account_limiter import Account, Granted, Lease, Limiter, Request, scripts, wire
+from account_limiter import Account, Granted, Lease, Limiter, Request
+from account_limiter.redis import scripts, wire
 
 ACCOUNTS = (Account(1, "one", 1), Account(2, "two", 2), Account(3, "endless", 0))
 
@@ -77,7 +78,7 @@ def restarted(redis_client: Redis) -> Callable[[], None]:
 
 @contextmanager
 def library_of(**changed: object) -> Iterator[None]:
-    """The library of functions as other values in :mod:`account_limiter.scripts` make it."""
+    """The library of functions as other values in :mod:`account_limiter.redis.scripts` make it."""
     made = (scripts._body, scripts.library, scripts.text, wire._head)
     with pytest.MonkeyPatch.context() as patch:
         for name, value in changed.items():

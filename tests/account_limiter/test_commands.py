@@ -47,7 +47,7 @@ def test_without_redis_a_command_fails_and_says_why(
 
 def test_neither_the_commands_nor_the_routes_load_airflow() -> None:
     code = (
-        "import sys, account_limiter.__main__, account_limiter.routes\n"
+        "import sys, account_limiter.__main__, account_limiter.web.routes\n"
         "account_limiter.__main__.main(['open'])\n"
         "sys.exit(any(name.partition('.')[0] == 'airflow' for name in sys.modules))"
     )

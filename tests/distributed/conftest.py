@@ -11,12 +11,12 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from compose_file import FULL, services, variables
 from streamflow import config
-from streamflow.cli.demo import Lab, lab
 from streamflow.config import Config
-from streamflow.stack import ports, redis
-from streamflow.stack.processes import Processes
+from streamflow_stack import ports, redis
+from streamflow_stack.cli.demo import Lab, lab
+from streamflow_stack.processes import Processes
+from support.compose_file import FULL, services, variables
 
 from . import postgres
 from .fleet import Fleet, eventually

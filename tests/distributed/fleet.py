@@ -18,10 +18,10 @@ from typing import Any
 
 import psutil
 
-from compose_file import ROOT, Service, image_environment
-from streamflow.stack import ports
-from streamflow.stack.airflow_api import AirflowApi
-from streamflow.stack.processes import Processes
+from streamflow_stack import ports
+from streamflow_stack.airflow_api import AirflowApi
+from streamflow_stack.processes import Processes
+from support.compose_file import ROOT, Service, image_environment
 
 from .postgres import Postgres
 from .relay import Relay

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import psutil
 
-from streamflow.stack import ports
-from streamflow.stack.processes import Processes
+from streamflow_stack import ports
+from streamflow_stack.processes import Processes
 
 NAME = "postgres"
 

@@ -12,8 +12,8 @@ from urllib.parse import quote
 import httpx
 import pytest
 
-from streamflow.cli.demo import Lab
-from streamflow.stack.airflow_api import AirflowApi, AirflowError
+from streamflow_stack.airflow_api import AirflowApi, AirflowError
+from streamflow_stack.cli.demo import Lab
 
 from .conftest import GLOBAL_LIMIT, LEASE_TTL
 from .fleet import Fleet, eventually

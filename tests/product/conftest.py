@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 from lab import Media, demo
-from running_product import Product
-from statsd_listener import StatsdListener
 from streamflow import config
-from streamflow.cli.demo import lab
 from streamflow.config import Config
-from streamflow.stack import ports, stack
-from streamflow.stack.airflow import root
-from streamflow.stack.processes import Processes
+from streamflow_stack import ports, stack
+from streamflow_stack.airflow import root
+from streamflow_stack.cli.demo import lab
+from streamflow_stack.processes import Processes
+from support.running_product import Product
+from support.statsd_listener import StatsdListener
 
 
 @pytest.fixture(scope="session")

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from running_product import Product
 from stream_tasks import cleaning
+from support.running_product import Product
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(420), pytest.mark.xdist_group("stack")]
 

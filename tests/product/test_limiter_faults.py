@@ -15,10 +15,10 @@ import httpx
 import psutil
 import pytest
 
-from account_limiter.connection import connect, from_env
-from account_limiter.scripts import EVENTS
-from running_product import Product, eventually, probing
-from streamflow.stack.airflow import POOL
+from account_limiter.airflow.connection import connect, from_env
+from account_limiter.redis.scripts import EVENTS
+from streamflow.names import CHECK_POOL
+from support.running_product import Product, eventually, probing
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(420), pytest.mark.xdist_group("stack")]
 
@@ -96,7 +96,7 @@ def test_a_run_failed_and_deleted_leaves_no_lease_no_waiter_and_no_connection(pr
     product.api.request("DELETE", run)
     eventually(lambda: use(product)[:2] == (0, 0), LEASE_TTL + AIRFLOW_SECONDS)
     eventually(lambda: product.provider.record()["global"]["current"] == 0)
-    pool = product.api.request("GET", f"/api/v2/pools/{POOL}")
+    pool = product.api.request("GET", f"/api/v2/pools/{CHECK_POOL}")
     assert (pool["occupied_slots"], pool["deferred_slots"]) == (0, 0)
 
 

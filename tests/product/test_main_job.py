@@ -14,8 +14,8 @@ from typing import Any
 import httpx
 import pytest
 
-from running_product import Product, eventually, probing
-from streamflow.stack import redis
+from streamflow_stack import redis
+from support.running_product import Product, eventually, probing
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(420), pytest.mark.xdist_group("stack")]
 

@@ -7,8 +7,8 @@ from urllib.parse import quote
 
 import pytest
 
-from running_product import Product, eventually
-from statsd_listener import StatsdListener
+from support.running_product import Product, eventually
+from support.statsd_listener import StatsdListener
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(420), pytest.mark.xdist_group("stack")]
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from browser import PROGRAM, Browser
-from running_product import Product, eventually
+from support.browser import PROGRAM, Browser
+from support.running_product import Product, eventually
 
 pytestmark = [
     pytest.mark.stack,

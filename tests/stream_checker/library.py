@@ -7,10 +7,21 @@ from typing import Any
 
 import account_limiter
 from account_limiter import Granted, Lease, Limiter, Request
+from streamflow.records import (
+    Account,
+    AudioTrack,
+    Channel,
+    ChannelChange,
+    DeadMemory,
+    Group,
+    Move,
+    Profile,
+    Result,
+    Run,
+    Stream,
+)
 from streamflow.udi import Udi
 from streamflow.udi.library import Snapshot
-from streamflow.udi.models import Account, AudioTrack, Channel, Group, Profile, Result, Stream
-from streamflow.udi.store import ChannelChange, DeadMemory, Move, Run
 
 SECRET = "hunter2-secret"
 RUN = "manual__2026-01-02T03:04:05+00:00"

@@ -17,7 +17,8 @@ from jinja2 import Environment
 from markupsafe import Markup
 from redis import Redis
 
-from stream_checker.bursts import CHANNELS, CHECK, REFRESH, Bursts
+from stream_checker.bursts import CHANNELS, Bursts
+from streamflow.names import CHECK_DAG, REFRESH_DAG
 from streamflow.udi import Udi, open_udi
 
 from . import library
@@ -175,7 +176,7 @@ def test_a_burst_is_one_run_of_all_its_channels(bursts: Bursts, started: Started
         bursts.check_channels([1])
     started.wait()
     assert not started.tried.acquire(timeout=0.4)
-    assert started.runs == [(CHECK, {"channel_ids": [1, 2], "force": True})]
+    assert started.runs == [(CHECK_DAG, {"channel_ids": [1, 2], "force": True})]
     assert not redis_client.exists(CHANNELS)
     bursts.check_channels([1])
     started.wait()
@@ -194,7 +195,7 @@ def test_what_could_not_be_started_is_started_with_the_next_burst(
     started.refused = False
     bursts.check_channels([2])
     started.wait()
-    assert started.runs == [(CHECK, {"channel_ids": [1, 2], "force": True})]
+    assert started.runs == [(CHECK_DAG, {"channel_ids": [1, 2], "force": True})]
 
 
 def test_a_burst_over_several_servers_is_one_refresh(
@@ -205,15 +206,15 @@ def test_a_burst_over_several_servers_is_one_refresh(
         server.refresh()
     started.wait()
     assert not started.tried.acquire(timeout=0.4)
-    assert started.runs == [(REFRESH, {})]
+    assert started.runs == [(REFRESH_DAG, {})]
 
 
 def test_what_a_refresh_brought_is_checked(bursts: Bursts, started: Started, store: Udi) -> None:
     for _ in range(5):
         bursts.refresh()
     started.wait()
-    assert started.runs == [(REFRESH, {})]
+    assert started.runs == [(REFRESH_DAG, {})]
     store.publish(library.snapshot(), force=True)
     started.wait()
     never = [4, 5, 6, *range(23, library.STREAMS + 1)]
-    assert started.runs == [(REFRESH, {}), (CHECK, {"stream_ids": never})]
+    assert started.runs == [(REFRESH_DAG, {}), (CHECK_DAG, {"stream_ids": never})]

@@ -10,7 +10,7 @@ from stream_checker.dispatcharr_page import channels_page
 from stream_checker.plugin import StreamCheckerPlugin
 from stream_checker.task_link import place_of
 from stream_tasks.check import CheckStream
-from streamflow.udi.store import Mode, Run
+from streamflow.records import Mode, Run
 
 from .server import Server
 

@@ -13,9 +13,9 @@ import httpx
 import pytest
 
 import stream_checker
-from browser import PROGRAM, Browser
+from streamflow.records import Run
 from streamflow.udi import Udi
-from streamflow.udi.store import Run
+from support.browser import PROGRAM, Browser
 
 from .library import NOW, RUN, result
 from .server import Server

@@ -10,8 +10,8 @@ import pytest
 from redis import Redis
 
 from account_limiter import Limiter
-from browser import PROGRAM, Browser
 from streamflow.udi import open_udi
+from support.browser import PROGRAM, Browser
 
 from . import library, reverse_proxy
 from .reverse_proxy import ReverseProxy

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from stream_checker import report_file
-from streamflow.health_report import HealthReport
+from streamflow.reports.health import HealthReport
 
 from .library import RUN, SECRET
 

@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from stream_checker import bounds, problems
-from streamflow.sheet import csv_parts
+from streamflow.reports.csv_export import csv_parts
 from streamflow.udi import Udi
 
 from .library import SECRET

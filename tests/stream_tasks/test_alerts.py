@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 from airflow.sdk import BaseNotifier
 
-from library import NOW, result, stored, stream
 from stream_tasks import alerts
-from streamflow.udi.models import Account
-from streamflow.udi.store import Run, Store
+from streamflow.records import Account, Run
+from streamflow.udi.ports import Store
+from support.library import NOW, result, stored, stream
 
 PAST = NOW - timedelta(days=1)
 

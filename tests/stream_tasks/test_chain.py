@@ -14,14 +14,14 @@ from redis import Redis
 
 from account_limiter import connect
 from conftest import RedisServer
-from library import result, stream
 from stream_tasks import rooms
 from stream_tasks.finish import finish_channels, finish_ready, summarise
 from stream_tasks.plan import leftover, next_in_chain, plan
 from streamflow import config
+from streamflow.records import Account, Channel, Group
 from streamflow.udi import Udi, open_udi
 from streamflow.udi.library import Snapshot
-from streamflow.udi.models import Account, Channel, Group
+from support.library import result, stream
 
 T = TypeVar("T")
 

@@ -15,7 +15,8 @@ import pytest
 from airflow.sdk.exceptions import AirflowFailException, TaskDeferred
 from redis import Redis
 
-from account_limiter import LimiterOutdated, connect, scripts
+from account_limiter import LimiterOutdated, connect
+from account_limiter.redis import scripts
 from lab import Account, Behaviour, Channel, Group, Lab, Library, Media, Stream, running
 from stream_tasks import check, limits, rooms, slates
 from stream_tasks.check import CheckStream

@@ -9,7 +9,7 @@ import pytest
 
 from stream_tasks import cleaning
 from streamflow.errors import ConfigError
-from streamflow.stack import airflow
+from streamflow_stack import airflow
 
 
 @pytest.mark.parametrize("told", ["soon", "0", "-3", "nan", "4000"])

@@ -7,7 +7,7 @@ from redis import Redis
 from account_limiter import Limiter, connect
 from stream_tasks.limits import NO_ACCOUNT, accounts, push_limits, viewers_of_budgets
 from streamflow.config import Config
-from streamflow.udi.models import Account, Profile
+from streamflow.records import Account, Profile
 
 
 def account(account_id: int, **fields: Any) -> Account:

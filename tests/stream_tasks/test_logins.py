@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from stream_tasks.logins import rewritten, url_for
-from streamflow.udi.models import Account, Profile, Stream
+from streamflow.records import Account, Profile, Stream
 
 URL = "http://tv.test/live/alice/one/7.ts"
 

@@ -12,7 +12,7 @@ import pytest
 from redis import Redis
 
 from account_limiter import Granted, Limiter, Queued, Refused, Request
-from account_limiter.records import AccountState
+from account_limiter.core.records import AccountState
 from lab import Account as Login
 from lab import Lab, Library, Media, running
 from lab import Stream as Served
@@ -20,7 +20,7 @@ from stream_tasks import limits
 from stream_tasks.limits import push_limits
 from stream_tasks.panels import ask_panels, panel_of, panels_of
 from streamflow.config import Config
-from streamflow.udi.models import Account, Profile, Stream
+from streamflow.records import Account, Profile, Stream
 
 LIBRARY = Library(
     [

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from library import result
 from stream_tasks.tries import BUSY_TRIES, decide
 from streamflow.config import Probe
 from streamflow.probing import Outcome
+from support.library import result
 
 SETTINGS = Probe(retries=2, retry_delay=7)
 

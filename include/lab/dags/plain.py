@@ -6,6 +6,8 @@ import time
 
 from airflow.sdk import Param, dag, task
 
+from streamflow import names
+
 
 @dag(
     dag_id="plain",
@@ -18,7 +20,7 @@ def plain() -> None:
     def plan(params: dict[str, int] | None = None) -> list[int]:
         return list(range((params or {})["tasks"]))
 
-    @task(pool="stream_checks")
+    @task(pool=names.CHECK_POOL)
     def wait(number: int, params: dict[str, float] | None = None) -> None:
         del number
         time.sleep((params or {})["seconds"])

@@ -1,7 +1,7 @@
 """The probe: one connection to a stream, and all that it tells. Knows no Redis, no Airflow and no UDI."""
 
+from streamflow.probing.judgement.report import report
 from streamflow.probing.probe import probe
-from streamflow.probing.report import report
 from streamflow.probing.target import Outcome, Progress, Target
 
 __all__ = ["Outcome", "Progress", "Target", "probe", "report"]

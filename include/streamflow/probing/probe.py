@@ -14,15 +14,19 @@ from typing import Any
 
 from streamflow import config
 from streamflow.masking import mask
-from streamflow.probing import label, lateness, libav, over_http, pictures, timing, verdict
-from streamflow.probing.findings import content_type, extras, fields
+from streamflow.probing import lateness
 from streamflow.probing.isolation import Crashed, Hung, Stopped, Tell, apart
-from streamflow.probing.measurement import Measurement, Sample
-from streamflow.probing.measuring import FIRST_PICTURE_SECONDS, Measuring, Source
-from streamflow.probing.opening import Opening
-from streamflow.probing.refusal import Refusal, cancelled, dead
+from streamflow.probing.judgement import label, verdict
+from streamflow.probing.judgement.findings import content_type, extras, fields
+from streamflow.probing.judgement.refusal import Refusal, cancelled, dead
+from streamflow.probing.media import pictures, timing
+from streamflow.probing.media.measurement import Measurement, Sample
+from streamflow.probing.media.measuring import FIRST_PICTURE_SECONDS, Measuring, Source
+from streamflow.probing.protocols import http as over_http
+from streamflow.probing.protocols import libav
+from streamflow.probing.protocols.opening import Opening
 from streamflow.probing.target import HTTP, LIBAV, Outcome, Progress, Target, address
-from streamflow.udi.models import Result
+from streamflow.records import Result
 
 # Less lateness of this machine is not worth telling.
 LEAST_STARVED = 0.1

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlsplit
 
-from streamflow.udi.models import Result
+from streamflow.records import Result
 
 HTTP = ("http", "https")
 # What libav opens itself, with all the protocols that it may use for it.

@@ -8,14 +8,14 @@ from datetime import datetime
 from typing import Any
 
 from streamflow.errors import SourceConflict, UnknownRecord
+from streamflow.records import Channel
 from streamflow.udi.library import Records, Snapshot
-from streamflow.udi.models import Channel
-from streamflow.udi.store import Store
+from streamflow.udi.ports import Store
 
 
 @dataclass(frozen=True)
 class KeptOrder:
-    """A target of finished channels (see ``streamflow.channels``) in the UDI itself."""
+    """A target of finished channels (see ``streamflow.ordering.finish``) in the UDI itself."""
 
     store: Store
 

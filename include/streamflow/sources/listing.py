@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from streamflow.udi.models import Channel
+from streamflow.records import Channel
 
 # Words of a name that tell how something is sent, not what.
 _QUALITY = re.compile(

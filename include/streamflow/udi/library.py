@@ -8,7 +8,7 @@ from typing import Generic, TypeAlias, TypeVar
 
 from pydantic import BaseModel, TypeAdapter
 
-from streamflow.udi.models import Account, Channel, Group, Stream
+from streamflow.records import Account, Channel, Group, Stream
 
 R = TypeVar("R", Account, Group, Stream, Channel)
 

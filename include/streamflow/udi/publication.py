@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from streamflow.errors import SourceError
-from streamflow.udi.models import Stream
-from streamflow.udi.store import RefreshReport
+from streamflow.records import Stream
+from streamflow.udi.ports import RefreshReport
 
 T = TypeVar("T")
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from streamflow.udi.file_store import FileStore
-from streamflow.udi.models import Result
-from streamflow.udi.redis_store import RedisStore
-from streamflow.udi.store import ChannelChange
+from streamflow.records import ChannelChange, Result
+from streamflow.udi.redis.store import RedisStore
+from streamflow.udi.sqlite.store import FileStore
 
 RUNS = 200
 

@@ -14,9 +14,8 @@ from stream_checker.dispatcharr_page import channels_page
 from stream_checker.labels import Labelled, Labels, NamedResult
 from stream_checker.problems import Problem, responses
 from stream_checker.stores import KnownNames, Udi
-from streamflow.health_report import WORKING
-from streamflow.udi.models import Channel, Result
-from streamflow.udi.store import ChannelChange
+from streamflow.records import Channel, ChannelChange, Result
+from streamflow.reports.health import WORKING
 
 router = APIRouter(prefix="/channels", tags=["channels"], dependencies=[Reader])
 

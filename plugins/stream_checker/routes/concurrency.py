@@ -14,12 +14,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from account_limiter import Limiter
-from account_limiter.routes import Policy
-from account_limiter.routes import router as limiter_router
+from account_limiter.web.routes import Policy
+from account_limiter.web.routes import router as limiter_router
 from stream_checker import access, stores, workers
 from stream_checker.bounds import at_once
 from stream_checker.problems import Fault, Problem, responses
-from streamflow import config
+from streamflow import config, names
 from streamflow.config import ConcurrentStreams, Config
 from streamflow.errors import ConfigError
 
@@ -91,10 +91,10 @@ def configure(limiter: Limiter, settings: Config) -> None:
 
 def resize_pool(session: Session, slots: int) -> None:
     """Give the checks' pool its size, making it if it is missing. Locks its row until the session ends."""
-    pool = session.scalar(select(Pool).where(Pool.pool == access.POOL).with_for_update())
+    pool = session.scalar(select(Pool).where(Pool.pool == names.CHECK_POOL).with_for_update())
     if pool is None:
-        description = "Stream checks at once, over all accounts"
-        session.add(Pool(pool=access.POOL, slots=slots, description=description, include_deferred=False))
+        description = names.POOL_DESCRIPTIONS[names.CHECK_POOL]
+        session.add(Pool(pool=names.CHECK_POOL, slots=slots, description=description, include_deferred=False))
     else:
         pool.slots = slots
     session.flush()

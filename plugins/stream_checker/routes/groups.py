@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from stream_checker.access import Reader
 from stream_checker.problems import responses
 from stream_checker.stores import Udi
-from streamflow.udi.models import Group
+from streamflow.records import Group
 
 router = APIRouter(tags=["channels"], dependencies=[Reader])
 

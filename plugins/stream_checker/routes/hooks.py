@@ -16,7 +16,7 @@ from stream_checker.problems import Problem, responses
 from stream_checker.stores import Bursting, KnownNames, RedisClient, Udi
 from stream_tasks.limits import refresh_viewers
 from streamflow import config
-from streamflow.udi.store import Store
+from streamflow.udi.ports import Store
 
 log = logging.getLogger(__name__)
 

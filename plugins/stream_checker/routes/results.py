@@ -17,8 +17,8 @@ from stream_checker.labels import NamedResult, named
 from stream_checker.problems import responses
 from stream_checker.selection import Selection
 from stream_checker.stores import Udi
-from streamflow.sheet import csv_parts
-from streamflow.udi.models import AudioTrack, Result
+from streamflow.records import AudioTrack, Result
+from streamflow.reports.csv_export import csv_parts
 
 router = APIRouter(prefix="/results", tags=["results"], dependencies=[Reader])
 

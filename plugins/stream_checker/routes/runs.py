@@ -16,9 +16,9 @@ from stream_checker.labels import Labelled, Labels, NamedResult
 from stream_checker.outcomes import Outcome
 from stream_checker.problems import Problem, responses
 from stream_checker.stores import KnownOutcomes, Udi
-from streamflow.health_report import HealthReport
-from streamflow.health_report import report as health_report
-from streamflow.udi.store import ChannelChange, Mode, RunState
+from streamflow.records import ChannelChange, Mode, RunState
+from streamflow.reports.health import HealthReport
+from streamflow.reports.health import report as health_report
 
 router = APIRouter(prefix="/runs", tags=["runs"], dependencies=[Reader])
 

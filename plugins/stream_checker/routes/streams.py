@@ -12,8 +12,8 @@ from stream_checker.access import Reader
 from stream_checker.problems import Problem, responses
 from stream_checker.stores import Udi
 from streamflow import config, thumbnails
-from streamflow.udi.models import Result, Stream
-from streamflow.udi.store import DeadMemory, Store
+from streamflow.records import DeadMemory, Result, Stream
+from streamflow.udi.ports import Store
 
 router = APIRouter(prefix="/streams", tags=["streams"], dependencies=[Reader])
 

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
-from streamflow.udi.models import Account, Channel, Group, Profile, Stream
+from streamflow.records import Account, Channel, Group, Profile, Stream
 
 T = TypeVar("T")
 Raw = dict[str, Any]

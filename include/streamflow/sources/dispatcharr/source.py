@@ -12,11 +12,11 @@ from typing import Any, Self
 
 from streamflow import config
 from streamflow.errors import ConfigError, SourceConflict, SourceRefused, SourceUnavailable, UnknownRecord
+from streamflow.records import Stream
 from streamflow.sources.dispatcharr import library
 from streamflow.sources.dispatcharr.session import Session, patiently
 from streamflow.sources.dispatcharr.tokens import Tokens
 from streamflow.udi.library import Records, Snapshot
-from streamflow.udi.models import Stream
 
 PAGE_SIZE = 2000
 IDS_AT_ONCE = 500

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from streamflow.errors import UnknownRecord
+from streamflow.records import Channel, Stream
 from streamflow.sources.m3u.playlist import Entry
-from streamflow.udi.models import Channel, Stream
-from streamflow.udi.store import Store
+from streamflow.udi.ports import Store
 
 
 def lines(entries: Iterable[Entry]) -> Iterator[str]:

@@ -14,11 +14,11 @@ from urllib.parse import unquote, urlsplit
 
 from streamflow.errors import SourceRefused, SourceUnavailable
 from streamflow.masking import mask_url
+from streamflow.records import Account, Channel, Group, Stream
 from streamflow.sources import listing, web
 from streamflow.sources.m3u.playlist import Entry, Unreadable, entries
 from streamflow.sources.m3u.text import lines
 from streamflow.udi.library import Records, Snapshot
-from streamflow.udi.models import Account, Channel, Group, Stream
 
 log = logging.getLogger(__name__)
 

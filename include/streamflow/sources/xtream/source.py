@@ -13,10 +13,10 @@ import ijson
 from pydantic import ValidationError
 
 from streamflow.errors import SourceRefused, SourceUnavailable
+from streamflow.records import Account, Channel, Group, Stream
 from streamflow.sources import listing
 from streamflow.sources.xtream.panel import Panel, UserInfo
 from streamflow.udi.library import Records, Snapshot
-from streamflow.udi.models import Account, Channel, Group, Stream
 
 LIST_SECONDS = 900.0
 LIST_BYTES = 4 << 30

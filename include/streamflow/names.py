@@ -1,0 +1,21 @@
+"""Names that several packages share: DAGs, tasks, pools and assets as Airflow knows them."""
+
+from typing import Final
+
+CHECK_DAG: Final = "check_streams"
+REFRESH_DAG: Final = "refresh_udi"
+MAINTENANCE_DAG: Final = "maintenance"
+DAGS: Final = (CHECK_DAG, REFRESH_DAG, MAINTENANCE_DAG)
+
+CHECK_TASK: Final = "check_stream"
+SEQUENTIAL_CHECK_TASK: Final = "check_stream_sequential"
+
+CHECK_POOL: Final = "stream_checks"
+SEQUENTIAL_POOL: Final = "stream_checks_sequential"
+POOL_DESCRIPTIONS: Final = {
+    CHECK_POOL: "Concurrent stream checks, over all accounts",
+    SEQUENTIAL_POOL: "Stream checks one after another",
+}
+
+UDI_ASSET: Final = "streamflow://udi"
+RESULTS_ASSET: Final = "streamflow://results"

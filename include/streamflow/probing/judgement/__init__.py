@@ -1,0 +1,1 @@
+"""From measurements and refusals to a verdict with its reason."""

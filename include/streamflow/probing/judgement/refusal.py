@@ -1,0 +1,102 @@
+"""Why a stream could not be looked at: from the protocol's own error to verdict and reason."""
+
+from __future__ import annotations
+
+import email.utils
+import re
+import time
+from collections.abc import Mapping
+from http import HTTPStatus
+
+from streamflow.records import Verdict
+
+# Connection limit reached or account locked: the standard's codes, and those that panels made up.
+BUSY = frozenset({429, 456, 458, 459, 503, 509})
+MAX_RETRY_AFTER = 600.0
+# What providers write into an answer whose status says less: 403, or 200.
+_TELLS_BUSY = re.compile(
+    rb"(max\w*|too many)[^<>]{0,40}(connection|stream|user|device)|connection limit", re.IGNORECASE
+)
+_TELLS_REGION = re.compile(
+    rb"geo.?(block|restrict|lock)|not available in your (country|region|location)", re.IGNORECASE
+)
+
+
+class Refusal(Exception):
+    """A stream that gave no media. ``detail`` holds no URL; ``retryable`` and ``retry_after`` as in an Outcome."""
+
+    def __init__(
+        self,
+        verdict: Verdict,
+        reason: str,
+        detail: str,
+        *,
+        retryable: bool = True,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(f"{verdict}: {reason}: {detail}")
+        self.verdict = verdict
+        self.reason = reason
+        self.detail = detail
+        self.retryable = retryable
+        self.retry_after = retry_after
+
+
+def dead(reason: str, detail: str, *, retryable: bool = True) -> Refusal:
+    return Refusal("dead", reason, detail, retryable=retryable)
+
+
+def busy(detail: str, retry_after: float | None = None) -> Refusal:
+    """The provider has no connection to spare: never counted against the stream."""
+    return Refusal("unknown", "provider_busy", detail, retry_after=retry_after)
+
+
+def cancelled() -> Refusal:
+    return Refusal("unknown", "cancelled", "the probe was stopped before its end")
+
+
+def of_text(text: bytes) -> Refusal | None:
+    """What the provider says in words, where it does; None for anything else."""
+    if _TELLS_BUSY.search(text):
+        return busy("the provider says that all connections are in use")
+    if _TELLS_REGION.search(text):
+        return dead("geo_blocked", "the provider says that the region is not allowed", retryable=False)
+    return None
+
+
+def of_status(status: int, headers: Mapping[str, str], text: bytes = b"", *, account_busy: bool) -> Refusal:
+    """What an HTTP status of 400 and above, with the start of its body, means for a stream."""
+    detail = f"HTTP {status} {_phrase(status)}".strip()
+    if status in BUSY:
+        return busy(detail, retry_after(headers.get("retry-after")))
+    if status == 403 and account_busy:
+        return busy(f"{detail} while other connections of the account were in use")
+    if status in (401, 403):
+        if told := of_text(text):
+            return told
+        return dead("unauthorized", detail, retryable=status == 403)
+    if status in (404, 410):
+        return dead(f"http_{status}", detail, retryable=False)
+    if status == 451:
+        return dead("geo_blocked", detail, retryable=False)
+    return dead("http_5xx" if status >= 500 else "http_4xx", detail)
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return ""
+
+
+def retry_after(value: str | None) -> float | None:
+    """Seconds to wait by a ``Retry-After`` header: a number or a date (RFC 9110, 10.2.3), at most ten minutes."""
+    if not value:
+        return None
+    if value.strip().isdigit():
+        return min(float(value), MAX_RETRY_AFTER)
+    try:
+        at = email.utils.parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    return min(max(0.0, at.timestamp() - time.time()), MAX_RETRY_AFTER)

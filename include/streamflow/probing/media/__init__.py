@@ -1,0 +1,1 @@
+"""Measurements of a stream's media: packets, pictures and sound."""

@@ -1,0 +1,1 @@
+"""The network side of a probe: guarded connections and the bytes that arrive over them."""

@@ -1,0 +1,1 @@
+"""The protocols that a probe speaks, one module each."""

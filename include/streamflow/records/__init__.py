@@ -1,0 +1,27 @@
+"""Records: accounts, streams, channels, results and runs as immutable data, without any store behind them."""
+
+from streamflow.records.account import Account, Profile
+from streamflow.records.change import ChannelChange, Move
+from streamflow.records.channel import Channel, Group
+from streamflow.records.failures import DeadMemory
+from streamflow.records.result import AudioTrack, Result, Verdict, as_twin
+from streamflow.records.run import Mode, Run, RunState
+from streamflow.records.stream import Stream
+
+__all__ = [
+    "Account",
+    "AudioTrack",
+    "Channel",
+    "ChannelChange",
+    "DeadMemory",
+    "Group",
+    "Mode",
+    "Move",
+    "Profile",
+    "Result",
+    "Run",
+    "RunState",
+    "Stream",
+    "Verdict",
+    "as_twin",
+]

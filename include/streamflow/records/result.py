@@ -1,0 +1,66 @@
+"""Results of checks."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import Field
+
+from streamflow.records.record import Record
+
+Verdict = Literal["ok", "degraded", "dead", "unknown", "skipped"]
+
+
+class AudioTrack(Record):
+    """One sound track of a stream."""
+
+    codec: str
+    channels: int | None = None
+    sample_rate: int | None = None
+    language: str | None = None
+
+
+class Result(Record):
+    """The outcome of one check: the result contract, field by field.
+
+    Times end in ``_s`` (seconds) or ``_ms``; ratios are shares of the sample from 0 to 1;
+    what was not measured is None.
+    """
+
+    stream_id: int
+    account_id: int | None = None
+    url_hash: str = ""
+    checked_at: datetime
+    run_id: str | None = None
+    verdict: Verdict
+    reason: str | None = None
+    detail: str | None = None
+    attempts: int = 1
+    elapsed_s: float = 0.0
+    first_frame_ms: int | None = None
+    width: int | None = None
+    height: int | None = None
+    fps: float | None = None
+    interlaced: bool | None = None
+    hdr: str | None = None
+    video_codec: str | None = None
+    video_profile: str | None = None
+    pixel_format: str | None = None
+    bitrate_kbps: int | None = None
+    container: str | None = None
+    audio: tuple[AudioTrack, ...] = ()
+    black_ratio: float | None = None
+    frozen_ratio: float | None = None
+    silent_ratio: float | None = None
+    decode_errors: int | None = None
+    discontinuities: int | None = None
+    label_mismatch: str | None = None
+    score: float | None = None
+    # What the contract's fields leave out: GOP, stalls, each attempt, variants and the like.
+    extra: dict[str, Any] = Field(default_factory=dict)
+
+
+def as_twin(result: Result, stream_id: int) -> Result:
+    """A result as that of another stream of the same URL and account; what its own name promises was not compared."""
+    return result.model_copy(update={"stream_id": stream_id, "label_mismatch": None})

@@ -1,0 +1,54 @@
+"""Runs: their plan and their progress."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from streamflow.records.change import ChannelChange
+
+Mode = Literal["concurrent", "sequential"]
+
+
+class Run(BaseModel):
+    """A planned run: the streams it probes and the channels it finishes.
+
+    ``channels`` maps each channel to those of its streams that this run checks (perhaps none). ``twins`` maps a stream
+    of ``stream_ids`` to others with the same URL in the same account: they are not probed, but share its result.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    run_id: str
+    started_at: datetime
+    mode: Mode
+    params: dict[str, Any] = Field(default_factory=dict)
+    stream_ids: tuple[int, ...]
+    channels: dict[int, tuple[int, ...]]
+    twins: dict[int, tuple[int, ...]] = Field(default_factory=dict)
+    skipped: dict[int, str] = Field(default_factory=dict)
+    # Streams left for the next run of the chain.
+    remaining: int = 0
+
+    @property
+    def waits(self) -> dict[int, tuple[int, ...]]:
+        """The channels, each with those of ``stream_ids`` that its streams' results come from."""
+        probed = {twin: stream for stream, twins in self.twins.items() for twin in twins}
+        return {
+            channel: tuple(dict.fromkeys(probed.get(stream, stream) for stream in streams))
+            for channel, streams in self.channels.items()
+        }
+
+
+class RunState(BaseModel):
+    """Progress of a run. ``streams`` maps each planned stream to its verdict, or ``pending``."""
+
+    run: Run
+    streams: dict[int, str]
+    verdicts: dict[str, int]
+    reasons: dict[str, int]
+    finished_channels: dict[int, ChannelChange]
+    finished_at: datetime | None = None
+    summary: dict[str, Any] | None = None

@@ -1,0 +1,1 @@
+"""The UDI in Redis."""

@@ -1,0 +1,149 @@
+"""``demo``: the whole product on this machine, against the bundled lab."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+import httpx
+from rich.console import Console
+from rich.table import Table
+
+from streamflow import config, names
+from streamflow_stack import stack
+from streamflow_stack.cli.console import Steps, follow, measured, output, serve
+from streamflow_stack.processes import Processes, StackError
+
+SAMPLE_SECONDS = 5
+
+
+@dataclass(frozen=True)
+class Lab:
+    """The running lab's addresses and login."""
+
+    provider: str
+    dispatcharr: str
+    username: str
+    password: str
+
+    def record(self) -> dict[str, Any]:
+        """The provider's own counters."""
+        return dict(httpx.get(f"{self.provider}/lab/record").raise_for_status().json())
+
+    def channels(self) -> dict[int, dict[str, Any]]:
+        """Dispatcharr's channels by id, as they are now."""
+        state = httpx.get(f"{self.dispatcharr}/lab/dispatcharr").raise_for_status().json()
+        return {channel["id"]: channel for channel in state["channels"]}
+
+
+@contextmanager
+def lab(processes: Processes, home: Path, library: str = "demo") -> Iterator[Lab]:
+    """The lab as a process of the stack; raises StackError when it does not come up."""
+    ready = home / "lab" / "ready.json"
+    ready.unlink(missing_ok=True)
+    env = {"PYTHONPATH": ":".join(p for p in sys.path if p.endswith("include")), "PATH": "/usr/bin:/bin"}
+    arguments = ["--home", str(home / "lab"), "--ready-file", str(ready), "--library", library]
+    log = processes.start("lab", [sys.executable, "-m", "lab", *arguments], env)
+    deadline = time.monotonic() + 180
+    while not ready.exists():
+        processes.check()
+        if time.monotonic() > deadline:
+            raise StackError(f"the lab did not come up; see {log}")
+        time.sleep(0.1)
+    yield Lab(**{key: json.loads(ready.read_text())[key] for key in Lab.__dataclass_fields__})
+
+
+@click.command(short_help="The whole product against the bundled lab provider.")
+@click.option("--exit", "leave", is_flag=True, help="End after the check instead of serving the UI.")
+@click.option("--port", default=8080, show_default=True, help="Airflow's port; the next free one when it is taken.")
+def command(leave: bool, port: int) -> None:
+    """Starts the lab, Redis and Airflow, checks the lab's whole library, and shows what came out."""
+    home = config.home()
+    console = output()
+    with stack.owned(home), Processes(home) as processes, Steps(console) as steps:
+        steps.say("making the lab's media, starting its provider and Dispatcharr")
+        with lab(processes, home) as provider:
+            env = {
+                "DISPATCHARR_URL": provider.dispatcharr,
+                "DISPATCHARR_USERNAME": provider.username,
+                "DISPATCHARR_PASSWORD": provider.password,
+                "DISPATCHARR_API_KEY": "",
+            }
+            with stack.running(home, port, env, steps.say, processes) as running:
+                good = _check_library(running, provider, console, steps)
+                serve(running, console, leave)
+    sys.exit(0 if good else 1)
+
+
+def _check_library(running: stack.Stack, provider: Lab, console: Console, steps: Steps) -> bool:
+    api = running.api()
+    steps.say("bringing the library into the UDI")
+    refresh = api.trigger(names.REFRESH_DAG, {})
+    if api.wait(names.REFRESH_DAG, refresh, timeout=120, poll=0.5) != "success":
+        raise StackError(f"refresh_udi failed; see its log at {running.address}/dags/refresh_udi/runs/{refresh}")
+    before = provider.channels()
+    httpx.post(f"{provider.provider}/lab/reset").raise_for_status()
+    run_id = api.trigger(names.CHECK_DAG, {"force": True, "sample_seconds": SAMPLE_SECONDS})
+    steps.done()
+    runs = list(follow(api, run_id, console))
+    after = provider.channels()
+    for run in runs:
+        _show_channels(console, run, before, after)
+    within = _show_record(console, provider.record())
+    counts = [run["verdicts"] for run in runs]
+    undecided = sum(count.get("pending", 0) for count in counts)
+    total = sum(sum(count.values()) for count in counts)
+    console.print(f"{total - undecided} of {total} checks got a verdict.", style="green" if not undecided else "red")
+    return within and not undecided and total > 0
+
+
+def _show_channels(
+    console: Console, run: dict[str, Any], before: dict[int, dict[str, Any]], after: dict[int, dict[str, Any]]
+) -> None:
+    results = {item["stream_id"]: item for item in run["streams"]}
+    for channel_id in run["channels"]:
+        was = before[channel_id]["streams"]
+        table = Table(title=before[channel_id]["name"], title_justify="left")
+        for column in ("after", "before", "stream", "account", "verdict", "measured", "score"):
+            table.add_column(column, justify="right" if column in ("after", "before", "score") else "left")
+        for place, stream_id in enumerate(after[channel_id]["streams"], 1):
+            item = results.get(stream_id, {})
+            result = item.get("result") or {}
+            verdict = item.get("state", "not checked")
+            table.add_row(
+                str(place),
+                str(was.index(stream_id) + 1) if stream_id in was else "new",
+                item.get("name", str(stream_id)),
+                item.get("account", ""),
+                f"{verdict} {result.get('reason') or ''}".strip(),
+                measured(result),
+                "" if result.get("score") is None else f"{result['score']:.2f}",
+            )
+        console.print(table)
+
+
+def _show_record(console: Console, record: dict[str, Any]) -> bool:
+    table = Table(title="What the provider counted", title_justify="left")
+    for column in ("account", "limit", "peak", "connections", "refused"):
+        table.add_column(column, justify="left" if column == "account" else "right")
+    within = True
+    for account in record["accounts"]:
+        limit, peak = account["max_streams"], account["peak"]
+        exceeded = 0 < limit < peak or account["refused"] > 0
+        within &= not exceeded
+        table.add_row(
+            account["name"],
+            str(limit or "none"),
+            f"[{'red' if exceeded else 'green'}]{peak}[/]",
+            str(account["total"]),
+            str(account["refused"]),
+        )
+    console.print(table)
+    return within

@@ -1,0 +1,114 @@
+"""``results``: the latest verdicts, as a table or a file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import click
+from rich.table import Table
+
+from streamflow import config
+from streamflow.errors import UnknownRecord
+from streamflow.ordering.finish import explain
+from streamflow.records import ChannelChange
+from streamflow.reports.csv_export import csv_parts
+from streamflow.sources.m3u import export
+from streamflow.udi import open_udi
+from streamflow.udi.redis import client as redis_client
+from streamflow_stack.airflow_api import AirflowApi
+from streamflow_stack.cli.console import API, measured, output
+from streamflow_stack.cli.remote import connect
+
+Rows = Iterator[dict[str, Any]]
+
+PAGE = 500
+COLUMNS = (
+    "stream_id", "name", "account", "verdict", "reason", "detail", "checked_at", "score", "width", "height", "fps",
+    "interlaced", "hdr", "video_codec", "bitrate_kbps", "container", "first_frame_ms", "label_mismatch",
+)  # fmt: skip
+
+
+def rows(api: AirflowApi, channel_id: int | None) -> Rows:
+    """All results, page by page."""
+    query: dict[str, Any] = {"limit": PAGE} | ({} if channel_id is None else {"channel_id": channel_id})
+    while True:
+        page = api.request("GET", f"{API}/results", params=query)
+        yield from page["results"]
+        if page["next_cursor"] is None:
+            return
+        query["cursor"] = page["next_cursor"]
+
+
+def _table(found: Rows) -> None:
+    table = Table()
+    for column in ("stream", "account", "verdict", "measured", "score", "checked"):
+        table.add_column(column, justify="right" if column == "score" else "left")
+    for row in found:
+        table.add_row(
+            row["name"] or str(row["stream_id"]),
+            row["account"] or "",
+            f"{row['verdict']} {row['reason'] or ''}".strip(),
+            measured(row),
+            "" if row["score"] is None else f"{row['score']:.2f}",
+            row["checked_at"][:16].replace("T", " "),
+        )
+    output(markup=False).print(table)
+
+
+def _json(found: Rows) -> None:
+    click.echo(json.dumps(list(found), indent=2))
+
+
+def _csv(found: Rows) -> None:
+    for part in csv_parts(list(COLUMNS), ([row] for row in found)):
+        click.echo(part, nl=False)
+
+
+FORMATS: dict[str, Callable[[Rows], None]] = {"table": _table, "json": _json, "csv": _csv}
+
+
+def _m3u(channel_id: int | None, with_dead: bool) -> None:
+    store = open_udi(redis_client.from_env(), config.home())
+    if store.refreshed_at() is None:
+        raise UnknownRecord(f"the UDI of {config.home()} holds no library: ask where the stack runs")
+    for line in export.lines(export.library(store, channel_id, with_dead=with_dead)):
+        click.echo(line)
+
+
+def _last_change(api: AirflowApi, channel_id: int) -> None:
+    """What the channel's last check moved, and why."""
+    channel = api.request("GET", f"{API}/channels/{channel_id}")
+    if channel["last_change"]:
+        change = ChannelChange.model_validate(channel["last_change"])
+        state, console = "" if change.written else ", not written", output(markup=False)
+        console.print(f"Last change of {channel['name']}, {change.at:%Y-%m-%d %H:%M}{state}:")
+        names = {int(stream): name for stream, name in channel["names"].items()}
+        for sentence in explain(change, names):
+            console.print(f"  {sentence}")
+
+
+@click.command(short_help="The latest verdicts.")
+@click.option("--channel", "channel_id", type=int, help="Only the streams of this channel, and what moved there.")
+@click.option("--format", "form", type=click.Choice([*FORMATS, "m3u"]), default="table", show_default=True)
+@click.option(
+    "--dead/--no-dead",
+    "with_dead",
+    default=None,
+    help="With or without the dead ones; by default only `m3u` leaves them out.",
+)
+def command(channel_id: int | None, form: str, with_dead: bool | None) -> None:
+    """Prints the latest result of each stream.
+
+    `m3u` is a playlist of the library, each channel's streams best first, with dead ones (if wanted) marked in their
+    names. It holds addresses with their passwords, from the UDI of this home; the stack need not run.
+    """
+    if form == "m3u":
+        _m3u(channel_id, bool(with_dead))
+        return
+    api = connect()
+    found = rows(api, channel_id)
+    FORMATS[form](row for row in found if with_dead is not False or row["verdict"] != "dead")
+    if form == "table" and channel_id is not None:
+        _last_change(api, channel_id)

@@ -1,0 +1,1 @@
+"""The limiter's data and rules, without Redis and without Airflow."""

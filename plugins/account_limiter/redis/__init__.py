@@ -1,0 +1,1 @@
+"""The limiter's state and transitions in Redis."""

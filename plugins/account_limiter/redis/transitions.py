@@ -1,0 +1,206 @@
+"""Each transition's arguments and answer, for the clients of both kinds."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from account_limiter.core.errors import LeaseLost
+from account_limiter.core.records import (
+    Account,
+    AccountState,
+    BudgetState,
+    Granted,
+    Lease,
+    LeaseState,
+    Queued,
+    Refused,
+    Renewed,
+    Request,
+    Snapshot,
+    Tick,
+    checked_id,
+)
+
+Args = list[str | int]
+_SETTINGS = {
+    "global_limit": ("global_limit", 1),
+    "lease_ttl": ("lease_ttl", 1000),
+    "stale_after": ("stale_after", 1000),
+    "stagger_delay": ("stagger", 1000),
+    "grant_ttl": ("grant_ttl", 1000),
+    "call_lead": ("call_lead", 1000),
+    "called_limit": ("called_limit", 1),
+    "adapted": ("adapted", 1),
+}
+
+
+def _ms(seconds: float) -> int:
+    return math.ceil(seconds * 1000)
+
+
+def _fields(answer: bytes) -> list[str]:
+    return _str(answer).split("|")
+
+
+def _str(value: bytes | str) -> str:
+    return value.decode() if isinstance(value, bytes) else value
+
+
+def acquire_args(request: Request, holder: str, *, enqueue: bool, rank: str) -> Args:
+    return [
+        checked_id(request.lease_id), checked_id(holder), checked_id(request.account_id), request.priority,
+        int(enqueue), rank, _ms(request.expected_seconds), request.info,
+    ]  # fmt: skip
+
+
+def acquired(request: Request, holder: str, asked_at: float, answer: bytes) -> Granted | Queued | Refused:
+    kind, *rest = _fields(answer)
+    match kind:
+        case "granted":
+            budget, *numbers = rest
+            generation, at, ttl, life, starts_in, limit, global_limit = map(int, numbers)
+            known = (budget, generation, at / 1000, ttl / 1000, life / 1000, starts_in / 1000, limit, global_limit)
+            return Granted(Lease(request, holder, *known, asked_at))
+        case "queued":
+            return _queued(rest)
+        case _:
+            return Refused(rest[0])
+
+
+def _queued(fields: Sequence[str]) -> Queued:
+    rank, position, due = fields
+    return Queued(rank, int(position), int(due) / 1000)
+
+
+def enqueue_args(request: Request, rank: str) -> Args:
+    return [
+        checked_id(request.lease_id), checked_id(request.account_id), request.priority, rank,
+        _ms(request.expected_seconds), request.info,
+    ]  # fmt: skip
+
+
+def enqueued(answer: bytes) -> str | Queued | Refused:
+    """The state ``granted`` or ``held`` of the lease that is there already, or the place in the queue."""
+    kind, *rest = _fields(answer)
+    match kind:
+        case "queued":
+            return _queued(rest)
+        case "refused":
+            return Refused(rest[0])
+        case state:
+            return state
+
+
+def renew_args(lease: Lease) -> Args:
+    request, age = lease.request, lease.age
+    return [
+        request.lease_id, lease.holder, lease.generation, str(request.account_id), lease.budget_id, _ms(age),
+        _ms(lease.life - age), _ms(max(0.0, request.expected_seconds - age)), lease.budget_limit, lease.global_limit,
+        request.info,
+    ]  # fmt: skip
+
+
+def renewed(lease_id: str, answer: bytes) -> Renewed:
+    kind, *rest = _fields(answer)
+    if kind == "lost":
+        raise LeaseLost(lease_id, rest[0])
+    ttl, life, over, gives_way = map(int, rest)
+    return Renewed(ttl / 1000, life / 1000, over, bool(gives_way))
+
+
+def ticked(answer: Sequence[Any]) -> Tick:
+    due, granted = answer
+    return Tick(None if due < 0 else due / 1000, tuple(_str(one) for one in granted))
+
+
+def configure_args(settings: Mapping[str, float], accounts: Iterable[Account] | None) -> Args:
+    args: Args = [len(settings)]
+    for name, value in settings.items():
+        key, scale = _SETTINGS[name]
+        args += [key, math.ceil(value * scale)]
+    if accounts is None:
+        return [*args, "0"]
+    accounts = list(accounts)
+    budgets: dict[str, int] = {}
+    args += ["1", len(accounts)]
+    for account in accounts:
+        for budget in account.sources:
+            if budgets.setdefault(checked_id(budget.budget_id), budget.limit) != budget.limit:
+                raise ValueError(
+                    f"budget {budget.budget_id} has two limits: {budgets[budget.budget_id]}, {budget.limit}"
+                )
+        info = {"account_id": account.account_id, "name": account.name, "max_streams": account.max_streams}
+        args += [
+            checked_id(account.account_id), int(account.active), account.priority, json.dumps(info),
+            len(account.sources), *(budget.budget_id for budget in account.sources),
+        ]  # fmt: skip
+    args.append(len(budgets))
+    for budget_id, limit in budgets.items():
+        args += [budget_id, limit]
+    return args
+
+
+def viewers_args(viewers: Mapping[str, int], age: float, *, complete: bool) -> Args:
+    args: Args = [_ms(age), int(complete)]
+    for budget_id, number in viewers.items():
+        args += [checked_id(budget_id), number]
+    return args
+
+
+def claim_args(budget_id: str, limit: int, elsewhere: int, words: str) -> Args:
+    if min(limit, elsewhere) < 0:
+        raise ValueError(f"a claim of less than no connections: limit {limit}, elsewhere {elsewhere}")
+    return [checked_id(budget_id), limit, elsewhere, words]
+
+
+def snapshot(answer: Sequence[Any]) -> Snapshot:
+    at, generation, global_limit, lease_ttl, open_at, waiting, raw_leases, raw_accounts, raw_budgets = answer
+    leases = tuple(_lease(row) for row in raw_leases)
+    budgets = {budget.budget_id: budget for budget in map(_budget, raw_budgets)}
+    active: dict[str, int] = {}
+    for lease in leases:
+        active[str(lease.account_id)] = active.get(str(lease.account_id), 0) + 1
+    accounts = (_account(row, budgets, active) for row in raw_accounts)
+    return Snapshot(
+        at / 1000, generation, global_limit, lease_ttl / 1000, open_at / 1000, waiting, leases,
+        tuple(sorted(accounts, key=lambda account: str(account.account_id))), tuple(budgets.values()),
+    )  # fmt: skip
+
+
+def _lease(row: Sequence[Any]) -> LeaseState:
+    lease_id, state, _, budget_id, acquired_at, expires_at, expected_end, info = row
+    labels = json.loads(info)
+    account_id = labels.pop("account_id")
+    return LeaseState(
+        _str(lease_id), _str(state), account_id, _str(budget_id), acquired_at / 1000, int(expires_at) / 1000,
+        expected_end / 1000, labels,
+    )  # fmt: skip
+
+
+def _budget(row: Sequence[Any]) -> BudgetState:
+    (
+        budget_id, limit, effective, believed_limit, believed, viewers, elsewhere, active, cool_until, refusals,
+        refused_at, claimed, claimed_at, words,
+    ) = row  # fmt: skip
+    return BudgetState(
+        _str(budget_id), limit, None if effective < 0 else effective, believed_limit, believed, viewers, elsewhere,
+        active, cool_until / 1000, refusals, refused_at / 1000, claimed, claimed_at / 1000, _str(words),
+    )  # fmt: skip
+
+
+def _account(row: Sequence[Any], budgets: Mapping[str, BudgetState], active: Mapping[str, int]) -> AccountState:
+    account_id, enabled, priority, budget_ids, waiting, info = row
+    known = json.loads(info)
+    own = [budgets[name] for name in map(_str, budget_ids) if name in budgets]
+    limits = [budget.effective_limit for budget in own]
+    effective = None if None in limits else sum(limit for limit in limits if limit is not None)
+    believed = [budget.believed_limit for budget in own]
+    return AccountState(
+        known["account_id"], known["name"], known["max_streams"], effective if enabled else 0,
+        0 if 0 in believed else sum(believed), tuple(words for budget in own for words in budget.evidence),
+        sum(budget.viewers for budget in own), sum(budget.elsewhere for budget in own),
+        active.get(_str(account_id), 0), waiting, bool(enabled), priority, tuple(budget.budget_id for budget in own),
+    )  # fmt: skip

@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from account_limiter import Account, Granted, Lease, Limiter, Queued, Reading, Request
+from account_limiter.redis import scripts
+
+CALM, BUSY, EVEN = Reading(0.2, 0.6), Reading(3.0, 0.6), Reading(1.2, 0.6)
+
+
+@pytest.mark.parametrize(
+    ("reading", "direction"), [(CALM, 1), (BUSY, -1), (EVEN, 0), (Reading(0.2, 0.05), -1), (Reading(0.2, 0.15), 0)]
+)
+def test_what_a_reading_asks_for(reading: Reading, direction: int) -> None:
+    assert reading.direction == direction
+
+
+def test_this_machine_can_be_read() -> None:
+    reading = Reading.take()
+    assert reading.load >= 0
+    assert 0 < reading.memory < 1
+
+
+def test_the_limit_comes_down_in_steps_to_its_floor_and_up_again_to_its_ceiling(
+    limiter: Limiter, clock: Any, redis_client: Redis
+) -> None:
+    limiter.configure(global_limit=20)
+
+    def limits(reading: Reading, steps: int) -> list[int]:
+        found = []
+        for _ in range(steps):
+            clock.move(10)
+            found.append(limiter.adapt(reading, floor=8, ceiling=12))
+        return found
+
+    assert limits(BUSY, 4) == [9, 8, 8, 8]
+    assert limiter.snapshot().global_limit == 8
+    assert limits(EVEN, 1) == [8]
+    assert limits(CALM, 5) == [9, 10, 11, 12, 12]
+    limiter.configure(adapted=0)
+    assert limiter.snapshot().global_limit == 20
+    steps = [
+        fields for _, fields in redis_client.xrange("{streamflow}:limiter:events") if fields[b"kind"] == b"adapted"
+    ]
+    assert (steps[0][b"lease_id"], steps[0][b"info"]) == (b"9", str(BUSY).encode())
+
+
+def test_many_callers_make_one_step(limiter: Limiter, clock: Any) -> None:
+    clock.move(10)
+    assert [limiter.adapt(BUSY, floor=1, ceiling=4) for _ in range(3)] == [3, 3, 3]
+
+
+def test_a_lowered_limit_is_kept_to_and_a_raised_one_used_at_once(
+    limiter: Limiter, clock: Any, take: Callable[..., Lease], request_of: Callable[..., Request]
+) -> None:
+    leases = [take(3) for _ in range(3)]
+    clock.move(10)
+    limiter.adapt(BUSY, floor=1, ceiling=4)
+    waiter = request_of(3)
+    assert isinstance(limiter.acquire(waiter, "w"), Queued)
+    for lease in leases:
+        limiter.renew(lease)
+    clock.move(10)
+    limiter.adapt(CALM, floor=1, ceiling=4)
+    assert isinstance(limiter.acquire(waiter, "w"), Granted)
+
+
+@pytest.fixture
+def work(limiter: Limiter, take: Callable[..., Lease]) -> Callable[[int, bool | None], None]:
+    """Takes a slot of an account and gives it back, having starved or not."""
+    limiter.configure(accounts=[Account(n, max_streams=0) for n in (1, 2, 3)], global_limit=20)
+
+    def done(account: int, starved: bool | None) -> None:
+        limiter.release(take(account), succeeded=True, starved=starved)
+
+    return done
+
+
+def test_a_full_line_brings_the_limit_down_once_for_what_it_told(
+    limiter: Limiter, clock: Any, work: Callable[[int, bool | None], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    for account, starved in ((1, True), (1, True), (2, True), (3, False), (3, None)):
+        work(account, starved)
+    with caplog.at_level(logging.INFO):
+        assert limiter.adapt(CALM, floor=2, ceiling=20) == 16
+    assert "global limit 16 instead of 20: 3 of 4 works of 3 accounts fell behind real time" in caplog.text
+    clock.move(10)
+    assert limiter.adapt(CALM, floor=2, ceiling=20) == 17
+
+
+def test_one_slow_provider_is_no_full_line_but_nothing_to_go_up_on(
+    limiter: Limiter, clock: Any, work: Callable[[int, bool | None], None]
+) -> None:
+    limiter.configure(adapted=8)
+    for account, starved in ((1, True), (1, True), (1, True), (2, False), (3, False)):
+        work(account, starved)
+    assert limiter.adapt(CALM, floor=2, ceiling=20) == 8
+    assert limiter.adapt(BUSY, floor=2, ceiling=20) == 6, "the machine's own trouble counts all the same"
+
+
+def test_what_was_told_a_minute_ago_is_forgotten(
+    limiter: Limiter, clock: Any, work: Callable[[int, bool | None], None], redis_client: Redis
+) -> None:
+    limiter.configure(adapted=8)
+    for _ in range(4):
+        work(1, True)
+    clock.move(61)
+    work(1, False)
+    assert limiter.adapt(CALM, floor=2, ceiling=20) == 9
+    assert redis_client.zcard(scripts.key("paces")) == 1

@@ -1,0 +1,123 @@
+"""Processes that are killed at random, a Redis that stops, dies and forgets, and an observer that counts connections.
+
+``STREAMFLOW_CONTENTION`` is the number of attempts to reach: 1000000 for the long form (25 minutes on two CPUs), in
+rounds of a minute in which slots are used for shorter times. One short round by default. An attempt is a request of its
+own that was granted, or that left the queue when it would wait no longer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+import time
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from account_limiter import Granted, Limiter, Request
+from support import contenders as contenders_program
+
+ATTEMPTS = int(os.environ.get("STREAMFLOW_CONTENTION", "1"))
+ROUND_SECONDS, USE_AT_MOST = (11, 0.15) if ATTEMPTS == 1 else (60, 0.01)
+LIMITS = {"one": 1, "two": 2, "four": 4}
+GLOBAL_LIMIT = 6
+LEASE_TTL = 2.0
+
+
+class Observer:
+    """Counts the connections that are open at the same time; it knows no limiter."""
+
+    def __init__(self) -> None:
+        self.open: Counter[str] = Counter()
+        self.peak: Counter[str] = Counter()
+        self.seen = 0
+        self.violations: list[str] = []
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        account = (await reader.readline()).decode().strip()
+        if not account:
+            writer.close()
+            return
+        self.seen += 1
+        self.open[account] += 1
+        self.peak[account] = max(self.peak[account], self.open[account])
+        self.peak["all"] = max(self.peak["all"], self.open.total())
+        if self.open[account] > LIMITS[account] or self.open.total() > GLOBAL_LIMIT:
+            self.violations.append(f"{time.monotonic():.3f}: {dict(self.open)} with a new one of {account}")
+        try:
+            await reader.read()
+        except ConnectionError:
+            pass
+        finally:
+            self.open[account] -= 1
+            writer.close()
+
+
+async def disturb(redis: Any, observer: Observer, forget: bool) -> None:
+    """A stop that leases outlive, a death, and a stop that they do not; between them, time for contention."""
+    seen = observer.seen
+    async with asyncio.timeout(20):
+        while observer.seen < seen + 10:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+    redis.pause()
+    await asyncio.sleep(0.4)
+    redis.go_on()
+    await asyncio.sleep(1.0)
+    redis.kill(forget=forget)
+    await asyncio.sleep(0.2)
+    await asyncio.to_thread(redis.start)
+    await asyncio.sleep(LEASE_TTL + 1.0)
+    redis.pause()
+    await asyncio.sleep(LEASE_TTL + 0.5)
+    redis.go_on()
+    await asyncio.sleep(1.5)
+
+
+@pytest.mark.timeout(90 + ATTEMPTS // 50)
+async def test_no_limit_is_exceeded_and_no_slot_lost_whatever_dies(own_redis: Any) -> None:
+    observer, totals = Observer(), Counter[str]()
+    with own_redis.client() as client:
+        limiter = Limiter(client)
+        limiter.tick()
+        limiter.open_now()
+    server = await asyncio.start_server(observer.serve, "127.0.0.1", 0)
+    while totals["granted"] + totals["left"] < ATTEMPTS:
+        totals.update(await a_round(own_redis, observer, server.sockets[0].getsockname()[1]), rounds=1)
+        print({**totals, "connections": observer.seen, "peak": dict(observer.peak)}, flush=True)
+        assert observer.violations == []
+    server.close()
+    assert totals["killed"] > 8 and observer.seen > 40
+    assert (observer.peak["one"], observer.peak["two"]) == (1, 2), "the limits must have been reached"
+    with own_redis.client() as client:
+        await everything_comes_free(Limiter(client))
+
+
+async def a_round(redis: Any, observer: Observer, port: int) -> dict[str, int]:
+    """Contention with all disturbances; answers what the contenders counted."""
+    contenders = await asyncio.create_subprocess_exec(
+        sys.executable, contenders_program.__file__, redis.socket, str(port), str(ROUND_SECONDS),
+        str(USE_AT_MOST), json.dumps(LIMITS), env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    try:
+        await disturb(redis, observer, forget=observer.seen % 2 == 0)
+        output, _ = await contenders.communicate()
+    finally:
+        if contenders.returncode is None:
+            contenders.kill()
+    assert contenders.returncode == 0
+    return dict(json.loads(output))
+
+
+async def everything_comes_free(limiter: Limiter) -> None:
+    """The dead hold nothing for longer than their leases live, and then every slot can be had."""
+    async with asyncio.timeout(2 * LEASE_TTL + 2):
+        while limiter.tick().granted or limiter.snapshot().active:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+    limiter.reset()
+    names = ["one", "two", "two", "four", "four", "four"]
+    answers = [limiter.acquire(Request(f"last-{n}", name), "h", enqueue=False) for n, name in enumerate(names)]
+    assert all(isinstance(answer, Granted) for answer in answers)

@@ -1,0 +1,542 @@
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from account_limiter import (
+    Account,
+    Budget,
+    BudgetState,
+    Granted,
+    Lease,
+    LeaseLost,
+    Limiter,
+    LimiterUnavailable,
+    Queued,
+    Refused,
+    Request,
+    connect,
+    new_holder,
+)
+from account_limiter.redis import scripts
+
+Take = Callable[..., Lease]
+RequestOf = Callable[..., Request]
+
+
+def states(limiter: Limiter) -> dict[str, str]:
+    return {lease.lease_id: lease.state for lease in limiter.snapshot().leases}
+
+
+def budget_of(limiter: Limiter, budget_id: str) -> BudgetState:
+    return next(budget for budget in limiter.snapshot().budgets if budget.budget_id == budget_id)
+
+
+def test_an_account_gives_as_many_slots_as_it_has(limiter: Limiter, take: Take, request_of: RequestOf) -> None:
+    take(2), take(2)
+    assert limiter.acquire(request_of(2), "h", enqueue=False) == Refused("full")
+    take(1)
+
+
+def test_the_global_limit_holds_over_unlimited_accounts(limiter: Limiter, take: Take, request_of: RequestOf) -> None:
+    for _ in range(4):
+        take(3)
+    assert limiter.acquire(request_of(3), "h", enqueue=False) == Refused("full")
+    limiter.configure(global_limit=0)
+    for _ in range(20):
+        take(3)
+
+
+def test_a_refused_acquire_takes_no_part_of_a_slot(limiter: Limiter, take: Take, request_of: RequestOf) -> None:
+    take(1)
+    limiter.acquire(request_of(1), "h", enqueue=False)
+    snapshot = limiter.snapshot()
+    assert (snapshot.active, snapshot.waiting) == (1, 0)
+
+
+def test_acquire_may_be_repeated_by_its_holder_and_by_nobody_else(limiter: Limiter, request_of: RequestOf) -> None:
+    request = request_of(1)
+    first = limiter.acquire(request, "mine")
+    again = limiter.acquire(request, "mine")
+    assert isinstance(first, Granted) and isinstance(again, Granted)
+    assert again.lease.acquired_at == first.lease.acquired_at
+    assert limiter.acquire(request, "other") == Refused("held")
+    assert limiter.snapshot().active == 1
+
+
+def test_release_may_be_repeated_and_needs_the_holder(limiter: Limiter, take: Take) -> None:
+    lease = take(1)
+    assert not limiter.release(dataclasses.replace(lease, holder="other"))
+    assert limiter.release(lease)
+    assert not limiter.release(lease)
+    take(1)
+
+
+def test_inactive_and_unknown_accounts_get_nothing(limiter: Limiter, request_of: RequestOf) -> None:
+    limiter.configure(accounts=[Account(1, "one", 1, active=False)])
+    assert limiter.acquire(request_of(1), "h") == Refused("inactive")
+    assert limiter.acquire(request_of(9), "h") == Refused("unknown_account")
+    assert limiter.snapshot().accounts[0].effective_limit == 0
+
+
+def test_a_freed_slot_goes_to_the_first_waiter_who_claims_it(
+    limiter: Limiter, take: Take, request_of: RequestOf
+) -> None:
+    lease = take(1)
+    first, second = request_of(1), request_of(1)
+    assert isinstance(limiter.acquire(first, "a"), Queued)
+    assert limiter.acquire(second, "b") == Queued(limiter.acquire(second, "b").rank, 2, 0)  # type: ignore[union-attr]
+    limiter.release(lease)
+    assert states(limiter) == {first.lease_id: "granted"}
+    assert isinstance(limiter.acquire(second, "b"), Queued)
+    assert isinstance(limiter.acquire(first, "a"), Granted)
+    assert states(limiter) == {first.lease_id: "held"}
+
+
+def test_a_newcomer_never_overtakes_a_waiter_for_the_same_slot(
+    limiter: Limiter, take: Take, request_of: RequestOf
+) -> None:
+    leases = [take(3) for _ in range(4)]
+    waiter = request_of(2)
+    limiter.acquire(waiter, "w")
+    limiter.release(leases[0])
+    assert isinstance(limiter.acquire(request_of(1), "newcomer"), Queued)
+    assert states(limiter)[waiter.lease_id] == "granted"
+
+
+def test_a_full_account_does_not_hold_up_others(limiter: Limiter, take: Take, request_of: RequestOf) -> None:
+    take(1)
+    for _ in range(5):
+        limiter.acquire(request_of(1), "w")
+    take(2)
+
+
+def test_one_freed_limit_is_granted_to_all_who_fit(limiter: Limiter, take: Take, request_of: RequestOf) -> None:
+    for _ in range(4):
+        take(3)
+    waiters = [request_of(account) for account in (1, 1, 2, 3, 2, 3)]
+    for waiter in waiters:
+        limiter.acquire(waiter, "w")
+    limiter.configure(global_limit=8)
+    granted = {lease_id for lease_id, state in states(limiter).items() if state == "granted"}
+    assert granted == {waiters[i].lease_id for i in (0, 2, 3, 4)}
+
+
+def test_higher_priority_goes_first_and_then_the_order_of_arrival(
+    limiter: Limiter, take: Take, request_of: RequestOf
+) -> None:
+    limiter.configure(accounts=[Account(1, "low", 0), Account(2, "high", 0, priority=5)], global_limit=1)
+    lease = take(1)
+    low, high, urgent = request_of(1), request_of(2), request_of(1, priority=9)
+    for waiter in (low, high, urgent):
+        limiter.acquire(waiter, "w")
+    order = []
+    for _ in range(3):
+        limiter.release(lease)
+        (lease_id,) = states(limiter)
+        order.append(lease_id)
+        claimed = limiter.acquire(next(w for w in (low, high, urgent) if w.lease_id == lease_id), "w")
+        assert isinstance(claimed, Granted)
+        lease = claimed.lease
+    assert order == [urgent.lease_id, high.lease_id, low.lease_id]
+
+
+def test_a_waiter_that_comes_back_with_its_rank_has_its_old_place(
+    limiter: Limiter, take: Take, request_of: RequestOf
+) -> None:
+    take(1)
+    first, second = request_of(1), request_of(1)
+    queued = limiter.acquire(first, "a")
+    assert isinstance(queued, Queued)
+    limiter.acquire(second, "b")
+    limiter.drop(first.lease_id)
+    assert limiter.acquire(first, "a", rank=queued.rank) == Queued(queued.rank, 1, 0)
+
+
+def test_accounts_that_share_a_login_share_its_budget(limiter: Limiter, take: Take, request_of: RequestOf) -> None:
+    login = (Budget("login", 2),)
+    limiter.configure(accounts=[Account(1, budgets=login), Account(2, budgets=login)])
+    take(1), take(2)
+    assert limiter.acquire(request_of(1), "h", enqueue=False) == Refused("full")
+
+
+def test_the_profiles_of_an_account_are_used_one_after_the_other(limiter: Limiter, take: Take) -> None:
+    limiter.configure(accounts=[Account(1, budgets=(Budget("a", 1), Budget("b", 2)))])
+    assert [take(1).budget_id for _ in range(3)] == ["a", "b", "b"]
+
+
+def test_one_budget_cannot_have_two_limits(limiter: Limiter) -> None:
+    with pytest.raises(ValueError, match="two limits"):
+        limiter.configure(accounts=[Account(1, budgets=(Budget("x", 1),)), Account(2, budgets=(Budget("x", 2),))])
+
+
+@pytest.mark.parametrize("wrong", ["", "a|b", "a,b", "a\nb", "x" * 251])
+def test_ids_that_could_break_a_record_are_refused(limiter: Limiter, wrong: str) -> None:
+    with pytest.raises(ValueError, match="not an id"):
+        limiter.acquire(Request(wrong, 1), new_holder())
+
+
+def test_viewers_take_slots_and_give_them_back(limiter: Limiter, take: Take, request_of: RequestOf) -> None:
+    limiter.set_viewers({"account-2": 1})
+    take(2)
+    waiter = request_of(2)
+    limiter.acquire(waiter, "w")
+    account = next(a for a in limiter.snapshot().accounts if a.account_id == 2)
+    assert (account.effective_limit, account.viewers, account.active, account.waiting) == (1, 1, 1, 1)
+    limiter.set_viewers({}, age=5)
+    assert waiter.lease_id not in states(limiter), "an older view must not replace a newer one"
+    limiter.set_viewers({})
+    assert states(limiter)[waiter.lease_id] == "granted"
+
+
+def test_viewers_do_not_limit_an_unlimited_account(limiter: Limiter, take: Take) -> None:
+    limiter.set_viewers({"account-3": 50})
+    take(3)
+
+
+def test_a_busy_provider_lowers_what_is_believed_and_cools_down(
+    limiter: Limiter, take: Take, request_of: RequestOf
+) -> None:
+    leases = [take(3) for _ in range(3)]
+    assert limiter.report_busy(leases[2], retry_after=5) == 2
+    limiter.release(leases[2])
+    limiter.release(leases[1])
+    queued = limiter.acquire(request_of(3), "w")
+    assert isinstance(queued, Queued) and 4 < queued.due <= 5
+    budget = budget_of(limiter, "account-3")
+    assert (budget.believed, budget.effective_limit, budget.refusals, budget.limit) == (2, 2, 1, 0)
+
+
+def test_a_suspicion_holds_an_account_down_until_it_is_settled_or_old(limiter: Limiter, take: Take, clock: Any) -> None:
+    leases = [take(2), take(2)]
+
+    def seen() -> tuple[int | None, int]:
+        budget = budget_of(limiter, "account-2")
+        return budget.effective_limit, budget.refusals
+
+    assert limiter.suspect_busy(leases[1], retry_after=5) == 1
+    assert seen() == (1, 0), "it is no evidence yet"
+    clock.move(6)
+    limiter.settle_suspicion(leases[1], right=False)
+    assert seen() == (2, 0)
+    limiter.suspect_busy(leases[1], retry_after=5)
+    clock.move(20)
+    assert seen() == (1, 0)
+    limiter.renew(leases[1])
+    clock.move(45)
+    assert seen() == (2, 0)
+    limiter.configure(lease_ttl=300)
+    leases = [take(2), take(2)]
+    limiter.suspect_busy(leases[1], retry_after=0)
+    assert limiter.settle_suspicion(leases[1], right=True) == 1
+    assert seen() == (1, 1)
+    assert limiter.settle_suspicion(leases[1], right=True) == 1, "it is settled once"
+    assert seen() == (1, 1)
+
+
+def test_success_at_the_believed_limit_raises_it_again_in_time(limiter: Limiter, take: Take, clock: Any) -> None:
+    leases = [take(2), take(2)]
+    assert limiter.report_busy(leases[1], retry_after=0) == 1
+    limiter.release(leases[1])
+    limiter.release(leases[0], succeeded=True)
+    assert limiter.snapshot().budgets[1].believed == 1, "too soon"
+    clock.move(121)
+    limiter.release(take(2), succeeded=True)
+    budget = budget_of(limiter, "account-2")
+    assert (budget.believed, budget.effective_limit) == (0, 2)
+
+
+def test_starts_on_one_account_are_spaced(limiter: Limiter, take: Take) -> None:
+    limiter.configure(stagger_delay=0.2)
+    waits = [take(3).starts_in for _ in range(3)]
+    assert waits[0] == 0
+    assert 0.1 < waits[1] <= 0.2 < 0.3 < waits[2] <= 0.4
+    assert take(2).starts_in == 0
+
+
+def test_a_start_is_not_booked_far_ahead(limiter: Limiter, take: Take, request_of: RequestOf) -> None:
+    limiter.configure(stagger_delay=10)
+    take(3)
+    queued = limiter.acquire(request_of(3), "w")
+    assert isinstance(queued, Queued) and 6 < queued.due <= 7
+
+
+def test_renewing_keeps_a_lease_and_a_dead_holders_slot_comes_free(
+    limiter: Limiter, take: Take, request_of: RequestOf
+) -> None:
+    limiter.configure(lease_ttl=0.15)
+    alive, dead = take(2), take(2)
+    waiter = request_of(2)
+    limiter.acquire(waiter, "w")
+    for _ in range(4):
+        limiter.wait(request_of(1), "nobody", timeout=0.05)
+        limiter.renew(alive)
+    assert states(limiter)[waiter.lease_id] == "granted"
+    assert dead.request.lease_id not in states(limiter)
+
+
+def test_a_grant_that_nobody_claims_goes_to_the_next(limiter: Limiter, take: Take, request_of: RequestOf) -> None:
+    limiter.configure(grant_ttl=0.05)
+    lease = take(1)
+    gone, next_one = request_of(1), request_of(1)
+    limiter.acquire(gone, "a")
+    limiter.acquire(next_one, "b")
+    limiter.release(lease)
+    answer = limiter.wait(next_one, "b", timeout=0.5)
+    assert isinstance(answer, Granted)
+
+
+def test_a_waiter_nobody_listens_for_is_passed_over_and_keeps_its_place(
+    limiter: Limiter, take: Take, request_of: RequestOf, clock: Any
+) -> None:
+    lost, heard, newcomer, latest = (request_of(1) for _ in range(4))
+    lease = take(1)
+    limiter.acquire(lost, "w")
+    clock.move(20)
+    limiter.acquire(heard, "w")
+    limiter.renew(lease)
+    clock.move(6)
+    limiter.release(lease)
+    assert states(limiter) == {heard.lease_id: "granted"}
+    limiter.drop(heard.lease_id)
+    assert states(limiter) == {}, "a grant that nobody hears of costs the others a slot"
+    answer = limiter.acquire(newcomer, "h")
+    assert isinstance(answer, Granted)
+    assert isinstance(limiter.acquire(latest, "w"), Queued)
+    assert limiter._run("touch", lost.lease_id) == [b"waiting"]
+    limiter.release(answer.lease)
+    assert states(limiter) == {lost.lease_id: "granted"}
+
+
+def test_however_many_are_passed_over_the_next_who_is_heard_is_found(
+    limiter: Limiter, take: Take, request_of: RequestOf, clock: Any
+) -> None:
+    lease, heard = take(1), request_of(1)
+    for _ in range(203):
+        limiter.acquire(request_of(1), "w")
+    clock.move(26)
+    limiter.acquire(heard, "w")
+    limiter.release(lease)
+    assert states(limiter) == {heard.lease_id: "granted"}
+
+
+def test_a_waiter_that_is_heard_again_gets_the_free_slot_at_once(
+    limiter: Limiter, take: Take, request_of: RequestOf, clock: Any
+) -> None:
+    lost, lease = request_of(1), take(1)
+    limiter.acquire(lost, "w")
+    clock.move(26)
+    limiter.release(lease)
+    assert states(limiter) == {}
+    assert isinstance(limiter.acquire(lost, "w"), Granted)
+
+
+def test_no_lease_outlives_stale_after(limiter: Limiter, take: Take) -> None:
+    limiter.configure(stale_after=0.05)
+    lease = take(1)
+    assert lease.ttl <= 0.05
+    lease = dataclasses.replace(lease, asked_at=lease.asked_at - 0.06)
+    with pytest.raises(LeaseLost, match="stale"):
+        limiter.renew(lease)
+
+
+def test_a_holder_from_before_a_reset_cannot_renew(limiter: Limiter, take: Take, request_of: RequestOf) -> None:
+    lease = take(1)
+    limiter.acquire(request_of(1), "w")
+    answer = limiter.reset()
+    assert (answer.released, answer.waiters_dropped) == (1, 1)
+    assert limiter.snapshot().active == 0
+    with pytest.raises(LeaseLost, match="reset"):
+        limiter.renew(lease)
+
+
+def test_after_a_reset_a_slot_is_given_away_when_its_holder_has_stopped(
+    limiter: Limiter, take: Take, request_of: RequestOf
+) -> None:
+    lease = take(1)
+    limiter.reset()
+    waiter = request_of(1)
+    assert isinstance(limiter.acquire(waiter, "w"), Queued)
+    limiter.release(lease)
+    assert states(limiter) == {waiter.lease_id: "granted"}
+
+
+def test_after_a_reset_a_slot_is_given_away_when_its_holder_is_certain_to_have_stopped(
+    limiter: Limiter, take: Take, clock: Any, request_of: RequestOf
+) -> None:
+    take(1)
+    clock.move(10)
+    limiter.reset()
+    assert isinstance(limiter.acquire(request_of(1), "w"), Queued)
+    clock.move(19.9)
+    assert limiter.tick().granted == ()
+    clock.move(0.1)
+    assert len(limiter.tick().granted) == 1
+
+
+def test_a_lowered_limit_lets_holders_end_and_asks_none_to_give_way(limiter: Limiter, take: Take) -> None:
+    older, younger = take(2), take(2)
+    limiter.configure(accounts=[Account(2, "two", 1)])
+    renewed = limiter.renew(older), limiter.renew(younger)
+    assert [(one.over, one.gives_way) for one in renewed] == [(1, False), (1, False)]
+
+
+def test_waiters_that_viewers_keep_out_are_called_now_and_then_to_look_again(
+    limiter: Limiter, clock: Any, redis_client: Redis, request_of: RequestOf
+) -> None:
+    heard = redis_client.pubsub(ignore_subscribe_messages=True)
+    heard.subscribe(scripts.GRANTS)
+    heard.get_message(timeout=1)
+
+    def called() -> list[bytes]:
+        limiter.tick()
+        found = iter(lambda: heard.get_message(timeout=0.05), None)
+        return [message["data"] for message in found]
+
+    limiter.set_viewers({"account-1": 1})
+    first, second = request_of(1), request_of(1)
+    for request in (first, second):
+        assert isinstance(limiter.acquire(request, "h"), Queued)
+    assert called() == []
+    clock.move(11)
+    assert called() == [b"called|" + first.lease_id.encode()]
+    assert called() == []
+    limiter._run("touch", first.lease_id)
+    clock.move(16)
+    assert called() == [b"called|" + first.lease_id.encode()]
+
+
+def test_a_viewer_asks_the_youngest_to_give_way(limiter: Limiter, take: Take) -> None:
+    older, younger = take(2), take(2)
+    assert limiter.renew(older).over == 0
+    limiter.set_viewers({"account-2": 1})
+    renewed = limiter.renew(older), limiter.renew(younger)
+    assert [one.over for one in renewed] == [1, 1]
+    assert [one.gives_way for one in renewed] == [False, True]
+
+
+@pytest.mark.parametrize("flush", ["script_flush", "function_flush"])
+def test_the_limiter_survives_a_server_that_forgets_its_code(
+    limiter: Limiter, take: Take, request_of: RequestOf, redis_client: Redis, flush: str
+) -> None:
+    lease, waiter = take(1), request_of(1)
+    limiter.acquire(waiter, "w")
+    getattr(redis_client, flush)()
+    assert limiter.acquire(request_of(1), "h", enqueue=False) == Refused("full")
+    getattr(redis_client, flush)()
+    limiter.renew(lease)
+    getattr(redis_client, flush)()
+    limiter.release(lease)
+    assert isinstance(limiter.acquire(waiter, "w"), Granted)
+
+
+def test_all_keys_lie_in_one_slot_of_a_cluster(
+    limiter: Limiter, redis_client: Redis, take: Take, request_of: RequestOf, clock: Any
+) -> None:
+    keys: set[str] = set()
+
+    def look() -> None:
+        limiter.tick()
+        keys.update(key.decode() for key in redis_client.scan_iter() if key.decode() != clock.KEY)
+
+    lease = take(1, expected_seconds=1)
+    limiter.acquire(request_of(1), "w")
+    look()
+    clock.move(11)
+    limiter.release(lease, starved=True)
+    look()
+    clock.move(400)
+    look()
+    assert keys == set(scripts.KEYS), "what is not listed is not cleared"
+    assert all(key.startswith("{streamflow}:limiter:") for key in keys)
+
+
+def test_without_redis_the_limiter_says_so() -> None:
+    with connect(unix_socket_path="/nonexistent/redis.sock") as redis, pytest.raises(LimiterUnavailable):
+        Limiter(redis).snapshot()
+
+
+def test_the_snapshot_carries_the_labels_of_a_request(limiter: Limiter, request_of: RequestOf) -> None:
+    limiter.acquire(request_of(1, labels={"stream_id": 12, "dag_id": "d", "run_id": "a|b,c", "map_index": 3}), "h")
+    (lease,) = limiter.snapshot().leases
+    assert lease.account_id == 1
+    assert lease.labels == {"stream_id": 12, "dag_id": "d", "run_id": "a|b,c", "map_index": 3}
+
+
+def test_a_lowered_ttl_shortens_neither_a_lease_nor_the_wait_for_earlier_holders(
+    limiter: Limiter, clock: Any, take: Take, request_of: RequestOf, restarted: Callable[[], None]
+) -> None:
+    limiter.configure(lease_ttl=60)
+    lease = take(1)
+    restarted()
+    limiter.tick()
+    limiter.configure(lease_ttl=10)
+    clock.move(59)
+    limiter.tick()
+    assert lease.request.lease_id in states(limiter)
+    assert limiter.acquire(request_of(2), "h", enqueue=False) == Refused("closed")
+    clock.move(1)
+    assert isinstance(limiter.acquire(request_of(2), "h", enqueue=False), Granted)
+
+
+def test_a_lease_registered_before_the_ttl_is_known_again_lives_as_it_was_told_then(
+    limiter: Limiter, clock: Any, redis_client: Redis, take: Take
+) -> None:
+    limiter.configure(lease_ttl=10)
+    lease = take(1)
+    redis_client.delete(*scripts.KEYS)
+    told = limiter.renew(lease).ttl
+    limiter.configure(lease_ttl=10)
+    limiter.tick()
+    clock.move(told - 0.1)
+    limiter.tick()
+    assert lease.request.lease_id in states(limiter)
+
+
+def test_a_providers_claim_is_a_limit_for_a_day_and_what_it_says_of_others_for_ten_minutes(
+    limiter: Limiter, clock: Any, request_of: RequestOf
+) -> None:
+    assert limiter.claim("account-3", limit=3, elsewhere=1, words="the panel says 3")
+    budget = budget_of(limiter, "account-3")
+    assert (budget.limit, budget.believed_limit, budget.elsewhere, budget.effective_limit) == (0, 3, 1, 2)
+    assert budget.evidence == ("the panel says 3, at 2027-01-15T08:00:00+00:00",)
+    clock.move(600)
+    assert budget_of(limiter, "account-3").effective_limit == 3
+    clock.move(86_400)
+    assert budget_of(limiter, "account-3").effective_limit is None
+
+
+def test_a_claim_lets_nobody_above_what_is_configured(limiter: Limiter) -> None:
+    limiter.claim("account-1", limit=7, elsewhere=0, words="the panel says 7")
+    assert budget_of(limiter, "account-1").effective_limit == 1
+    assert not limiter.claim("nobody's", limit=1, elsewhere=0, words="")
+    with pytest.raises(ValueError, match="-1"):
+        limiter.claim("account-1", limit=-1, elsewhere=0, words="")
+
+
+def test_quiet_success_raises_what_refusals_lowered_up_to_the_claim(limiter: Limiter, take: Take, clock: Any) -> None:
+    limiter.claim("account-3", limit=2, elsewhere=0, words="the panel says 2")
+    leases = [take(3), take(3)]
+    assert limiter.report_busy(leases[1], retry_after=0) == 1
+    for lease in leases:
+        limiter.release(lease)
+    clock.move(121)
+    limiter.release(take(3), succeeded=True)
+    budget = budget_of(limiter, "account-3")
+    assert (budget.believed, budget.believed_limit) == (0, 2)
+
+
+def test_waiters_come_in_when_those_elsewhere_are_forgotten(
+    limiter: Limiter, clock: Any, request_of: RequestOf
+) -> None:
+    limiter.claim("account-1", limit=1, elsewhere=1, words="the panel says 1")
+    waiter = request_of(1)
+    assert isinstance(limiter.acquire(waiter, "w"), Queued)
+    for _ in range(6):
+        clock.move(100)
+        limiter._run("touch", waiter.lease_id)
+    assert limiter.tick().granted == (waiter.lease_id,)

@@ -1,0 +1,218 @@
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from streamflow.config import Config
+from streamflow.errors import UnknownRecord
+from streamflow.planning.plan import CheckParams, in_rounds, plan
+from streamflow.records import Account, DeadMemory, Profile, Run
+from streamflow.udi.ports import Store
+from support.library import NOW, result, stored, stream
+
+
+def planned(
+    store: Store, settings: Config | None = None, *, redis_up: bool = True, since: Any = None, **params: Any
+) -> Run:
+    wanted = CheckParams(**params)
+    return plan(store, settings or Config(), wanted, run_id="run", now=NOW, redis_up=redis_up, since=since)
+
+
+def test_everything_is_checked_without_filters_and_a_shared_stream_once(tmp_path: Path) -> None:
+    run = planned(stored(tmp_path, {1: [1, 2], 2: [2, 3]}))
+    assert sorted(run.stream_ids) == [1, 2, 3]
+    assert run.channels == {1: (1, 2), 2: (2, 3)}
+    assert (run.mode, run.remaining) == ("concurrent", 0)
+
+
+@pytest.mark.parametrize(
+    ("params", "streams", "channels"),
+    [
+        ({"channel_ids": [2]}, [3, 4], [2]),
+        ({"group_ids": [10]}, [1, 2], [1]),
+        ({"channel_ids": [1, 2], "group_ids": [20]}, [3, 4], [2]),
+        ({"account_ids": [2]}, [2, 4], [1, 2]),
+        ({"stream_ids": [4]}, [4], [2]),
+    ],
+)
+def test_filters_narrow_the_run(
+    tmp_path: Path, params: dict[str, Any], streams: list[int], channels: list[int]
+) -> None:
+    accounts = [Account(id=1, name="one"), Account(id=2, name="two")]
+    known = [stream(i, account_id=1 + (i % 2 == 0)) for i in (1, 2, 3, 4)]
+    run = planned(stored(tmp_path, {1: [1, 2], 2: [3, 4]}, accounts=accounts, streams=known), **params)
+    assert sorted(run.stream_ids) == streams
+    assert sorted(run.channels) == channels
+
+
+@pytest.mark.parametrize("field", ["channel_ids", "group_ids", "account_ids", "stream_ids"])
+def test_an_unknown_id_is_an_error_that_names_its_field(tmp_path: Path, field: str) -> None:
+    with pytest.raises(UnknownRecord, match=rf"^{field}: .*99.*refresh_udi"):
+        planned(stored(tmp_path, {1: [1]}), **{field: [99]})
+
+
+def test_fresh_streams_are_skipped_unless_forced_or_changed(tmp_path: Path) -> None:
+    store = stored(tmp_path, {1: [1, 2, 3, 4]})
+    store.record(result(1, at=NOW - timedelta(hours=23)))
+    store.record(result(2, at=NOW - timedelta(hours=25)))
+    store.record(result(3, "unknown", at=NOW))
+    store.record(result(4, url_hash="that of the URL it had before"))
+    run = planned(store)
+    assert sorted(run.stream_ids) == [2, 3, 4]
+    assert run.skipped == {1: "fresh"}
+    assert sorted(planned(store, force=True).stream_ids) == [1, 2, 3, 4]
+
+
+def test_streams_of_inactive_accounts_are_skipped_even_those_that_dispatcharr_hides(tmp_path: Path) -> None:
+    accounts = [Account(id=1, name="one"), Account(id=2, name="two", is_active=False)]
+    store = stored(tmp_path, {1: [1, 2, 77]}, accounts=accounts, streams=[stream(1), stream(2, account_id=2)])
+    run = planned(store)
+    assert run.stream_ids == (1,)
+    assert run.skipped == {2: "account_inactive", 77: "account_inactive"}
+
+
+def test_a_large_library_becomes_a_chain_of_bounded_runs_that_checks_each_stream_once(tmp_path: Path) -> None:
+    store = stored(tmp_path, {c: range(c * 10, c * 10 + 7) for c in range(1, 8)})
+    settings = Config(max_streams_per_run=20)
+    seen: list[int] = []
+    for number in range(10):
+        run = planned(store, settings, force=True, since=NOW if number else None)
+        assert len(run.stream_ids) <= 20
+        for channel, checked in run.channels.items():
+            assert len(checked) == 7, f"channel {channel} is torn apart"
+        for stream_id in run.stream_ids:
+            store.record(result(stream_id, at=NOW + timedelta(seconds=1)))
+        seen += run.stream_ids
+        if not run.remaining:
+            break
+    assert sorted(seen) == sorted(i for c in range(1, 8) for i in range(c * 10, c * 10 + 7))
+
+
+def test_new_and_changed_streams_come_first_then_failing_ones_then_those_checked_longest_ago(tmp_path: Path) -> None:
+    store = stored(tmp_path, {c: [c * 10, c * 10 + 1] for c in range(1, 7)})
+    days = {1: 2, 2: 4, 3: 3, 4: 2, 6: 3}
+    for channel, age in days.items():
+        for stream_id in (channel * 10, channel * 10 + 1):
+            store.record(result(stream_id, at=NOW - timedelta(days=age)))
+    store.record(result(50, at=NOW - timedelta(days=2)))
+    store.record(result(41, "dead", at=NOW - timedelta(days=2)))
+    store.record(result(61, at=NOW - timedelta(days=2), url_hash="that of the URL it had before"))
+    order = []
+    while (run := planned(store, Config(max_streams_per_run=2), since=NOW)).stream_ids:
+        order += list(run.channels)
+        for stream_id in run.stream_ids:
+            store.record(result(stream_id))
+    assert order == [5, 6, 4, 2, 3, 1]
+
+
+def test_a_url_that_an_account_has_twice_is_probed_once_and_both_are_done(tmp_path: Path) -> None:
+    same = "http://provider.test/same.ts"
+    accounts = [Account(id=1, name="one"), Account(id=2, name="two")]
+    streams = [stream(1, url=same), stream(2, url=same), stream(3, account_id=2, url=same), stream(4, url=None)]
+    store = stored(
+        tmp_path, {1: [1, 4], 2: [2], 3: [3, 2, 5]}, accounts=accounts, streams=[*streams, stream(5, url=None)]
+    )
+    run = planned(store)
+    assert sorted(run.stream_ids) == [1, 3, 4, 5]
+    assert run.twins == {1: (2,)}
+    assert (run.channels, run.remaining) == ({1: (1, 4), 2: (2,), 3: (3, 2, 5)}, 0)
+    store.open_run(run)
+    assert store.settle("run", result(1, url_hash=streams[0].url_hash)) == [2]
+    assert store.result(2) is not None
+    again = planned(store)
+    assert (sorted(again.stream_ids), again.skipped) == ([3, 4, 5], {1: "fresh", 2: "fresh"})
+
+
+def test_what_a_chain_skips_is_told_by_its_first_run_alone(tmp_path: Path) -> None:
+    store = stored(tmp_path, {1: [1, 2]})
+    store.record(result(1, at=NOW - timedelta(hours=1)))
+    assert planned(store).skipped == {1: "fresh"}
+    assert planned(store, since=NOW).skipped == {}
+
+
+def test_a_plan_loads_no_more_streams_than_it_checks_when_nothing_was_checked_before(tmp_path: Path) -> None:
+    class Counting:
+        loaded = 0
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(store, name)
+
+        def streams(self, ids: Any) -> Any:
+            found = store.streams(ids)
+            self.loaded += len(found)
+            return found
+
+    store = stored(tmp_path, {c: range(c * 10, c * 10 + 5) for c in range(1, 101)})
+    counting: Any = Counting()
+    run = planned(counting, Config(max_streams_per_run=20), account_ids=[1])
+    assert (len(run.stream_ids), run.remaining, counting.loaded) == (20, 480, 20)
+
+
+def test_a_channel_larger_than_a_run_is_checked_in_parts(tmp_path: Path) -> None:
+    run = planned(stored(tmp_path, {1: range(1, 31)}), Config(max_streams_per_run=20))
+    assert (len(run.stream_ids), run.remaining) == (20, 10)
+
+
+def test_streams_that_the_policy_removed_are_checked_again_with_their_channel(tmp_path: Path) -> None:
+    store = stored(tmp_path, {1: [1]}, streams=[stream(1), stream(2)])
+    store.remember_dead(2, DeadMemory(failures=3, removed_from={1: 0}))
+    assert planned(store).channels == {1: (1, 2)}
+
+
+@pytest.mark.parametrize(
+    ("mode", "enabled", "redis_up", "expected"),
+    [
+        ("auto", True, True, "concurrent"),
+        ("auto", False, True, "sequential"),
+        ("auto", True, False, "sequential"),
+        ("concurrent", False, True, "concurrent"),
+        ("concurrent", True, False, "sequential"),
+        ("sequential", True, True, "sequential"),
+    ],
+)
+def test_the_mode_is_routed_by_request_settings_and_redis(
+    tmp_path: Path, mode: str, enabled: bool, redis_up: bool, expected: str
+) -> None:
+    settings = Config.model_validate({"concurrent_streams": {"enabled": enabled}})
+    assert planned(stored(tmp_path, {1: [1]}), settings, redis_up=redis_up, mode=mode).mode == expected
+
+
+def ends_after(order: Sequence[int], account_of: dict[int, int], limits: dict[int, int], slots: int) -> int:
+    """How many rounds of equally long checks it takes; every task of a round is to find a slot of its account."""
+    rounds, place = 0, 0
+    while place < len(order):
+        held: Counter[int] = Counter()
+        while place < len(order) and held.total() < slots:
+            account = account_of[order[place]]
+            if limits[account] and held[account] >= limits[account]:
+                break
+            held[account] += 1
+            place += 1
+        rounds += 1
+    return rounds
+
+
+def test_the_account_that_takes_longest_is_never_kept_waiting_by_the_global_limit() -> None:
+    limits = {1: 1, 2: 2, 3: 5, 4: 0}
+    streams = [stream(i, account_id=1 + i // 50) for i in range(200)]
+    account_of = {one.id: one.account_id or 0 for one in streams}
+    order = in_rounds(streams, {i: Account(id=i, name=str(i), max_streams=n) for i, n in limits.items()}, 10)
+    assert sorted(order) == list(range(200))
+    assert ends_after(order, account_of, limits, 10) == 50
+    assert [i for i in order if account_of[i] == 2] == list(range(50, 100))
+
+
+def test_a_round_takes_all_connections_of_an_accounts_profiles_and_those_of_a_shared_login_once() -> None:
+    profiles = (Profile(id=1, max_streams=1, is_default=True), Profile(id=2, max_streams=2))
+    known = {
+        1: Account(id=1, name="profiles", max_streams=1, profiles=profiles),
+        2: Account(id=2, name="shared", max_streams=1, budget="login"),
+        3: Account(id=3, name="shared too", max_streams=1, budget="login"),
+    }
+    streams = [stream(i, account_id=1) for i in (1, 2, 3, 4)] + [stream(5, account_id=2), stream(6, account_id=3)]
+    assert in_rounds(streams, known, 10) == [5, 1, 2, 3, 6, 4]

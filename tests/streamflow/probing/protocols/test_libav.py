@@ -1,0 +1,170 @@
+"""Streams that libav opens itself."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from lab import Clip, Media
+from lab.timeline import Timeline
+from streamflow import config
+from streamflow.probing import Outcome, Target, probe
+from support.probing.rtsp import Rtsp
+
+
+@contextmanager
+def multicast(timeline: Timeline) -> Iterator[str]:
+    """The stream as datagrams in real time to a port of loopback."""
+    with closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as reserved:
+        reserved.bind(("127.0.0.1", 0))
+        port = reserved.getsockname()[1]
+    stop = threading.Event()
+
+    def send() -> None:
+        number = timeline.now()
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
+            while not stop.wait(max(0.0, timeline.due_in(number))):
+                data = timeline.slice(number)
+                for at in range(0, len(data), 1316):
+                    out.sendto(data[at : at + 1316], ("127.0.0.1", port))
+                number += 1
+
+    thread = threading.Thread(target=send, daemon=True)
+    thread.start()
+    yield f"udp://127.0.0.1:{port}"
+    stop.set()
+    thread.join()
+
+
+def test_a_stream_over_udp_is_measured(lab_media: Media) -> None:
+    clip = lab_media.clip("sd480p30")
+    with multicast(Timeline(clip)) as url:
+        outcome = probe(Target(url), config.Probe(sample_seconds=4, read_timeout=2))
+    result = outcome.result
+    assert (result.verdict, result.reason) == ("ok", None), result.detail
+    assert (result.width, result.height, result.fps, result.video_codec) == (640, 480, 30.0, "h264")
+    assert [track.codec for track in result.audio] == ["aac"]
+    assert result.bitrate_kbps == pytest.approx(clip.truth.video_kbps + clip.truth.audio_kbps, rel=0.05)
+    assert outcome.thumbnail
+
+
+@pytest.fixture
+def clip(lab_media: Media) -> Clip:
+    return lab_media.clip("sd480p30")
+
+
+def test_a_stream_over_rtsp_is_measured_on_one_connection(clip: Clip) -> None:
+    with closing(Rtsp(Timeline(clip))) as camera:
+        url = f"rtsp://user:secret@127.0.0.1:{camera.port}/live"
+        result = probe(Target(url), config.Probe(sample_seconds=4, read_timeout=3)).result
+    assert (result.verdict, result.reason) == ("ok", None), result.detail
+    assert (result.width, result.height, result.fps, result.video_codec) == (640, 480, 30.0, "h264")
+    assert [track.codec for track in result.audio] == ["aac"]
+    assert camera.connections == 1
+    assert "PLAY" in camera.asked
+
+
+@pytest.mark.parametrize(
+    ("status", "verdict", "reason"),
+    [(401, "dead", "unauthorized"), (403, "dead", "unauthorized"), (404, "dead", "http_404"), (453, "dead", "http_4xx"),
+     (500, "dead", "http_5xx")],
+)  # fmt: skip
+def test_an_rtsp_status_has_its_meaning(clip: Clip, status: int, verdict: str, reason: str) -> None:
+    with closing(Rtsp(Timeline(clip), status)) as camera:
+        result = probe(Target(f"rtsp://127.0.0.1:{camera.port}/live"), config.Probe(connect_timeout=3)).result
+    assert (result.verdict, result.reason) == (verdict, reason), result.detail
+
+
+@contextmanager
+def sent_by_ffmpeg(clip: Clip, *target: str) -> Iterator[None]:
+    """The clip in real time, again and again, until the end."""
+    command = ["ffmpeg", "-v", "error", "-re", "-stream_loop", "-1", "-i", str(clip.path), "-c", "copy", *target]
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()
+
+
+def free_port(kind: socket.SocketKind) -> int:
+    with socket.socket(socket.AF_INET, kind) as reserved:
+        reserved.bind(("127.0.0.1", 0))
+        return int(reserved.getsockname()[1])
+
+
+def is_listening(port: int) -> bool:
+    """By the kernel's table: to connect would be the one connection that the sender takes."""
+    wanted = f":{port:04X} 00000000:0000 0A"
+    return wanted in Path("/proc/net/tcp").read_text(encoding="ascii")
+
+
+@pytest.mark.skipif(not shutil.which("ffmpeg"), reason="ffmpeg is not installed")
+@pytest.mark.parametrize("scheme", ["rtmp", "rtp"])
+def test_a_stream_of_ffmpeg_is_measured(clip: Clip, scheme: str) -> None:
+    port = free_port(socket.SOCK_STREAM if scheme == "rtmp" else socket.SOCK_DGRAM)
+    url = f"{scheme}://127.0.0.1:{port}" + ("/live/one" if scheme == "rtmp" else "")
+    target = ["-f", "flv", "-listen", "1", url] if scheme == "rtmp" else ["-f", "rtp_mpegts", url]
+    with sent_by_ffmpeg(clip, *target):
+        deadline = time.monotonic() + 10
+        while scheme == "rtmp" and not is_listening(port) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        result = probe(Target(url), config.Probe(sample_seconds=4, read_timeout=5)).result
+    assert (result.width, result.height, result.fps, result.video_codec) == (640, 480, 30.0, "h264"), result.detail
+    assert [track.codec for track in result.audio] == ["aac"]
+    assert result.verdict in ("ok", "degraded")
+
+
+@contextmanager
+def mute_server() -> Iterator[int]:
+    """A port that takes connections and says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield listening.getsockname()[1]
+
+
+@pytest.mark.parametrize("scheme", ["rtmp", "rtsp", "udp"])
+def test_nothing_in_time_is_dead(scheme: str) -> None:
+    with mute_server() as port:
+        result = probe(
+            Target(f"{scheme}://127.0.0.1:{port}/x"), config.Probe(connect_timeout=0.5, read_timeout=0.5)
+        ).result
+    assert (result.verdict, result.reason) == ("dead", "connect_timeout")
+    assert result.elapsed_s < 1.5
+
+
+@pytest.mark.parametrize("scheme", ["rtmp", "rtsp"])
+def test_a_refused_connection_is_told(scheme: str) -> None:
+    with mute_server() as port:
+        pass
+    result = probe(Target(f"{scheme}://127.0.0.1:{port}/x"), config.Probe(connect_timeout=1)).result
+    assert (result.verdict, result.reason) == ("dead", "connection_refused")
+
+
+def test_an_unknown_host_is_told() -> None:
+    result = probe(Target("rtsp://user:secret@camera.lab.invalid/x"), config.Probe(connect_timeout=2)).result
+    assert (result.verdict, result.reason) == ("dead", "dns_failure")
+    assert "secret" not in result.model_dump_json()
+
+
+def test_a_cancelled_probe_does_not_wait_for_libav() -> None:
+    cancel = threading.Event()
+    outcomes: list[Outcome] = []
+    with mute_server() as port:
+        target = Target(f"rtmp://127.0.0.1:{port}/x")
+        running = threading.Thread(
+            target=lambda: outcomes.append(probe(target, config.Probe(connect_timeout=2), cancel=cancel)), daemon=True
+        )
+        running.start()
+        time.sleep(0.2)
+        cancel.set()
+        running.join(timeout=0.3)
+        assert not running.is_alive()
+    assert outcomes[0].result.reason == "cancelled"

@@ -1,0 +1,331 @@
+"""Dispatcharr behind proxies, with private certificates, with answers that are none, and in the middle of changes."""
+
+from __future__ import annotations
+
+import json
+import ssl
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import trustme
+
+from lab import Account, Channel, Group, Lab, Library, Media, Stream, running
+from streamflow.errors import ConfigError, SourceConflict, SourceRefused, SourceUnavailable, UnknownRecord
+from streamflow.sources.dispatcharr import Dispatcharr, from_env, session
+from streamflow.sources.dispatcharr import source as source_module
+from support.web_answers import answering
+
+AT = datetime(2026, 1, 2, tzinfo=UTC)
+CHANNEL = json.dumps({"id": 1, "streams": [3, 1, 2]}).encode()
+
+
+@pytest.fixture
+def served(lab_media: Media) -> Iterator[Lab]:
+    library = Library(
+        [Account(1, "North", "north", "secret-n", max_streams=1)],
+        [Stream(i, f"News {i % 2}", 1) for i in range(1, 8)],
+        [Channel(1, 1.0, "One", 10, (1, 2, 3))],
+        [Group(10, "News")],
+    )
+    with running(library, lab_media) as lab:
+        yield lab
+
+
+@pytest.fixture
+def source(served: Lab) -> Iterator[Dispatcharr]:
+    with at(served.dispatcharr, DISPATCHARR_API_KEY=served.told()["api_key"]) as opened:
+        yield opened
+
+
+def at(address: str, **env: str) -> Dispatcharr:
+    return from_env({"DISPATCHARR_URL": address, "DISPATCHARR_API_KEY": "key"} | env)
+
+
+def state(served: Lab) -> Any:
+    return served.servers.dispatcharr.state
+
+
+# -- the way there ---------------------------------------------------------------------------
+def certified(authority: trustme.CA) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    return context
+
+
+def test_a_private_certificate_is_trusted_by_its_authority_alone(tmp_path: Path) -> None:
+    authority, file = trustme.CA(), tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(str(file))
+    with answering(CHANNEL, context=certified(authority)) as address:
+        with at(address, DISPATCHARR_CA_FILE=str(file)) as source:
+            assert source.order(1) == (3, 1, 2)
+        with at(address) as source, pytest.raises(SourceRefused, match="DISPATCHARR_CA_FILE"):
+            source.order(1)
+    with (
+        answering(CHANNEL, context=certified(trustme.CA())) as address,
+        at(address, DISPATCHARR_CA_FILE=str(file)) as source,
+        pytest.raises(SourceRefused, match="not trusted"),
+    ):
+        source.order(1)
+
+
+@pytest.mark.parametrize("content", [None, "no certificate"])
+def test_a_file_that_is_no_certificate_is_named(tmp_path: Path, content: str | None) -> None:
+    file = tmp_path / "ca.pem"
+    if content:
+        file.write_text(content)
+    with pytest.raises(ConfigError, match=r"DISPATCHARR_CA_FILE: .*ca\.pem"):
+        at("https://127.0.0.1", DISPATCHARR_CA_FILE=str(file))
+
+
+@pytest.mark.parametrize("address", ["{}/tv/box", "{}/tv/box/"])
+def test_a_path_prefix_stands_before_every_path(address: str) -> None:
+    with answering(CHANNEL, prefix="/tv/box/api/") as root:
+        with at(address.format(root)) as source:
+            assert source.order(1) == (3, 1, 2)
+        with at(root) as source, pytest.raises(SourceRefused, match="path prefix"):
+            source.summary()
+
+
+# -- logging in ------------------------------------------------------------------------------
+def test_after_a_change_of_the_servers_secret_one_logs_in_anew(served: Lab, tmp_path: Path) -> None:
+    told = served.told()
+    login = {"DISPATCHARR_USERNAME": told["username"], "DISPATCHARR_PASSWORD": told["password"]}
+    with from_env({"DISPATCHARR_URL": served.dispatcharr} | login, tmp_path) as source:
+        source.order(1)
+        served.servers.dispatcharr._secret = "changed" * 6
+        assert source.order(1) == (1, 2, 3)
+    assert state(served).logins == 2
+
+
+def test_after_a_change_of_the_password_the_old_one_is_refused_and_the_new_one_works(
+    served: Lab, tmp_path: Path
+) -> None:
+    told = served.told()
+    login = {"DISPATCHARR_USERNAME": told["username"], "DISPATCHARR_PASSWORD": told["password"]}
+    env = {"DISPATCHARR_URL": served.dispatcharr} | login
+    with from_env(env, tmp_path) as source:
+        source.order(1)
+        # Whoever changes it makes all tokens invalid.
+        served.servers.dispatcharr.password, served.servers.dispatcharr._secret = "new", "changed" * 6
+        with pytest.raises(SourceRefused, match="DISPATCHARR_PASSWORD"):
+            source.order(1)
+    with from_env(env | {"DISPATCHARR_PASSWORD": "new"}, tmp_path) as source:
+        assert source.order(1) == (1, 2, 3)
+
+
+# -- answers that are none -------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        (400, SourceRefused), (401, SourceRefused), (403, SourceRefused), (404, UnknownRecord), (405, SourceRefused),
+        (429, SourceUnavailable), (500, SourceUnavailable), (502, SourceUnavailable), (504, SourceUnavailable),
+    ],
+)  # fmt: skip
+def test_every_status_has_its_meaning(status: int, error: type[Exception]) -> None:
+    with (
+        answering(b"<html>no</html>", status) as address,
+        at(address) as source,
+        pytest.raises(error, match=str(status) if status != 404 else "no such"),
+    ):
+        source.order(1)
+
+
+def test_a_reply_that_is_cut_off_is_tried_again_and_then_told() -> None:
+    reached = pytest.raises(SourceUnavailable, match="cannot be reached")
+    with answering(CHANNEL, length=500) as address, at(address) as source, reached:
+        source.order(1)
+
+
+@pytest.mark.parametrize("body", [b"null", b"[]", b"{}", b'"text"', b'{"streams": null}'])
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda source: source.order(1),
+        lambda source: source.fetch(),
+        lambda source: source.write_order(1, (1,), (2,)),
+        lambda source: source.viewers(),
+        lambda source: source.write_stats(1, {1: {"a": 1}}, {1: AT}),
+    ],
+    ids=["order", "fetch", "write_order", "viewers", "write_stats"],
+)
+def test_json_of_another_shape_is_an_error_or_nothing(body: bytes, ask: Callable[[Dispatcharr], object]) -> None:
+    with answering(body) as address, at(address) as source:
+        try:
+            found = ask(source)
+        except SourceUnavailable:
+            return
+    # An empty answer tells that nothing is there.
+    assert not found or list(found.streams) == []  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [({"Retry-After": "7"}, 7), ({"Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT"}, None), ({}, None)],
+)
+def test_a_throttled_call_waits_as_the_header_says(headers: dict[str, str], seconds: float | None) -> None:
+    with pytest.raises(SourceUnavailable) as told:
+        session.understood(httpx.Response(429, headers=headers, text="slow down"), "a call")
+    assert getattr(told.value, "seconds", None) == seconds
+
+
+# -- lists in motion -------------------------------------------------------------------------
+def test_a_server_without_pages_answers_with_the_whole_list(served: Lab) -> None:
+    streams = list(state(served).streams.values())
+    paths = {"streams/": streams, "ids/": [each["id"] for each in streams]}
+    lists = {path: json.dumps(records).encode() for path, records in paths.items()}
+    with answering(b"[]", paths=lists) as address, at(address) as source:
+        assert len(list(source.fetch().streams)) == 7
+
+
+def test_pages_that_repeat_and_miss_rows_make_a_whole_library(
+    source: Dispatcharr, served: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(source_module, "PAGE_SIZE", 2)
+    whole = session.Session.pages
+
+    def shifting(self: session.Session, path: str, size: int) -> Iterator[list[Any]]:
+        last: list[Any] = []
+        for page in whole(self, path, size):
+            # The first row is that of the page before, the last one is missed.
+            yield [*last[:1], *page[:-1]]
+            last = page
+
+    monkeypatch.setattr(session.Session, "pages", shifting)
+    assert sorted(stream.id for stream in source.fetch().streams) == [1, 2, 3, 4, 5, 6, 7]
+
+
+def test_a_list_that_shrinks_between_two_pages_ends(
+    source: Dispatcharr, served: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(source_module, "PAGE_SIZE", 2)
+    whole = session.Session.call_once
+
+    def shrinking(self: session.Session, method: str, path: str, **options: Any) -> Any:
+        answer = whole(self, method, path, **options)
+        if (options.get("params") or {}).get("page") == 2:
+            for stream_id in (4, 5, 6, 7):
+                state(served).streams.pop(stream_id, None)
+        return answer
+
+    monkeypatch.setattr(session.Session, "call_once", shrinking)
+    assert {stream.id for stream in source.fetch().streams} >= {1, 2, 3}
+
+
+def test_streams_that_vanish_before_they_are_asked_by_their_ids_are_left_out(
+    source: Dispatcharr, served: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = session.Session.call
+
+    def vanishing(self: session.Session, method: str, path: str, **options: Any) -> Any:
+        answer = whole(self, method, path, **options)
+        return [*answer, 98, 99] if path.endswith("/ids/") else answer
+
+    monkeypatch.setattr(session.Session, "call", vanishing)
+    assert len(list(source.fetch().streams)) == 7
+
+
+def test_ten_thousand_streams_come_in_a_few_pages(source: Dispatcharr, served: Lab) -> None:
+    one = state(served).streams[1]
+    state(served).streams = {i: one | {"id": i, "name": f"stream {i}"} for i in range(1, 10_001)}
+    assert len(list(source.fetch().streams)) == 10_000
+
+
+def test_stale_custom_and_nameless_streams_are_kept_as_they_are(source: Dispatcharr, served: Lab) -> None:
+    state(served).streams[1] |= {"is_stale": True}
+    state(served).streams[2] |= {"m3u_account": None, "is_custom": True, "stream_id": None}
+    state(served).streams[3] |= {"url": "  ", "name": None}
+    state(served).streams[4] |= {"url": None, "channel_group": None}
+    found = {stream.id: stream for stream in source.fetch().streams}
+    assert (found[1].is_stale, found[2].is_custom, found[2].account_id) == (True, True, None)
+    assert (found[3].url, found[3].name, found[4].url, found[4].group_id) == (None, "", None, None)
+
+
+def test_profiles_user_agents_and_server_groups_come_with_their_accounts(source: Dispatcharr, served: Lab) -> None:
+    account = state(served).accounts[0]
+    account["server_group"] = 4
+    account["user_agent"] = 77
+    account["profiles"].append(
+        {"id": 11, "name": "second", "max_streams": 2, "is_active": False, "is_default": False,
+         "search_pattern": "north", "replace_pattern": "other"}
+    )  # fmt: skip
+    found = next(each for each in source.fetch().accounts if each.id == 1)
+    # An agent that is not in the list: the checker's own is sent.
+    assert (found.server_group, found.user_agent, found.budget) == (4, None, "profile-10")
+    assert [(each.id, each.max_streams, each.is_active, each.search_pattern) for each in found.profiles] == [
+        (10, 1, True, "^(.*)$"), (11, 2, False, "north"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("groups", "words", "share"),
+    [((4, 4), ("word", "word"), True), ((4, 5), ("word", "word"), False), ((4, 4), ("word", "other"), False)],
+)
+def test_accounts_of_one_server_group_share_a_budget_where_they_share_a_login(
+    source: Dispatcharr, served: Lab, groups: tuple[int, int], words: tuple[str, str], share: bool
+) -> None:
+    known, hosts = state(served), ("one.test", "two.test:8080")
+    accounts = known.accounts[:2]
+    for account, group in zip(accounts, groups, strict=True):
+        account["server_group"] = group
+    for number, stream in enumerate(known.streams.values()):
+        own = number % 2
+        address = f"http://{hosts[own]}/live/alice/{words[own]}/{stream['id']}.ts"
+        stream |= {"m3u_account": accounts[own]["id"], "url": address}
+    first, second = (account.budget for account in source.fetch().accounts[:2])
+    assert (first == second) is share
+
+
+# -- writing back ----------------------------------------------------------------------------
+def test_a_change_of_a_user_behind_a_lost_answer_stays(
+    source: Dispatcharr, served: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = session.Session._raw
+
+    def losing(self: session.Session, method: str, path: str, **options: Any) -> Any:
+        answer = whole(self, method, path, **options)
+        if method == "PATCH":
+            state(served).channels[1]["streams"] = [2, 3]
+            raise SourceUnavailable("the answer was lost")
+        return answer
+
+    monkeypatch.setattr(session.Session, "_raw", losing)
+    with pytest.raises(SourceConflict):
+        source.write_order(1, (1, 2, 3), (3, 2, 1))
+    assert state(served).channels[1]["streams"] == [2, 3]
+
+
+def test_an_order_whose_answer_was_lost_is_not_written_twice(
+    source: Dispatcharr, served: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, lost = session.Session._raw, []
+
+    def losing(self: session.Session, method: str, path: str, **options: Any) -> Any:
+        answer = whole(self, method, path, **options)
+        if method == "PATCH" and not lost:
+            lost.append(path)
+            raise SourceUnavailable("the answer was lost")
+        return answer
+
+    monkeypatch.setattr(session.Session, "_raw", losing)
+    source.write_order(1, (1, 2, 3), (3, 2, 1))
+    assert (state(served).channels[1]["streams"], state(served).writes) == ([3, 2, 1], 1)
+
+
+def test_statistics_of_a_stream_that_vanishes_meanwhile_are_left_out(
+    source: Dispatcharr, served: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = session.Session.call
+
+    def vanishing(self: session.Session, method: str, path: str, **options: Any) -> Any:
+        answer = whole(self, method, path, **options)
+        state(served).streams.pop(2, None)
+        return answer
+
+    monkeypatch.setattr(session.Session, "call", vanishing)
+    stats = {i: {"streamflow_verdict": "ok"} for i in (1, 2, 3)}
+    source.write_stats(1, stats, dict.fromkeys(stats, AT))
+    assert state(served).streams[3]["stream_stats"] == {"streamflow_verdict": "ok"}

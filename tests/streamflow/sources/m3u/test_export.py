@@ -1,0 +1,71 @@
+"""The library as a playlist, and that playlist as a library again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streamflow.errors import UnknownRecord
+from streamflow.records import Account
+from streamflow.sources.m3u import Playlist, export
+from streamflow.sources.m3u.playlist import Entry, entries
+from support.library import result, stored, stream
+
+# Blanks at the ends and in rows are not kept.
+PLAIN = st.text(st.characters(exclude_categories=("Cc", "Cs", "Zl", "Zp", "Zs"))).map(
+    lambda text: " ".join(text.split())
+)
+ENTRY = st.builds(
+    Entry,
+    line=st.just(0),
+    name=PLAIN.filter(bool),
+    url=st.sampled_from(
+        ["http://tv.test/u/p/1.ts", "http://tv.test/1|User-Agent=A+B&Referer=x", "rtp://239.0.0.1:1234"]
+    ),
+    group=PLAIN.map(lambda text: text.replace('"', "'")),
+    tvg_id=PLAIN.map(lambda text: text.replace('"', "'")),
+    number=st.none() | st.integers(0, 99_999).map(float),
+)
+
+
+@given(st.lists(ENTRY, max_size=5))
+def test_what_is_written_is_read_again(wanted: list[Entry]) -> None:
+    read = list(entries(export.lines(wanted)))
+    assert [{**vars(each), "line": 0} for each in read] == [vars(each) for each in wanted]
+
+
+def test_channels_come_in_order_with_the_best_stream_first_and_without_the_dead(tmp_path: Path) -> None:
+    store = stored(tmp_path, {2: (5, 4), 1: (3, 2, 1)}, streams=[stream(i, tvg_id=f"t{i}") for i in range(1, 7)])
+    store.record(result(2, "dead"))
+    store.record(result(3, "unknown"))
+    assert list(export.lines(export.library(store)))[:3] == [
+        "#EXTM3U",
+        '#EXTINF:-1 tvg-id="t3" tvg-chno="1" group-title="group 1",stream 3',
+        "http://provider.test/live/u/p/3.ts",
+    ]
+    assert [entry.name for entry in export.library(store)] == [
+        "stream 3",
+        "stream 1",
+        "stream 5",
+        "stream 4",
+        "stream 6",
+    ]
+    assert [entry.name for entry in export.library(store, 1, with_dead=True)] == [
+        "stream 3",
+        "[dead] stream 2",
+        "stream 1",
+    ]
+    with pytest.raises(UnknownRecord, match="channel 9"):
+        list(export.library(store, 9))
+
+
+def test_an_export_is_a_library_of_the_same_streams(tmp_path: Path) -> None:
+    store = stored(tmp_path, {1: (3, 2, 1), 2: (4,)}, accounts=[Account(id=1, name="one")])
+    file = tmp_path / "export.m3u"
+    file.write_text("\n".join(export.lines(export.library(store))))
+    snapshot = Playlist(str(file)).fetch()
+    assert [each.url for each in snapshot.streams] == [each.url for each in map(store.stream, (3, 2, 1, 4)) if each]
+    assert [each.name for each in snapshot.groups] == ["group 1", "group 2"]

@@ -1,0 +1,91 @@
+"""Orders of sources that keep none."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+from redis import Redis
+
+from streamflow.config import Config, DeadStreams
+from streamflow.errors import SourceConflict, UnknownRecord
+from streamflow.ordering.finish import finish
+from streamflow.records import Channel
+from streamflow.sources.kept_order import KeptOrder, laid_over
+from streamflow.udi import open_udi
+from streamflow.udi.library import Snapshot
+from support.library import result, stored, stream
+
+
+def listed(**channels: tuple[int, ...]) -> Snapshot:
+    """What a source lists anew."""
+    ids = {i for order in channels.values() for i in order}
+    return Snapshot(
+        accounts=[],
+        groups=[],
+        streams=[stream(i) for i in ids],
+        channels=[Channel(id=int(key[1:]), name=key, stream_ids=order) for key, order in channels.items()],
+    )
+
+
+def orders(snapshot: Snapshot) -> dict[int, tuple[int, ...]]:
+    return {channel.id: channel.stream_ids for channel in snapshot.channels}
+
+
+def test_an_order_outlives_the_next_refresh(tmp_path: Path) -> None:
+    store = stored(tmp_path, {1: (1, 2, 3)})
+    KeptOrder(store).write_order(1, (1, 2, 3), (3, 1, 2))
+    assert orders(laid_over(listed(c1=(1, 2, 3), c2=(4, 5)), store)) == {1: (3, 1, 2), 2: (4, 5)}
+
+
+def test_what_is_new_comes_last_and_what_is_gone_goes(tmp_path: Path) -> None:
+    store = stored(tmp_path, {1: (3, 2, 1)})
+    assert orders(laid_over(listed(c1=(9, 1, 3)), store)) == {1: (3, 1, 9)}
+
+
+def test_what_the_policy_took_out_stays_out_until_it_is_alive(tmp_path: Path) -> None:
+    store = stored(tmp_path, {1: (1, 2)})
+    settings = Config(dead_streams=DeadStreams(action="remove", after_failures=1))
+    store.record(result(1, "dead"))
+    store.record(result(2))
+    change = finish(store, KeptOrder(store), 1, "run", settings)
+    assert (change.written, change.after) == (True, (2,))
+    source = listed(c1=(1, 2))
+    assert orders(laid_over(source, store)) == {1: (2,)}
+    store.publish(laid_over(source, store), force=True)
+    store.record(result(1, at=result(1).checked_at.replace(year=2027)))
+    assert set(finish(store, KeptOrder(store), 1, "next run", settings).after) == {1, 2}
+
+
+def test_an_order_that_somebody_changed_is_a_conflict(tmp_path: Path) -> None:
+    target = KeptOrder(stored(tmp_path, {1: (1, 2)}))
+    with pytest.raises(SourceConflict):
+        target.write_order(1, (2, 1), (1, 2))
+    with pytest.raises(UnknownRecord):
+        target.order(9)
+
+
+def test_an_order_written_during_a_refresh_is_not_lost(tmp_path: Path, redis_client: Redis) -> None:
+    store, checks = open_udi(redis_client, tmp_path), open_udi(redis_client, tmp_path)
+    store.publish(listed(c1=(1, 2, 3)))
+    began, writing = threading.Event(), threading.Event()
+
+    def write() -> None:
+        began.wait()
+        writing.set()
+        KeptOrder(checks).write_order(1, (1, 2, 3), (3, 1, 2))
+
+    def over(snapshot: Snapshot) -> Snapshot:
+        laid = laid_over(snapshot, store)
+        began.set()
+        # Long enough for an order that did not wait to be written.
+        assert writing.wait(5)
+        writer.join(0.3)
+        return laid
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    store.publish(listed(c1=(1, 2, 3), c2=(4,)), over=over)
+    writer.join()
+    assert [channel.stream_ids for channel in store.channels()] == [(3, 1, 2), (4,)]

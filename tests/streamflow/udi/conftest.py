@@ -1,0 +1,23 @@
+"""The three stores."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from redis import Redis
+
+from streamflow.udi import open_udi
+from streamflow.udi.ports import Store
+from streamflow.udi.redis.store import RedisStore
+from streamflow.udi.sqlite.store import FileStore
+
+
+@pytest.fixture(params=["redis", "file", "pair"])
+def store(request: pytest.FixtureRequest, redis_client: Redis, tmp_path: Path) -> Store:
+    """Each kind of store in turn: what holds for one holds for all."""
+    if request.param == "redis":
+        return RedisStore(redis_client)
+    if request.param == "file":
+        return FileStore(tmp_path / "udi.db")
+    return open_udi(redis_client, tmp_path)

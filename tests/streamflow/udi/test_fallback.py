@@ -1,0 +1,590 @@
+"""Redis with the file store behind it: switching over both ways, without loss or doubles."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+from redis import Redis
+from redis.backoff import ExponentialBackoff
+from redis.client import Pipeline
+from redis.exceptions import ConnectionError
+from redis.retry import Retry
+
+from conftest import RedisServer
+from streamflow.errors import SourceError, UdiUnavailable
+from streamflow.records import DeadMemory, Result
+from streamflow.udi import Udi, open_udi
+from streamflow.udi import fallback as pair
+from streamflow.udi.ports import Store
+from streamflow.udi.redis import library as redis_library
+from streamflow.udi.redis.base import EVENTS, PREFIX
+from streamflow.udi.redis.store import RedisStore
+from streamflow.udi.sqlite import library as file_library
+from streamflow.udi.sqlite.store import FileStore
+from support.udi_records import NOW, change, library, planned, result, stream
+
+
+class Parts:
+    """A pair over a Redis of its own, and each store alone beside it."""
+
+    def __init__(self, server: RedisServer, home: Path) -> None:
+        self.server = server
+        self.home = home
+        self.client = self.connect()
+        self.redis = RedisStore(self.client)
+        self.udi = self.open()
+        self.file = FileStore(home / "udi" / "udi.db")
+
+    def connect(self) -> Redis:
+        """As the product does, with one repetition."""
+        return self.server.client(retry=Retry(ExponentialBackoff(0.1, 0.01), 1))
+
+    def open(self) -> Udi:
+        """The pair as another process has it."""
+        return open_udi(self.connect(), self.home)
+
+    @property
+    def is_away(self) -> bool:
+        return (self.home / "udi" / "redis.away").exists()
+
+    def told(self, kind: bytes) -> int:
+        """How many events of a kind there were."""
+        return sum(fields[b"type"] == kind for _, fields in self.client.xrange(EVENTS))
+
+
+@pytest.fixture
+def parts(own_redis: RedisServer, tmp_path: Path) -> Parts:
+    return Parts(own_redis, tmp_path)
+
+
+@pytest.fixture
+def looking_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every call finds out whether Redis is back, not one in some seconds."""
+    monkeypatch.setattr(pair, "LOOK_AGAIN_SECONDS", 0)
+
+
+def everything(store: Store) -> dict[str, Any]:
+    """All that the tests put into a store, as it answers it."""
+    ids = [*store.stream_ids(), 20]
+    return {
+        "accounts": store.accounts(),
+        "groups": store.groups(),
+        "streams": store.streams(ids),
+        "of account": [store.streams_of_account(i) for i in (1, 2)],
+        "of url": [store.streams_of_url(each.url_hash) for each in store.streams(ids).values()],
+        "channels": store.channels(),
+        "members": [store.channels_of_stream(i) for i in ids],
+        "results": store.results(ids),
+        "history": [store.history(i) for i in ids],
+        "verdicts": [store.streams_of_verdict(verdict) for verdict in ("ok", "dead", "unknown")],
+        "checked": store.checked_since(NOW),
+        "memory": store.dead_memory(ids),
+        "removed": [store.removed_streams(i) for i in (1, 2)],
+        "runs": store.runs(),
+        "run": [store.run(run_id) for run_id in store.runs()],
+        "unfinished": [store.unfinished_channels(run_id) for run_id in store.runs()],
+        "changes": [store.changes(i) for i in (1, 2)],
+    }
+
+
+def begin(store: Store) -> None:
+    """A run with one of its three streams done."""
+    store.publish(library())
+    store.open_run(planned())
+    store.settle("run", result(10, "dead", reason="no_data"))
+    store.remember_dead(10, DeadMemory(failures=1, first_dead=NOW))
+
+
+def go_on(store: Store) -> None:
+    """The rest of the run."""
+    assert store.settle("run", result(11)) == [1]
+    store.reorder(1, [11])
+    store.remember_dead(10, DeadMemory(failures=2, first_dead=NOW, removed_from={1: 0}))
+    store.finish_channel(change(1))
+    assert store.settle("run", result(12, minutes=2)) == [2]
+    store.record(result(12, "unknown", minutes=1))
+    store.finish_channel(change(2))
+    store.close_run("run", {"channels": 2}, NOW)
+    store.open_run(planned("next", {2: (12,)}, minutes=1))
+
+
+def test_the_file_store_knows_whatever_redis_knows(parts: Parts) -> None:
+    begin(parts.udi)
+    go_on(parts.udi)
+    assert not parts.is_away
+    assert everything(parts.file) == everything(parts.redis) == everything(parts.udi)
+    assert parts.file.journal() == []
+
+
+def test_a_run_goes_on_without_redis_and_is_merged_when_it_is_back(
+    parts: Parts, looking_at_once: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    begin(parts.udi)
+    parts.server.kill()
+    assert parts.udi.unsettled_streams("run") == [11, 12]
+    go_on(parts.udi)
+    assert parts.is_away
+    expected = everything(parts.udi)
+    parts.server.start()
+    assert everything(parts.udi) == expected
+    assert everything(parts.redis) == expected
+    assert not parts.is_away
+    assert parts.file.journal() == []
+    # The AOF kept the first; each of the others came once.
+    assert parts.told(b"result") == 4
+    warned = [record.message for record in caplog.records if record.levelno >= logging.WARNING]
+    assert len(warned) == 1, warned
+    assert "from its file store: Redis does not answer" in warned[0]
+    assert "the UDI answers from Redis again; merged 9 writes" in caplog.messages
+
+
+@pytest.mark.parametrize("lose", ["killed", "flushed"])
+def test_a_redis_that_comes_back_empty_is_filled_again(parts: Parts, looking_at_once: None, lose: str) -> None:
+    begin(parts.udi)
+    go_on(parts.udi)
+    for minutes in (3, 4, 5):
+        parts.udi.record(result(11, "dead", minutes=minutes))
+    expected = everything(parts.udi)
+    if lose == "killed":
+        parts.server.kill(forget=True)
+        parts.server.start()
+    else:
+        parts.client.flushall()
+    assert everything(parts.udi) == expected
+    assert everything(parts.redis) == expected
+    assert not parts.is_away
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda store: store.settle("run", result(11)),
+        lambda store: store.record(result(11)),
+        lambda store: store.publish(library(stream(10), stream(11), stream(12), stream(13))),
+        lambda store: store.open_run(planned("next", minutes=1)),
+        lambda store: store.finish_channel(change(1)),
+        lambda store: store.reorder(1, [11, 10]),
+        lambda store: store.remember_dead(11, DeadMemory(failures=1)),
+    ],
+)
+def test_a_write_that_meets_an_empty_redis_leads_to_its_filling(
+    parts: Parts, looking_at_once: None, write: Callable[[Store], object]
+) -> None:
+    begin(parts.udi)
+    parts.client.flushall()
+    write(parts.udi)
+    expected = everything(parts.file)
+    assert everything(parts.udi) == expected
+    assert everything(parts.redis) == expected
+
+
+def test_a_redis_that_was_filled_again_knows_who_is_away(parts: Parts, looking_at_once: None) -> None:
+    parts.udi.publish(library())
+    parts.udi.record(result(12, "dead"))
+    parts.udi.publish(library(stream(10), stream(11)))
+    parts.client.flushall()
+    parts.udi.publish(library(stream(10), stream(11), stream(20, url=stream(12).url)))
+    assert [past.verdict for past in parts.redis.history(20)] == ["dead"]
+    assert parts.file.history(20) == parts.redis.history(20)
+
+
+def test_a_redis_of_another_layout_is_filled_anew(parts: Parts, looking_at_once: None) -> None:
+    begin(parts.udi)
+    go_on(parts.udi)
+    expected = everything(parts.udi)
+    parts.client.set(PREFIX + "layout", "0")
+    parts.client.set(PREFIX + "history:11", "what another layout had there")
+    assert parts.udi.redis_up is False
+    assert everything(parts.udi) == expected
+    assert everything(parts.redis) == expected
+
+
+def test_a_ready_channel_is_answered_though_redis_lost_the_run(parts: Parts) -> None:
+    begin(parts.udi)
+    parts.client.flushall()
+    assert parts.udi.settle("run", result(11)) == [1]
+
+
+def test_a_filling_that_breaks_off_is_begun_again(
+    parts: Parts, looking_at_once: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin(parts.udi)
+    go_on(parts.udi)
+    expected = everything(parts.udi)
+    parts.client.flushall()
+
+    def broken(self: RedisStore, *_: object) -> None:
+        raise UdiUnavailable("went away again")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RedisStore, "take_over", broken)
+        assert everything(parts.udi) == expected
+        assert parts.is_away
+    assert everything(parts.udi) == expected
+    assert everything(parts.redis) == expected
+    assert not parts.is_away
+
+
+def test_a_merge_that_breaks_off_at_any_entry_is_repeated_without_harm(
+    parts: Parts, looking_at_once: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin(parts.udi)
+    parts.server.kill()
+    go_on(parts.udi)
+    expected = everything(parts.udi)
+    entries = len(parts.file.journal())
+    parts.server.start()
+    real = pair.replay
+    done = last = 0
+
+    def dying(*entry: Any) -> None:
+        nonlocal done
+        real(*entry)
+        done += 1
+        if done == last:
+            raise UdiUnavailable("the answer was lost")
+
+    monkeypatch.setattr(pair, "replay", dying)
+    for broken_off_after in range(1, entries + 1):
+        done, last = 0, broken_off_after
+        assert parts.udi.merge() == 0
+        assert parts.is_away
+        assert everything(parts.file) == expected
+    monkeypatch.setattr(pair, "replay", real)
+    assert parts.udi.merge() == entries
+    assert everything(parts.redis) == expected
+
+
+def test_redis_is_not_read_before_it_is_up_to_date(
+    parts: Parts, looking_at_once: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin(parts.udi)
+    parts.server.kill()
+    parts.udi.settle("run", result(11))
+    parts.server.start()
+    merging, read = threading.Event(), threading.Event()
+    real = pair.replay
+
+    def slow(*entry: Any) -> None:
+        merging.set()
+        assert read.wait(5)
+        real(*entry)
+
+    monkeypatch.setattr(pair, "replay", slow)
+    merger = threading.Thread(target=parts.udi.merge)
+    merger.start()
+    assert merging.wait(5)
+    other = parts.open()
+    assert other.unsettled_streams("run") == [12]
+    assert other.settle("run", result(12)) == [2]
+    read.set()
+    merger.join()
+    assert not parts.is_away
+    # What was written meanwhile was merged with the rest.
+    assert everything(parts.redis) == everything(parts.file)
+    assert parts.redis.unsettled_streams("run") == []
+
+
+def test_two_processes_that_merge_at_once_merge_each_entry_once(parts: Parts) -> None:
+    begin(parts.udi)
+    parts.server.kill()
+    for minutes in range(20):
+        parts.udi.record(result(12, minutes=minutes))
+    parts.server.start()
+    udis = [parts.open() for _ in range(4)]
+    merged: list[int] = []
+    threads = [threading.Thread(target=lambda udi=udi: merged.append(udi.merge())) for udi in udis]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(merged) == [0, 0, 0, 20]
+    assert parts.told(b"result") == 21
+
+
+def test_a_write_whose_answer_was_lost_is_kept_once(
+    parts: Parts, looking_at_once: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin(parts.udi)
+    real = RedisStore.settle
+
+    def deaf(self: RedisStore, run_id: str, given: Result) -> list[int]:
+        real(self, run_id, given)
+        raise UdiUnavailable("no answer in time")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RedisStore, "settle", deaf)
+        assert parts.udi.settle("run", result(11)) == [1]
+    assert parts.udi.settle("run", result(12)) == [2]
+    assert everything(parts.redis) == everything(parts.file)
+    assert parts.redis.history(11) == [result(11)]
+
+
+def test_what_a_dead_writer_left_in_the_journal_is_merged_and_sets_nothing_back(parts: Parts) -> None:
+    begin(parts.udi)
+    # As they are left by writers that died before they reached Redis.
+    parts.file.record(result(12, minutes=-5))
+    parts.file.note("result", {"result": result(12, minutes=-5).model_dump(mode="json")})
+    for kind, record in (("dead", {"stream_id": 10}), ("reorder", {"channel_id": 1}), ("library", {})):
+        parts.file.note(kind, record)
+    parts.file.note("run", {"run_id": "run"})
+    parts.udi.record(result(12))
+    parts.udi.remember_dead(10, DeadMemory(failures=5))
+    parts.udi.reorder(1, [11, 10])
+    parts.udi.settle("run", result(11))
+    assert parts.udi.merge() == 5
+    assert parts.redis.result(12) == result(12)
+    assert parts.redis.history(12) == [result(12), result(12, minutes=-5)]
+    assert parts.redis.dead_memory([10]) == {10: DeadMemory(failures=5)}
+    assert parts.redis.channel(1).stream_ids == (11, 10)
+    assert everything(parts.redis) == everything(parts.file)
+
+
+def test_a_refresh_while_redis_is_away_reaches_it_later(parts: Parts, looking_at_once: None) -> None:
+    begin(parts.udi)
+    parts.server.kill()
+    parts.udi.publish(library(stream(10), stream(20), channels={2: (20,)}))
+    assert parts.udi.stream_ids() == [10, 20]
+    expected = everything(parts.udi)
+    parts.server.start()
+    assert everything(parts.udi) == everything(parts.redis) == expected
+    assert parts.redis.refreshed_at() == parts.file.refreshed_at()
+
+
+def test_a_redis_that_dies_during_a_refresh_has_the_old_library_in_whole(
+    parts: Parts, looking_at_once: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin(parts.udi)
+    before = everything(parts.redis)
+    with monkeypatch.context() as patch:
+
+        def dies(self: Pipeline, raise_on_error: bool = True) -> None:
+            raise ConnectionError("reset by peer")
+
+        patch.setattr(Pipeline, "execute", dies)
+        parts.udi.publish(library(stream(10), stream(20), channels={2: (20,)}))
+    assert everything(parts.redis) == before
+    assert parts.file.stream_ids() == [10, 20]
+    assert parts.udi.stream_ids() == [10, 20]
+    assert everything(parts.redis) == everything(parts.file)
+
+
+def test_a_refresh_that_fails_in_the_file_leaves_the_old_library_in_both(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin(parts.udi)
+    before = everything(parts.udi)
+
+    def fails(*_: object) -> None:
+        raise RuntimeError("half-way")
+
+    monkeypatch.setattr(file_library, "_write_members", fails)
+    with pytest.raises(RuntimeError):
+        parts.udi.publish(library(stream(20), channels={2: (20,)}))
+    assert everything(parts.file) == everything(parts.redis) == before
+    assert parts.file.journal() == []
+
+
+def test_a_shrunken_library_is_refused_by_both_also_when_the_file_is_new(parts: Parts, tmp_path: Path) -> None:
+    parts.udi.publish(library(*map(stream, range(200)), channels={}))
+    with pytest.raises(SourceError):
+        parts.udi.publish(library(stream(1), channels={}))
+    assert len(parts.file.stream_ids()) == len(parts.redis.stream_ids()) == 200
+    elsewhere = open_udi(parts.client, tmp_path / "another home")
+    with pytest.raises(SourceError):
+        elsewhere.publish(library(stream(1), channels={}))
+    assert len(parts.redis.stream_ids()) == 200
+
+
+def test_refreshes_of_several_processes_leave_both_stores_with_the_same_library(parts: Parts) -> None:
+    parts.udi.publish(library())
+    udis = [parts.open() for _ in range(4)]
+    libraries = [library(*(stream(i, account_id=n) for i in range(n, 60, 4)), channels={n: (n,)}) for n in range(4)]
+    threads = [threading.Thread(target=u.publish, args=(each,)) for u, each in zip(udis, libraries, strict=True)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert everything(parts.redis) == everything(parts.file)
+    assert list(parts.redis.streams(parts.redis.stream_ids()).values()) in [each.streams for each in libraries]
+
+
+def test_a_hanging_redis_costs_all_callers_together_one_time_out(parts: Parts) -> None:
+    parts.udi.publish(library())
+    clients = [Redis(unix_socket_path=str(parts.server.socket), socket_timeout=0.4, retry=None) for _ in range(3)]
+    udis = [open_udi(client, parts.home) for client in clients]
+    parts.server.pause()
+    started = time.monotonic()
+    for _ in range(10):
+        for udi in udis:
+            assert udi.stream(10) == stream(10)
+            udi.record(result(10))
+            assert not udi.redis_up
+    elapsed = time.monotonic() - started
+    # A time-out a call would take half a minute.
+    assert 0.4 <= elapsed < 4
+    parts.server.go_on()
+
+
+def test_looking_whether_redis_is_back_is_bounded_too(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
+    parts.udi.publish(library())
+    monkeypatch.setattr(pair, "LOOK_SECONDS", 0.2)
+    parts.server.pause()
+    patient = open_udi(Redis(unix_socket_path=str(parts.server.socket), socket_timeout=60), parts.home)
+    patient._leave(UdiUnavailable("found out by another process"))
+    monkeypatch.setattr(pair, "LOOK_AGAIN_SECONDS", 0)
+    started = time.monotonic()
+    assert patient.stream(10) == stream(10)
+    assert 0.2 <= time.monotonic() - started < 5
+    parts.server.go_on()
+    assert patient.stream(10) == stream(10)
+    assert not parts.is_away
+
+
+def test_progress_is_seen_while_redis_is_away(parts: Parts) -> None:
+    parts.server.kill()
+    parts.udi.progress(10, {"bitrate_kbps": 5})
+    assert parts.udi.running() == {10: {"bitrate_kbps": 5}}
+    assert parts.file.journal() == []
+
+
+def test_without_any_redis_the_file_store_does_it_all(tmp_path: Path) -> None:
+    udi = open_udi(None, tmp_path)
+    begin(udi)
+    go_on(udi)
+    assert udi.runs() == ["next", "run"]
+    assert not udi.redis_up
+    assert udi.merge() == 0
+    assert udi.prune() == {"history": 0, "runs": 0, "streams": 0}
+
+
+def test_a_damaged_file_does_not_stop_what_redis_can_do(parts: Parts, caplog: pytest.LogCaptureFixture) -> None:
+    begin(parts.udi)
+    for file in (parts.home / "udi").glob("udi.db*"):
+        file.write_bytes(b"damaged" * 1000)
+    udi = open_udi(parts.client, parts.home)
+    assert udi.settle("run", result(11)) == [1]
+    assert udi.result(11) == result(11)
+    assert "file store is out of date" in caplog.text
+    parts.server.kill()
+    with pytest.raises(UdiUnavailable):
+        udi.settle("run", result(12))
+    with pytest.raises(UdiUnavailable):
+        udi.result(11)
+
+
+def test_nothing_is_lost_or_doubled_whenever_redis_goes_and_comes(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pair, "LOOK_AGAIN_SECONDS", 0.02)
+    parts.udi.publish(library(*map(stream, range(4)), channels={1: (0, 1, 2, 3)}))
+    stop = threading.Event()
+    written: dict[int, list[Result]] = {worker: [] for worker in range(4)}
+    failures: list[Exception] = []
+
+    def work(worker: int) -> None:
+        udi = parts.open()
+        try:
+            while not stop.is_set() and len(written[worker]) < 50:
+                given = result(worker, "dead", minutes=len(written[worker]))
+                udi.record(given)
+                assert udi.result(worker) == given
+                udi.remember_dead(worker, DeadMemory(failures=len(written[worker])))
+                written[worker].append(given)
+                time.sleep(0.01)
+        except Exception as error:
+            failures.append(error)
+            raise
+
+    workers = [threading.Thread(target=work, args=(worker,)) for worker in written]
+    for each in workers:
+        each.start()
+    for forget in (False, True, False, True):
+        time.sleep(0.1)
+        parts.server.kill(forget=forget)
+        time.sleep(0.1)
+        parts.server.start()
+    stop.set()
+    for each in workers:
+        each.join()
+    assert not failures
+    parts.udi.merge()
+    for store in (parts.redis, parts.file):
+        for worker, results in written.items():
+            assert len(results) > 5
+            assert store.history(worker) == results[::-1]
+            assert store.dead_memory([worker])[worker].failures == len(results) - 1
+    assert not parts.is_away
+
+
+OPERATIONS: list[Callable[[Random, Udi, int], object]] = [
+    lambda chance, udi, turn: udi.publish(
+        library(
+            *(
+                stream(i, name=f"in turn {turn}", url=f"http://provider/{i}/{chance.randrange(3)}")
+                for i in (10, 11, 12)
+            ),
+            channels={1: (10, 11), 2: tuple(chance.sample((10, 11, 12), 2))},
+        )
+    ),
+    lambda chance, udi, turn: udi.open_run(planned(f"run {turn}", minutes=turn)),
+    lambda chance, udi, turn: udi.settle(
+        chance.choice([*udi.runs(), "no run"]),
+        result(chance.choice((10, 11, 12)), chance.choice(("ok", "dead", "unknown")), minutes=turn),
+    ),
+    lambda chance, udi, turn: udi.record(result(chance.choice((10, 11, 12)), "dead", minutes=turn)),
+    lambda chance, udi, turn: udi.reorder(1, chance.sample((10, 11), 2)),
+    lambda chance, udi, turn: udi.remember_dead(
+        chance.choice((10, 11)), DeadMemory(failures=turn, removed_from={1: turn} if chance.random() < 0.5 else {})
+    ),
+    lambda chance, udi, turn: udi.finish_channel(
+        change(chance.choice((1, 2)), chance.choice([*udi.runs(), "no run"]), minutes=turn)
+    ),
+    lambda chance, udi, turn: [udi.close_run(run_id, {"turn": turn}, NOW) for run_id in udi.runs(1)],
+]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_whatever_is_done_wherever_redis_dies_both_stores_end_the_same(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    """Redis is killed in the midst of some command, comes back with its data or without, again and again."""
+    monkeypatch.setattr(pair, "LOOK_AGAIN_SECONDS", 0.02)
+    # A refresh that dies with Redis keeps others out for so long, as its lock comes back with the data.
+    monkeypatch.setattr(redis_library, "REFRESH_SECONDS", 1)
+    chance, stop = Random(seed), threading.Event()
+
+    def kill_and_start() -> None:
+        moments = Random(~seed)
+        while not stop.wait(moments.uniform(0.02, 0.2)):
+            parts.server.kill(forget=moments.random() < 0.3)
+            stop.wait(moments.uniform(0, 0.1))
+            try:
+                parts.server.start()
+            except AssertionError:
+                # It was killed in the midst of beginning its file.
+                parts.server.kill(forget=True)
+                parts.server.start()
+
+    killer = threading.Thread(target=kill_and_start)
+    killer.start()
+    try:
+        parts.udi.publish(library())
+        for turn in range(150):
+            chance.choice(OPERATIONS)(chance, parts.udi, turn)
+    finally:
+        stop.set()
+        killer.join()
+    parts.client.ping()
+    parts.udi.merge()
+    assert parts.file.journal() == []
+    assert not parts.is_away
+    assert everything(parts.redis) == everything(parts.file)

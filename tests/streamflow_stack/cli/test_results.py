@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+import csv
+import io
+
+import pytest
+
+from streamflow_stack.cli.results import COLUMNS, FORMATS
+
+
+def test_a_table_in_a_pipe_breaks_no_line(capsys: pytest.CaptureFixture[str]) -> None:
+    name = "[b] A channel whose provider has given it a name that is longer than a line of eighty characters"
+    row = {"stream_id": 1, "name": name, "account": "North", "verdict": "degraded", "reason": "frozen_video",
+           "score": 0.25, "checked_at": "2026-01-02T03:04:05Z", "height": 1080, "width": 1920, "fps": 25.0,
+           "video_codec": "h264", "bitrate_kbps": 6120}  # fmt: skip
+    FORMATS["table"](iter([row]))
+    (line,) = (line for line in capsys.readouterr().out.splitlines() if name in line)
+    assert [cell.strip() for cell in line.strip("│").split("│")] == [
+        name, "North", "degraded frozen_video", "1080p25 h264 6120 kbit/s", "0.25", "2026-01-02 03:04",
+    ]  # fmt: skip
+
+
+def test_a_sheet_has_all_columns_and_no_formula(capsys: pytest.CaptureFixture[str]) -> None:
+    found = [{"stream_id": 1, "name": '=HYPERLINK("x")', "verdict": "ok"}, {"stream_id": 2, "name": "News, again"}]
+    FORMATS["csv"](iter(found))
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert tuple(rows[0]) == COLUMNS
+    assert [row["name"] for row in rows] == ['\'=HYPERLINK("x")', "News, again"]
