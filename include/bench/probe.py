@@ -50,9 +50,9 @@ Way = Callable[[str, float], Found]
 
 def probed(url: str, seconds: float) -> Found:
     """This probe."""
-    from streamflow.probing import Target, probe
+    from streamflow.probing import ProbeTarget, probe
 
-    result = probe(Target(url), config.Probe(sample_seconds=seconds)).result
+    result = probe(ProbeTarget(url), config.Probe(sample_seconds=seconds)).result
     return Found(result.verdict, result.width, result.height, result.fps, result.bitrate_kbps, result.detail,
                  result.extra.get("bytes"))  # fmt: skip
 

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from bench.probe import kept_media
 from lab import Lab, Stream, corpus, running
 from streamflow import config
-from streamflow.probing import Target, probe
+from streamflow.probing import ProbeTarget, probe
 from streamflow.records import Result
 
 SETTINGS = config.Probe(sample_seconds=8, connect_timeout=2, read_timeout=2.5)
@@ -17,7 +17,7 @@ AT_ONCE = 6
 
 
 def probed(lab: Lab, stream: Stream) -> Result:
-    return probe(Target(lab.url(stream), stream_id=stream.id, account_id=stream.account_id), SETTINGS).result
+    return probe(ProbeTarget(lab.url(stream), stream_id=stream.id, account_id=stream.account_id), SETTINGS).result
 
 
 def main() -> None:

@@ -24,7 +24,7 @@ from stream_tasks.tries import decide, undecided
 from streamflow import config, thumbnails
 from streamflow.config import Config
 from streamflow.errors import UdiUnavailable
-from streamflow.probing import Outcome, Target, probe
+from streamflow.probing import ProbeOutcome, ProbeTarget, probe
 from streamflow.probing.judgement.label import says_radio
 from streamflow.records import Account, Result, Stream
 from streamflow.scoring import score
@@ -47,12 +47,12 @@ def starves(result: Result) -> bool | None:
     return None if share is None else share < REAL_TIME and bool(stalled)
 
 
-def is_suspicious(outcome: Outcome) -> bool:
+def is_suspicious(outcome: ProbeOutcome) -> bool:
     """Whether a still picture may be the provider's word for one connection too many: another try will tell."""
     return outcome.result.reason == "provider_busy" and outcome.slate is not None
 
 
-def teach(holder: Holder, outcome: Outcome, state: State, *, retry_after: float) -> None:
+def teach(holder: Holder, outcome: ProbeOutcome, state: State, *, retry_after: float) -> None:
     """Let the limiter know what a probe, and the try before it, tell of how many connections the account allows."""
     if is_suspicious(outcome):
         holder.suspect_busy(retry_after=retry_after)
@@ -219,13 +219,13 @@ class CheckStream(SlotOperator):
             thumbnails.save(config.home(), stream.id, outcome.thumbnail)
         self.settle(context, result)
 
-    def probed(self, stream: Stream, settings: Config, holder: Holder | None) -> Outcome:
+    def probed(self, stream: Stream, settings: Config, holder: Holder | None) -> ProbeOutcome:
         """One probe, its progress published, stopped when the lease is lost."""
         login = holder.lease.budget_id if holder else None
         budget = self.budget(login)
         in_use = budget.active + budget.viewers if budget else 0
         is_full = budget is not None and in_use > 1 and 0 < budget.limit <= in_use
-        target = Target(
+        target = ProbeTarget(
             url=url_for(stream, self.account, login),
             name=stream.name,
             account_id=stream.account_id,

@@ -6,14 +6,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 from streamflow.config import Probe
-from streamflow.probing import Outcome
+from streamflow.probing import ProbeOutcome
 from streamflow.records import Result, Stream, Verdict
 
 # A provider that stays full for this many tries in a row leaves the stream undecided.
 BUSY_TRIES = 8
 
 
-def decide(outcome: Outcome, state: dict[str, Any], settings: Probe) -> tuple[float | None, dict[str, Any]]:
+def decide(outcome: ProbeOutcome, state: dict[str, Any], settings: Probe) -> tuple[float | None, dict[str, Any]]:
     """Whether a try is the last: the seconds until the next one (None: it was), and what is known by now.
 
     ``state`` is what earlier tries left: ``attempts``, ``busy`` (tries the provider was full) and ``tries``.

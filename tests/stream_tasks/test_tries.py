@@ -4,17 +4,17 @@ from typing import Any
 
 from stream_tasks.tries import BUSY_TRIES, decide
 from streamflow.config import Probe
-from streamflow.probing import Outcome
+from streamflow.probing import ProbeOutcome
 from support.library import result
 
 SETTINGS = Probe(retries=2, retry_delay=7)
 
 
-def outcome(verdict: Any, reason: str | None = None, **fields: Any) -> Outcome:
-    return Outcome(result(1, verdict, reason=reason), **fields)
+def outcome(verdict: Any, reason: str | None = None, **fields: Any) -> ProbeOutcome:
+    return ProbeOutcome(result(1, verdict, reason=reason), **fields)
 
 
-def all_tries(what: Outcome) -> tuple[list[float | None], dict[str, Any]]:
+def all_tries(what: ProbeOutcome) -> tuple[list[float | None], dict[str, Any]]:
     """The delays after each try of a stream that always ends the same, and what is known at the end."""
     delays: list[float | None] = []
     state: dict[str, Any] = {}

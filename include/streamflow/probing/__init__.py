@@ -2,6 +2,6 @@
 
 from streamflow.probing.judgement.report import report
 from streamflow.probing.probe import probe
-from streamflow.probing.target import Outcome, Progress, Target
+from streamflow.probing.target import ProbeOutcome, ProbeTarget, Progress
 
-__all__ = ["Outcome", "Progress", "Target", "probe", "report"]
+__all__ = ["ProbeOutcome", "ProbeTarget", "Progress", "probe", "report"]

@@ -25,7 +25,7 @@ from streamflow.probing.media.measuring import FIRST_PICTURE_SECONDS, Measuring,
 from streamflow.probing.protocols import http as over_http
 from streamflow.probing.protocols import libav
 from streamflow.probing.protocols.opening import Opening
-from streamflow.probing.target import HTTP, LIBAV, Outcome, Progress, Target, address
+from streamflow.probing.target import HTTP, LIBAV, ProbeOutcome, ProbeTarget, Progress, address
 from streamflow.records import Result
 
 # Less lateness of this machine is not worth telling.
@@ -44,12 +44,12 @@ OnProgress = Callable[[Progress], None]
 
 
 def probe(
-    target: Target,
+    target: ProbeTarget,
     settings: config.Probe,
     *,
     cancel: threading.Event | None = None,
     on_progress: OnProgress | None = None,
-) -> Outcome:
+) -> ProbeOutcome:
     """Probe a stream over one connection for ``settings.sample_seconds``; never raises for what a stream does.
 
     ``cancel`` ends it within a fifth of a second, with verdict ``unknown``, reason ``cancelled``. ``on_progress`` is
@@ -64,7 +64,9 @@ def probe(
             on_progress(now)
 
     try:
-        outcome: Outcome = apart(run.ended, on_told=tell, stop=cancel or threading.Event(), longest_s=run.longest_s)
+        outcome: ProbeOutcome = apart(
+            run.ended, on_told=tell, stop=cancel or threading.Event(), longest_s=run.longest_s
+        )
     except Stopped:
         return run.refused(cancelled())
     except Hung:
@@ -89,7 +91,7 @@ def _place(error: Exception) -> str:
 
 
 class _Run:
-    def __init__(self, target: Target, settings: config.Probe) -> None:
+    def __init__(self, target: ProbeTarget, settings: config.Probe) -> None:
         self.target = target
         self.settings = settings
         self.started = time.monotonic()
@@ -103,7 +105,7 @@ class _Run:
         reads = over_http.OPENING_READS * self.settings.read_timeout
         return self.settings.connect_timeout + reads + sample + HANG_SECONDS
 
-    def ended(self, tell: Tell) -> Outcome:
+    def ended(self, tell: Tell) -> ProbeOutcome:
         """The outcome, whatever happens; progress is told as it comes."""
         self._tell = tell
         try:
@@ -147,7 +149,7 @@ class _Run:
             is_healthy=self._is_healthy,
         )
 
-    def _judged(self, sample: Sample) -> Outcome:
+    def _judged(self, sample: Sample) -> ProbeOutcome:
         found, late = sample.found, sample.late
         look = pictures.looked_at(found.pictures, found.residue)
         play = timing.playability(found.arrivals, sample.ended, late)
@@ -163,7 +165,7 @@ class _Run:
             update=fields(found, look, self.target.name, self.opening)
             | {"first_frame_ms": round((first - self.started) * 1000) if first else None, "extra": extra}
         )
-        return Outcome(
+        return ProbeOutcome(
             result,
             found.thumbnail,
             retryable=judged.verdict in ("dead", "unknown") and judged.reason not in FINAL,
@@ -220,10 +222,10 @@ class _Run:
             elapsed_s=round(time.monotonic() - self.started, 2),
         )
 
-    def refused(self, refusal: Refusal) -> Outcome:
+    def refused(self, refusal: Refusal) -> ProbeOutcome:
         """The outcome of a stream that gave no media, or of a probe that failed."""
         result = self._result(refusal.verdict, refusal.reason, refusal.detail)
         if self.opening.redirects or self.opening.content_type:
             told = {"redirects": self.opening.redirects, "content_type": content_type(self.opening)}
             result = result.model_copy(update={"extra": {name: value for name, value in told.items() if value}})
-        return Outcome(result, None, refusal.retryable, refusal.retry_after)
+        return ProbeOutcome(result, None, refusal.retryable, refusal.retry_after)

@@ -22,7 +22,7 @@ LIBAV = {
 
 
 @dataclass(frozen=True)
-class Target:
+class ProbeTarget:
     """A stream to probe.
 
     ``radio``: its channel is radio, so no video is asked of it. ``account_busy``: other connections of the account are
@@ -54,10 +54,10 @@ class Progress:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class ProbeOutcome:
     """A probe's result. ``retryable``: another try may end better; ``retry_after``: seconds the provider asked for.
 
-    ``slate``: the picture that stood still or came again and again, in the form that :attr:`Target.known_slates` has.
+    ``slate``: the picture that stood still or repeated, in the form of :attr:`ProbeTarget.known_slates`.
     """
 
     result: Result
@@ -79,7 +79,7 @@ class Address:
 _HEADER_NAMES = {"user-agent": "User-Agent", "referer": "Referer", "referrer": "Referer", "origin": "Origin"}
 
 
-def address(target: Target, user_agent: str) -> Address:
+def address(target: ProbeTarget, user_agent: str) -> Address:
     """Split ``URL|User-Agent=…&Referer=…``, the form of Kodi and of playlists made from ``#EXTVLCOPT`` lines.
 
     The scheme is empty for what is no URL.

@@ -23,13 +23,13 @@ def command(url: str, as_json: bool, sample_seconds: float | None, user_agent: s
 
     Status 0 ok, 1 degraded, 2 dead, 3 unknown or skipped.
     """
-    from streamflow.probing import Target, probe, report
+    from streamflow.probing import ProbeTarget, probe, report
 
     settings = config.load().probe
     if sample_seconds is not None:
         settings = settings.model_copy(update={"sample_seconds": sample_seconds})
     stop = threading.Event()
-    outcome = probe(Target(url=url, user_agent=user_agent), settings, cancel=stop)
+    outcome = probe(ProbeTarget(url=url, user_agent=user_agent), settings, cancel=stop)
     if as_json:
         click.echo(json.dumps(outcome.result.model_dump(mode="json", exclude={"extra"})))
     else:

@@ -11,7 +11,7 @@ import pytest
 
 from lab import Account, Lab, Library, Media, Stream, Truth, corpus, running
 from streamflow import config
-from streamflow.probing import Outcome, Target, probe
+from streamflow.probing import ProbeOutcome, ProbeTarget, probe
 from streamflow.records import Result
 from support.probing.at_once import probe_all
 from support.probing.watching import assert_nobody_watches
@@ -22,12 +22,12 @@ LONGER = SETTINGS.model_copy(update={"sample_seconds": 8})
 BITRATE_ERROR = 0.05
 
 
-def probed(lab: Lab, streams: Iterable[Stream]) -> dict[str, Outcome]:
+def probed(lab: Lab, streams: Iterable[Stream]) -> dict[str, ProbeOutcome]:
     """All of them at once; by name."""
     return probe_all(
         {
             stream.name: (
-                Target(lab.url(stream), stream_id=stream.id, account_id=stream.account_id),
+                ProbeTarget(lab.url(stream), stream_id=stream.id, account_id=stream.account_id),
                 LONGER if stream.name == "hls_stale" else SETTINGS,
             )
             for stream in streams
@@ -91,30 +91,30 @@ def test_every_class_is_told_and_measured_on_one_connection(lab_media: Media) ->
 
 def test_a_radio_channel_needs_no_video(lab: Lab) -> None:
     found = probe(
-        Target(lab.url("radio_mp2"), name="Jazz", radio=True), SETTINGS.model_copy(update={"sample_seconds": 2})
+        ProbeTarget(lab.url("radio_mp2"), name="Jazz", radio=True), SETTINGS.model_copy(update={"sample_seconds": 2})
     )
     assert (found.result.verdict, found.result.reason) == ("ok", None)
     assert (found.result.width, [track.codec for track in found.result.audio]) == (None, ["mp2"])
 
 
 def test_a_name_that_promises_more_is_told(lab: Lab) -> None:
-    found = probe(Target(lab.url("hd25_2m"), name="News 4K"), SETTINGS.model_copy(update={"sample_seconds": 1}))
+    found = probe(ProbeTarget(lab.url("hd25_2m"), name="News 4K"), SETTINGS.model_copy(update={"sample_seconds": 1}))
     assert found.result.label_mismatch == "named 4K, measured 720p"
 
 
 @pytest.mark.parametrize("thumbnails", [True, False])
 def test_a_thumbnail_is_taken_where_it_is_wanted(lab: Lab, thumbnails: bool) -> None:
     settings = SETTINGS.model_copy(update={"sample_seconds": 1, "thumbnails": thumbnails})
-    assert bool(probe(Target(lab.url("hd25_2m")), settings).thumbnail) is thumbnails
+    assert bool(probe(ProbeTarget(lab.url("hd25_2m")), settings).thumbnail) is thumbnails
 
 
 @pytest.mark.parametrize("name", ["hd25_2m", "never", "silent", "hls_live", "stall"])
 def test_a_cancelled_probe_ends_at_once_and_gives_its_connection_back(lab: Lab, name: str) -> None:
     cancel, ended = threading.Event(), threading.Event()
-    outcomes: list[Outcome] = []
+    outcomes: list[ProbeOutcome] = []
 
     def run() -> None:
-        outcomes.append(probe(Target(lab.url(name)), config.Probe(), cancel=cancel))
+        outcomes.append(probe(ProbeTarget(lab.url(name)), config.Probe(), cancel=cancel))
         ended.set()
 
     threading.Thread(target=run, daemon=True).start()
@@ -129,7 +129,7 @@ def test_a_cancelled_probe_ends_at_once_and_gives_its_connection_back(lab: Lab, 
 def test_progress_is_told_each_second(lab: Lab) -> None:
     told = []
     settings = SETTINGS.model_copy(update={"sample_seconds": 2.5})
-    probe(Target(lab.url("fhd25_3m")), settings, on_progress=told.append)
+    probe(ProbeTarget(lab.url("fhd25_3m")), settings, on_progress=told.append)
     assert told[0].phase == "connecting"
     running_ = [each for each in told if each.phase == "measuring"]
     assert 2 <= len(running_) <= 4
@@ -142,18 +142,18 @@ def test_progress_is_told_each_second(lab: Lab) -> None:
     ("name", "seconds"), [("http_404", 1.0), ("html", 1.0), ("scrambled", 1.5), ("garbage", 2.5), ("refused", 1.0)]
 )
 def test_what_is_clearly_dead_is_known_early(lab: Lab, name: str, seconds: float) -> None:
-    result = probe(Target(lab.url(name)), config.Probe()).result
+    result = probe(ProbeTarget(lab.url(name)), config.Probe()).result
     assert result.verdict == "dead"
     assert result.elapsed_s < seconds
 
 
 def test_what_the_provider_asks_to_wait_is_handed_on(lab: Lab) -> None:
-    busy = probe(Target(lab.url("http_429")), SETTINGS)
+    busy = probe(ProbeTarget(lab.url("http_429")), SETTINGS)
     assert (busy.result.reason, busy.retryable, busy.retry_after) == ("provider_busy", True, 2.0)
 
 
 def test_403_is_busy_where_the_account_is_in_use(lab: Lab) -> None:
-    result = probe(Target(lab.url("http_403"), account_busy=True), SETTINGS).result
+    result = probe(ProbeTarget(lab.url("http_403"), account_busy=True), SETTINGS).result
     assert (result.verdict, result.reason) == ("unknown", "provider_busy")
 
 
@@ -163,10 +163,10 @@ def test_a_slate_means_busy_where_the_account_is_full_unless_it_was_shown_before
     with running(Library([account], [Stream(1, "One", 1)]), lab_media) as small:
         url = small.url(small.library.streams[0])
         with httpx.stream("GET", url):
-            alone = probe(Target(url), settings)
-            full = probe(Target(url, account_full=True), settings)
-            known = probe(Target(url, account_full=True, known_slates=(alone.slate or b"",)), settings)
-        free = probe(Target(url, account_full=True), settings)
+            alone = probe(ProbeTarget(url), settings)
+            full = probe(ProbeTarget(url, account_full=True), settings)
+            known = probe(ProbeTarget(url, account_full=True, known_slates=(alone.slate or b"",)), settings)
+        free = probe(ProbeTarget(url, account_full=True), settings)
     told = [(one.result.verdict, one.result.reason, one.retryable) for one in (alone, full, known, free)]
     frozen = ("degraded", "frozen_video", False)
     assert told == [frozen, ("unknown", "provider_busy", True), frozen, ("ok", None, False)]

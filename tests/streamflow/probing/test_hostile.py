@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from lab import Lab, Media
 from streamflow import config
-from streamflow.probing import Outcome, Target, probe, report
+from streamflow.probing import ProbeOutcome, ProbeTarget, probe, report
 from support.probing.scripted import Drip, Flood, Scripted, response
 from support.probing.watching import assert_nobody_watches
 
@@ -33,10 +33,10 @@ PIECE = 188 * 2500
 _paths = count()
 
 
-def judged(scripted: Scripted, body: bytes, *, hls: bool = False) -> Outcome:
+def judged(scripted: Scripted, body: bytes, *, hls: bool = False) -> ProbeOutcome:
     """The outcome for a body, by an address of its own."""
     path = f"/live/user/secret-password/{next(_paths)}.{'m3u8' if hls else 'ts'}"
-    outcome = probe(Target(scripted.url(path, response(body))), QUICK)
+    outcome = probe(ProbeTarget(scripted.url(path, response(body))), QUICK)
     assert outcome.result.reason != "internal_error", outcome.result.detail
     assert outcome.result.verdict in ("ok", "degraded", "dead", "unknown", "skipped")
     assert "secret-password" not in json.dumps(outcome.result.model_dump(mode="json")) + report(outcome)
@@ -179,7 +179,7 @@ def test_a_mutated_playlist_ends_in_a_verdict(
 def test_headers_of_any_bytes_end_in_a_verdict(scripted: Scripted, head: bytes, proper: bool) -> None:
     path = f"/{next(_paths)}.ts"
     said = (b"HTTP/1.1 200 OK\r\n" if proper else b"") + head + b"\r\n\r\n"
-    result = probe(Target(scripted.url(path, said)), QUICK).result
+    result = probe(ProbeTarget(scripted.url(path, said)), QUICK).result
     assert result.reason != "internal_error", result.detail
 
 
@@ -191,7 +191,7 @@ NO_STREAMS = (
 
 @pytest.mark.parametrize("url", NO_STREAMS)
 def test_what_is_no_url_of_a_stream_has_a_verdict(url: str) -> None:
-    result = probe(Target(url), QUICK).result
+    result = probe(ProbeTarget(url), QUICK).result
     assert (result.verdict, result.reason) in (
         ("skipped", "unsupported_protocol"), ("dead", "not_media"), ("dead", "dns_failure"),
     )  # fmt: skip
@@ -203,33 +203,33 @@ def test_a_byte_a_minute_is_no_data(scripted: Scripted) -> None:
         taken.recv(1)
 
     began = time.monotonic()
-    result = probe(Target(scripted.url("/1.ts", drip)), QUICK).result
+    result = probe(ProbeTarget(scripted.url("/1.ts", drip)), QUICK).result
     assert (result.verdict, result.reason) == ("dead", "no_data")
     assert time.monotonic() - began < 2
 
 
 def test_bytes_that_always_just_come_in_time_are_no_data(scripted: Scripted) -> None:
     began = time.monotonic()
-    result = probe(Target(scripted.url("/1.ts", Drip(b"\x47", every=0.1))), QUICK).result
+    result = probe(ProbeTarget(scripted.url("/1.ts", Drip(b"\x47", every=0.1))), QUICK).result
     assert (result.verdict, result.reason) == ("dead", "no_data")
     assert time.monotonic() - began < 3
 
 
 def test_a_flood_is_taken_only_as_far_as_the_sample_needs(scripted: Scripted, lab_media: Media) -> None:
     flood = Flood(bytes(lab_media.clip("sd480p30").data))
-    assert probe(Target(scripted.url("/1.ts", flood)), QUICK).result.video_codec == "h264"
+    assert probe(ProbeTarget(scripted.url("/1.ts", flood)), QUICK).result.video_codec == "h264"
     assert flood.sent < 60_000_000
 
 
 def test_a_body_that_is_packed_is_not_unpacked(scripted: Scripted) -> None:
     bomb = response(b"\x1f\x8b\x08\x00" + b"\0" * 2000, Content_Encoding="gzip", Content_Type="video/mp2t")
-    result = probe(Target(scripted.url("/1.ts", bomb)), QUICK).result
+    result = probe(ProbeTarget(scripted.url("/1.ts", bomb)), QUICK).result
     assert (result.verdict, result.reason) == ("dead", "not_media")
 
 
 def test_a_content_type_cannot_carry_a_secret_into_the_result(scripted: Scripted) -> None:
     sent = response(b"<html>", Content_Type="http://host/live/user/secret-password/1.ts" + "x" * 5000)
-    result = probe(Target(scripted.url("/1.ts", sent)), QUICK).result
+    result = probe(ProbeTarget(scripted.url("/1.ts", sent)), QUICK).result
     assert "secret-password" not in result.model_dump_json()
     assert len(result.model_dump_json()) < 2000
 
@@ -239,7 +239,7 @@ def test_a_fault_of_the_probe_is_a_verdict_that_says_where(monkeypatch: pytest.M
         raise KeyError("http://host/live/user/secret-password/1.ts")
 
     monkeypatch.setattr(sys.modules["streamflow.probing.protocols.http"], "feed", broken)
-    result = probe(Target(lab.url("hd25_2m")), QUICK).result
+    result = probe(ProbeTarget(lab.url("hd25_2m")), QUICK).result
     assert (result.verdict, result.reason) == ("unknown", "internal_error")
     assert result.detail
     assert result.detail.startswith("KeyError at test_hostile.py:")
@@ -260,7 +260,7 @@ def test_what_interrupts_the_caller_ends_the_connection(lab: Lab) -> None:
     threading.Thread(target=interrupt_when_watched).start()
     try:
         with pytest.raises(KeyboardInterrupt):
-            probe(Target(lab.url("hd25_2m")), config.Probe())
+            probe(ProbeTarget(lab.url("hd25_2m")), config.Probe())
     finally:
         signal.signal(signal.SIGUSR1, before)
     assert_nobody_watches(lab)

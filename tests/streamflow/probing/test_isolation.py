@@ -16,7 +16,7 @@ import pytest
 
 from lab import Lab
 from streamflow import config
-from streamflow.probing import Target, probe
+from streamflow.probing import ProbeTarget, probe
 from streamflow.probing.isolation import Crashed, Hung, Stopped, Tell, apart
 from support.probing.watching import assert_nobody_watches
 
@@ -134,7 +134,7 @@ def test_a_decoder_that_crashes_is_a_verdict_and_may_be_tried_again(
     monkeypatch: pytest.MonkeyPatch, lab: Lab, fault: Callable[..., object], verdict: str, reason: str, detail: str
 ) -> None:
     when_looking(monkeypatch, fault)
-    outcome = probe(Target(lab.url("hd25_2m"), stream_id=7), QUICK)
+    outcome = probe(ProbeTarget(lab.url("hd25_2m"), stream_id=7), QUICK)
     result = outcome.result
     assert (result.verdict, result.reason, result.detail) == (verdict, reason, detail)
     assert (outcome.retryable, result.stream_id) == (True, 7)
@@ -143,7 +143,7 @@ def test_a_decoder_that_crashes_is_a_verdict_and_may_be_tried_again(
 
 def test_a_crash_before_any_media_is_no_fault_of_the_stream(monkeypatch: pytest.MonkeyPatch, lab: Lab) -> None:
     monkeypatch.setattr(sys.modules["streamflow.probing.protocols.http"], "feed", segfault)
-    result = probe(Target(lab.url("hd25_2m")), QUICK).result
+    result = probe(ProbeTarget(lab.url("hd25_2m")), QUICK).result
     assert (result.verdict, result.reason) == ("unknown", "internal_error")
 
 
@@ -151,7 +151,7 @@ def test_a_decoder_that_hangs_costs_one_check_and_no_connection(monkeypatch: pyt
     when_looking(monkeypatch, lambda *_: time.sleep(60))
     monkeypatch.setattr(sys.modules["streamflow.probing.probe"], "HANG_SECONDS", 0.1)
     monkeypatch.setattr(sys.modules["streamflow.probing.probe"], "FIRST_PICTURE_SECONDS", 0.1)
-    result = probe(Target(lab.url("hd25_2m")), QUICK).result
+    result = probe(ProbeTarget(lab.url("hd25_2m")), QUICK).result
     assert (result.verdict, result.reason) == ("dead", "undecodable")
     assert result.elapsed_s < 5
     assert_nobody_watches(lab)

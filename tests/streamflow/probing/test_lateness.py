@@ -16,7 +16,7 @@ import pytest
 
 from lab import Lab
 from streamflow import config
-from streamflow.probing import Target, probe
+from streamflow.probing import ProbeTarget, probe
 from streamflow.probing.lateness import GRAIN_SECONDS, Lateness, excused, total
 from streamflow.probing.media.timing import playability
 from streamflow.probing.net import reception
@@ -120,7 +120,9 @@ def _probe_in_child(url: str, seconds: float, told: Connection) -> None:
     began = threading.Event()
     threading.Thread(target=lambda: began.wait(20) and told.send("began"), daemon=True).start()
     settings = config.Probe(sample_seconds=seconds)
-    outcome = probe(Target(url), settings, on_progress=lambda now: began.set() if now.phase == "measuring" else None)
+    outcome = probe(
+        ProbeTarget(url), settings, on_progress=lambda now: began.set() if now.phase == "measuring" else None
+    )
     told.send(outcome.result)
 
 

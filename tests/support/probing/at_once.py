@@ -8,15 +8,15 @@ from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 
 from streamflow import config
-from streamflow.probing import Outcome, Target, probe
+from streamflow.probing import ProbeOutcome, ProbeTarget, probe
 
 # Decoding 2160 lines and everything else at once is more than two cores do in real time.
 AT_ONCE, PROCESSES = 16, 2
 
-Asked = list[tuple[str, Target, config.Probe]]
+Asked = list[tuple[str, ProbeTarget, config.Probe]]
 
 
-def probe_all(asked: Mapping[str, tuple[Target, config.Probe]]) -> dict[str, Outcome]:
+def probe_all(asked: Mapping[str, tuple[ProbeTarget, config.Probe]]) -> dict[str, ProbeOutcome]:
     """The outcome of each, by its name."""
     listed = [(name, *what) for name, what in asked.items()]
     spawned = multiprocessing.get_context("spawn")
@@ -25,7 +25,7 @@ def probe_all(asked: Mapping[str, tuple[Target, config.Probe]]) -> dict[str, Out
         return {name: outcome for part in parts for name, outcome in part.items()}
 
 
-def _probe_here(asked: Asked) -> dict[str, Outcome]:
+def _probe_here(asked: Asked) -> dict[str, ProbeOutcome]:
     with ThreadPoolExecutor(AT_ONCE // PROCESSES) as pool:
         outcomes = pool.map(lambda one: probe(one[1], one[2]), asked)
         return dict(zip((name for name, _, _ in asked), outcomes, strict=True))

@@ -23,7 +23,7 @@ _TELLS_REGION = re.compile(
 
 
 class Refusal(Exception):
-    """A stream that gave no media. ``detail`` holds no URL; ``retryable`` and ``retry_after`` as in an Outcome."""
+    """A stream that gave no media. ``detail`` holds no URL; ``retryable`` and ``retry_after`` as in an ProbeOutcome."""
 
     def __init__(
         self,

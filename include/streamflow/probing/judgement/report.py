@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from streamflow.probing.target import Outcome
+from streamflow.probing.target import ProbeOutcome
 
 
-def report(outcome: Outcome) -> str:
+def report(outcome: ProbeOutcome) -> str:
     """Verdict and reason first, then what was measured; a line each."""
     result, extra = outcome.result, outcome.result.extra
     reason = f": {result.reason}" if result.reason else ""

@@ -37,7 +37,7 @@ def measure(
 ) -> Sample:
     """Measure the stream, noting in ``opening`` what answered; raises Refusal.
 
-    ``account_busy`` as in a Target.
+    ``account_busy`` as in a ProbeTarget.
     """
     connection = Connection(
         where.headers,

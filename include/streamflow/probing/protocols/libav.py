@@ -38,7 +38,7 @@ def measure(
 ) -> Sample:
     """Measure the stream; raises Refusal.
 
-    ``started`` is when the probe began (monotonic), ``account_busy`` as in a Target.
+    ``started`` is when the probe began (monotonic), ``account_busy`` as in a ProbeTarget.
     """
     if settings.proxy:
         # Going around the proxy would show the provider another address.

@@ -12,7 +12,7 @@ import pytest
 from av.filter import Graph
 
 from streamflow import config
-from streamflow.probing import Target, probe
+from streamflow.probing import ProbeTarget, probe
 from streamflow.records import Result
 from support.probing.scripted import Scripted, response
 
@@ -76,7 +76,7 @@ def encoded(made: Made) -> bytes:
 
 
 def measured(scripted: Scripted, data: bytes) -> Result:
-    return probe(Target(scripted.url("/file", response(data))), SETTINGS).result
+    return probe(ProbeTarget(scripted.url("/file", response(data))), SETTINGS).result
 
 
 X264 = {"preset": "veryfast"}

@@ -6,7 +6,7 @@ import pytest
 
 from lab import Lab
 from streamflow import config
-from streamflow.probing import Target, probe
+from streamflow.probing import ProbeTarget, probe
 from streamflow.probing.media.measurement import Measurement
 from streamflow.probing.media.pictures import HEIGHT, WIDTH, Picture
 from streamflow.probing.media.settling import has_settled
@@ -18,7 +18,7 @@ SETTINGS = config.Probe(sample_seconds=8, min_sample_seconds=2, read_timeout=2)
 
 def test_healthy_streams_end_early_and_say_what_they_saved(lab: Lab) -> None:
     names = ("hd25_2m", "fhd25i_5m", "hls_live", "hls_vod")
-    for name, outcome in probe_all({name: (Target(lab.url(name)), SETTINGS) for name in names}).items():
+    for name, outcome in probe_all({name: (ProbeTarget(lab.url(name)), SETTINGS) for name in names}).items():
         result = outcome.result
         assert (name, result.verdict, result.reason) == (name, "ok", None), result.detail
         assert result.elapsed_s < 7
@@ -31,7 +31,7 @@ def test_healthy_streams_end_early_and_say_what_they_saved(lab: Lab) -> None:
 def test_what_looks_suspicious_gets_its_whole_sample(lab: Lab) -> None:
     names = ("black", "frozen", "slate_loop", "silent_sound", "silent_video", "lossy", "too_slow", "stutter")
     settings = SETTINGS.model_copy(update={"sample_seconds": 5})
-    for name, outcome in probe_all({name: (Target(lab.url(name)), settings) for name in names}).items():
+    for name, outcome in probe_all({name: (ProbeTarget(lab.url(name)), settings) for name in names}).items():
         result, stream = outcome.result, lab.library.named(name)
         assert (name, result.verdict, result.reason) == (name, stream.verdict, stream.reason)
         assert "saved_s" not in result.extra
@@ -39,7 +39,7 @@ def test_what_looks_suspicious_gets_its_whole_sample(lab: Lab) -> None:
 
 
 def test_nothing_is_saved_unless_it_is_asked_for(lab: Lab) -> None:
-    result = probe(Target(lab.url("hd25_2m")), config.Probe(sample_seconds=4)).result
+    result = probe(ProbeTarget(lab.url("hd25_2m")), config.Probe(sample_seconds=4)).result
     assert "saved_s" not in result.extra
     assert result.elapsed_s >= 3.9
 

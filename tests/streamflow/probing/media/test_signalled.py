@@ -5,7 +5,7 @@ from __future__ import annotations
 from lab import Media
 from lab.mpegts import PACKET, PMT_PID, Track, _tables
 from streamflow import config
-from streamflow.probing import Target, probe
+from streamflow.probing import ProbeTarget, probe
 from streamflow.records import Result
 from support.probing.fragments import fragmented
 from support.probing.scripted import Scripted, response
@@ -27,7 +27,7 @@ def told(scripted: Scripted, lab_media: Media, *more: Track, of_video: bytes = b
         if (data[at + 1] & 0x1F) << 8 | data[at + 2] == PMT_PID:
             data[at + 4 : at + PACKET] = table
             data[at + 3] = data[at + 3] & 0x0F | 0x10
-    return probe(Target(scripted.url("/1.ts", response(bytes(data)))), SETTINGS).result
+    return probe(ProbeTarget(scripted.url("/1.ts", response(bytes(data)))), SETTINGS).result
 
 
 def test_dolby_vision_is_told_by_the_program_map(scripted: Scripted, lab_media: Media) -> None:
@@ -58,5 +58,5 @@ def test_dolby_vision_is_told_by_a_box_of_the_sample_description(scripted: Scrip
     box = b"\0\0\0\x20dvvC" + bytes((1, 0, 0x10, 0x35, 0x10)).ljust(24, b"\0")
     for name, described, hdr in (("plain", init, None), ("vision", with_box(init, box), "dolby_vision")):
         url = scripted.url(f"/{name}.mp4", response(described + b"".join(parts)))
-        result = probe(Target(url), SETTINGS).result
+        result = probe(ProbeTarget(url), SETTINGS).result
         assert (result.verdict, result.hdr) == ("degraded", hdr)

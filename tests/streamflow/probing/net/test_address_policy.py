@@ -8,7 +8,7 @@ import pytest
 
 from lab import Media
 from streamflow import config
-from streamflow.probing import Target, probe
+from streamflow.probing import ProbeTarget, probe
 from streamflow.records import Result
 from support.probing.fragments import cut
 from support.probing.scripted import Scripted, response
@@ -35,7 +35,7 @@ def playlist(lines: Iterator[str] | list[str], *, ended: bool = True) -> bytes:
 
 
 def measured(url: str, settings: config.Probe = SETTINGS, **target: object) -> Result:
-    result = probe(Target(url, **target), settings).result  # type: ignore[arg-type]
+    result = probe(ProbeTarget(url, **target), settings).result  # type: ignore[arg-type]
     assert (result.verdict, result.reason) == ("ok", None), result.detail
     assert (result.height, result.fps, result.container) == (480, 30.0, "hls")
     assert result.discontinuities == 0
@@ -89,7 +89,7 @@ def test_fragments_of_one_file_have_their_beginning_in_a_range_too(
     for part in parts[:6]:
         lines += ["#EXTINF:1,", f"#EXT-X-BYTERANGE:{len(part)}@{at}", "whole.mp4"]
         at += len(part)
-    result = probe(Target(scripted.url("/1.m3u8", playlist(lines))), SETTINGS).result
+    result = probe(ProbeTarget(scripted.url("/1.m3u8", playlist(lines))), SETTINGS).result
     assert (result.height, result.fps, result.video_codec) == (480, 30.0, "h264"), result.detail
 
 
@@ -102,7 +102,7 @@ def test_a_discontinuity_that_is_announced_is_an_ad_break_and_no_fault(
     lines = ["#EXTINF:2,", "0.ts", "#EXTINF:2,", "1.ts"]
     lines += ["#EXT-X-DISCONTINUITY", "#EXTINF:2,", "2.ts", "#EXT-X-DISCONTINUITY", "#EXTINF:2,", "3.ts"]
     settings = SETTINGS.model_copy(update={"sample_seconds": 7})
-    result = probe(Target(scripted.url("/1.m3u8", playlist(lines))), settings).result
+    result = probe(ProbeTarget(scripted.url("/1.m3u8", playlist(lines))), settings).result
     assert (result.verdict, result.height) == ("ok", 480), result.detail
     assert (result.discontinuities, result.extra["announced_jumps"]) == (2, 2)
 

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from streamflow import config
-from streamflow.probing import Target, probe
+from streamflow.probing import ProbeTarget, probe
 from streamflow.probing.judgement.refusal import Refusal
 from streamflow.probing.net import address_policy as guard
 from streamflow.probing.net.address_policy import is_inner
@@ -86,7 +86,7 @@ def test_a_public_host_cannot_lead_to_an_inner_address_by_its_playlist(
     Names(monkeypatch, scripted, panel="93.184.216.34")
     playlist = b"#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\nhttp://192.168.1.1/admin\n#EXT-X-ENDLIST\n"
     scripted.url("/1.m3u8", response(playlist))
-    result = probe(Target("http://panel.example/1.m3u8"), settings).result
+    result = probe(ProbeTarget("http://panel.example/1.m3u8"), settings).result
     assert (result.verdict, result.reason) == ("dead", "not_media")
     assert "192.168.1.1" in str(result.detail)
     assert scripted.asked == ["/1.m3u8"]
@@ -186,13 +186,13 @@ def test_letters_beyond_ascii_are_quoted(scripted: Scripted) -> None:
 
 def test_a_stream_asks_as_its_account_does(scripted: Scripted, settings: config.Probe) -> None:
     url = scripted.url("/1.ts", response(b"", status=404))
-    probe(Target(f"{url}|Referer=http://site/&X-Token=abc", user_agent="Player/1"), settings)
+    probe(ProbeTarget(f"{url}|Referer=http://site/&X-Token=abc", user_agent="Player/1"), settings)
     assert {"User-Agent: Player/1", "Referer: http://site/", "X-Token: abc"} <= set(scripted.heads[0].splitlines())
 
 
 def test_a_header_cannot_be_smuggled_in(scripted: Scripted, settings: config.Probe) -> None:
     url = scripted.url("/1.ts", response(b"", status=404))
-    probe(Target(f"{url}|Referer=x%0d%0aEvil:%20yes"), settings)
+    probe(ProbeTarget(f"{url}|Referer=x%0d%0aEvil:%20yes"), settings)
     assert "Evil" not in scripted.heads[0]
 
 

@@ -13,7 +13,7 @@ import trustme
 
 from lab import Lab
 from streamflow import config
-from streamflow.probing import Target, probe
+from streamflow.probing import ProbeTarget, probe
 from streamflow.records import Result
 from support.probing.proxies import FORBIDDEN, REFUSED, UNREACHABLE, Http, Proxy, Socks
 from support.probing.scripted import Scripted, response
@@ -44,7 +44,7 @@ def told(result: Result) -> tuple[str, str | None]:
 def test_a_stream_is_measured_through_a_proxy_that_looks_its_name_up(lab: Lab, scheme: str) -> None:
     url = lab.url("sd480p30")
     with proxied(scheme, port_of(url)) as (proxy, settings):
-        result = probe(Target(url.replace("127.0.0.1", "panel.invalid")), settings).result
+        result = probe(ProbeTarget(url.replace("127.0.0.1", "panel.invalid")), settings).result
     assert (told(result), result.height) == (("ok", None), 480), result.detail
     assert proxy.connections == 1
     assert "panel.invalid" in proxy.asked[0]
@@ -55,7 +55,7 @@ def test_a_stream_is_measured_through_a_proxy_that_looks_its_name_up(lab: Lab, s
 def test_all_of_a_stream_comes_through_the_proxy(lab: Lab, scheme: str, name: str) -> None:
     url = lab.url(name)
     with proxied(scheme, port_of(url)) as (proxy, settings):
-        result = probe(Target(url.replace("127.0.0.1", "panel.invalid")), settings).result
+        result = probe(ProbeTarget(url.replace("127.0.0.1", "panel.invalid")), settings).result
     assert told(result) == ("ok", None), result.detail
     assert all("panel.invalid" in asked for asked in proxy.asked)
 
@@ -75,7 +75,7 @@ def test_a_host_behind_a_proxy_is_held_to_its_certificate(scheme: str) -> None:
 
     threading.Thread(target=serve, daemon=True).start()
     with listening, proxied(scheme, listening.getsockname()[1]) as (proxy, settings):
-        result = probe(Target("https://panel.invalid/1.ts"), settings).result
+        result = probe(ProbeTarget("https://panel.invalid/1.ts"), settings).result
     assert told(result) == ("dead", "tls_error"), result.detail
     assert proxy.asked == ["panel.invalid:443"]
 
@@ -99,7 +99,7 @@ def test_what_the_proxy_says_of_the_host_is_told_from_its_own_troubles(
     scheme: str, url: str, answer: int, verdict: tuple[str, str]
 ) -> None:
     with proxied(scheme, 1, answer=answer) as (_, settings):
-        assert told(probe(Target(url), settings).result) == verdict
+        assert told(probe(ProbeTarget(url), settings).result) == verdict
 
 
 @pytest.mark.parametrize("scheme", KINDS)
@@ -107,14 +107,14 @@ def test_what_the_proxy_says_of_the_host_is_told_from_its_own_troubles(
 def test_a_login_that_the_proxy_refuses_is_no_streams_fault(scheme: str, url: str) -> None:
     with proxied(scheme, 1) as (proxy, settings):
         wrong = settings.model_copy(update={"proxy": f"{scheme}://me:other@127.0.0.1:{proxy.port}"})
-        assert told(probe(Target(url), wrong).result) == UNKNOWN
+        assert told(probe(ProbeTarget(url), wrong).result) == UNKNOWN
 
 
 def test_a_proxy_that_is_away_or_mute_is_no_streams_fault() -> None:
     with proxied("socks5", 1, mute=True) as (proxy, settings):
-        assert told(probe(Target("http://panel.invalid/1.ts"), settings).result) == UNKNOWN
+        assert told(probe(ProbeTarget("http://panel.invalid/1.ts"), settings).result) == UNKNOWN
     away = settings.model_copy(update={"proxy": f"http://127.0.0.1:{proxy.port}"})
-    result = probe(Target("http://panel.invalid/1.ts"), away).result
+    result = probe(ProbeTarget("http://panel.invalid/1.ts"), away).result
     assert (told(result), result.detail) == (UNKNOWN, "proxy: the proxy cannot be reached")
 
 
@@ -122,7 +122,7 @@ def test_a_proxy_that_is_away_or_mute_is_no_streams_fault() -> None:
 def test_a_public_stream_cannot_reach_into_the_proxys_network(scripted: Scripted, leads_to: str) -> None:
     port = port_of(scripted.url("/1.ts", response(b"", status=302, Location=leads_to)))
     with proxied("socks5", port) as (proxy, settings):
-        result = probe(Target("http://panel.invalid/1.ts"), settings).result
+        result = probe(ProbeTarget("http://panel.invalid/1.ts"), settings).result
     assert told(result) == ("dead", "not_media")
     assert proxy.asked == ["panel.invalid:80"]
 
@@ -130,4 +130,4 @@ def test_a_public_stream_cannot_reach_into_the_proxys_network(scripted: Scripted
 @pytest.mark.parametrize("url", ["rtmp://panel.invalid/1", "rtsp://panel.invalid/1", "udp://239.0.0.1:1234"])
 def test_what_cannot_go_through_a_proxy_does_not_go_around_it(url: str) -> None:
     with proxied("http", 1) as (_, settings):
-        assert told(probe(Target(url), settings).result) == ("skipped", "unsupported_protocol")
+        assert told(probe(ProbeTarget(url), settings).result) == ("skipped", "unsupported_protocol")

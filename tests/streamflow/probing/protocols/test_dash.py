@@ -8,7 +8,7 @@ import pytest
 
 from lab import Lab
 from streamflow import config
-from streamflow.probing import Target, probe
+from streamflow.probing import ProbeTarget, probe
 from streamflow.probing.judgement.refusal import Refusal
 from streamflow.probing.protocols.manifest import MAX_SEGMENTS, read
 from streamflow.probing.protocols.segmented import Segmented
@@ -30,7 +30,7 @@ def mpd(inner: str, *, live: bool = False, seconds: int = 8, more: str = "") -> 
 
 
 def measured(scripted: Scripted, text: str) -> Result:
-    return probe(Target(scripted.url("/dash/1.mpd", response(text.encode()))), SETTINGS).result
+    return probe(ProbeTarget(scripted.url("/dash/1.mpd", response(text.encode()))), SETTINGS).result
 
 
 NUMBERS = (
@@ -79,7 +79,7 @@ def test_a_live_manifest_is_joined_near_its_end(scripted: Scripted, fragments: t
 
 @pytest.mark.parametrize("name", ["dash_live", "dash_vod", "dash_variants"])
 def test_the_labs_dash_is_measured_as_what_it_is(lab: Lab, name: str) -> None:
-    result = probe(Target(lab.url(name)), SETTINGS).result
+    result = probe(ProbeTarget(lab.url(name)), SETTINGS).result
     truth = lab.media.clip(lab.library.named(name).clip).truth
     assert (result.verdict, result.reason, result.container) == ("ok", None, "dash"), result.detail
     assert (result.height, result.fps) == (truth.height, truth.fps)

@@ -8,7 +8,7 @@ import pytest
 
 from lab import Lab, Media
 from streamflow import config
-from streamflow.probing import Target, probe
+from streamflow.probing import ProbeTarget, probe
 from streamflow.records import Result
 from support.probing.scripted import Drip, Flood, Scripted, response
 
@@ -19,7 +19,7 @@ def playlist(*lines: str, ended: bool = True) -> bytes:
 
 
 def told(url: str, settings: config.Probe) -> tuple[str, str | None]:
-    result = probe(Target(url), settings).result
+    result = probe(ProbeTarget(url), settings).result
     return result.verdict, result.reason
 
 
@@ -74,7 +74,7 @@ def test_a_playlist_without_end_is_not_read_to_its_end(scripted: Scripted, setti
 
 def test_a_playlist_that_comes_too_slowly_is_given_up(scripted: Scripted, settings: config.Probe) -> None:
     url = scripted.url("/1.m3u8", Drip(b"#", b"#EXTM3U\n", every=0.2))
-    result = probe(Target(url), settings).result
+    result = probe(ProbeTarget(url), settings).result
     assert (result.verdict, result.reason) == ("dead", "no_data")
     assert result.elapsed_s < settings.connect_timeout + 3 * settings.read_timeout + 0.5
 
@@ -83,13 +83,13 @@ def test_a_segment_without_end_costs_no_more_than_the_sample(
     scripted: Scripted, settings: config.Probe, lab_media: Media
 ) -> None:
     scripted.url("/1.ts", Flood(bytes(lab_media.clip("sd480p30").data)))
-    result = probe(Target(scripted.url("/1.m3u8", playlist("#EXTINF:2,", "/1.ts"))), settings).result
+    result = probe(ProbeTarget(scripted.url("/1.m3u8", playlist("#EXTINF:2,", "/1.ts"))), settings).result
     assert result.video_codec == "h264"
     assert result.elapsed_s < 3
 
 
 def test_the_best_variant_is_chosen_and_the_others_noted(lab: Lab, settings: config.Probe) -> None:
-    result = probe(Target(lab.url("hls_variants")), settings).result
+    result = probe(ProbeTarget(lab.url("hls_variants")), settings).result
     assert (result.height, result.container) == (1080, "hls")
     assert sorted(variant["height"] for variant in result.extra["variants"]) == [480, 720, 1080]
 
@@ -106,6 +106,6 @@ def test_a_segment_that_has_gone_meanwhile_is_passed_over(
     for number, (start, end) in enumerate(pairwise(cuts)):
         if number != 1:
             scripted.url(f"/{number}.ts", response(clip.data[start:end]))
-    result: Result = probe(Target(scripted.url("/1.m3u8", playlist(*segments(4)))), settings).result
+    result: Result = probe(ProbeTarget(scripted.url("/1.m3u8", playlist(*segments(4)))), settings).result
     assert result.video_codec == "h264"
     assert result.extra["missing_segments"] == 1

@@ -16,7 +16,7 @@ import pytest
 from lab import Clip, Media
 from lab.timeline import Timeline
 from streamflow import config
-from streamflow.probing import Outcome, Target, probe
+from streamflow.probing import ProbeOutcome, ProbeTarget, probe
 from support.probing.rtsp import Rtsp
 
 
@@ -47,7 +47,7 @@ def multicast(timeline: Timeline) -> Iterator[str]:
 def test_a_stream_over_udp_is_measured(lab_media: Media) -> None:
     clip = lab_media.clip("sd480p30")
     with multicast(Timeline(clip)) as url:
-        outcome = probe(Target(url), config.Probe(sample_seconds=4, read_timeout=2))
+        outcome = probe(ProbeTarget(url), config.Probe(sample_seconds=4, read_timeout=2))
     result = outcome.result
     assert (result.verdict, result.reason) == ("ok", None), result.detail
     assert (result.width, result.height, result.fps, result.video_codec) == (640, 480, 30.0, "h264")
@@ -64,7 +64,7 @@ def clip(lab_media: Media) -> Clip:
 def test_a_stream_over_rtsp_is_measured_on_one_connection(clip: Clip) -> None:
     with closing(Rtsp(Timeline(clip))) as camera:
         url = f"rtsp://user:secret@127.0.0.1:{camera.port}/live"
-        result = probe(Target(url), config.Probe(sample_seconds=4, read_timeout=3)).result
+        result = probe(ProbeTarget(url), config.Probe(sample_seconds=4, read_timeout=3)).result
     assert (result.verdict, result.reason) == ("ok", None), result.detail
     assert (result.width, result.height, result.fps, result.video_codec) == (640, 480, 30.0, "h264")
     assert [track.codec for track in result.audio] == ["aac"]
@@ -79,7 +79,7 @@ def test_a_stream_over_rtsp_is_measured_on_one_connection(clip: Clip) -> None:
 )  # fmt: skip
 def test_an_rtsp_status_has_its_meaning(clip: Clip, status: int, verdict: str, reason: str) -> None:
     with closing(Rtsp(Timeline(clip), status)) as camera:
-        result = probe(Target(f"rtsp://127.0.0.1:{camera.port}/live"), config.Probe(connect_timeout=3)).result
+        result = probe(ProbeTarget(f"rtsp://127.0.0.1:{camera.port}/live"), config.Probe(connect_timeout=3)).result
     assert (result.verdict, result.reason) == (verdict, reason), result.detail
 
 
@@ -117,7 +117,7 @@ def test_a_stream_of_ffmpeg_is_measured(clip: Clip, scheme: str) -> None:
         deadline = time.monotonic() + 10
         while scheme == "rtmp" and not is_listening(port) and time.monotonic() < deadline:
             time.sleep(0.05)
-        result = probe(Target(url), config.Probe(sample_seconds=4, read_timeout=5)).result
+        result = probe(ProbeTarget(url), config.Probe(sample_seconds=4, read_timeout=5)).result
     assert (result.width, result.height, result.fps, result.video_codec) == (640, 480, 30.0, "h264"), result.detail
     assert [track.codec for track in result.audio] == ["aac"]
     assert result.verdict in ("ok", "degraded")
@@ -134,7 +134,7 @@ def mute_server() -> Iterator[int]:
 def test_nothing_in_time_is_dead(scheme: str) -> None:
     with mute_server() as port:
         result = probe(
-            Target(f"{scheme}://127.0.0.1:{port}/x"), config.Probe(connect_timeout=0.5, read_timeout=0.5)
+            ProbeTarget(f"{scheme}://127.0.0.1:{port}/x"), config.Probe(connect_timeout=0.5, read_timeout=0.5)
         ).result
     assert (result.verdict, result.reason) == ("dead", "connect_timeout")
     assert result.elapsed_s < 1.5
@@ -144,21 +144,21 @@ def test_nothing_in_time_is_dead(scheme: str) -> None:
 def test_a_refused_connection_is_told(scheme: str) -> None:
     with mute_server() as port:
         pass
-    result = probe(Target(f"{scheme}://127.0.0.1:{port}/x"), config.Probe(connect_timeout=1)).result
+    result = probe(ProbeTarget(f"{scheme}://127.0.0.1:{port}/x"), config.Probe(connect_timeout=1)).result
     assert (result.verdict, result.reason) == ("dead", "connection_refused")
 
 
 def test_an_unknown_host_is_told() -> None:
-    result = probe(Target("rtsp://user:secret@camera.lab.invalid/x"), config.Probe(connect_timeout=2)).result
+    result = probe(ProbeTarget("rtsp://user:secret@camera.lab.invalid/x"), config.Probe(connect_timeout=2)).result
     assert (result.verdict, result.reason) == ("dead", "dns_failure")
     assert "secret" not in result.model_dump_json()
 
 
 def test_a_cancelled_probe_does_not_wait_for_libav() -> None:
     cancel = threading.Event()
-    outcomes: list[Outcome] = []
+    outcomes: list[ProbeOutcome] = []
     with mute_server() as port:
-        target = Target(f"rtmp://127.0.0.1:{port}/x")
+        target = ProbeTarget(f"rtmp://127.0.0.1:{port}/x")
         running = threading.Thread(
             target=lambda: outcomes.append(probe(target, config.Probe(connect_timeout=2), cancel=cancel)), daemon=True
         )

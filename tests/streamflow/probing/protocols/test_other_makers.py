@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from streamflow import config
-from streamflow.probing import Target, probe
+from streamflow.probing import ProbeTarget, probe
 from support.probing.scripted import Flood, Scripted, response
 
 pytestmark = pytest.mark.skipif(not shutil.which("ffmpeg"), reason="ffmpeg is not installed")
@@ -114,7 +114,7 @@ def test_a_stream_of_another_maker_is_measured_right(scripted: Scripted, tmp_pat
     ffmpeg("-f", "lavfi", "-i", case.video, "-f", "lavfi", "-i", case.audio, "-t", str(SECONDS), *case.made.split(),
            str(file))  # fmt: skip
     data = file.read_bytes()
-    result = probe(Target(scripted.url("/1", response(data, Content_Type="text/plain"))), SETTINGS).result
+    result = probe(ProbeTarget(scripted.url("/1", response(data, Content_Type="text/plain"))), SETTINGS).result
     true = {"verdict": "ok", "reason": None, "width": 320, "height": 180, "fps": 25.0, "interlaced": False,
             "video_codec": "h264", "container": "mpegts", "hdr": None, "decode_errors": 0, "discontinuities": 0,
             "bitrate_kbps": pytest.approx(len(data) / 125 / SECONDS, rel=0.35)}  # fmt: skip
@@ -132,7 +132,7 @@ def test_of_several_programs_the_best_is_measured_alone(scripted: Scripted, tmp_
     ffmpeg(*inputs, "-t", str(SECONDS), "-map", "0", "-map", "2", "-map", "1", "-map", "3", *X264.split(),
            "-metadata:s:a:0", "language=fra", "-metadata:s:a:1", "language=deu", "-program", "title=Small:st=0:st=1",
            "-program", "title=Big:st=2:st=3", str(file))  # fmt: skip
-    result = probe(Target(scripted.url("/1", response(file.read_bytes()))), SETTINGS).result
+    result = probe(ProbeTarget(scripted.url("/1", response(file.read_bytes()))), SETTINGS).result
     assert (result.verdict, result.height, result.extra["programs"]) == ("ok", 180, 2)
     assert [track.language for track in result.audio] == ["deu"]
     parts = result.extra["video_kbps"] + result.extra["audio_kbps"]
@@ -171,7 +171,7 @@ def test_segments_of_another_maker_are_measured_right(scripted: Scripted, tmp_pa
     media = [file for file in tmp_path.iterdir() if file.suffix in (".ts", ".m4s", ".mp4", ".webm")]
     for file in tmp_path.iterdir():
         scripted.serve(f"/{file.name}", file.read_bytes())
-    result = probe(Target(scripted.url(f"/index.{suffix}")), SETTINGS).result
+    result = probe(ProbeTarget(scripted.url(f"/index.{suffix}")), SETTINGS).result
     assert (result.verdict, result.width, result.height, result.fps) == ("ok", 320, 180, 25.0), result.detail
     assert (result.container, result.decode_errors, result.discontinuities) == (
         {"mpd": "dash"}.get(suffix, "hls"),
@@ -194,7 +194,7 @@ def test_flipped_bits_are_damage_and_neither_a_still_nor_a_black_picture(
         # The packets' headers stay: lost packets would be another fault.
         place = chance.randrange(len(data) // 188) * 188 + chance.randrange(4, 188)
         data[place] ^= 1 << chance.randrange(8)
-    result = probe(Target(scripted.url("/1", response(bytes(data)))), SETTINGS).result
+    result = probe(ProbeTarget(scripted.url("/1", response(bytes(data)))), SETTINGS).result
     assert (result.verdict, result.reason) == ("degraded", "unstable"), result.detail
     assert re.search(r"\d of \d pictures are damaged", result.detail or "")
 
@@ -207,7 +207,7 @@ def test_what_tells_no_time_is_taken_only_as_far_as_any_medium_needs(
     codec = {"h264": X264, "hevc": "-c:v libx265 -preset ultrafast -x265-params log-level=none"}[kind]
     ffmpeg("-f", "lavfi", "-i", picture("1280x720"), "-t", str(SECONDS), *codec.split(), str(file))
     flood = Flood(file.read_bytes())
-    result = probe(Target(scripted.url("/1", flood)), SETTINGS).result
+    result = probe(ProbeTarget(scripted.url("/1", flood)), SETTINGS).result
     assert (result.video_codec, result.width, result.fps) == (kind, 1280, None)
     assert flood.sent < 250_000_000
 
@@ -219,10 +219,10 @@ def test_radio_is_ok_for_a_channel_that_is_radio(scripted: Scripted, tmp_path: P
     file = tmp_path / f"made.{kind}"
     ffmpeg("-f", "lavfi", "-i", TONE, "-t", str(SECONDS), "-c:a", codec, str(file))
     url = scripted.url("/1", response(file.read_bytes()))
-    result = probe(Target(url, radio=True), SETTINGS).result
+    result = probe(ProbeTarget(url, radio=True), SETTINGS).result
     assert (result.verdict, result.reason, result.width) == ("ok", None, None), result.detail
     assert [track.codec for track in result.audio] == [codec.removeprefix("lib").replace("mp3lame", "mp3")]
-    assert probe(Target(url), SETTINGS).result.reason == "no_video"
+    assert probe(ProbeTarget(url), SETTINGS).result.reason == "no_video"
 
 
 def test_a_cover_is_no_video(scripted: Scripted, tmp_path: Path) -> None:
@@ -231,8 +231,8 @@ def test_a_cover_is_no_video(scripted: Scripted, tmp_path: Path) -> None:
     ffmpeg("-f", "lavfi", "-i", TONE, "-i", str(cover), "-map", "0", "-map", "1", "-t", str(SECONDS),
            "-c:a", "libmp3lame", "-disposition:v", "attached_pic", str(file))  # fmt: skip
     url = scripted.url("/1", response(file.read_bytes()))
-    assert probe(Target(url), SETTINGS).result.reason == "no_video"
-    assert probe(Target(url, radio=True), SETTINGS).result.verdict == "ok"
+    assert probe(ProbeTarget(url), SETTINGS).result.reason == "no_video"
+    assert probe(ProbeTarget(url, radio=True), SETTINGS).result.verdict == "ok"
 
 
 def test_subtitles_are_noted_and_their_pauses_are_no_jumps(scripted: Scripted, tmp_path: Path) -> None:
@@ -240,6 +240,6 @@ def test_subtitles_are_noted_and_their_pauses_are_no_jumps(scripted: Scripted, t
     words.write_text("1\n00:00:00,000 --> 00:00:01,000\nOne\n\n2\n00:00:03,500 --> 00:00:04,000\nTwo\n")
     ffmpeg("-f", "lavfi", "-i", picture(), "-f", "lavfi", "-i", TONE, "-i", str(words), "-t", str(SECONDS),
            *X264.split(), "-c:s", "srt", "-metadata:s:s:0", "language=fra", str(file))  # fmt: skip
-    result = probe(Target(scripted.url("/1", response(file.read_bytes()))), SETTINGS).result
+    result = probe(ProbeTarget(scripted.url("/1", response(file.read_bytes()))), SETTINGS).result
     assert (result.verdict, result.discontinuities) == ("ok", 0)
     assert result.extra["subtitles"] == ["srt:fra"]

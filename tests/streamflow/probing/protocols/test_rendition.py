@@ -10,7 +10,7 @@ import pytest
 
 from lab import Clip, Media
 from streamflow import config
-from streamflow.probing import Target, probe
+from streamflow.probing import ProbeTarget, probe
 from streamflow.records import Result
 from support.probing.fragments import cut, fragmented, packed_sound
 from support.probing.scripted import Scripted, response
@@ -39,7 +39,7 @@ def offer(scripted: Scripted, name: str, init: bytes | None, parts: list[bytes])
 
 def master(scripted: Scripted, *renditions: str) -> Result:
     text = "\n".join(["#EXTM3U", *renditions, VARIANT, "video.m3u8", ""])
-    return probe(Target(scripted.url("/1.m3u8", response(text.encode()))), SETTINGS).result
+    return probe(ProbeTarget(scripted.url("/1.m3u8", response(text.encode()))), SETTINGS).result
 
 
 def sound(language: str, *, default: bool = False, address: bool = True) -> str:
@@ -116,7 +116,7 @@ def test_sound_of_its_own_is_measured_in_dash(
             "</Representation></AdaptationSet>"
         )
     text = f'<?xml version="1.0"?><MPD mediaPresentationDuration="PT8S"><Period>{sets}</Period></MPD>'
-    result = probe(Target(scripted.url("/1.mpd", response(text.encode()))), SETTINGS).result
+    result = probe(ProbeTarget(scripted.url("/1.mpd", response(text.encode()))), SETTINGS).result
     assert_heard(result, clip, "fra")
     assert result.extra["separate_audio"] == ["fra"]
 
@@ -147,7 +147,7 @@ def test_what_another_maker_cuts_is_measured_right(scripted: Scripted, tmp_path:
     )  # fmt: skip
     for file in tmp_path.iterdir():
         scripted.serve(f"/{file.name}", file.read_bytes())
-    result = probe(Target(scripted.url(f"/{start}")), SETTINGS).result
+    result = probe(ProbeTarget(scripted.url(f"/{start}")), SETTINGS).result
     assert (result.verdict, result.width, result.fps, result.container) == ("ok", 320, 25.0, form), result.detail
     assert [(track.codec, track.channels) for track in result.audio] == [("aac", 1)]
     assert (result.silent_ratio, result.discontinuities, result.decode_errors) == (0.0, 0, 0)
