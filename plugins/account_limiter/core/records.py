@@ -88,9 +88,33 @@ class Request:
 
 
 @dataclass(frozen=True)
+class BudgetUsage:
+    """Connections of a budget at the moment when a lease of it was granted.
+
+    :param limit: limit in force: the lowest of the configured limit, the provider's claim and the limit learned from
+        refusals; 0 means unlimited. Viewers are not subtracted.
+    :param active: leases of the budget, the granted one included.
+    :param viewers: connections that people use.
+    """
+
+    limit: int
+    active: int
+    viewers: int
+
+    @property
+    def connections(self) -> int:
+        """Return the number of leases and viewers."""
+        return self.active + self.viewers
+
+
+@dataclass(frozen=True)
 class Lease:
-    """A slot that is held. ``ttl``, ``life`` and ``starts_in`` count from ``asked_at``, this process' monotonic clock
-    before the call that brought them; the other times are Redis' and since the epoch."""
+    """A slot that is held.
+
+    ``ttl``, ``life`` and ``starts_in`` count from ``asked_at``, this process' monotonic clock before the call that
+    brought them; the other times are Redis' and since the epoch. ``budget_limit`` is the configured limit of the
+    budget, ``usage`` its use when the lease was granted.
+    """
 
     request: Request
     holder: str
@@ -102,6 +126,7 @@ class Lease:
     starts_in: float
     budget_limit: int
     global_limit: int
+    usage: BudgetUsage
     asked_at: float
 
     @property

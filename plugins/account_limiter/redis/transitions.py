@@ -12,6 +12,7 @@ from account_limiter.core.records import (
     Account,
     AccountState,
     BudgetState,
+    BudgetUsage,
     Granted,
     Lease,
     LeaseState,
@@ -61,9 +62,10 @@ def acquired(request: Request, holder: str, asked_at: float, answer: bytes) -> G
     match kind:
         case "granted":
             budget, *numbers = rest
-            generation, at, ttl, life, starts_in, limit, global_limit = map(int, numbers)
-            known = (budget, generation, at / 1000, ttl / 1000, life / 1000, starts_in / 1000, limit, global_limit)
-            return Granted(Lease(request, holder, *known, asked_at))
+            generation, at, ttl, life, starts_in, limit, global_limit, *usage = map(int, numbers)
+            times = (at / 1000, ttl / 1000, life / 1000, starts_in / 1000)
+            limits = (limit, global_limit, BudgetUsage(*usage))
+            return Granted(Lease(request, holder, budget, generation, *times, *limits, asked_at))
         case "queued":
             return _queued(rest)
         case _:

@@ -11,6 +11,7 @@ from account_limiter import (
     Account,
     Budget,
     BudgetState,
+    BudgetUsage,
     Granted,
     Lease,
     LeaseLost,
@@ -191,6 +192,31 @@ def test_viewers_take_slots_and_give_them_back(limiter: Limiter, take: Take, req
     assert waiter.lease_id not in states(limiter), "an older view must not replace a newer one"
     limiter.set_viewers({})
     assert states(limiter)[waiter.lease_id] == "granted"
+
+
+def test_a_lease_carries_the_use_of_its_budget_when_it_was_granted(limiter: Limiter, take: Take) -> None:
+    limiter.configure(accounts=[Account(1, max_streams=4), Account(2)])
+    limiter.set_viewers({"account-1": 1})
+    assert take(1).usage == BudgetUsage(limit=4, active=1, viewers=1)
+    second = take(1)
+    assert (second.usage, second.usage.connections) == (BudgetUsage(limit=4, active=2, viewers=1), 3)
+    limiter.report_busy(second, retry_after=0)
+    limiter.release(second)
+    assert take(2).usage == BudgetUsage(limit=0, active=1, viewers=0)
+    limiter.set_viewers({})
+    assert take(1).usage == BudgetUsage(limit=2, active=2, viewers=0), "the learned limit is in force"
+
+
+def test_a_claimed_grant_and_a_repeated_acquire_carry_the_use_of_the_budget(
+    limiter: Limiter, take: Take, request_of: RequestOf
+) -> None:
+    lease, waiter = take(1), request_of(1)
+    limiter.acquire(waiter, "w")
+    limiter.release(lease)
+    for _ in range(2):
+        answer = limiter.acquire(waiter, "w")
+        assert isinstance(answer, Granted)
+        assert answer.lease.usage == BudgetUsage(limit=1, active=1, viewers=0)
 
 
 def test_viewers_do_not_limit_an_unlimited_account(limiter: Limiter, take: Take) -> None:

@@ -28,7 +28,19 @@ from hypothesis.stateful import (
 )
 from redis import Redis
 
-from account_limiter import Account, Budget, Granted, Lease, LeaseLost, Limiter, Queued, Reading, Refused, Request
+from account_limiter import (
+    Account,
+    Budget,
+    BudgetUsage,
+    Granted,
+    Lease,
+    LeaseLost,
+    Limiter,
+    Queued,
+    Reading,
+    Refused,
+    Request,
+)
 from account_limiter.core import records
 from account_limiter.redis import scripts, transitions
 
@@ -91,8 +103,11 @@ class Login:
         return self.suspected if now < self.suspected_until else 0
 
     def ceiling(self, now: float) -> float:
-        most = lower(self.bound(now), lower(self.believed, self.suspicion(now)))
+        most = self.limit_in_force(now)
         return max(0, most - self.others(now)) if most else float("inf")
+
+    def limit_in_force(self, now: float) -> int:
+        return lower(self.bound(now), lower(self.believed, self.suspicion(now)))
 
     def starts_in(self, now: float, stagger: float) -> float:
         wait = round(self.last_start + stagger - now, 3)
@@ -129,6 +144,10 @@ class Model:
 
     def held(self, budget: str) -> int:
         return sum(lease.budget == budget for lease in self.leases.values())
+
+    def usage(self, budget: str) -> BudgetUsage:
+        login = self.logins.get(budget, Login(0))
+        return BudgetUsage(login.limit_in_force(self.now), self.held(budget), login.viewers)
 
     @property
     def most(self) -> int:
@@ -413,6 +432,7 @@ class Contention(RuleBasedStateMachine):
                 assert position == len(ahead) + 1
             case Granted(lease):
                 assert expected == "granted"
+                assert lease.usage == self.model.usage(lease.budget_id)
                 fresh = before.get(lease_id) is None or before[lease_id].state == "granted"
                 if fresh:
                     self.no_limit_is_exceeded_by(lease)

@@ -2,7 +2,7 @@
 
 local function granted(lease, budget, expires, wait)
   return answer('granted', lease.budget, lease.generation, lease.acquired, expires - now, lease.hard_end - now, wait,
-    budget.limit, meta.most)
+    budget.limit, meta.most, limit_of(budget), held(budget.id), budget.viewers)
 end
 
 local function take(lease, budget, holder, duration)

@@ -53,9 +53,14 @@ local function suspicion(budget)
   return is_ahead(budget.suspected_until) and budget.suspected or 0
 end
 
+-- The limit in force: the lowest of what is configured, claimed, learned and suspected; 0 = unlimited.
+local function limit_of(budget)
+  return lower(bound(budget), lower(budget.believed, suspicion(budget)))
+end
+
 -- The most leases the budget allows now; nil = unlimited.
 local function ceiling(budget)
-  local most = lower(bound(budget), lower(budget.believed, suspicion(budget)))
+  local most = limit_of(budget)
   if most == 0 then return nil end
   return math.max(0, most - others(budget))
 end
