@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from contextlib import suppress
 from pathlib import Path
+
+from streamflow.files import replacing
 
 MAX_BYTES = 20_000
 # A bound on the disk: 20,000 pictures of at most 20 KB take 400 MB.
@@ -19,11 +20,8 @@ def path(home: Path, stream_id: int) -> Path:
 
 def save(home: Path, stream_id: int, jpeg: bytes) -> None:
     """Keep a picture instead of the one before; a reader sees one of the two in whole."""
-    file = path(home, stream_id)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=file.parent, delete=False) as new:
+    with replacing(path(home, stream_id), durable=False) as new:
         new.write(jpeg)
-    Path(new.name).replace(file)
 
 
 def load(home: Path, stream_id: int) -> bytes | None:

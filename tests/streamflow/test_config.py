@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +21,19 @@ CONTRACT: dict[str, Any] = {
         "sample_seconds": 10, "min_sample_seconds": None, "connect_timeout": 10, "read_timeout": 10, "retries": 2,
         "retry_delay": 10,
         "user_agent": "VLC/3.0.20 LibVLC/3.0.20", "thumbnails": True, "proxy": None,
-        "account_proxies": {},
+        "tls": "report", "account_proxies": {}, "by_account": {},
     },
     "scoring": {
         "weights": {"bitrate": 0.40, "resolution": 0.35, "fps": 0.15, "codec": 0.10}, "prefer_h265": True,
-        "prefer_accounts": {},
+        "prefer_accounts": {}, "bitrate_by_codec": True, "reliability_weight": 0.2,
+        "reliability_half_life_days": 14, "switch_margin": 0.05,
     },
     "dead_streams": {"after_failures": 2, "action": "move_last", "keep_at_least": 1},
-    "freshness_hours": 24,
+    "safety": {
+        "provider_down_share": 0.9, "provider_down_least": 5, "canary": [], "max_removed_share": 0.2,
+        "custom_streams": "pin", "approval_hours": 72, "scheduled_write_back": "ask",
+    },
+    "freshness_hours": {"ok": 20, "degraded": 20, "dead": 20, "dead_most": 168},
     "max_streams_per_run": 500,
 }  # fmt: skip
 
@@ -49,6 +55,11 @@ def test_missing_keys_take_the_contracts_defaults(tmp_path: Path) -> None:
         ({"dead_streams": {"action": "burn"}}, "dead_streams.action"),
         ({"schedule": {"check_streams": "at night"}}, "schedule.check_streams"),
         ({"max_streams_per_run": 5000}, "max_streams_per_run"),
+        ({"freshness_hours": {"ok": -1}}, "freshness_hours.ok"),
+        ({"freshness_hours": True}, "freshness_hours"),
+        ({"safety": {"canary": ["http://me:secret@host/"]}}, r"safety.canary.0"),
+        ({"safety": {"canary": ["host"]}}, r"safety.canary.0"),
+        ({"probe": {"by_account": {"North": {"tls": "secret"}}}}, "probe.by_account.North.tls"),
         ({"probe": {"proxy": "ftp://me:secret@host"}}, "probe.proxy"),
         ({"probe": {"proxy": "host:8080"}}, "probe.proxy"),
         ({"probe": {"proxy": "http://me:secret@host:99999"}}, "probe.proxy"),
@@ -59,6 +70,54 @@ def test_unknown_and_ill_typed_keys_are_refused_by_their_path(wrong: dict[str, A
     with pytest.raises(ConfigError, match=rf"{path}: ") as refused:
         config.parse(wrong)
     assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"probe": {"sample_second": 3}}, "probe.sample_second: unknown setting; did you mean sample_seconds?"),
+        ({"prob": {}}, "prob: unknown setting; did you mean probe?"),
+        (
+            {"probe": {"by_account": {"North": {"retry": 1}}}},
+            "probe.by_account.North.retry: unknown setting; did you mean retries?",
+        ),
+        (
+            {"dead_streams": {"x": 1}},
+            "dead_streams.x: unknown setting; known here: after_failures, action, keep_at_least",
+        ),
+    ],
+)
+def test_an_unknown_key_is_refused_with_the_nearest_known_one(wrong: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        config.parse(wrong)
+    assert str(refused.value).endswith(message)
+
+
+def test_one_number_of_hours_holds_for_every_verdict() -> None:
+    hours = config.parse({"freshness_hours": 6}).freshness_hours
+    assert (hours.ok, hours.degraded, hours.dead, hours.dead_most) == (6, 6, 6, 168)
+    longer = config.parse({"freshness_hours": 300}).freshness_hours
+    assert longer.pause("dead", failures=9) == longer.pause("ok") == timedelta(hours=300)
+
+
+def test_the_pause_of_a_dead_stream_doubles_with_each_failure_up_to_its_bound() -> None:
+    hours = config.parse({"freshness_hours": {"ok": 12, "dead": 20, "dead_most": 100}}).freshness_hours
+    assert [hours.pause("dead", failures=n) / timedelta(hours=1) for n in (0, 1, 2, 3, 4, 99_999)] == [
+        20, 20, 40, 80, 100, 100,
+    ]  # fmt: skip
+    assert (hours.pause("ok"), hours.pause("degraded")) == (timedelta(hours=12), timedelta(hours=20))
+    assert hours.pause("unknown") == hours.pause("skipped") == timedelta(0)
+
+
+def test_an_account_may_have_probe_settings_of_its_own(tmp_path: Path) -> None:
+    given = {"tls": "verify", "by_account": {"North": {"read_timeout": 30, "tls": "ignore"}, "7": {"read_timeout": 60}}}
+    file = tmp_path / "settings.json"
+    config.save(config.parse({"probe": given}), file)
+    probe = config.load(file).probe
+    north, seven = probe.for_account(1, "North"), probe.for_account(7, "North")
+    assert (north.read_timeout, north.tls, north.connect_timeout) == (30, "ignore", 10)
+    assert (seven.read_timeout, seven.tls) == (60, "ignore")
+    assert probe.for_account(8, "South") is probe
 
 
 def test_an_account_has_its_own_proxy_by_id_or_name_or_that_of_all() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -59,9 +59,10 @@ def plan(
     changed = store.changed_urls(i for i in ids if i in checked)
     fresh: set[int] = set()
     if not wanted.force:
-        fresh_from = now - timedelta(hours=settings.freshness_hours)
-        decided = {i for verdict in DECIDED for i in store.streams_of_verdict(verdict)}
-        fresh = {i for i in ids if i in decided and i not in changed and checked[i] >= fresh_from}
+        for verdict in DECIDED:
+            fresh_from = now - settings.freshness_hours.pause(verdict)
+            decided = ids.keys() & set(store.streams_of_verdict(verdict))
+            fresh |= {i for i in decided if i not in changed and checked[i] >= fresh_from}
     pending = {i for i in ids if i in active and i not in fresh}
     failing = set(store.streams_of_verdict("dead"))
 

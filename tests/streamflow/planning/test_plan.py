@@ -58,8 +58,8 @@ def test_an_unknown_id_is_an_error_that_names_its_field(tmp_path: Path, field: s
 
 def test_fresh_streams_are_skipped_unless_forced_or_changed(tmp_path: Path) -> None:
     store = stored(tmp_path, {1: [1, 2, 3, 4]})
-    store.record(result(1, at=NOW - timedelta(hours=23)))
-    store.record(result(2, at=NOW - timedelta(hours=25)))
+    store.record(result(1, at=NOW - timedelta(hours=19)))
+    store.record(result(2, at=NOW - timedelta(hours=21)))
     store.record(result(3, "unknown", at=NOW))
     store.record(result(4, url_hash="that of the URL it had before"))
     run = planned(store)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from streamflow.errors import SourceRefused
+from streamflow.files import replacing
 
 Post = Callable[[str, dict[str, str]], dict[str, str]]
 
@@ -62,10 +63,8 @@ class Tokens:
             return {}
 
     def _write(self, known: dict[str, Any]) -> None:
-        part = self._file.with_suffix(".part")
-        part.touch(mode=0o600)
-        part.write_text(json.dumps(known))
-        part.replace(self._file)
+        with replacing(self._file) as new:
+            new.write(json.dumps(known).encode())
 
     @contextmanager
     def _locked(self) -> Iterator[None]:

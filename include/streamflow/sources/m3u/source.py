@@ -13,6 +13,7 @@ from typing import BinaryIO
 from urllib.parse import unquote, urlsplit
 
 from streamflow.errors import SourceRefused, SourceUnavailable
+from streamflow.files import replacing
 from streamflow.masking import mask_url
 from streamflow.records import Account, Channel, Group, Stream
 from streamflow.sources import listing, web
@@ -141,19 +142,13 @@ def _path(where: str) -> Path:
 
 
 def kept(home: Path) -> Path:
-    """Where a playlist from standard input is kept."""
+    """Return the file that holds the last playlist from standard input."""
     return home / "playlist.m3u"
 
 
 def keep(file: BinaryIO, home: Path) -> None:
-    """Keep a playlist for :data:`STANDARD_INPUT`; one without a byte leaves the former there."""
-    part = kept(home).with_suffix(".part")
-    part.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    part.touch(mode=0o600)
-    with part.open("wb") as copy:
-        shutil.copyfileobj(file, copy)
-        size = copy.tell()
-    if size:
-        part.replace(kept(home))
-    else:
-        part.unlink()
+    """Keep a playlist for :data:`STANDARD_INPUT`; an empty one leaves the former playlist there."""
+    if start := file.read(1):
+        with replacing(kept(home)) as copy:
+            copy.write(start)
+            shutil.copyfileobj(file, copy)
