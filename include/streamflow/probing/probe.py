@@ -14,14 +14,14 @@ from typing import Any
 
 from streamflow import config
 from streamflow.masking import mask
-from streamflow.probing import lateness
+from streamflow.probing import starvation
 from streamflow.probing.isolation import Crashed, Hung, Stopped, Tell, apart
 from streamflow.probing.judgement import label, verdict
 from streamflow.probing.judgement.findings import content_type, extras, fields
 from streamflow.probing.judgement.refusal import Refusal, cancelled, dead
-from streamflow.probing.media import pictures, timing
+from streamflow.probing.media import freeze, timing
+from streamflow.probing.media.analyzer import FIRST_PICTURE_SECONDS, Analyzer, Source
 from streamflow.probing.media.measurement import Measurement, Sample
-from streamflow.probing.media.measuring import FIRST_PICTURE_SECONDS, Measuring, Source
 from streamflow.probing.protocols import http as over_http
 from streamflow.probing.protocols import libav
 from streamflow.probing.protocols.opening import Opening
@@ -137,8 +137,8 @@ class _Run:
             "skipped", "unsupported_protocol", f"{where.scheme or 'none'} is none of {known}", retryable=False
         )
 
-    def _measuring(self, source: Source) -> Measuring:
-        return Measuring(
+    def _measuring(self, source: Source) -> Analyzer:
+        return Analyzer(
             source,
             sample_seconds=self.settings.sample_seconds,
             thumbnails=self.settings.thumbnails,
@@ -151,11 +151,11 @@ class _Run:
 
     def _judged(self, sample: Sample) -> ProbeOutcome:
         found, late = sample.found, sample.late
-        look = pictures.looked_at(found.pictures, found.residue)
-        play = timing.playability(found.arrivals, sample.ended, late)
+        look = freeze.picture_statistics(found.pictures, found.residue)
+        play = timing.simulate_playout(found.arrivals, sample.ended, late)
         judged = self._judge(found, look, play, sample.cut)
         extra = extras(found, look, play, self.opening)
-        if (starved := lateness.total(late, sample.ended)) >= LEAST_STARVED and not self.opening.is_finite:
+        if (starved := starvation.total(late, sample.ended)) >= LEAST_STARVED and not self.opening.is_finite:
             # A file that comes faster than real time is held up on purpose.
             extra["starved_s"] = round(starved, 2)
         if sample.first_byte:
@@ -173,7 +173,7 @@ class _Run:
         )
 
     def _judge(
-        self, found: Measurement, look: pictures.Look, play: timing.Playability, cut: str | None = None
+        self, found: Measurement, look: freeze.PictureStatistics, play: timing.Playout, cut: str | None = None
     ) -> verdict.Judgement:
         segmented = self.opening.segmented
         return verdict.judge(
@@ -191,8 +191,8 @@ class _Run:
             slate_means_busy=self.target.account_full and not self._is_known_slate(found.pictures),
         )
 
-    def _is_known_slate(self, shown: Sequence[pictures.Picture]) -> bool:
-        known = [pictures.Picture(0.0, grey) for grey in self.target.known_slates]
+    def _is_known_slate(self, shown: Sequence[freeze.Picture]) -> bool:
+        known = [freeze.Picture(0.0, grey) for grey in self.target.known_slates]
         return any(one.is_same(other) for one in shown for other in known)
 
     @property
@@ -201,14 +201,14 @@ class _Run:
 
     def _is_healthy(self, found: Measurement) -> bool:
         """Whether a sample that has settled would be ok, and comes fast enough to stay so."""
-        play = timing.playability(found.arrivals, found.arrivals[-1][0])
+        play = timing.simulate_playout(found.arrivals, found.arrivals[-1][0])
         in_real_time = not self.opening.is_finite and not self.opening.segmented
         if self.opening.segmented and self.opening.segmented.separate_audio:
             # It is listened to at the end.
             return False
         if play.stall_s or (in_real_time and (play.share or 0) < STEADY_SHARE):
             return False
-        return self._judge(found, pictures.looked_at(found.pictures, found.residue), play).verdict == "ok"
+        return self._judge(found, freeze.picture_statistics(found.pictures, found.residue), play).verdict == "ok"
 
     def _result(self, word: Any, reason: str | None, detail: str | None) -> Result:
         return Result(

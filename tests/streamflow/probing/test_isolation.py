@@ -113,7 +113,7 @@ def test_the_work_ends_with_its_parent() -> None:
 
 # -- the probe -----------------------------------------------------------------------------------
 def when_looking(monkeypatch: pytest.MonkeyPatch, fault: Callable[..., object]) -> None:
-    monkeypatch.setattr(sys.modules["streamflow.probing.media.pictures"].Scaler, "small", fault)
+    monkeypatch.setattr(sys.modules["streamflow.probing.media.freeze"].Scaler, "small", fault)
 
 
 @pytest.mark.parametrize(
@@ -159,8 +159,8 @@ def test_a_decoder_that_hangs_costs_one_check_and_no_connection(monkeypatch: pyt
 
 def test_the_command_survives_a_crash_and_says_so(lab: Lab, tmp_path: Path) -> None:
     code = (
-        "import ctypes, sys; from streamflow.probing.media import pictures\n"
-        "pictures.Scaler.small = lambda *_: ctypes.string_at(0)\n"
+        "import ctypes, sys; from streamflow.probing.media import freeze\n"
+        "freeze.Scaler.small = lambda *_: ctypes.string_at(0)\n"
         "from streamflow_stack.cli.probe import command; command()"
     )
     environment = os.environ | {"PYTHONPATH": str(ROOT / "include"), "STREAMFLOW_HOME": str(tmp_path)}

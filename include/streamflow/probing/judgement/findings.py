@@ -6,15 +6,15 @@ from typing import Any
 
 from streamflow.masking import mask
 from streamflow.probing.judgement import label
+from streamflow.probing.media.freeze import PictureStatistics
 from streamflow.probing.media.measurement import Measurement
-from streamflow.probing.media.pictures import Look
-from streamflow.probing.media.timing import Playability
+from streamflow.probing.media.timing import Playout
 from streamflow.probing.protocols.opening import Opening
 
 MAX_NOTED_CHARACTERS = 100
 
 
-def fields(found: Measurement, look: Look, name: str, opening: Opening) -> dict[str, Any]:
+def fields(found: Measurement, look: PictureStatistics, name: str, opening: Opening) -> dict[str, Any]:
     """The result contract's fields; ``name`` is the stream's, for what it promises."""
     return {
         "width": found.width,
@@ -44,7 +44,7 @@ def _mismatch(found: Measurement, name: str) -> str | None:
     return label.mismatch(name, found.width, found.height, found.video_codec, found.hdr, interlaced=interlaced)
 
 
-def extras(found: Measurement, look: Look, play: Playability, opening: Opening) -> dict[str, Any]:
+def extras(found: Measurement, look: PictureStatistics, play: Playout, opening: Opening) -> dict[str, Any]:
     """What the contract's fields leave out; only what there is."""
     sound, segmented = found.sound, opening.segmented
     told: dict[str, Any] = {

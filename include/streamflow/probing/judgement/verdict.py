@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from streamflow.probing.media.freeze import PictureStatistics
 from streamflow.probing.media.measurement import Measurement
-from streamflow.probing.media.pictures import Look
-from streamflow.probing.media.timing import Playability
+from streamflow.probing.media.timing import Playout
 from streamflow.records import Verdict
 
 SCRAMBLED_SHARE = 0.5
@@ -40,8 +40,8 @@ OK = Judgement("ok")
 
 def judge(
     found: Measurement,
-    look: Look,
-    play: Playability,
+    look: PictureStatistics,
+    play: Playout,
     *,
     radio: bool,
     sample_s: float,
@@ -85,7 +85,7 @@ def _enough(evidence_s: float, sample_s: float) -> bool:
     return evidence_s >= min(EVIDENCE_SECONDS, EVIDENCE_SHARE * sample_s)
 
 
-def _picture(look: Look, sample_s: float, slate_means_busy: bool) -> Judgement | None:
+def _picture(look: PictureStatistics, sample_s: float, slate_means_busy: bool) -> Judgement | None:
     if not _enough(look.evidence_s, sample_s):
         return None
     if look.is_still and slate_means_busy:
@@ -109,7 +109,7 @@ def _stale(stale_s: float | None) -> Judgement | None:
 
 
 def _steady(
-    found: Measurement, play: Playability, ended_early: str | None, is_segmented: bool, announced_jumps: int
+    found: Measurement, play: Playout, ended_early: str | None, is_segmented: bool, announced_jumps: int
 ) -> Judgement | None:
     faults = []
     if ended_early:

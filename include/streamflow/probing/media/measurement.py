@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from streamflow.probing.media.pictures import Picture
-from streamflow.probing.media.sound import Sound
+from streamflow.probing.media.audio import AudioLevels
+from streamflow.probing.media.freeze import Picture
 from streamflow.probing.media.transport_stream import PacketHeaders
 from streamflow.records import AudioTrack
 
@@ -43,7 +43,7 @@ class Measurement:
     pictures: list[Picture] = field(default_factory=list)
     # Bits for a point of the frames between key pictures, without what only fills up.
     residue: float | None = None
-    sound: Sound = field(default_factory=Sound)
+    sound: AudioLevels = field(default_factory=AudioLevels)
     headers: PacketHeaders = field(default_factory=PacketHeaders)
     arrivals: list[tuple[float, float]] = field(default_factory=list)
     key_frames: int = 0

@@ -42,7 +42,7 @@ class Programs:
         return tag in self.tags.get(pid, ())
 
     def take(self, data: bytes, start: int = 0, end: int | None = None) -> None:
-        """Look for tables in the whole packets of a part of ``data``."""
+        """PictureStatistics for tables in the whole packets of a part of ``data``."""
         if self._left <= 0:
             return
         packets = range(start, len(data) if end is None else end, PACKET)

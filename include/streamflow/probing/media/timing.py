@@ -1,4 +1,4 @@
-"""Media time: frame rate, bitrate and playability from the packets' time stamps and arrivals. All times in seconds."""
+"""Media time: frame rate, bitrate and playout from the packets' time stamps and arrivals. All times in seconds."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from itertools import pairwise
 from statistics import median
 from typing import NamedTuple
 
-from streamflow.probing import lateness
+from streamflow.probing import starvation
 
 # A step of decoding time beyond this, or back, is a discontinuity and no media time. A slide show may have a frame a
 # second, give or take the grain of its stamps.
@@ -107,7 +107,7 @@ def frame_rate(steps: list[float], interlaced: bool) -> tuple[float | None, bool
 
 
 @dataclass
-class Playability:
+class Playout:
     """Could this be watched? From pairs of arrival (wall time) and media time."""
 
     stall_s: float = 0.0
@@ -116,24 +116,24 @@ class Playability:
     longest_gap_s: float = 0.0
 
 
-def playability(
+def simulate_playout(
     arrivals: list[tuple[float, float]], end: float, late: Sequence[tuple[float, float]] = ()
-) -> Playability:
+) -> Playout:
     """Play ``(wall, media)`` pairs as a player with a second in hand would, until ``end`` (wall).
 
     ``share`` is the media time that came over the wall time it took, after the first burst; None if too short.
     ``late`` are the spells (wall) in which this process could not look: they count as no time of the stream's.
     """
     if not arrivals:
-        return Playability()
-    found = Playability()
+        return Playout()
+    found = Playout()
     spells = list(late)
     first_wall, first_media = arrivals[0]
     lag = PREBUFFER
     for wall, media in [*arrivals, (end, arrivals[-1][1])]:
         behind = (wall - first_wall) - (media - first_media) - lag
         if spells and behind > GRAIN_SECONDS:
-            behind -= lateness.excused(spells, wall)
+            behind -= starvation.excused(spells, wall)
         # Less than that is the grain of the sender's slices.
         if behind > GRAIN_SECONDS:
             found.stalls += behind > 0.2
@@ -143,7 +143,7 @@ def playability(
     found.longest_gap_s = max([*gaps, end - arrivals[-1][0]])
     start = next(((wall, media) for wall, media in arrivals if wall - first_wall >= BURST_SECONDS), None)
     if start and end - start[0] >= MIN_SHARE_SECONDS:
-        own = lateness.total(spells, end) - lateness.total(spells, start[0])
+        own = starvation.total(spells, end) - starvation.total(spells, start[0])
         came = arrivals[-1][1] - start[1]
         # Late or not, media that kept up with the clock kept up: no share above one is made of an excuse.
         found.share = max(came / (end - start[0]), min(1.0, came / max(end - start[0] - own, GRAIN_SECONDS)))

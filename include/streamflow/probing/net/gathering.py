@@ -13,7 +13,7 @@ from typing import Any
 
 import httpcore
 
-# Arrivals are late by as much at the most, which is the grain of playability (see timing).
+# Arrivals are late by as much at the most, which is the grain of playout (see timing).
 GATHER_SECONDS = 0.05
 # After a request everything is read at once for so long: first bytes are timed exactly.
 EXACT_SECONDS = 1.0

@@ -8,7 +8,7 @@ from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Iterator
 
-from streamflow.probing.lateness import Lateness
+from streamflow.probing.starvation import StarvationMonitor
 
 # Bytes that may wait for the measuring; a sender that is faster is held up.
 BACKLOG_BYTES = 16_000_000
@@ -28,7 +28,7 @@ class Reception:
 
     def __init__(self, feed: Callable[[], Iterator[bytes]], close: Callable[[], None]) -> None:
         self.started = time.monotonic()
-        self.late = Lateness()
+        self.late = StarvationMonitor()
         self.deadline = float("inf")
         self.on_chunk: Callable[[bytes], object] = len
         self.on_wait: Callable[[], None] = lambda: None

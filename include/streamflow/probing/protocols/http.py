@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 from streamflow import config
 from streamflow.probing.judgement.refusal import Refusal, busy, dead
+from streamflow.probing.media.analyzer import Analyzer, Source
 from streamflow.probing.media.measurement import Measurement, Sample
-from streamflow.probing.media.measuring import Measuring, Source
 from streamflow.probing.media.transport_stream import is_transport_stream
 from streamflow.probing.net.connection import Connection
 from streamflow.probing.net.reception import Reception
@@ -31,7 +31,7 @@ def measure(
     where: Address,
     settings: config.Probe,
     opening: Opening,
-    measuring: Callable[[Source], Measuring],
+    measuring: Callable[[Source], Analyzer],
     *,
     account_busy: bool,
 ) -> Sample:
@@ -65,7 +65,7 @@ def measure(
         reception.stop()
 
 
-def _measured(reception: Reception, settings: config.Probe, measuring: Callable[[Source], Measuring]) -> Measurement:
+def _measured(reception: Reception, settings: config.Probe, measuring: Callable[[Source], Analyzer]) -> Measurement:
     reception.deadline = reception.started + settings.connect_timeout + OPENING_READS * settings.read_timeout
     reception.peek(1)
     if reception.first_byte is None:

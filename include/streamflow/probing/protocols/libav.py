@@ -16,10 +16,10 @@ from av.stream import Stream
 
 from streamflow import config
 from streamflow.probing.judgement.refusal import Refusal, dead, of_status
-from streamflow.probing.lateness import Lateness
+from streamflow.probing.media.analyzer import Analyzer, Source, demuxed
 from streamflow.probing.media.measurement import Sample
-from streamflow.probing.media.measuring import Measuring, Source, demuxed
 from streamflow.probing.net.address_policy import NameNotFound, resolve
+from streamflow.probing.starvation import StarvationMonitor
 from streamflow.probing.target import LIBAV, Address
 
 LOOK_SECONDS = 0.1
@@ -31,7 +31,7 @@ LATE_SHARE = 0.95
 def measure(
     where: Address,
     settings: config.Probe,
-    measuring: Callable[[Source], Measuring],
+    measuring: Callable[[Source], Analyzer],
     started: float,
     *,
     account_busy: bool,
@@ -69,7 +69,7 @@ class _Flow:
 
     def __init__(self, where: Address, settings: config.Probe, started: float) -> None:
         self.started = started
-        self.late = Lateness()
+        self.late = StarvationMonitor()
         self.deadline = float("inf")
         self.bytes = 0
         self.first_byte: float | None = None

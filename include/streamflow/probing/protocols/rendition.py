@@ -7,8 +7,8 @@ import io
 import av
 from av.error import FFmpegError
 
+from streamflow.probing.media.analyzer import OPTIONS, SOUND_EVERY, demuxed
 from streamflow.probing.media.measurement import Measurement
-from streamflow.probing.media.measuring import OPTIONS, SOUND_EVERY, demuxed
 from streamflow.probing.media.selection import track
 from streamflow.probing.media.timing import Clock
 

@@ -1,4 +1,4 @@
-"""Frame rate, media time and playability from time stamps and arrivals."""
+"""Frame rate, media time and simulate_playout from time stamps and arrivals."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import pytest
 
-from streamflow.probing.media.timing import Clock, Mark, bitrate, frame_rate, playability
+from streamflow.probing.media.timing import Clock, Mark, bitrate, frame_rate, simulate_playout
 
 
 def clock_of(times: list[float], size: int = 1000) -> Clock:
@@ -100,18 +100,18 @@ def arrivals(seconds: float, *, burst: float = 0.0, speed: float = 1.0) -> list[
 
 @pytest.mark.parametrize("burst", [0.0, 1.0, 5.0])
 def test_a_stream_in_real_time_never_stalls_whatever_its_burst(burst: float) -> None:
-    found = playability(arrivals(10, burst=burst), 100 + 10 - burst)
+    found = simulate_playout(arrivals(10, burst=burst), 100 + 10 - burst)
     assert (found.stalls, found.stall_s) == (0, 0.0)
     assert found.share == pytest.approx(1.0, abs=0.02)
 
 
 def test_a_slow_source_shows_in_its_share_of_real_time() -> None:
-    assert playability(arrivals(6, speed=0.6), 110).share == pytest.approx(0.6, abs=0.02)
+    assert simulate_playout(arrivals(6, speed=0.6), 110).share == pytest.approx(0.6, abs=0.02)
 
 
 def test_a_gap_longer_than_what_is_in_hand_is_a_stall() -> None:
     stopped = [(wall + (3.0 if media >= 2 else 0.0), media) for wall, media in arrivals(6)]
-    found = playability(stopped, 109)
+    found = simulate_playout(stopped, 109)
     assert found.stalls == 1
     assert found.stall_s == pytest.approx(2.0, abs=0.1)
     assert found.longest_gap_s == pytest.approx(3.04, abs=0.01)
@@ -119,12 +119,12 @@ def test_a_gap_longer_than_what_is_in_hand_is_a_stall() -> None:
 
 def test_a_gap_within_the_burst_is_none() -> None:
     stopped = [(wall + (2.0 if media >= 6 else 0.0), media) for wall, media in arrivals(9, burst=3)]
-    assert playability(stopped, 108).stalls == 0
+    assert simulate_playout(stopped, 108).stalls == 0
 
 
 def test_a_source_that_stops_for_good_stalls_until_the_end() -> None:
-    assert playability(arrivals(2), 110).stall_s == pytest.approx(7.0, abs=0.1)
+    assert simulate_playout(arrivals(2), 110).stall_s == pytest.approx(7.0, abs=0.1)
 
 
 def test_nothing_that_came_tells_nothing() -> None:
-    assert playability([], 5).share is None
+    assert simulate_playout([], 5).share is None

@@ -22,7 +22,7 @@ _FORMATS = {"flt": ("f", 1.0), "dbl": ("d", 1.0), "s16": ("h", 32768.0), "s32": 
 
 
 @dataclass
-class Sound:
+class AudioLevels:
     """What was heard so far; levels are shares of full scale."""
 
     frames: int = 0

@@ -8,7 +8,7 @@ from array import array
 import pytest
 from av.audio.frame import AudioFrame
 
-from streamflow.probing.media.sound import Sound
+from streamflow.probing.media.audio import AudioLevels
 
 CODES = {"flt": ("f", 1.0), "s16": ("h", 32767), "s32": ("i", 2147483647), "dbl": ("d", 1.0)}
 
@@ -26,8 +26,8 @@ def frame(kind: str, level: float, samples: int = 960) -> AudioFrame:
     return made
 
 
-def heard(kind: str, level: float) -> Sound:
-    sound = Sound()
+def heard(kind: str, level: float) -> AudioLevels:
+    sound = AudioLevels()
     for number in range(20):
         sound.hear(frame(kind, level), number / 10)
     return sound
@@ -56,7 +56,12 @@ def test_sound_that_is_cut_off_at_full_scale_clips() -> None:
 
 
 def test_nothing_heard_is_no_evidence() -> None:
-    assert (Sound().silent_ratio, Sound().clipped_ratio, Sound().evidence_s, Sound().loudness_db) == (
+    assert (
+        AudioLevels().silent_ratio,
+        AudioLevels().clipped_ratio,
+        AudioLevels().evidence_s,
+        AudioLevels().loudness_db,
+    ) == (
         None,
         None,
         0,

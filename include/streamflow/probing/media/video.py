@@ -1,4 +1,4 @@
-"""Viewing: pictures decoded from few packets of the video, at a tenth of the cost of all."""
+"""VideoAnalyzer: pictures decoded from few packets of the video, at a tenth of the cost of all."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from av.stream import Stream
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from streamflow.probing.media import pictures
+from streamflow.probing.media import freeze
 from streamflow.probing.media.measurement import Measurement
 
 MAX_PIXELS = 8192 * 4608
@@ -38,7 +38,7 @@ FILLING = b"\x00\x03\xff"
 _IDR = re.compile(rb"\x00\x00\x01[\x25\x45\x65]")
 
 
-class Viewing:
+class VideoAnalyzer:
     """The video of one sample: packets in; pictures, damage and what a picture tells into the measurement.
 
     ``on_first`` is told the packet of the first picture.
@@ -59,7 +59,7 @@ class Viewing:
         self._thumbnails = thumbnails
         self._on_first = on_first
         self._every = max(PICTURE_EVERY, sample_seconds / PICTURES)
-        self._scaler = pictures.Scaler()
+        self._scaler = freeze.Scaler()
         self._key_times: list[float] = []
         self._weights: list[int] = []
         self._since_key: list[tuple[Packet[Stream], float]] = []
@@ -197,7 +197,7 @@ class Viewing:
 
     def thumbnail(self) -> bytes | None:
         """A JPEG of the first picture that shows something; None where none is wanted or was seen."""
-        return pictures.jpeg(self._best_shot[1], self._sample_aspect) if self._best_shot else None
+        return freeze.jpeg(self._best_shot[1], self._sample_aspect) if self._best_shot else None
 
 
 def _prepare(video: VideoStream) -> None:

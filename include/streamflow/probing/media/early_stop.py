@@ -19,7 +19,7 @@ LEAST_PICTURES = 3
 SILENT_SHARE = 0.5
 
 
-def has_settled(found: Measurement, steps: Sequence[float], marks: Sequence[Mark], *, wants_sound: bool) -> bool:
+def can_stop_early(found: Measurement, steps: Sequence[float], marks: Sequence[Mark], *, wants_sound: bool) -> bool:
     """Whether the sample so far is as good as the whole one.
 
     :param steps: seconds from frame to frame of the main stream.

@@ -1,4 +1,4 @@
-"""Measuring: all packets demuxed, key pictures and a part of the sound decoded."""
+"""Analyzer: all packets demuxed, key pictures and a part of the sound decoded."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from av.packet import Packet
 from av.stream import Stream
 
 from streamflow.probing.media import timing
+from streamflow.probing.media.early_stop import can_stop_early
 from streamflow.probing.media.measurement import Measurement
 from streamflow.probing.media.programs import DOLBY_VISION
 from streamflow.probing.media.selection import Selection, container_name, select, subtitle, track
-from streamflow.probing.media.settling import has_settled
 from streamflow.probing.media.timing import Clock, Mark
-from streamflow.probing.media.viewing import Viewing
+from streamflow.probing.media.video import VideoAnalyzer
 
 # The demuxers that a feed of bytes may choose: none that opens further files or addresses by itself.
 FORMATS = "mpegts,flv,mov,matroska,aac,mp3,ac3,eac3,ogg,flac,mpeg,h264,hevc,mpegvideo,asf,wav,loas,ivf,avi"
@@ -95,7 +95,7 @@ def demuxed(container: InputContainer) -> Iterator[Packet[Stream]]:
         return
 
 
-class Measuring:
+class Analyzer:
     """One sample being measured: packets in, a :class:`Measurement` out.
 
     :param sound_only: no video is expected, so that its absence is no reason to end early.
@@ -128,7 +128,7 @@ class Measuring:
         # Seconds a tick of each stream's stamps.
         self._ticks: dict[int, float] = {}
         self._selected = Selection()
-        self._viewing: Viewing | None = None
+        self._viewing: VideoAnalyzer | None = None
         self._key_marks: list[Mark] = []
         self._marks: list[Mark] = []
         self._heard_at = float("-inf")
@@ -204,7 +204,7 @@ class Measuring:
         ours = filter(selected.is_ours, container.streams.subtitles)
         found.subtitles = [subtitle(stream, programs) for stream in ours]
         if selected.video:
-            self._viewing = Viewing(
+            self._viewing = VideoAnalyzer(
                 selected.video,
                 found,
                 sample_seconds=self._sample_seconds,
@@ -306,7 +306,7 @@ class Measuring:
         self._settle_at = clock.media_s + SETTLE_EVERY
         self._conclude(container)
         found = self.found
-        if not has_settled(found, clock.steps, self._marks, wants_sound=self._selected.audio is not None):
+        if not can_stop_early(found, clock.steps, self._marks, wants_sound=self._selected.audio is not None):
             return False
         if not self._is_healthy(found):
             return False

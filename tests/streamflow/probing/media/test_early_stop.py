@@ -7,9 +7,9 @@ import pytest
 from lab import Lab
 from streamflow import config
 from streamflow.probing import ProbeTarget, probe
+from streamflow.probing.media.early_stop import can_stop_early
+from streamflow.probing.media.freeze import HEIGHT, WIDTH, Picture
 from streamflow.probing.media.measurement import Measurement
-from streamflow.probing.media.pictures import HEIGHT, WIDTH, Picture
-from streamflow.probing.media.settling import has_settled
 from streamflow.probing.media.timing import Mark
 from support.probing.at_once import probe_all
 
@@ -74,15 +74,15 @@ SWELLING = [Mark(number * number * 20, number * 0.04, 0) for number in range(100
 def test_a_sample_settles_when_its_second_half_is_as_its_first(
     found: Measurement, steps: list[float], marks: list[Mark], settled: bool
 ) -> None:
-    assert has_settled(found, steps, marks, wants_sound=False) is settled
+    assert can_stop_early(found, steps, marks, wants_sound=False) is settled
 
 
 @pytest.mark.parametrize("fault", ["decode_errors", "discontinuities"])
 def test_a_sample_with_a_fault_does_not_settle(fault: str) -> None:
     found = sample(100, 150, 200)
     setattr(found, fault, 1)
-    assert not has_settled(found, STEADY, EVEN, wants_sound=False)
+    assert not can_stop_early(found, STEADY, EVEN, wants_sound=False)
 
 
 def test_sound_that_was_not_heard_yet_is_waited_for() -> None:
-    assert not has_settled(sample(100, 150, 200), STEADY, EVEN, wants_sound=True)
+    assert not can_stop_early(sample(100, 150, 200), STEADY, EVEN, wants_sound=True)

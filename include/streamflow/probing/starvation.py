@@ -1,4 +1,4 @@
-"""Lateness of this process itself: when the machine did not let it run, so that nothing is held against the stream.
+"""Measure when the machine did not let this process run, so that the stream is not blamed for it.
 
 Bytes that came in such a time were in the kernel's buffer and are noted late. All times are monotonic, in seconds.
 """
@@ -16,7 +16,7 @@ GRAIN_SECONDS = 0.02
 CATCH_UP_SECONDS = 2.0
 
 
-class Lateness:
+class StarvationMonitor:
     """The times in which a thread that wanted nothing but to wake up did not get to run.
 
     ``sleep`` waits for the given seconds, or answers True when it is to end.

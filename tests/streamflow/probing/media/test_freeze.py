@@ -11,16 +11,16 @@ import av
 import pytest
 from av.video.frame import VideoFrame
 
-from streamflow.probing.media.pictures import (
+from streamflow.probing.media.freeze import (
     HEIGHT,
     LIVE_BITS,
     THUMBNAIL_BYTES,
     WIDTH,
-    Look,
     Picture,
+    PictureStatistics,
     Scaler,
     jpeg,
-    looked_at,
+    picture_statistics,
 )
 
 SIZE = WIDTH * HEIGHT
@@ -50,66 +50,66 @@ def frame(luma: bytes, width: int, height: int) -> VideoFrame:
 
 
 def test_different_pictures_are_alive() -> None:
-    look = looked_at(sample(*(noisy(seed) for seed in range(8))))
+    look = picture_statistics(sample(*(noisy(seed) for seed in range(8))))
     assert (look.black_ratio, look.frozen_ratio, look.period_s, look.evidence_s) == (0.0, 0.0, None, 7.0)
 
 
 def test_the_same_picture_with_the_trace_of_encoding_is_frozen() -> None:
     still = noisy(1)
     again = bytes(level + 2 for level in still)
-    assert looked_at(sample(still, again, still, again)).frozen_ratio == 1.0
+    assert picture_statistics(sample(still, again, still, again)).frozen_ratio == 1.0
 
 
 def test_a_still_scene_with_a_live_cameras_noise_is_not_frozen() -> None:
     scenes = [bytes(level + random.Random(seed).randrange(9) for level in noisy(0)) for seed in range(6)]
     scenes = [scene[:-1] + bytes((seed * 20,)) for seed, scene in enumerate(scenes)]
-    assert looked_at(sample(*scenes)).frozen_ratio == 0.0
+    assert picture_statistics(sample(*scenes)).frozen_ratio == 0.0
 
 
 def test_a_loop_of_pictures_is_frozen_with_its_period() -> None:
     a, b, c = noisy(1), noisy(2), noisy(3)
-    look = looked_at(sample(a, b, c, a, b, c, a, step=2.0))
+    look = picture_statistics(sample(a, b, c, a, b, c, a, step=2.0))
     assert (look.frozen_ratio, look.period_s) == (1.0, 6.0)
 
 
 def test_a_picture_frozen_in_part_of_the_sample_is_so_in_that_share() -> None:
-    assert looked_at(sample(noisy(1), noisy(2), noisy(3), noisy(3), noisy(3))).frozen_ratio == 0.5
+    assert picture_statistics(sample(noisy(1), noisy(2), noisy(3), noisy(3), noisy(3))).frozen_ratio == 0.5
 
 
 def test_what_the_decoder_made_up_is_no_evidence() -> None:
     whole = sample(*(noisy(seed) for seed in range(3)))
     damaged = [replace(picture, at=picture.at + 3, is_whole=False) for picture in sample(grey(0), grey(0), grey(0))]
-    assert looked_at([*whole, *damaged]) == looked_at(whole)
-    assert looked_at(damaged).frozen_ratio is None
+    assert picture_statistics([*whole, *damaged]) == picture_statistics(whole)
+    assert picture_statistics(damaged).frozen_ratio is None
 
 
 def test_what_stands_still_and_takes_bits_is_alive() -> None:
     still = sample(*[noisy(1)] * 6)
-    assert looked_at(still, residue=LIVE_BITS).frozen_ratio == 0.0
-    assert looked_at(still, residue=LIVE_BITS / 2).frozen_ratio == 1.0
+    assert picture_statistics(still, residue=LIVE_BITS).frozen_ratio == 0.0
+    assert picture_statistics(still, residue=LIVE_BITS / 2).frozen_ratio == 1.0
     # Noise that now and then is more than the tolerance looks like a loop.
     faint = [bytes(level + 5 * (number % 2) for level in noisy(1)) for number in range(6)]
-    assert looked_at(sample(*faint), residue=LIVE_BITS) == Look(0.0, 0.0, None, 5.0)
+    assert picture_statistics(sample(*faint), residue=LIVE_BITS) == PictureStatistics(0.0, 0.0, None, 5.0)
 
 
 def test_a_loop_that_is_seen_to_move_is_one_whatever_its_bits() -> None:
     a, b = noisy(1), noisy(2)
-    assert looked_at(sample(a, b, a, b, a, b), residue=1.0).frozen_ratio == 1.0
+    assert picture_statistics(sample(a, b, a, b, a, b), residue=1.0).frozen_ratio == 1.0
 
 
 def test_two_pictures_are_no_evidence_of_a_still() -> None:
-    assert looked_at(sample(grey(90), grey(90))).frozen_ratio is None
-    assert looked_at([]).black_ratio is None
+    assert picture_statistics(sample(grey(90), grey(90))).frozen_ratio is None
+    assert picture_statistics([]).black_ratio is None
 
 
 def test_a_logo_on_black_is_still_black() -> None:
     logo = grey(0)[: SIZE - 60] + b"\xff" * 60
-    assert looked_at(sample(logo, grey(4), grey(0))).black_ratio == 1.0
+    assert picture_statistics(sample(logo, grey(4), grey(0))).black_ratio == 1.0
 
 
 def test_a_dark_scene_is_not_black() -> None:
     scene = grey(10)[: SIZE * 8 // 10] + b"\x50" * (SIZE // 5 + 1)
-    assert looked_at(sample(scene[:SIZE], scene[:SIZE])).black_ratio == 0.0
+    assert picture_statistics(sample(scene[:SIZE], scene[:SIZE])).black_ratio == 0.0
 
 
 @pytest.mark.parametrize(("luma", "level"), [(16, 0), (235, 255)])

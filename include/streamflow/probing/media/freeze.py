@@ -69,7 +69,7 @@ class Scaler:
 
 
 @dataclass(frozen=True)
-class Look:
+class PictureStatistics:
     """Shares of the pictures that are black, and of the time in which nothing new was shown.
 
     ``period_s`` is set where the same few pictures come again and again. ``evidence_s`` is the time looked at.
@@ -86,7 +86,7 @@ class Look:
         return (self.frozen_ratio or 0.0) >= STILL_SHARE
 
 
-def looked_at(pictures: Sequence[Picture], residue: float | None = None) -> Look:
+def picture_statistics(pictures: Sequence[Picture], residue: float | None = None) -> PictureStatistics:
     """Judge the whole pictures of a sample, in the order of their time.
 
     :param residue: bits for a point of the frames between key pictures; None where there are none. The noise of a
@@ -94,15 +94,17 @@ def looked_at(pictures: Sequence[Picture], residue: float | None = None) -> Look
     """
     pictures = [picture for picture in pictures if picture.is_whole]
     if not pictures:
-        return Look()
+        return PictureStatistics()
     black = round(sum(picture.is_black for picture in pictures) / len(pictures), 3)
     span = pictures[-1].at - pictures[0].at
     if len(pictures) < 3:
-        return Look(black, None, None, round(span, 2))
+        return PictureStatistics(black, None, None, round(span, 2))
     still, period = _stillness(pictures)
     if still >= STILL_SHARE and (residue or 0.0) >= LIVE_BITS and _is_one_scene(pictures):
         still, period = 0.0, None
-    return Look(black, round(still, 3), period and round(span / (len(pictures) - 1) * period, 2), round(span, 2))
+    return PictureStatistics(
+        black, round(still, 3), period and round(span / (len(pictures) - 1) * period, 2), round(span, 2)
+    )
 
 
 def _stillness(pictures: Sequence[Picture]) -> tuple[float, int | None]:

@@ -17,9 +17,9 @@ import pytest
 from lab import Lab
 from streamflow import config
 from streamflow.probing import ProbeTarget, probe
-from streamflow.probing.lateness import GRAIN_SECONDS, Lateness, excused, total
-from streamflow.probing.media.timing import playability
+from streamflow.probing.media.timing import simulate_playout
 from streamflow.probing.net import reception
+from streamflow.probing.starvation import GRAIN_SECONDS, StarvationMonitor, excused, total
 
 
 def watched(*oversleeps: float) -> list[tuple[float, float]]:
@@ -33,7 +33,7 @@ def watched(*oversleeps: float) -> list[tuple[float, float]]:
         time.sleep(seconds + over)
         return False
 
-    late = Lateness(sleep)
+    late = StarvationMonitor(sleep)
     late.watch()
     return late.spells()
 
@@ -51,7 +51,7 @@ def test_a_sleep_that_has_not_come_back_yet_counts_already() -> None:
         hanging.set()
         return go_on.wait(5)
 
-    late = Lateness(sleep)
+    late = StarvationMonitor(sleep)
     thread = threading.Thread(target=late.watch)
     thread.start()
     hanging.wait(1)
@@ -89,25 +89,25 @@ def arrivals(
 
 def test_frames_that_were_read_late_are_no_stall() -> None:
     late = [(3.0, 6.0)]
-    assert playability(arrivals(held=late[0]), 10.0).stall_s == pytest.approx(2.0, abs=0.1)
-    found = playability(arrivals(held=late[0]), 10.0, late)
+    assert simulate_playout(arrivals(held=late[0]), 10.0).stall_s == pytest.approx(2.0, abs=0.1)
+    found = simulate_playout(arrivals(held=late[0]), 10.0, late)
     assert (found.stalls, found.stall_s) == (0, 0.0)
     assert found.share == pytest.approx(1.0, abs=0.02)
 
 
 def test_a_stall_that_is_the_providers_is_told_for_all_of_our_lateness_before() -> None:
-    found = playability(arrivals(held=(1.0, 3.0), lost=(6.0, 9.0)), 13.0, [(1.0, 3.0)])
+    found = simulate_playout(arrivals(held=(1.0, 3.0), lost=(6.0, 9.0)), 13.0, [(1.0, 3.0)])
     assert found.stall_s == pytest.approx(2.0, abs=0.1)
 
 
 def test_the_end_of_a_sample_that_nobody_could_look_at_lowers_no_share() -> None:
     until_seven = [pair for pair in arrivals() if pair[0] < 7]
-    assert playability(until_seven, 10.0, [(7.0, 10.0)]).share == pytest.approx(1.0, abs=0.02)
+    assert simulate_playout(until_seven, 10.0, [(7.0, 10.0)]).share == pytest.approx(1.0, abs=0.02)
 
 
 def test_a_slow_provider_is_slow_to_a_late_reader_too() -> None:
     slow = [(wall / 0.6, media) for wall, media in arrivals()]
-    assert (playability(slow, 16.0, [(5.0, 6.0)]).share or 1) < 0.7
+    assert (simulate_playout(slow, 16.0, [(5.0, 6.0)]).share or 1) < 0.7
 
 
 def processes(pid: int) -> list[int]:
