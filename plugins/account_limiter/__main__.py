@@ -10,9 +10,11 @@ from collections.abc import Sequence
 
 from account_limiter.airflow.connection import connect, from_env
 from account_limiter.core.errors import LimiterUnavailable
+from account_limiter.redis import scripts
 from account_limiter.redis.limiter import Limiter
 
 _COMMANDS = {
+    "library": "print the Lua library as Redis loads it",
     "open": "skip the wait for earlier holders after a start of Redis: only when none of them is alive",
     "reset": "drop every lease and waiter; their holders notice and stop",
     "status": "limits, leases, accounts and budgets as one JSON object",
@@ -26,6 +28,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     for name, does in _COMMANDS.items():
         commands.add_parser(name, help=does)
     command = parser.parse_args(argv).command
+    if command == "library":
+        print(scripts.text())
+        return 0
     with connect(**from_env()) as redis:
         limiter = Limiter(redis)
         try:

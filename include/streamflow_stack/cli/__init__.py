@@ -26,6 +26,7 @@ COMMANDS = {
     "healthcheck": "streamflow_stack.cli.healthcheck",
     "test": "streamflow_stack.cli.test",
     "bench": "streamflow_stack.cli.bench",
+    "lint": "streamflow_stack.cli.lint",
 }
 
 

@@ -37,7 +37,7 @@ async function ask(address, { method = "GET", body, signal, tries = 3 } = {}) {
   const headers = body === undefined ? {} : { "Content-Type": "application/json" };
   let answer;
   try {
-    answer = await fetch(address, { method, headers, signal, body: body === undefined ? null : JSON.stringify(body) });
+    answer = await fetch(address, { method, headers, signal, body: JSON.stringify(body) });
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new Problem(0, "The server does not answer.");
