@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 
-from stream_checker import problems
-from stream_checker.page_files import PageFiles
-from stream_checker.problems import ProblemDocument
+from stream_checker.http import problems
+from stream_checker.http.etags import ETags
+from stream_checker.http.page_files import PageFiles
+from stream_checker.http.problems import ProblemDocument
 from stream_checker.routes import channels, concurrency, events, groups, hooks, probes, results, runs, streams, workers
-from stream_checker.tags import EntityTags
 
 
 def create_app() -> FastAPI:
@@ -20,7 +20,7 @@ def create_app() -> FastAPI:
         docs_url=None,
         redoc_url=None,
     )
-    app.add_middleware(EntityTags)
+    app.add_middleware(ETags)
     problems.install(app)
     for module in (concurrency, workers, probes, results, streams, channels, groups, runs, events, hooks):
         app.include_router(module.router)

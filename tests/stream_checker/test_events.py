@@ -16,8 +16,7 @@ from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
 
 from account_limiter import Lease, Limiter
-from stream_checker import events
-from stream_checker.events import Events, Listener
+from stream_checker.events.feed import UDI_EVENTS, EventFeed, Subscriber
 from stream_checker.routes import events as route
 from streamflow.udi import Udi
 
@@ -222,11 +221,11 @@ async def heard(answer: httpx.Response) -> int:
 
 
 @pytest.fixture
-async def source(redis_url: str) -> AsyncIterator[Events]:
+async def source(redis_url: str) -> AsyncIterator[EventFeed]:
     async def connect() -> AsyncRedis:
         return AsyncRedis(unix_socket_path=redis_url.removeprefix("unix://"), socket_timeout=4)
 
-    yield Events(connect)
+    yield EventFeed(connect)
     for task in asyncio.all_tasks() - {asyncio.current_task()}:
         task.cancel()
 
@@ -234,18 +233,18 @@ async def source(redis_url: str) -> AsyncIterator[Events]:
 def tell(redis: Redis, number: int, begin: int = 0, more: str = "") -> None:
     with redis.pipeline() as batch:
         for i in range(begin, begin + number):
-            batch.xadd(events.UDI_EVENTS, {"type": "progress", "json": json.dumps({"i": i, "more": more})})
+            batch.xadd(UDI_EVENTS, {"type": "progress", "json": json.dumps({"i": i, "more": more})})
         batch.execute()
 
 
-async def told_of(listener: Listener, number: int) -> list[int]:
+async def told_of(listener: Subscriber, number: int) -> list[int]:
     found: list[int] = []
     while len(found) < number and not listener.ended:
         found += [json.loads(one.data)["i"] for one in await listener.take(30)]
     return found
 
 
-async def test_five_hundred_listeners_hear_everything(source: Events, redis_client: Redis) -> None:
+async def test_five_hundred_listeners_hear_everything(source: EventFeed, redis_client: Redis) -> None:
     async with AsyncExitStack() as stack, asyncio.timeout(20):
         listeners = [await stack.enter_async_context(source.listening(None)) for _ in range(500)]
         hearing = [asyncio.create_task(told_of(listener, 300)) for listener in listeners]
@@ -256,7 +255,7 @@ async def test_five_hundred_listeners_hear_everything(source: Events, redis_clie
     assert len(source) == 0
 
 
-async def test_a_slow_listener_is_dropped_and_comes_back(source: Events, redis_client: Redis) -> None:
+async def test_a_slow_listener_is_dropped_and_comes_back(source: EventFeed, redis_client: Redis) -> None:
     async with source.listening(None) as slow, source.listening(None) as quick, asyncio.timeout(20):
         hearing = asyncio.create_task(told_of(quick, 1500))
         await asyncio.to_thread(tell, redis_client, 1500)
@@ -272,7 +271,7 @@ async def test_silence_is_no_end_and_redis_may_be_away(own_redis: Any) -> None:
         return AsyncRedis(unix_socket_path=str(own_redis.socket), socket_timeout=2)
 
     own_redis.kill()
-    async with Events(connect).listening(None) as listener, asyncio.timeout(20):
+    async with EventFeed(connect).listening(None) as listener, asyncio.timeout(20):
         assert await listener.take(0.05) == []
         assert not listener.ended
         await asyncio.to_thread(own_redis.start)

@@ -17,7 +17,7 @@ from jinja2 import Environment
 from markupsafe import Markup
 from redis import Redis
 
-from stream_checker.bursts import CHANNELS, Bursts
+from stream_checker.hooks.debounce import CHANNELS, DebouncedRuns
 from streamflow.names import CHECK_DAG, REFRESH_DAG
 from streamflow.udi import Udi, open_udi
 
@@ -166,11 +166,11 @@ def store(redis_client: Redis, tmp_path: Path) -> Udi:
 
 
 @pytest.fixture
-def bursts(redis_client: Redis, store: Udi, started: Started) -> Bursts:
-    return Bursts(redis_client, store, started, settle=0.2)
+def bursts(redis_client: Redis, store: Udi, started: Started) -> DebouncedRuns:
+    return DebouncedRuns(redis_client, store, started, settle=0.2)
 
 
-def test_a_burst_is_one_run_of_all_its_channels(bursts: Bursts, started: Started, redis_client: Redis) -> None:
+def test_a_burst_is_one_run_of_all_its_channels(bursts: DebouncedRuns, started: Started, redis_client: Redis) -> None:
     for _ in range(20):
         bursts.check_channels([2])
         bursts.check_channels([1])
@@ -184,7 +184,7 @@ def test_a_burst_is_one_run_of_all_its_channels(bursts: Bursts, started: Started
 
 
 def test_what_could_not_be_started_is_started_with_the_next_burst(
-    bursts: Bursts, started: Started, redis_client: Redis
+    bursts: DebouncedRuns, started: Started, redis_client: Redis
 ) -> None:
     started.refused = True
     bursts.check_channels([1])
@@ -199,9 +199,9 @@ def test_what_could_not_be_started_is_started_with_the_next_burst(
 
 
 def test_a_burst_over_several_servers_is_one_refresh(
-    bursts: Bursts, started: Started, redis_client: Redis, store: Udi
+    bursts: DebouncedRuns, started: Started, redis_client: Redis, store: Udi
 ) -> None:
-    other = Bursts(redis_client, store, started, settle=0.2)
+    other = DebouncedRuns(redis_client, store, started, settle=0.2)
     for server in (bursts, other, bursts, other):
         server.refresh()
     started.wait()
@@ -209,7 +209,7 @@ def test_a_burst_over_several_servers_is_one_refresh(
     assert started.runs == [(REFRESH_DAG, {})]
 
 
-def test_what_a_refresh_brought_is_checked(bursts: Bursts, started: Started, store: Udi) -> None:
+def test_what_a_refresh_brought_is_checked(bursts: DebouncedRuns, started: Started, store: Udi) -> None:
     for _ in range(5):
         bursts.refresh()
     started.wait()

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from stream_checker.dispatcharr_page import channels_page
-from stream_checker.plugin import StreamCheckerPlugin
-from stream_checker.task_link import place_of
+from stream_checker.airflow.plugin import StreamCheckerPlugin
+from stream_checker.airflow.task_link import place_of
+from stream_checker.queries.dispatcharr_page import channels_page
 from stream_tasks.check import CheckStream
 from streamflow.records import Mode, Run
 

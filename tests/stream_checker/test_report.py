@@ -8,7 +8,7 @@ import io
 import httpx
 import pytest
 
-from stream_checker import report_file
+from stream_checker.queries import report_file
 from streamflow.reports.health import HealthReport
 
 from .library import RUN, SECRET

@@ -13,7 +13,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from stream_checker import bounds, problems
+from stream_checker.http import problems, throttle
 from streamflow.reports.csv_export import csv_parts
 from streamflow.udi import Udi
 
@@ -104,7 +104,7 @@ def test_more_calls_at_once_than_the_bound_are_sent_away() -> None:
     problems.install(app)
     inside, leave = [], []
 
-    @app.get("/", dependencies=[bounds.at_once(1)])
+    @app.get("/", dependencies=[throttle.at_once(1)])
     def slow() -> None:
         inside.append(1)
         while not leave:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stream_checker.run_note import text
+from stream_checker.airflow.run_note import text
 
 SUMMARY = {
     "streams": 30,

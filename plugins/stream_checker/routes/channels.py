@@ -7,13 +7,13 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
-from stream_checker import cursors
-from stream_checker.access import Reader
-from stream_checker.bounds import at_once
-from stream_checker.dispatcharr_page import channels_page
-from stream_checker.labels import Labelled, Labels, NamedResult
-from stream_checker.problems import Problem, responses
-from stream_checker.stores import KnownNames, Udi
+from stream_checker.http import cursors
+from stream_checker.http.access import Reader
+from stream_checker.http.problems import Problem, responses
+from stream_checker.http.throttle import at_once
+from stream_checker.queries.dispatcharr_page import channels_page
+from stream_checker.queries.stream_names import NamedResult, NamedStream, StreamNames
+from stream_checker.resources import OpenNameIndex, Udi
 from streamflow.records import Channel, ChannelChange, Result
 from streamflow.reports.health import WORKING
 
@@ -38,7 +38,7 @@ class ChannelPage(BaseModel):
     next_cursor: str | None
 
 
-class RankedStream(Labelled):
+class RankedStream(NamedStream):
     """A stream of the channel; ``position`` counts from 1, ``result`` is null before its first check."""
 
     position: int
@@ -73,7 +73,7 @@ class ChannelDetail(BaseModel):
 @router.get("", responses=responses(401, 403, 422, 429, 503), dependencies=[at_once(8)])
 def channels(
     store: Udi,
-    names: KnownNames,
+    names: OpenNameIndex,
     group_id: int | None = None,
     q: Annotated[str | None, Query(max_length=200, description="Part of the channel's name")] = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
@@ -111,7 +111,7 @@ def channel(channel_id: int, store: Udi) -> ChannelDetail:
         raise Problem(404, f"no channel {channel_id}")
     removed, change = store.removed_streams(channel_id), store.last_change(channel_id)
     mentioned = {*found.stream_ids, *removed, *(change.before if change else ()), *(change.after if change else ())}
-    labels, results = Labels(store, mentioned), store.results(found.stream_ids)
+    labels, results = StreamNames(store, mentioned), store.results(found.stream_ids)
     ranked = []
     for position, id in enumerate(found.stream_ids, 1):
         result = results.get(id)

@@ -16,9 +16,11 @@ from sqlalchemy.orm import Session
 from account_limiter import Limiter
 from account_limiter.web.routes import Policy
 from account_limiter.web.routes import router as limiter_router
-from stream_checker import access, stores, workers
-from stream_checker.bounds import at_once
-from stream_checker.problems import Fault, Problem, responses
+from stream_checker import resources
+from stream_checker.http import access
+from stream_checker.http.problems import Fault, Problem, responses
+from stream_checker.http.throttle import at_once
+from stream_checker.queries import workers
 from streamflow import config, names
 from streamflow.config import ConcurrentStreams, Config
 from streamflow.errors import ConfigError
@@ -34,7 +36,7 @@ def policy() -> Policy:
 router = APIRouter()
 router.include_router(
     limiter_router(
-        limiter=stores.limiter, policy=policy, reader=access.Reader, editor=access.Editor, expensive=[at_once(4)]
+        limiter=resources.limiter, policy=policy, reader=access.Reader, editor=access.Editor, expensive=[at_once(4)]
     ),
     responses=responses(401, 403, 429, 503),
 )
@@ -56,7 +58,7 @@ def change(
         dict[str, Any],
         Body(description="The fields to change", examples=[{"global_limit": 6, "stagger_delay": 0.5}]),
     ],
-    limiter: stores.Limits,
+    limiter: resources.Limits,
 ) -> ConcurrentStreams:
     """Change some fields. Settings file, limiter and Airflow's pool change together or not at all."""
     with _changing, ExitStack() as undo:

@@ -12,9 +12,9 @@ from fastapi import APIRouter, Header
 from fastapi.responses import StreamingResponse
 from starlette.types import Message, Send
 
-from stream_checker.access import Reader
-from stream_checker.events import Event, Events, Places, events, id_of, places_of
-from stream_checker.problems import Problem, responses
+from stream_checker.events.feed import Event, EventFeed, Places, events, id_of, places_of
+from stream_checker.http.access import Reader
+from stream_checker.http.problems import Problem, responses
 
 router = APIRouter(tags=["events"], dependencies=[Reader])
 
@@ -64,7 +64,7 @@ async def listen(
     )
 
 
-async def told(source: Events, after: Places | None) -> AsyncGenerator[str]:
+async def told(source: EventFeed, after: Places | None) -> AsyncGenerator[str]:
     """The events as text."""
     until = time.monotonic() + LIFE_SECONDS
     async with source.listening(after) as listener:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from fastapi import APIRouter
 from pydantic import BaseModel
 
-from stream_checker.access import Reader
-from stream_checker.problems import responses
-from stream_checker.stores import Udi
+from stream_checker.http.access import Reader
+from stream_checker.http.problems import responses
+from stream_checker.resources import Udi
 from streamflow.records import Group
 
 router = APIRouter(tags=["channels"], dependencies=[Reader])

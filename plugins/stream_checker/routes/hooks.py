@@ -11,9 +11,9 @@ from fastapi import APIRouter, BackgroundTasks, Depends, Header
 from pydantic import BaseModel, ConfigDict, Field
 from redis import Redis
 
-from stream_checker.names import Names
-from stream_checker.problems import Problem, responses
-from stream_checker.stores import Bursting, KnownNames, RedisClient, Udi
+from stream_checker.http.problems import Problem, responses
+from stream_checker.queries.name_index import NameIndex
+from stream_checker.resources import OpenDebouncedRuns, OpenNameIndex, OpenRedis, Udi
 from stream_tasks.limits import refresh_viewers
 from streamflow import config
 from streamflow.udi.ports import Store
@@ -55,7 +55,7 @@ class Happened(BaseModel):
     channel_name: str | None = Field(default=None, max_length=1000, examples=["Das Erste"])
     payload: dict[str, Any] = Field(default_factory=dict)
 
-    def channels(self, store: Store, names: Names) -> list[int]:
+    def channels(self, store: Store, names: NameIndex) -> list[int]:
         """The UDI's channels that it is about."""
         id = self.channel_id or self.payload.get("channel_id")
         if id is not None and str(id).isdecimal():
@@ -73,10 +73,10 @@ class Accepted(BaseModel):
 def dispatcharr(
     happened: Happened,
     tasks: BackgroundTasks,
-    bursts: Bursting,
+    bursts: OpenDebouncedRuns,
     store: Udi,
-    names: KnownNames,
-    redis: RedisClient,
+    names: OpenNameIndex,
+    redis: OpenRedis,
 ) -> Accepted:
     """Act on an event soon: refresh, check its channel, or ask for the viewers. One told twice changes nothing."""
     if happened.event in REFRESHES:

@@ -6,16 +6,16 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 
 from account_limiter import LeaseState, Limiter, LimiterUnavailable
-from stream_checker.access import Reader
-from stream_checker.labels import Labelled, Labels
-from stream_checker.problems import responses
-from stream_checker.stores import Limits, Udi
+from stream_checker.http.access import Reader
+from stream_checker.http.problems import responses
+from stream_checker.queries.stream_names import NamedStream, StreamNames
+from stream_checker.resources import Limits, Udi
 from streamflow import config
 
 router = APIRouter(prefix="/probes", tags=["probes"], dependencies=[Reader])
 
 
-class RunningProbe(Labelled):
+class RunningProbe(NamedStream):
     """``phase`` is ``granted`` until its task has come back for the slot, ``starting`` until the probe tells of itself.
 
     ``seconds`` is since the probe's start; ``bitrate_kbps`` and ``first_frame_ms`` are null until they are known. The
@@ -43,7 +43,7 @@ def probes(store: Udi, limiter: Limits) -> RunningProbes:
     """Every check under way with its progress, in the order of the streams' ids."""
     running, leases = store.running(), leased(limiter)
     ids = sorted({*running, *leases})
-    labels = Labels(store, ids)
+    labels = StreamNames(store, ids)
     listed = []
     for id in ids:
         lease = leases.get(id)

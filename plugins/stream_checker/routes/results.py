@@ -10,13 +10,13 @@ from fastapi import APIRouter, Depends, Query
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
-from stream_checker import cursors
-from stream_checker.access import Reader
-from stream_checker.bounds import at_once
-from stream_checker.labels import NamedResult, named
-from stream_checker.problems import responses
-from stream_checker.selection import Selection
-from stream_checker.stores import Udi
+from stream_checker.http import cursors
+from stream_checker.http.access import Reader
+from stream_checker.http.problems import responses
+from stream_checker.http.throttle import at_once
+from stream_checker.queries.selection import Selection
+from stream_checker.queries.stream_names import NamedResult, named
+from stream_checker.resources import Udi
 from streamflow.records import AudioTrack, Result
 from streamflow.reports.csv_export import csv_parts
 

@@ -9,13 +9,13 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel
 
-from stream_checker import report_file
-from stream_checker.access import Reader
-from stream_checker.bounds import at_once
-from stream_checker.labels import Labelled, Labels, NamedResult
-from stream_checker.outcomes import Outcome
-from stream_checker.problems import Problem, responses
-from stream_checker.stores import KnownOutcomes, Udi
+from stream_checker.http.access import Reader
+from stream_checker.http.problems import Problem, responses
+from stream_checker.http.throttle import at_once
+from stream_checker.queries import report_file
+from stream_checker.queries.run_outcomes import RunOutcome
+from stream_checker.queries.stream_names import NamedResult, NamedStream, StreamNames
+from stream_checker.resources import OpenRunOutcomes, Udi
 from streamflow.records import ChannelChange, Mode, RunState
 from streamflow.reports.health import HealthReport
 from streamflow.reports.health import report as health_report
@@ -25,7 +25,7 @@ router = APIRouter(prefix="/runs", tags=["runs"], dependencies=[Reader])
 PENDING = "pending"
 
 
-class RunStream(Labelled):
+class RunStream(NamedStream):
     """A planned stream: ``state`` is its verdict in this run, ``running`` or ``pending``."""
 
     state: str
@@ -63,11 +63,11 @@ class RunList(BaseModel):
     """Run ids, newest first, and how each ended or how far it is."""
 
     runs: list[str]
-    outcomes: list[Outcome]
+    outcomes: list[RunOutcome]
 
 
 @router.get("", responses=responses(401, 403, 422, 429, 503), dependencies=[at_once(4)])
-def runs(store: Udi, outcomes: KnownOutcomes, limit: Annotated[int, Query(ge=1, le=200)] = 20) -> RunList:
+def runs(store: Udi, outcomes: OpenRunOutcomes, limit: Annotated[int, Query(ge=1, le=200)] = 20) -> RunList:
     """The latest runs."""
     ids = store.runs(limit)
     return RunList(runs=ids, outcomes=outcomes.of(store, ids))
@@ -145,7 +145,7 @@ def pace(state: RunState, done: int, total: int, now: datetime) -> tuple[float |
 
 def _streams(store: Udi, state: RunState) -> list[RunStream]:
     ids = state.run.stream_ids
-    labels, running, results = Labels(store, ids), store.running(), store.results(ids)
+    labels, running, results = StreamNames(store, ids), store.running(), store.results(ids)
     listed = []
     for id in ids:
         verdict, result = state.streams.get(id, PENDING), results.get(id)

@@ -8,9 +8,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Query, Response
 from pydantic import BaseModel
 
-from stream_checker.access import Reader
-from stream_checker.problems import Problem, responses
-from stream_checker.stores import Udi
+from stream_checker.http.access import Reader
+from stream_checker.http.problems import Problem, responses
+from stream_checker.resources import Udi
 from streamflow import config, thumbnails
 from streamflow.records import DeadMemory, Result, Stream
 from streamflow.udi.ports import Store

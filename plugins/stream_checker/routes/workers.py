@@ -10,10 +10,10 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict
 from redis.exceptions import RedisError
 
-from stream_checker import workers
-from stream_checker.access import Reader
-from stream_checker.problems import responses
-from stream_checker.stores import RedisClient
+from stream_checker.http.access import Reader
+from stream_checker.http.problems import responses
+from stream_checker.queries import workers
+from stream_checker.resources import OpenRedis
 
 router = APIRouter(tags=["workers"], dependencies=[Reader])
 
@@ -57,7 +57,7 @@ DESCRIBED = {503: {"model": Health, "description": "Nothing can be checked"}, **
 
 @router.get("/workers/health", responses=DESCRIBED)
 @router.get("/celery/health", responses=DESCRIBED, name="celery_health")
-def health(response: Response, redis: RedisClient) -> Health:
+def health(response: Response, redis: OpenRedis) -> Health:
     """Workers, scheduler, triggerer and Redis; 503 when nothing can be checked."""
     airflow = get_airflow_health()
     parts = {
@@ -74,7 +74,7 @@ def health(response: Response, redis: RedisClient) -> Health:
     return Health(status=status, executor=workers.executor(), workers=alive, redis=state, **parts)
 
 
-def _redis(client: RedisClient) -> RedisHealth:
+def _redis(client: OpenRedis) -> RedisHealth:
     try:
         client.ping()
     except RedisError as error:

@@ -1,4 +1,4 @@
-"""Bursts of wishes that become one run: each waits a moment for others like it."""
+"""Wishes for a run, debounced: those that come close together become one run."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def trigger(dag_id: str, conf: dict[str, Any]) -> None:
     trigger_dag(dag_id, triggered_by=DagRunTriggeredByType.REST_API, run_id=run_id, conf=conf)
 
 
-class Bursts:
+class DebouncedRuns:
     """Thread-safe. The channels are kept in Redis: what a server that stopped did not start, the next burst starts."""
 
     def __init__(

@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from stream_checker.problems import Fault, Problem
+from stream_checker.http.problems import Fault, Problem
 
 Place = tuple[Any, ...]
 

@@ -17,7 +17,7 @@ from airflow.configuration import conf
 from fastapi import Depends, HTTPException, Request
 from fastapi.security import HTTPAuthorizationCredentials
 
-from stream_checker.problems import Problem
+from stream_checker.http.problems import Problem
 from streamflow import names
 
 

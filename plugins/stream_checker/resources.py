@@ -9,10 +9,10 @@ from fastapi import Depends
 from redis import Redis
 
 from account_limiter import Limiter, connect
-from stream_checker.bursts import Bursts
-from stream_checker.names import Names
-from stream_checker.outcomes import Outcomes
-from stream_checker.standings import Standings
+from stream_checker.hooks.debounce import DebouncedRuns
+from stream_checker.queries.name_index import NameIndex
+from stream_checker.queries.result_index import ResultIndex
+from stream_checker.queries.run_outcomes import RunOutcomes
 from streamflow import config
 from streamflow.udi import open_udi
 from streamflow.udi.ports import Store
@@ -36,29 +36,29 @@ def limiter() -> Limiter:
 
 
 @lru_cache(maxsize=1)
-def names() -> Names:
-    return Names()
+def names() -> NameIndex:
+    return NameIndex()
 
 
 @lru_cache(maxsize=1)
-def standings() -> Standings:
-    return Standings()
+def standings() -> ResultIndex:
+    return ResultIndex()
 
 
 @lru_cache(maxsize=1)
-def outcomes() -> Outcomes:
-    return Outcomes()
+def outcomes() -> RunOutcomes:
+    return RunOutcomes()
 
 
 @lru_cache(maxsize=1)
-def bursts() -> Bursts:
-    return Bursts(client(), store())
+def bursts() -> DebouncedRuns:
+    return DebouncedRuns(client(), store())
 
 
 Udi = Annotated[Store, Depends(store)]
 Limits = Annotated[Limiter, Depends(limiter)]
-Bursting = Annotated[Bursts, Depends(bursts)]
-KnownNames = Annotated[Names, Depends(names)]
-KnownStandings = Annotated[Standings, Depends(standings)]
-KnownOutcomes = Annotated[Outcomes, Depends(outcomes)]
-RedisClient = Annotated[Redis, Depends(client)]
+OpenDebouncedRuns = Annotated[DebouncedRuns, Depends(bursts)]
+OpenNameIndex = Annotated[NameIndex, Depends(names)]
+OpenResultIndex = Annotated[ResultIndex, Depends(standings)]
+OpenRunOutcomes = Annotated[RunOutcomes, Depends(outcomes)]
+OpenRedis = Annotated[Redis, Depends(client)]

@@ -8,7 +8,7 @@ from typing import Any
 
 from fastapi import Depends
 
-from stream_checker.problems import Problem
+from stream_checker.http.problems import Problem
 
 RETRY_SECONDS = 1
 

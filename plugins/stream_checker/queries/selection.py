@@ -9,8 +9,8 @@ from typing import Annotated
 
 from fastapi import Query
 
-from stream_checker.cursors import Place, by_id
-from stream_checker.stores import KnownNames, KnownStandings, Udi
+from stream_checker.http.cursors import Place, by_id
+from stream_checker.resources import OpenNameIndex, OpenResultIndex, Udi
 from streamflow.records import Verdict
 
 EVER = datetime(1970, 1, 1, tzinfo=UTC)
@@ -46,8 +46,8 @@ class Selection:
     def __init__(
         self,
         store: Udi,
-        names: KnownNames,
-        standings: KnownStandings,
+        names: OpenNameIndex,
+        standings: OpenResultIndex,
         channel_id: int | None = None,
         account_id: int | None = None,
         group_id: int | None = None,

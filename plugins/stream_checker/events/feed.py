@@ -85,7 +85,7 @@ def event(source: int, fields: Mapping[bytes, bytes], places: Places) -> Event:
     return Event("lease", json.dumps(told), source, places)
 
 
-class Listener:
+class Subscriber:
     """Gets each event after ``begin`` once, in order, unless it is too slow: then it has ``ended``."""
 
     def __init__(self, begin: Places, missed: Iterable[Event]) -> None:
@@ -119,12 +119,12 @@ class Listener:
         return taken
 
 
-class Events:
+class EventFeed:
     """The events of one event loop. It reads while somebody listens, and keeps trying while Redis is away."""
 
     def __init__(self, connect: Connect) -> None:
         self._connect = connect
-        self._listeners: set[Listener] = set()
+        self._listeners: set[Subscriber] = set()
         self._ring: deque[Event] = deque(maxlen=KEPT)
         self._places = START
         self._filled = asyncio.Event()
@@ -134,7 +134,7 @@ class Events:
         return len(self._listeners)
 
     @asynccontextmanager
-    async def listening(self, after: Places | None) -> AsyncIterator[Listener]:
+    async def listening(self, after: Places | None) -> AsyncIterator[Subscriber]:
         """A listener to what happens after some places, by default to what happens from now on."""
         if self._reading is None:
             self._filled = asyncio.Event()
@@ -142,7 +142,7 @@ class Events:
         await self._filled.wait()
         # No await between the ring and the listeners: nothing is missed and nothing told twice.
         missed = [] if after is None else [one for one in self._ring if one.places[one.source] > after[one.source]]
-        listener = Listener(after or self._places, missed)
+        listener = Subscriber(after or self._places, missed)
         self._listeners.add(listener)
         if self._reading is None:
             listener.end()
@@ -204,12 +204,12 @@ def stopping() -> bool:
     return bool(getattr(server, "should_exit", False))
 
 
-_of_loops: WeakKeyDictionary[asyncio.AbstractEventLoop, Events] = WeakKeyDictionary()
+_of_loops: WeakKeyDictionary[asyncio.AbstractEventLoop, EventFeed] = WeakKeyDictionary()
 
 
-def events() -> Events:
+def events() -> EventFeed:
     """The events of this process' event loop."""
     loop = asyncio.get_running_loop()
     if loop not in _of_loops:
-        _of_loops[loop] = Events(connect_async)
+        _of_loops[loop] = EventFeed(connect_async)
     return _of_loops[loop]

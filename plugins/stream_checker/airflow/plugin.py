@@ -41,12 +41,12 @@ class StreamCheckerPlugin(AirflowPlugin):
 
     @cached_property
     def listeners(self) -> list[Any]:  # type: ignore[override]
-        from stream_checker import run_note
+        from stream_checker.airflow import run_note
 
         return [run_note]
 
     @cached_property
     def operator_extra_links(self) -> list[Any]:  # type: ignore[override]
-        from stream_checker.task_link import StreamLink
+        from stream_checker.airflow.task_link import StreamLink
 
         return [StreamLink()]

@@ -22,7 +22,7 @@ class _Library:
     uuids: dict[str, int] = field(default_factory=dict)
 
 
-class Names:
+class NameIndex:
     """Thread-safe. A hundred thousand names take about 15 MB and are searched in about 10 ms."""
 
     def __init__(self) -> None:

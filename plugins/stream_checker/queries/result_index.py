@@ -20,7 +20,7 @@ FRESH_SECONDS = 2.0
 MOST_STREAMS = 500_000
 
 
-class Standing(NamedTuple):
+class IndexedResult(NamedTuple):
     """What the latest result of a stream says; None for what it does not."""
 
     checked_at: float
@@ -29,16 +29,16 @@ class Standing(NamedTuple):
     reason: str | None
 
 
-class Standings:
+class ResultIndex:
     """Thread-safe. Reads in whole once, and then only what was checked since."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._known: dict[int, Standing] = {}
+        self._known: dict[int, IndexedResult] = {}
         self._checks: dict[int, datetime] = {}
         self._read_at = float("-inf")
 
-    def current(self, store: Store) -> dict[int, Standing]:
+    def current(self, store: Store) -> dict[int, IndexedResult]:
         """The standing of every stream that has a result; not to be changed. Raises UdiUnavailable."""
         with self._lock:
             if time.monotonic() - self._read_at > FRESH_SECONDS:
@@ -60,13 +60,13 @@ class Standings:
         self._checks = checks
 
 
-def _read(store: Store, ids: Iterable[int]) -> Iterable[tuple[int, Standing]]:
+def _read(store: Store, ids: Iterable[int]) -> Iterable[tuple[int, IndexedResult]]:
     rest = iter(ids)
     while batch := list(islice(rest, BATCH)):
         for id, result in store.results(batch).items():
             yield id, _standing(result)
 
 
-def _standing(result: Result) -> Standing:
+def _standing(result: Result) -> IndexedResult:
     reason = sys.intern(result.reason) if result.reason else None
-    return Standing(result.checked_at.timestamp(), result.score, result.bitrate_kbps, reason)
+    return IndexedResult(result.checked_at.timestamp(), result.score, result.bitrate_kbps, reason)

@@ -10,7 +10,7 @@ from streamflow.records import Result
 from streamflow.udi.ports import Store
 
 
-class Labelled(BaseModel):
+class NamedStream(BaseModel):
     """A stream as a person knows it; the names are null for what the UDI holds no more."""
 
     stream_id: int
@@ -26,7 +26,7 @@ class NamedResult(Result):
     account: str | None = Field(default=None, examples=["Provider A"])
 
 
-class Labels:
+class StreamNames:
     """The labels of some streams, read at once. Raises UdiUnavailable."""
 
     def __init__(self, store: Store, stream_ids: Iterable[int]) -> None:
@@ -37,10 +37,10 @@ class Labels:
         stream = self._streams.get(stream_id)
         return stream.name if stream else None
 
-    def of(self, stream_id: int) -> Labelled:
+    def of(self, stream_id: int) -> NamedStream:
         stream = self._streams.get(stream_id)
         account_id = stream.account_id if stream else None
-        return Labelled(
+        return NamedStream(
             stream_id=stream_id,
             name=stream.name if stream else None,
             account_id=account_id,
@@ -57,5 +57,5 @@ class Labels:
 def named(store: Store, stream_ids: Iterable[int]) -> list[NamedResult]:
     """The latest results of the streams that have one, in the given order. Raises UdiUnavailable."""
     ids = list(stream_ids)
-    found, labels = store.results(ids), Labels(store, ids)
+    found, labels = store.results(ids), StreamNames(store, ids)
     return [labels.named(found[id]) for id in ids if id in found]

@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 CACHE = "private, no-cache"
 
 
-class EntityTags:
+class ETags:
     """Tags whole answers to GET; what is streamed passes through."""
 
     def __init__(self, app: ASGIApp) -> None:

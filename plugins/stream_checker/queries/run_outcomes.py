@@ -15,7 +15,7 @@ from streamflow.udi.ports import Store
 MOST_KEPT = 1000
 
 
-class Outcome(BaseModel):
+class RunOutcome(BaseModel):
     """A run in short; ``verdicts`` counts its streams, those without one yet as ``pending``."""
 
     run_id: str
@@ -25,13 +25,13 @@ class Outcome(BaseModel):
     verdicts: dict[str, int] = Field(examples=[{"ok": 40, "dead": 2}])
 
 
-class Outcomes:
+class RunOutcomes:
     """Thread-safe. Only runs that have not ended are read again."""
 
     def __init__(self) -> None:
-        self._ended: dict[str, Outcome] = {}
+        self._ended: dict[str, RunOutcome] = {}
 
-    def of(self, store: Store, run_ids: Iterable[str]) -> list[Outcome]:
+    def of(self, store: Store, run_ids: Iterable[str]) -> list[RunOutcome]:
         """The outcomes of the runs that the UDI holds, in the given order. Raises UdiUnavailable."""
         known, found = self._ended, []
         for run_id in run_ids:
@@ -44,8 +44,8 @@ class Outcomes:
         return found
 
 
-def _outcome(state: RunState) -> Outcome:
-    return Outcome(
+def _outcome(state: RunState) -> RunOutcome:
+    return RunOutcome(
         run_id=state.run.run_id,
         mode=state.run.mode,
         started_at=state.run.started_at,

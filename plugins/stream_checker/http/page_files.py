@@ -25,7 +25,7 @@ class PageFiles(StaticFiles):
     """The folder ``page``, for this server's own frames only and without a request to any other."""
 
     def __init__(self) -> None:
-        super().__init__(directory=Path(__file__).with_name("page"), html=True)
+        super().__init__(directory=Path(__file__).parents[1] / "page", html=True)
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         response = await super().get_response(path, scope)

@@ -1,0 +1,1 @@
+"""The live events of the UDI and the limiter."""

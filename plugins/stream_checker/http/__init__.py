@@ -1,0 +1,1 @@
+"""HTTP conventions that all routes share. Knows no stream and no store."""
