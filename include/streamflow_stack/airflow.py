@@ -9,7 +9,7 @@ import secrets
 import sys
 from pathlib import Path
 
-from streamflow.errors import ConfigError
+from streamflow import retention
 from streamflow_stack.ports import LOOPBACK
 from streamflow_stack.secret import kept
 
@@ -23,28 +23,11 @@ COMPONENTS = {
 USER = "admin"
 # How long a writer waits for another before SQLite gives up; its own 5 s are short for a busy machine.
 DATABASE_SECONDS = 60
-# For so long Airflow's records and logs of runs are kept, unless the variable says otherwise.
-KEEP_DAYS = 30
-KEEP_DAYS_VARIABLE = "STREAMFLOW_AIRFLOW_KEEP_DAYS"
 
 
 def executable() -> str:
     """The ``airflow`` command of this environment."""
     return str(Path(sys.executable).with_name("airflow"))
-
-
-def keep_days() -> float | None:
-    """How many days of Airflow's records and logs to keep; None where it is not set. Raises ConfigError."""
-    told = os.environ.get(KEEP_DAYS_VARIABLE)
-    if not told:
-        return None
-    try:
-        days = float(told)
-    except ValueError:
-        days = 0
-    if not 1 <= days <= 3650:
-        raise ConfigError(f"{KEEP_DAYS_VARIABLE}: {told!r} is no number of days from 1 to 3650")
-    return days
 
 
 def zygote(logs: Path) -> list[str]:
@@ -75,7 +58,7 @@ def environment(home: Path, port: int, *, workers: int) -> dict[str, str]:
         "CORE__LOAD_EXAMPLES": "False",
         # So that the processes that fork the tasks have loaded what those need.
         "CORE__LAZY_LOAD_PLUGINS": "False",
-        "CORE__EXECUTOR": "stream_tasks.executor.LocalExecutor",
+        "CORE__EXECUTOR": "streamflow_stack.executor.LocalExecutor",
         "CORE__PARALLELISM": str(workers),
         "CORE__MAX_ACTIVE_TASKS_PER_DAG": "10000",
         "CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
@@ -112,7 +95,7 @@ def environment(home: Path, port: int, *, workers: int) -> dict[str, str]:
         # A process' title must not overwrite its environment: by that a later start knows what is left of this one.
         "SPT_NOENV": "1",
         # The database and the logs are this stack's alone.
-        KEEP_DAYS_VARIABLE: str(keep_days() or KEEP_DAYS),
+        retention.VARIABLE: str(retention.keep_days() or retention.DEFAULT_DAYS),
         # Threads come and go; each malloc arena that one leaves behind stays.
         "MALLOC_ARENA_MAX": "2",
         "PYTHONPATH": os.pathsep.join([str(project / "include"), str(project / "plugins")]),

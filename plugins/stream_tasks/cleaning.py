@@ -1,13 +1,15 @@
-"""Cleaning: what Airflow's database keeps of old runs is removed once a day, by ``airflow db clean``.
+"""Removes old runs from Airflow's database once a day, with ``airflow db clean``.
 
-Only where ``STREAMFLOW_AIRFLOW_KEEP_DAYS`` is set, as in StreamFlow's own deployments: another Airflow's records are
-not StreamFlow's to remove. Schedulers do it, in a process of its own: a task has no access to the database.
+It works only where ``STREAMFLOW_AIRFLOW_KEEP_DAYS`` is set, as in StreamFlow's own deployments: the records of another
+Airflow are not StreamFlow's to remove. The scheduler starts the command in a process of its own, because tasks have no
+access to the database.
 """
 
 from __future__ import annotations
 
 import logging
 import subprocess
+import sys
 import threading
 import time
 from datetime import UTC, datetime, timedelta
@@ -15,19 +17,19 @@ from typing import Any
 
 from airflow.listeners import hookimpl
 
-from streamflow_stack import airflow
+from streamflow import retention
 
 log = logging.getLogger(__name__)
 
-# A scheduler that has just started has more urgent things to do.
+# A scheduler that has just started has more urgent work.
 FIRST_SECONDS = 600.0
 EVERY_SECONDS = 86_400.0
-# So that no deletion keeps others from writing for long.
+# A larger batch would keep other writers waiting.
 BATCH_ROWS = 5000
 
 
 def command(before: datetime) -> list[str]:
-    """What removes the records from before a moment, with all that hangs on them, and keeps no copies."""
+    """Return the command that removes all records from before a moment and archives none."""
     options = [
         "--clean-before-timestamp",
         before.isoformat(),
@@ -36,22 +38,23 @@ def command(before: datetime) -> list[str]:
         "--skip-archive",
         "--yes",
     ]
-    return [airflow.executable(), "db", "clean", *options, "--error-on-cleanup-failure"]
+    return [sys.executable, "-m", "airflow", "db", "clean", *options, "--error-on-cleanup-failure"]
 
 
 def clean(days: float) -> None:
-    """Remove what is older; what could not be removed is told in the log, and tried again the next day."""
+    """Remove records that are older than ``days``; a failure is logged, and the next day's call tries again."""
     began = time.monotonic()
     done = subprocess.run(command(datetime.now(UTC) - timedelta(days=days)), capture_output=True, text=True)
     if done.returncode:
         log.error("airflow db clean ended with status %d: %s", done.returncode, (done.stdout + done.stderr)[-2000:])
     else:
-        log.info("Airflow's records older than %g days are removed, in %.1f s", days, time.monotonic() - began)
+        log.info("Removed Airflow's records older than %g days in %.1f s", days, time.monotonic() - began)
 
 
 @hookimpl
 def on_starting(component: Any) -> None:
-    if getattr(component, "job_type", None) == "SchedulerJob" and (days := airflow.keep_days()):
+    """Start the daily cleaning in a scheduler."""
+    if getattr(component, "job_type", None) == "SchedulerJob" and (days := retention.keep_days()):
         threading.Thread(target=_daily, args=(days,), name="cleaning", daemon=True).start()
 
 

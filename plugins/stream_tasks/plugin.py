@@ -1,4 +1,4 @@
-"""Prepares the processes that fork the tasks (:mod:`stream_tasks.preload`), and lets schedulers clean up.
+"""Registers the daily cleaning, and prepares the processes that fork the tasks.
 
 Airflow loads plugins in those processes at their start when ``core.lazy_load_plugins`` is off.
 """
@@ -6,21 +6,20 @@ Airflow loads plugins in those processes at their start when ``core.lazy_load_pl
 from __future__ import annotations
 
 import sys
-from importlib import import_module
 
 from airflow.plugins_manager import AirflowPlugin
 
-from stream_tasks import cleaning
+from stream_tasks import cleaning, preload
 
-FORKING = {"scheduler", "celery"}
+FORKING_COMMANDS = {"scheduler", "celery"}
 
 
 class StreamTasksPlugin(AirflowPlugin):
-    """The checks' share in Airflow's own processes."""
+    """The part of the checks that runs in Airflow's own processes."""
 
     name = "stream_tasks"
-    listeners = [cleaning]  # noqa: RUF012 - Airflow's own declaration
+    listeners = [cleaning]  # noqa: RUF012 - Airflow declares it so
 
 
-if FORKING.intersection(sys.argv[1:2]):
-    import_module("stream_tasks.preload")
+if FORKING_COMMANDS.intersection(sys.argv[1:2]):
+    preload.prepare()

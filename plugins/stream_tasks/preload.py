@@ -1,22 +1,39 @@
-"""What each task's process would do for itself at its start, done once in the process that forks them.
-
-Importing this module does it: modules are imported, the DAG is parsed, and the Task SDK finds its plugins. A task then
-finds all of it in its memory. That it happens on import keeps it from happening twice: the plugin that asks for it is
-among those that are found.
-"""
+"""Loads what each task's process needs, once, in the process that forks the tasks."""
 
 from __future__ import annotations
 
-from importlib import import_module
 from pathlib import Path
 
 from airflow.configuration import conf
 
-NEEDED = ("airflow.sdk.execution_time.task_runner", "stream_tasks.check", "stream_tasks.plan", "stream_tasks.finish")
+from streamflow import names
+
+_is_prepared = False
 
 
-def parse_once(file: Path) -> None:
-    """As a task does; what is wrong with the file is told by those who parse it for its DAG."""
+def prepare() -> None:
+    """Import the tasks' modules, parse the DAG of checks and load the Task SDK's plugins.
+
+    Tasks forked afterwards find all of it in their memory. Only the first call does something: the Task SDK loads the
+    plugin that calls this function once more.
+    """
+    global _is_prepared
+    if _is_prepared:
+        return
+    _is_prepared = True
+    _import_tasks()
+    _parse(Path(conf.get_mandatory_value("core", "dags_folder")) / f"{names.CHECK_DAG}.py")
+    _load_plugins()
+
+
+def _import_tasks() -> None:
+    from airflow.sdk.execution_time import task_runner  # noqa: F401
+
+    from stream_tasks import check, finish, plan  # noqa: F401
+
+
+def _parse(file: Path) -> None:
+    # A file with faults is reported by the DAG processor, so they are not looked at here.
     from airflow.dag_processing.dagbag import BundleDagBag
 
     BundleDagBag(
@@ -24,13 +41,7 @@ def parse_once(file: Path) -> None:
     )
 
 
-def find_plugins() -> None:
+def _load_plugins() -> None:
     from airflow.sdk.listener import get_listener_manager
 
     get_listener_manager()
-
-
-for module in NEEDED:
-    import_module(module)
-parse_once(Path(conf.get("core", "dags_folder")) / "check_streams.py")
-find_plugins()

@@ -10,8 +10,7 @@ from typing import Any
 from airflow.configuration import conf
 
 from stream_tasks import rooms
-from streamflow import config, names, thumbnails
-from streamflow_stack import airflow
+from streamflow import config, names, retention, thumbnails
 
 
 def tidy() -> dict[str, Any]:
@@ -20,9 +19,9 @@ def tidy() -> dict[str, Any]:
         merged = store.merge()
         pruned = store.prune()
     logs = Path(conf.get_mandatory_value("logging", "base_log_folder"))
-    days = airflow.keep_days()
+    days = retention.keep_days()
     folders = [logs] if days else [logs / f"dag_id={dag}" for dag in names.DAGS]
-    removed = sum(prune_logs(folder, days or airflow.KEEP_DAYS) for folder in folders)
+    removed = sum(prune_logs(folder, days or retention.DEFAULT_DAYS) for folder in folders)
     return {"merged": merged, "pruned": pruned, "pictures": thumbnails.prune(config.home()), "logs": removed}
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 PROJECT = Path(__file__).parents[2]
 
-# Run in a process of its own, as the scheduler: a test's own process has loaded most of it already.
-ASK = """
+# Runs in a process of its own: the test's process has loaded most of the modules already.
+PARSE_DAG = """
 import json, sys
 from airflow import plugins_manager
 sys.argv[:1] = ["airflow"]
@@ -24,9 +24,9 @@ print(json.dumps({"dags": list(bag.dags), "new": sorted(new), "sdk_plugins": kno
 """
 
 
-def asked(tmp_path: Path, role: str) -> dict[str, list[str]]:
+def loaded(tmp_path: Path, command: str) -> dict[str, list[str]]:
     folder = PROJECT / "dags"
-    code = f"DAG = {str(folder / 'check_streams.py')!r}\nFOLDER = {str(folder)!r}\n" + ASK
+    code = f"DAG = {str(folder / 'check_streams.py')!r}\nFOLDER = {str(folder)!r}\n" + PARSE_DAG
     env = os.environ | {
         "AIRFLOW_HOME": str(tmp_path),
         "AIRFLOW__CORE__DAGS_FOLDER": str(folder),
@@ -35,16 +35,16 @@ def asked(tmp_path: Path, role: str) -> dict[str, list[str]]:
         "AIRFLOW__LOGGING__LOGGING_LEVEL": "ERROR",
         "PYTHONPATH": f"{PROJECT / 'include'}:{PROJECT / 'plugins'}",
     }
-    done = subprocess.run([sys.executable, "-c", code, role], env=env, capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", code, command], env=env, capture_output=True, text=True, check=True)
     return dict(json.loads(done.stdout.splitlines()[-1]))
 
 
 def test_a_task_forked_from_the_scheduler_has_nothing_left_to_import_for_its_dag(tmp_path: Path) -> None:
-    found = asked(tmp_path, "scheduler")
-    assert found["dags"] == ["check_streams"]
-    assert found["new"] == []
-    assert found["sdk_plugins"] == 1
+    state = loaded(tmp_path, "scheduler")
+    assert state["dags"] == ["check_streams"]
+    assert state["new"] == []
+    assert state["sdk_plugins"] == 1
 
 
-def test_a_process_that_forks_no_tasks_is_spared_the_work(tmp_path: Path) -> None:
-    assert "stream_tasks.check" in asked(tmp_path, "api-server")["new"]
+def test_a_process_that_forks_no_tasks_loads_nothing_in_advance(tmp_path: Path) -> None:
+    assert "stream_tasks.check" in loaded(tmp_path, "api-server")["new"]
