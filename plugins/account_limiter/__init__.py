@@ -1,7 +1,7 @@
 """Slots of accounts, shared by every worker: an exact limiter in Redis and the deferral of tasks that wait for one.
 
-What makes tasks of it (``SlotOperator``, ``SlotRefused``, ``TryAgain``) is imported when it is first asked for, so that
-whoever only looks at the limiter does not load Airflow's operators.
+``SlotOperator``, ``SlotWork``, ``SlotRefused`` and ``TryAgain`` are imported at their first use, so that a reader of the
+limiter's state does not load Airflow's operators.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -31,9 +31,9 @@ from account_limiter.redis.holder import Holder
 from account_limiter.redis.limiter import Limiter, new_holder
 
 if TYPE_CHECKING:
-    from account_limiter.airflow.operator import SlotOperator, SlotRefused, TryAgain
+    from account_limiter.airflow.operator import SlotOperator, SlotRefused, SlotWork, TryAgain
 
-_OF_OPERATOR = ("SlotOperator", "SlotRefused", "TryAgain")
+_OF_OPERATOR = ("SlotOperator", "SlotRefused", "SlotWork", "TryAgain")
 
 __all__ = [
     "Account",
@@ -61,6 +61,7 @@ __all__ = [
     "Settings",
     "SlotOperator",
     "SlotRefused",
+    "SlotWork",
     "Snapshot",
     "TryAgain",
     "connect",

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from airflow.providers.standard.triggers.temporal import DateTimeTrigger
@@ -15,7 +14,7 @@ from airflow.sdk import Context
 from redis import Redis
 
 from account_limiter import BudgetState, Holder, Limiter, LimiterOutdated, LimiterUnavailable, connect
-from account_limiter.airflow.operator import SlotOperator, State, TryAgain
+from account_limiter.airflow.operator import SlotOperator, SlotWork, State, TryAgain
 from stream_tasks import metrics, rooms, slates
 from stream_tasks.finish import finish_ready
 from stream_tasks.limits import NO_ACCOUNT, adapt, push_limits, refresh_viewers, viewers_fill
@@ -107,24 +106,31 @@ class CheckStream(SlotOperator):
         return settings.model_copy(update={"probe": settings.probe.model_copy(update={"sample_seconds": seconds})})
 
     # -- the slot ----------------------------------------------------------------------------
-    def open_limiter(self) -> Limiter:
-        return Limiter(self.redis)
-
-    def account_of(self, context: Context) -> int | str:  # noqa: ARG002
+    def slot_work(self, context: Context) -> SlotWork:
+        settings = self.settings(context)
         account_id = self.stream.account_id if self.stream else None
-        return NO_ACCOUNT if account_id is None else account_id
+        return SlotWork(
+            NO_ACCOUNT if account_id is None else account_id,
+            partial(self.check, context),
+            limiter=Limiter(self.redis),
+            expected_seconds=settings.probe.sample_seconds + OPENING_SECONDS,
+            yields=settings.concurrent_streams.respect_viewers,
+            labels={"stream_id": self.stream_id},
+            prepare=partial(self.prepare, settings),
+            introduce=lambda _: push_limits(self.redis, self.store, settings),
+            refused=partial(self.refused, context),
+            without_limiter=partial(self.without_limiter, context),
+        )
 
-    def labels(self, context: Context) -> Mapping[str, Any]:  # noqa: ARG002
-        return {"stream_id": self.stream_id}
-
-    def introduce(self, limiter: Limiter) -> bool:  # noqa: ARG002
-        return push_limits(self.redis, self.store, config.load())
+    def prepare(self, settings: Config, limiter: Limiter) -> None:  # noqa: ARG002
+        """Let the limiter know who is watching and how busy this machine is. Raises LimiterUnavailable."""
+        refresh_viewers(self.redis, self.store, settings)
+        adapt(self.redis, settings)
 
     def execute(self, context: Context) -> Any:
         if known := self.known_from_before(context):
-            self.settle(context, known)
-            return None
-        return self.prepared(context, lambda: super(CheckStream, self).execute(context))
+            return self.settle(context, known)
+        return super().execute(context)
 
     def known_from_before(self, context: Context) -> Result | None:
         """The run's result that an earlier try kept before it was lost. A task that a user has cleared checks anew."""
@@ -133,21 +139,6 @@ class CheckStream(SlotOperator):
             return None
         latest = self.store.result(self.stream_id)
         return latest if latest and latest.run_id == context["run_id"] else None
-
-    def resume(self, context: Context, event: dict[str, Any], state: State | None = None) -> Any:
-        return self.prepared(context, lambda: super(CheckStream, self).resume(context, event, state))
-
-    def prepared(self, context: Context, go_on: Callable[[], Any]) -> Any:
-        """Let the limiter know how long this takes and who is watching, before it is asked for a slot."""
-        settings = self.settings(context)
-        self.expected_seconds = settings.probe.sample_seconds + OPENING_SECONDS
-        self.yields = settings.concurrent_streams.respect_viewers
-        try:
-            refresh_viewers(self.redis, self.store, settings)
-            adapt(self.redis, settings)
-        except LimiterUnavailable as error:
-            return self.without_limiter(context, error)
-        return go_on()
 
     def refused(self, context: Context, reason: str) -> Any:
         if reason == "inactive":
@@ -179,10 +170,6 @@ class CheckStream(SlotOperator):
         except TryAgain as again:
             moment = datetime.now(UTC) + timedelta(seconds=again.delay)
             self.defer(trigger=DateTimeTrigger(moment), method_name="check_alone", kwargs={"state": again.state})
-
-    # -- the work ----------------------------------------------------------------------------
-    def work(self, context: Context, holder: Holder, state: State) -> None:
-        self.check(context, holder, state)
 
     def check(self, context: Context, holder: Holder | None, state: State) -> None:
         """Probe the stream and keep its result. Raises LeaseLost, or TryAgain while its verdict may still change."""
@@ -256,7 +243,7 @@ class CheckStream(SlotOperator):
 
     def budget(self, budget_id: str | None) -> BudgetState | None:
         """How a login is used now."""
-        known = self.open_limiter().snapshot().budgets if budget_id else ()
+        known = Limiter(self.redis).snapshot().budgets if budget_id else ()
         return next((one for one in known if one.budget_id == budget_id), None)
 
     def is_radio(self) -> bool:

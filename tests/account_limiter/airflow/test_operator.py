@@ -26,32 +26,22 @@ from account_limiter import (
 from account_limiter.airflow import operator as operator_module
 from account_limiter.airflow import trigger as trigger_module
 from account_limiter.airflow.hub import Hub
-from account_limiter.airflow.operator import SlotOperator, SlotRefused, State, TryAgain
+from account_limiter.airflow.operator import SlotOperator, SlotRefused, SlotWork, State, TryAgain
 from account_limiter.airflow.trigger import SlotTrigger
 
 
 class Work(SlotOperator):
     """Runs what the test gives it."""
 
-    account = 1
-    limiter: Limiter
+    work: SlotWork
 
-    def open_limiter(self) -> Limiter:
-        return self.limiter
-
-    def account_of(self, context: Any) -> int:
-        return self.account
-
-    def labels(self, context: Any) -> dict[str, Any]:
-        return {"stream_id": 7}
-
-    def work(self, context: Any, holder: Holder, state: State) -> Any:
-        return self.does(holder, state)  # type: ignore[attr-defined]
+    def slot_work(self, context: Any) -> SlotWork:
+        return self.work
 
 
-def new_task(limiter: Limiter, does: Any) -> tuple[Work, Any]:
+def new_task(limiter: Limiter, does: Any, **decisions: Any) -> tuple[Work, Any]:
     task = Work(task_id="work")
-    task.limiter, task.does = limiter, does  # type: ignore[attr-defined]
+    task.work = SlotWork(1, does, limiter=limiter, labels={"stream_id": 7}, **decisions)
     ti = SimpleNamespace(id=uuid.uuid4(), dag_id="dag", run_id="run", map_index=3)
     return task, {"ti": ti}
 
@@ -182,27 +172,30 @@ def test_a_refusal_is_the_tasks_to_decide(limiter: Limiter) -> None:
 
 
 def test_an_account_that_the_limiter_forgot_is_introduced_again(limiter: Limiter) -> None:
-    class Introducing(Work):
-        def introduce(self, limiter: Limiter) -> bool:
-            limiter.configure(accounts=[Account(1, max_streams=1)])
-            return True
+    def introduce(limiter: Limiter) -> bool:
+        limiter.configure(accounts=[Account(1, max_streams=1)])
+        return True
 
     limiter.configure(accounts=[])
-    task, context = new_task(limiter, lambda holder, state: "done")
-    task.__class__ = Introducing
+    task, context = new_task(limiter, lambda holder, state: "done", introduce=introduce)
     event = {"status": "refused", "reason": "unknown_account", "rank": ""}
     assert task.resume(context, event) == "done"
 
 
-def test_without_redis_the_task_decides(limiter: Limiter) -> None:
-    class Alone(Work):
-        def without_limiter(self, context: Any, error: LimiterUnavailable) -> Any:
-            return "alone"
+def test_each_request_for_a_slot_is_prepared(limiter: Limiter) -> None:
+    prepared: list[Limiter] = []
+    task, context = new_task(limiter, lambda holder, state: "done", prepare=prepared.append)
+    task.execute(context)
+    task.resume(context, {"status": "granted", "reason": "", "rank": ""})
+    assert prepared == [limiter, limiter]
 
-    task, context = new_task(Limiter(connect(unix_socket_path="/nonexistent/redis.sock")), None)
+
+def test_without_redis_the_task_decides() -> None:
+    away = Limiter(connect(unix_socket_path="/nonexistent/redis.sock"))
+    task, context = new_task(away, None)
     with pytest.raises(LimiterUnavailable):
         task.execute(context)
-    task.__class__ = Alone
+    task, context = new_task(away, None, without_limiter=lambda error: "alone")
     assert task.execute(context) == "alone"
 
 
