@@ -24,7 +24,7 @@ from streamflow.probing.media.analyzer import FIRST_PICTURE_SECONDS, Analyzer, S
 from streamflow.probing.media.measurement import Measurement, Sample
 from streamflow.probing.protocols import http as over_http
 from streamflow.probing.protocols import libav
-from streamflow.probing.protocols.opening import Opening
+from streamflow.probing.protocols.http_feed import SourceInfo
 from streamflow.probing.target import HTTP, LIBAV, ProbeOutcome, ProbeTarget, Progress, address
 from streamflow.records import Result
 
@@ -95,7 +95,7 @@ class _Run:
         self.target = target
         self.settings = settings
         self.started = time.monotonic()
-        self.opening = Opening()
+        self.opening = SourceInfo()
         self._tell: Tell = lambda _: None
 
     @property

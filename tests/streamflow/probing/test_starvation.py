@@ -18,7 +18,7 @@ from lab import Lab
 from streamflow import config
 from streamflow.probing import ProbeTarget, probe
 from streamflow.probing.media.timing import simulate_playout
-from streamflow.probing.net import reception
+from streamflow.probing.net import receive_buffer
 from streamflow.probing.starvation import GRAIN_SECONDS, StarvationMonitor, excused, total
 
 
@@ -154,8 +154,8 @@ def test_a_probe_that_did_not_get_to_run_calls_no_healthy_stream_unstable(lab: L
 
 
 def test_a_measuring_that_is_too_slow_to_take_what_comes_is_late_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reception, "BACKLOG_BYTES", 5)
-    held = reception.Reception(lambda: iter([b"x" * 10] * 2), lambda: None)
+    monkeypatch.setattr(receive_buffer, "BACKLOG_BYTES", 5)
+    held = receive_buffer.ReceiveBuffer(lambda: iter([b"x" * 10] * 2), lambda: None)
     time.sleep(0.3)
     while held.read(100):
         continue

@@ -9,12 +9,12 @@ from streamflow.probing.judgement import label
 from streamflow.probing.media.freeze import PictureStatistics
 from streamflow.probing.media.measurement import Measurement
 from streamflow.probing.media.timing import Playout
-from streamflow.probing.protocols.opening import Opening
+from streamflow.probing.protocols.http_feed import SourceInfo
 
 MAX_NOTED_CHARACTERS = 100
 
 
-def fields(found: Measurement, look: PictureStatistics, name: str, opening: Opening) -> dict[str, Any]:
+def fields(found: Measurement, look: PictureStatistics, name: str, opening: SourceInfo) -> dict[str, Any]:
     """The result contract's fields; ``name`` is the stream's, for what it promises."""
     return {
         "width": found.width,
@@ -44,7 +44,7 @@ def _mismatch(found: Measurement, name: str) -> str | None:
     return label.mismatch(name, found.width, found.height, found.video_codec, found.hdr, interlaced=interlaced)
 
 
-def extras(found: Measurement, look: PictureStatistics, play: Playout, opening: Opening) -> dict[str, Any]:
+def extras(found: Measurement, look: PictureStatistics, play: Playout, opening: SourceInfo) -> dict[str, Any]:
     """What the contract's fields leave out; only what there is."""
     sound, segmented = found.sound, opening.segmented
     told: dict[str, Any] = {
@@ -83,7 +83,7 @@ def extras(found: Measurement, look: PictureStatistics, play: Playout, opening: 
     return {name: value for name, value in told.items() if value is not None}
 
 
-def content_type(opening: Opening) -> str | None:
+def content_type(opening: SourceInfo) -> str | None:
     told = opening.content_type
     return mask(told[:MAX_NOTED_CHARACTERS]) if told else None
 

@@ -13,16 +13,16 @@ import httpcore
 
 from streamflow.probing.judgement.refusal import cancelled
 from streamflow.probing.net import proxy
-from streamflow.probing.net.gathering import Gathering
+from streamflow.probing.net.coalescing import CoalescingStream
 
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 
-class Forbidden(Exception):
+class ForbiddenAddressError(Exception):
     """A public address led to one that only this network can reach."""
 
 
-class NameNotFound(httpcore.ConnectError):
+class NameNotFoundError(httpcore.ConnectError):
     """The host's name could not be resolved."""
 
 
@@ -57,13 +57,13 @@ def resolve(host: str, port: int, timeout: float | None) -> list[str]:
     try:
         answer = found.get(timeout=timeout)
     except queue.Empty:
-        raise NameNotFound(f"{host} was not resolved in {timeout:g} s") from None
+        raise NameNotFoundError(f"{host} was not resolved in {timeout:g} s") from None
     if isinstance(answer, OSError):
-        raise NameNotFound(f"{host} cannot be resolved")
+        raise NameNotFoundError(f"{host} cannot be resolved")
     return answer
 
 
-class Backend(httpcore.NetworkBackend):
+class Connector(httpcore.NetworkBackend):
     """Connects to the very addresses that were checked, so that no second look-up can change them.
 
     Where a proxy is given all goes to that, which is the user's own and may be anywhere.
@@ -100,7 +100,7 @@ class Backend(httpcore.NetworkBackend):
         if self._inner_allowed is None:
             self._inner_allowed = inner
         if inner and not self._inner_allowed:
-            raise Forbidden(f"a redirect or playlist leads to {host}, which is not on the public internet")
+            raise ForbiddenAddressError(f"a redirect or playlist leads to {host}, which is not on the public internet")
 
     def _connected(
         self,
@@ -116,7 +116,7 @@ class Backend(httpcore.NetworkBackend):
             # People run local proxies: a stream whose own address is on this network may lead on within it.
             self._inner_allowed = all(inner)
         if self._proxy is None and any(inner) and not self._inner_allowed:
-            raise Forbidden(f"a redirect or playlist leads to {host}, which is not on the public internet")
+            raise ForbiddenAddressError(f"a redirect or playlist leads to {host}, which is not on the public internet")
         failure: Exception | None = None
         for address in addresses:
             try:
@@ -130,5 +130,5 @@ class Backend(httpcore.NetworkBackend):
                 if self.closed:
                     stream.close()
                     raise cancelled()
-                return Gathering(stream)
-        raise failure or NameNotFound(f"{host} has no address")
+                return CoalescingStream(stream)
+        raise failure or NameNotFoundError(f"{host} has no address")

@@ -10,10 +10,10 @@ from streamflow.probing.judgement.refusal import Refusal, busy, dead
 from streamflow.probing.media.analyzer import Analyzer, Source
 from streamflow.probing.media.measurement import Measurement, Sample
 from streamflow.probing.media.transport_stream import is_transport_stream
-from streamflow.probing.net.connection import Connection
-from streamflow.probing.net.reception import Reception
-from streamflow.probing.protocols import rendition
-from streamflow.probing.protocols.opening import Opening, feed
+from streamflow.probing.net.http_client import HttpClient
+from streamflow.probing.net.receive_buffer import ReceiveBuffer
+from streamflow.probing.protocols import audio_rendition
+from streamflow.probing.protocols.http_feed import SourceInfo, feed
 from streamflow.probing.target import Address
 
 # Cut off so soon, with so little: the account's limit, or a token that was refused.
@@ -30,7 +30,7 @@ EARLY_SECONDS = 0.5
 def measure(
     where: Address,
     settings: config.Probe,
-    opening: Opening,
+    opening: SourceInfo,
     measuring: Callable[[Source], Analyzer],
     *,
     account_busy: bool,
@@ -39,7 +39,7 @@ def measure(
 
     ``account_busy`` as in a ProbeTarget.
     """
-    connection = Connection(
+    connection = HttpClient(
         where.headers,
         connect_timeout=settings.connect_timeout,
         read_timeout=settings.read_timeout,
@@ -51,21 +51,21 @@ def measure(
         opening.stopping = True
         connection.close()
 
-    reception = Reception(lambda: feed(connection, where.url, opening, settings.read_timeout), close)
+    reception = ReceiveBuffer(lambda: feed(connection, where.url, opening, settings.read_timeout), close)
     try:
         found = _measured(reception, settings, measuring)
         if reception.failure and not isinstance(reception.failure, Refusal):
             raise reception.failure
         segmented = opening.segmented
         if segmented and segmented.sound and not found.audio:
-            segmented.sound_failure = rendition.measure(bytes(segmented.sound), segmented.sound_language, found)
+            segmented.sound_failure = audio_rendition.measure(bytes(segmented.sound), segmented.sound_language, found)
         ended = time.monotonic() if reception.ended is None else min(reception.ended, time.monotonic())
         return _sample(found, reception, opening, settings, ended)
     finally:
         reception.stop()
 
 
-def _measured(reception: Reception, settings: config.Probe, measuring: Callable[[Source], Analyzer]) -> Measurement:
+def _measured(reception: ReceiveBuffer, settings: config.Probe, measuring: Callable[[Source], Analyzer]) -> Measurement:
     reception.deadline = reception.started + settings.connect_timeout + OPENING_READS * settings.read_timeout
     reception.peek(1)
     if reception.first_byte is None:
@@ -77,7 +77,9 @@ def _measured(reception: Reception, settings: config.Probe, measuring: Callable[
     return measuring(reception).of_file(reception, "mpegts" if is_transport_stream(head) else None)
 
 
-def _sample(found: Measurement, reception: Reception, opening: Opening, settings: config.Probe, ended: float) -> Sample:
+def _sample(
+    found: Measurement, reception: ReceiveBuffer, opening: SourceInfo, settings: config.Probe, ended: float
+) -> Sample:
     began = reception.first_byte or reception.started
     by_itself = reception.ended is not None
     if found.media_s == 0 and not found.pictures:
@@ -99,7 +101,7 @@ def _sample(found: Measurement, reception: Reception, opening: Opening, settings
     return Sample(found, end, reception.late.spells(), cut, reception.first_byte, reception.bytes)
 
 
-def _without_media(found: Measurement, reception: Reception, opening: Opening) -> Refusal:
+def _without_media(found: Measurement, reception: ReceiveBuffer, opening: SourceInfo) -> Refusal:
     if found.headers.is_scrambled:
         return dead("drm_protected", "the packets are scrambled", retryable=False)
     if isinstance(reception.failure, Refusal):

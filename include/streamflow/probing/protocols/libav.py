@@ -18,7 +18,7 @@ from streamflow import config
 from streamflow.probing.judgement.refusal import Refusal, dead, of_status
 from streamflow.probing.media.analyzer import Analyzer, Source, demuxed
 from streamflow.probing.media.measurement import Sample
-from streamflow.probing.net.address_policy import NameNotFound, resolve
+from streamflow.probing.net.address_policy import NameNotFoundError, resolve
 from streamflow.probing.starvation import StarvationMonitor
 from streamflow.probing.target import LIBAV, Address
 
@@ -47,7 +47,7 @@ def measure(
     parts = urlsplit(where.url)
     try:
         resolve(parts.hostname or "", parts.port or 0, settings.connect_timeout)
-    except NameNotFound as error:
+    except NameNotFoundError as error:
         raise dead("dns_failure", str(error)) from error
     flow = _Flow(where, settings, started)
     try:

@@ -18,7 +18,7 @@ BATCH_BYTES = 400_000
 BATCH_SECONDS = 0.3
 
 
-class Reception:
+class ReceiveBuffer:
     """Bytes from ``feed`` (blocking, in a thread of its own), each chunk with the time of its arrival.
 
     ``ended`` and ``failure`` (what it raised) tell how the feed came to its end. ``read`` serves as the file of a

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
 from streamflow.probing.judgement.refusal import Refusal, dead
-from streamflow.probing.net.connection import Connection
+from streamflow.probing.net.http_client import HttpClient
 
 MAX_PLAYLIST_BYTES = 4_000_000
 MAX_SEGMENT_BYTES = 100_000_000
@@ -29,7 +29,7 @@ Sound = TypeVar("Sound")
 
 
 @dataclass
-class Segmented:
+class PlaylistInfo:
     """What the playlists told."""
 
     protocol: Literal["hls", "dash"]
@@ -85,10 +85,10 @@ class Segmented:
         return True if len(self.sound) < MAX_SOUND_BYTES else None
 
 
-class Fetcher:
+class SegmentFetcher:
     """Fetches playlists and segments while they are ``wanted``; every address passes the same guard as the first."""
 
-    def __init__(self, connection: Connection, told: Segmented, wanted: Callable[[], bool]) -> None:
+    def __init__(self, connection: HttpClient, told: PlaylistInfo, wanted: Callable[[], bool]) -> None:
         self.told = told
         self.wanted = wanted
         self._connection = connection

@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from xml.etree import ElementTree
 
 from streamflow.probing.judgement.refusal import dead
-from streamflow.probing.net.connection import joined
-from streamflow.probing.protocols.segmented import Segmented
+from streamflow.probing.net.http_client import joined
+from streamflow.probing.protocols.segments import PlaylistInfo
 
 Element = ElementTree.Element
 # Of a long timeline only the end that is live matters, or the beginning of a recording.
@@ -21,7 +21,7 @@ _VARIABLE = re.compile(r"\$(RepresentationID|Number|Time|Bandwidth|)(?:%0(\d{1,2
 
 
 @dataclass(frozen=True)
-class Part:
+class SegmentRef:
     """What is to be fetched: an address, and first byte and number of bytes where it is a part of a file."""
 
     url: str
@@ -36,8 +36,8 @@ class Manifest:
     """
 
     is_live: bool
-    segments: list[tuple[tuple[float, int], Part]]
-    init: Part | None
+    segments: list[tuple[tuple[float, int], SegmentRef]]
+    init: SegmentRef | None
     target_s: float
     sound: Manifest | None = None
 
@@ -47,7 +47,7 @@ def is_manifest(head: bytes) -> bool:
     return start.startswith((b"<?xml", b"<MPD", b"<!--")) and b"<MPD" in start
 
 
-def read(text: str, url: str, now: float, told: Segmented) -> Manifest:
+def read(text: str, url: str, now: float, told: PlaylistInfo) -> Manifest:
     """The manifest from ``url`` as of ``now`` (seconds since 1970); what else it offers is noted in ``told``.
 
     Raises Refusal for what cannot be read and for protected media.
@@ -79,7 +79,7 @@ class _Reader:
         since = _moment(available) if available else now
         self._elapsed = now - since - self._start
 
-    def manifest(self, told: Segmented) -> Manifest:
+    def manifest(self, told: PlaylistInfo) -> Manifest:
         group, best, sound = self._choose(told)
         made = self._of(group, best)
         if sound is None:
@@ -99,9 +99,9 @@ class _Reader:
             return self._of_template(template, base, chosen)
         if listed := _inherited(path, "SegmentList"):
             return self._of_list(listed, base)
-        return Manifest(self._is_live, [((self._start, 0), Part(base))], None, self._length or 2.0)
+        return Manifest(self._is_live, [((self._start, 0), SegmentRef(base))], None, self._length or 2.0)
 
-    def _choose(self, told: Segmented) -> tuple[Element, Element, tuple[Element, Element] | None]:
+    def _choose(self, told: PlaylistInfo) -> tuple[Element, Element, tuple[Element, Element] | None]:
         """The video representation of most lines, then most bits, with its set, and the best sound with its own.
 
         Without video the best sound stands in the video's place.
@@ -132,9 +132,9 @@ class _Reader:
         timeline = next((line for one in reversed(templates) if (line := one.find("{*}SegmentTimeline")) is not None),
                         None)  # fmt: skip
 
-        def part(name: str, number: int, time: int) -> Part:
+        def part(name: str, number: int, time: int) -> SegmentRef:
             values = {"RepresentationID": chosen.get("id", ""), "Bandwidth": chosen.get("bandwidth", "")}
-            return Part(joined(base, _filled(said[name], values | {"Number": number, "Time": time})))
+            return SegmentRef(joined(base, _filled(said[name], values | {"Number": number, "Time": time})))
 
         if timeline is not None:
             offset = int(said.get("presentationTimeOffset", 0))
@@ -193,9 +193,11 @@ class _Reader:
             scale, length = int(one.get("timescale", scale)), int(one.get("duration", length))
             first = int(one.get("startNumber", first))
         urls = lists[-1].findall("{*}SegmentURL")
-        parts = [Part(joined(base, one.get("media")), _range(one.get("mediaRange"))) for one in urls[:MAX_SEGMENTS]]
+        parts = [
+            SegmentRef(joined(base, one.get("media")), _range(one.get("mediaRange"))) for one in urls[:MAX_SEGMENTS]
+        ]
         init = next((found for one in reversed(lists) if (found := one.find("{*}Initialization")) is not None), None)
-        begin = None if init is None else Part(joined(base, init.get("sourceURL")), _range(init.get("range")))
+        begin = None if init is None else SegmentRef(joined(base, init.get("sourceURL")), _range(init.get("range")))
         numbered = [((self._start, number), each) for number, each in enumerate(parts, first)]
         return Manifest(self._is_live, numbered, begin, length / scale if length else 2.0)
 

@@ -13,13 +13,13 @@ from streamflow.probing import ProbeTarget, probe
 from streamflow.probing.judgement.refusal import Refusal
 from streamflow.probing.net import address_policy as guard
 from streamflow.probing.net.address_policy import is_inner
-from streamflow.probing.net.connection import Connection
+from streamflow.probing.net.http_client import HttpClient
 from support.probing.scripted import Scripted, response
 
 
 def got(url: str, **options: object) -> bytes:
     """The body behind ``url``; raises Refusal."""
-    made = Connection({}, connect_timeout=1, read_timeout=0.5, **options)  # type: ignore[arg-type]
+    made = HttpClient({}, connect_timeout=1, read_timeout=0.5, **options)  # type: ignore[arg-type]
     try:
         with made.get(url) as answer:
             return b"".join(answer.body)
@@ -198,5 +198,5 @@ def test_a_header_cannot_be_smuggled_in(scripted: Scripted, settings: config.Pro
 
 def test_a_resolver_that_does_not_answer_is_a_dns_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "getaddrinfo", lambda *a, **k: time.sleep(0.4) or [])
-    with pytest.raises(guard.NameNotFound):
+    with pytest.raises(guard.NameNotFoundError):
         guard.resolve("panel.example", 80, 0.05)

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 import pytest
 
 from streamflow.probing.judgement.refusal import Refusal, dead
-from streamflow.probing.net.reception import BACKLOG_BYTES, Reception
+from streamflow.probing.net.receive_buffer import BACKLOG_BYTES, ReceiveBuffer
 
 
-def received(*chunks: bytes, gap: float = 0.0, failure: Exception | None = None) -> Reception:
+def received(*chunks: bytes, gap: float = 0.0, failure: Exception | None = None) -> ReceiveBuffer:
     def feed() -> Iterator[bytes]:
         for chunk in chunks:
             yield chunk
@@ -20,10 +20,10 @@ def received(*chunks: bytes, gap: float = 0.0, failure: Exception | None = None)
         if failure:
             raise failure
 
-    return Reception(feed, lambda: None)
+    return ReceiveBuffer(feed, lambda: None)
 
 
-def read_all(reception: Reception) -> bytes:
+def read_all(reception: ReceiveBuffer) -> bytes:
     return b"".join(iter(lambda: reception.read(1000), b""))
 
 
@@ -73,7 +73,7 @@ def test_a_sender_that_is_too_fast_is_held_up() -> None:
             yield b"x" * 1_000_000
             taken.release()
 
-    reception = Reception(feed, lambda: None)
+    reception = ReceiveBuffer(feed, lambda: None)
     deadline = time.monotonic() + 2
     while reception.bytes <= BACKLOG_BYTES and time.monotonic() < deadline:
         time.sleep(0.01)

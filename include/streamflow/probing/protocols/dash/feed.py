@@ -7,10 +7,10 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 
 from streamflow.probing.judgement.refusal import dead
-from streamflow.probing.net.connection import Connection
-from streamflow.probing.protocols import manifest
-from streamflow.probing.protocols.manifest import Manifest, Part
-from streamflow.probing.protocols.segmented import JOIN_SEGMENTS, Fetcher, Segmented, refuse_encrypted_entries
+from streamflow.probing.net.http_client import HttpClient
+from streamflow.probing.protocols.dash import manifest
+from streamflow.probing.protocols.dash.manifest import Manifest, SegmentRef
+from streamflow.probing.protocols.segments import JOIN_SEGMENTS, PlaylistInfo, SegmentFetcher, refuse_encrypted_entries
 
 
 def ahead_by(headers: Mapping[str, str]) -> float:
@@ -21,18 +21,18 @@ def ahead_by(headers: Mapping[str, str]) -> float:
         return 0.0
 
 
-class Feed:
+class DashFeed:
     """Follows a manifest; every address in it passes the same guard as the first."""
 
     def __init__(
-        self, connection: Connection, told: Segmented, wanted: Callable[[], bool], server_ahead_s: float
+        self, connection: HttpClient, told: PlaylistInfo, wanted: Callable[[], bool], server_ahead_s: float
     ) -> None:
-        self._fetcher = Fetcher(connection, told, wanted)
+        self._fetcher = SegmentFetcher(connection, told, wanted)
         self._told = told
         self._wanted = wanted
         self._server_ahead_s = server_ahead_s
-        self._init: Part | None = None
-        self._sound_init: Part | None = None
+        self._init: SegmentRef | None = None
+        self._sound_init: SegmentRef | None = None
         self._sound_done: tuple[float, int] | None = None
 
     def follow(self, url: str, text: str) -> Iterator[bytes]:
@@ -63,7 +63,7 @@ class Feed:
 
     def _read(self, text: str, url: str) -> Manifest:
         # What else is offered is noted once.
-        told = self._told if not self._told.variants else Segmented("dash")
+        told = self._told if not self._told.variants else PlaylistInfo("dash")
         return manifest.read(text, url, time.time() + self._server_ahead_s, told)
 
     def _sound(self, sound: Manifest) -> Iterator[bytes]:
@@ -78,12 +78,12 @@ class Feed:
                 yield from self._begun(sound.init)
             yield from self._fetcher.media(segment.url, segment.byte_range)
 
-    def _begun(self, init: Part) -> Iterator[bytes]:
+    def _begun(self, init: SegmentRef) -> Iterator[bytes]:
         data = b"".join(self._fetcher.media(init.url, init.byte_range))
         refuse_encrypted_entries(data)
         yield data
 
-    def _segment(self, current: Manifest, segment: Part) -> Iterator[bytes]:
+    def _segment(self, current: Manifest, segment: SegmentRef) -> Iterator[bytes]:
         if current.init and current.init != self._init:
             self._init = current.init
             yield from self._begun(current.init)

@@ -14,8 +14,8 @@ import httpcore
 import pytest
 import trustme
 
-from streamflow.probing.net import gathering
-from streamflow.probing.net.gathering import EXACT_SECONDS, Gathering
+from streamflow.probing.net import coalescing
+from streamflow.probing.net.coalescing import EXACT_SECONDS, CoalescingStream
 
 PACKET = 1316
 Serve = Callable[[socket.socket], None]
@@ -33,7 +33,7 @@ def packets(count: int, every: float) -> Serve:
 
 
 @contextmanager
-def connected(serve: Serve, *, tls: bool = False) -> Iterator[Gathering]:
+def connected(serve: Serve, *, tls: bool = False) -> Iterator[CoalescingStream]:
     def answer() -> None:
         taken, _ = listening.accept()
         taken.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -47,16 +47,16 @@ def connected(serve: Serve, *, tls: bool = False) -> Iterator[Gathering]:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         serving = threading.Thread(target=answer)
         serving.start()
-        plain = Gathering(httpcore.SyncBackend().connect_tcp("127.0.0.1", listening.getsockname()[1]))
+        plain = CoalescingStream(httpcore.SyncBackend().connect_tcp("127.0.0.1", listening.getsockname()[1]))
         stream = plain.start_tls(client, "lab.invalid", 2) if tls else plain
-        assert isinstance(stream, Gathering)
+        assert isinstance(stream, CoalescingStream)
         with closing(stream):
             stream.write(b"?")
             yield stream
             serving.join()
 
 
-def read_all(stream: Gathering) -> list[tuple[float, bytes]]:
+def read_all(stream: CoalescingStream) -> list[tuple[float, bytes]]:
     began, found = time.monotonic(), []
     while data := stream.read(65536, 2):
         found.append((time.monotonic() - began, data))
@@ -71,7 +71,7 @@ def test_a_stream_in_small_packets_is_read_twenty_times_a_second(tls: bool) -> N
     later = [at for at, _ in found if at > EXACT_SECONDS]
     lasted = found[-1][0] - EXACT_SECONDS
     assert lasted > 0.8
-    assert len(later) <= lasted / gathering.GATHER_SECONDS + 2
+    assert len(later) <= lasted / coalescing.GATHER_SECONDS + 2
 
 
 def test_what_comes_first_is_read_as_it_comes() -> None:
@@ -81,8 +81,8 @@ def test_what_comes_first_is_read_as_it_comes() -> None:
 
 
 def test_a_new_request_is_answered_as_exactly_as_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gathering, "EXACT_SECONDS", 0.2)
-    monkeypatch.setattr(gathering, "GATHER_SECONDS", 0.4)
+    monkeypatch.setattr(coalescing, "EXACT_SECONDS", 0.2)
+    monkeypatch.setattr(coalescing, "GATHER_SECONDS", 0.4)
 
     def twice(taken: socket.socket) -> None:
         taken.sendall(b"a" * 10)

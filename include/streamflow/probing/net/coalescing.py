@@ -1,4 +1,4 @@
-"""Gathering: what a server sends packet by packet is read twenty times a second, not five hundred times.
+"""CoalescingStream: what a server sends packet by packet is read twenty times a second, not five hundred times.
 
 Over a real network a stream of 6 Mbit/s comes in packets of 1,400 bytes, two milliseconds apart. To wake up for each
 would cost several times what all measuring does.
@@ -19,7 +19,7 @@ GATHER_SECONDS = 0.05
 EXACT_SECONDS = 1.0
 
 
-class Gathering(httpcore.NetworkStream):
+class CoalescingStream(httpcore.NetworkStream):
     """A stream over a socket, whose reads let bytes gather once nothing waits to be read."""
 
     def __init__(self, stream: httpcore.NetworkStream) -> None:
@@ -65,7 +65,7 @@ class Gathering(httpcore.NetworkStream):
     ) -> httpcore.NetworkStream:
         inner = self._stream.start_tls(ssl_context, server_hostname, timeout)
         # Within another TLS, as behind a proxy that speaks it, the socket's bytes are not the stream's.
-        return inner if isinstance(self._socket, ssl.SSLSocket) else Gathering(inner)
+        return inner if isinstance(self._socket, ssl.SSLSocket) else CoalescingStream(inner)
 
     def get_extra_info(self, info: str) -> Any:
         return self._stream.get_extra_info(info)

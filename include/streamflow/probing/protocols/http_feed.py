@@ -1,4 +1,4 @@
-"""Opening a stream over HTTP: what answered, and its bytes whether they come as one body or in segments."""
+"""SourceInfo a stream over HTTP: what answered, and its bytes whether they come as one body or in segments."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from streamflow.probing.judgement.refusal import dead, of_text
-from streamflow.probing.net.connection import Connection
-from streamflow.probing.protocols import dash, hls, manifest
-from streamflow.probing.protocols.segmented import Segmented, read_text
+from streamflow.probing.net.http_client import HttpClient
+from streamflow.probing.protocols.dash import manifest
+from streamflow.probing.protocols.dash.feed import DashFeed, ahead_by
+from streamflow.probing.protocols.hls.feed import HlsFeed, is_playlist
+from streamflow.probing.protocols.segments import PlaylistInfo, read_text
 
 # Enough of the start to tell a playlist or a page from media.
 HEAD_BYTES = 512
@@ -17,7 +19,7 @@ _PAGE_STARTS = (b"<!doctype", b"<html", b"<?xml", b"<head", b"<body", b"{", b"["
 
 
 @dataclass
-class Opening:
+class SourceInfo:
     """What the first answer told; filled in by the thread that receives."""
 
     answered: float | None = None
@@ -25,7 +27,7 @@ class Opening:
     content_type: str | None = None
     length: int | None = None
     redirects: int = 0
-    segmented: Segmented | None = None
+    segmented: PlaylistInfo | None = None
     stopping: bool = field(default=False, repr=False)
 
     @property
@@ -34,7 +36,7 @@ class Opening:
         return not self.segmented.is_live if self.segmented else self.length is not None
 
 
-def feed(connection: Connection, url: str, opening: Opening, patience: float) -> Iterator[bytes]:
+def feed(connection: HttpClient, url: str, opening: SourceInfo, patience: float) -> Iterator[bytes]:
     """The media's bytes; raises Refusal.
 
     :param patience: seconds after the answer in which the first of them must have come.
@@ -56,30 +58,30 @@ def feed(connection: Connection, url: str, opening: Opening, patience: float) ->
             if opening.length or opening.length is None:
                 raise dead("no_data", f"HTTP {answer.status}, and the end without a byte")
             raise dead("no_data", f"HTTP {answer.status} with an empty body")
-        if not hls.is_playlist(head) and not manifest.is_manifest(head):
+        if not is_playlist(head) and not manifest.is_manifest(head):
             refuse_pages(head)
             yield head
             yield from answer.body
             return
         text = read_text(answer.body, head)
-        where, ahead = answer.url, dash.ahead_by(answer.headers)
+        where, ahead = answer.url, ahead_by(answer.headers)
     yield from _followed(connection, opening, where, text, ahead)
 
 
-def _followed(connection: Connection, opening: Opening, url: str, text: str, ahead: float) -> Iterator[bytes]:
+def _followed(connection: HttpClient, opening: SourceInfo, url: str, text: str, ahead: float) -> Iterator[bytes]:
     """The media behind a playlist or manifest, once its own connection is free."""
-    is_hls = hls.is_playlist(text[:HEAD_BYTES].encode())
-    told = opening.segmented = Segmented("hls" if is_hls else "dash")
+    is_hls = is_playlist(text[:HEAD_BYTES].encode())
+    told = opening.segmented = PlaylistInfo("hls" if is_hls else "dash")
 
     def wanted() -> bool:
         return not opening.stopping
 
-    feed = hls.Feed(connection, told, wanted) if is_hls else dash.Feed(connection, told, wanted, ahead)
+    feed = HlsFeed(connection, told, wanted) if is_hls else DashFeed(connection, told, wanted, ahead)
     yield from feed.follow(url, text)
 
 
 def _is_telling(head: bytes) -> bool:
-    return len(head) >= 8 and (hls.is_playlist(head) or head[:1] == b"\x47")
+    return len(head) >= 8 and (is_playlist(head) or head[:1] == b"\x47")
 
 
 def refuse_pages(head: bytes) -> None:

@@ -11,8 +11,8 @@ from cryptography.hazmat.primitives import padding
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from streamflow.probing.judgement.refusal import dead
-from streamflow.probing.net.connection import Connection, joined
-from streamflow.probing.protocols.segmented import JOIN_SEGMENTS, Fetcher, Segmented, refuse_encrypted_entries
+from streamflow.probing.net.http_client import HttpClient, joined
+from streamflow.probing.protocols.segments import JOIN_SEGMENTS, PlaylistInfo, SegmentFetcher, refuse_encrypted_entries
 
 
 def is_playlist(head: bytes) -> bool:
@@ -44,11 +44,11 @@ class _Media:
         return [(number, segment) for number, segment in segments if number > self.done]
 
 
-class Feed:
+class HlsFeed:
     """Follows a playlist; every address in it passes the same guard as the first."""
 
-    def __init__(self, connection: Connection, told: Segmented, wanted: Callable[[], bool]) -> None:
-        self._fetcher = Fetcher(connection, told, wanted)
+    def __init__(self, connection: HttpClient, told: PlaylistInfo, wanted: Callable[[], bool]) -> None:
+        self._fetcher = SegmentFetcher(connection, told, wanted)
         self._told = told
         self._wanted = wanted
         self._keys: dict[str, bytes] = {}
@@ -57,7 +57,7 @@ class Feed:
     def follow(self, url: str, text: str) -> Iterator[bytes]:
         """The bytes of the stream behind the playlist ``text`` from ``url``; raises Refusal.
 
-        Sound of its own goes to the :class:`Segmented`, a segment after each one of the video.
+        Sound of its own goes to the :class:`PlaylistInfo`, a segment after each one of the video.
         """
         playlist, sound = _parsed(text, url), None
         if playlist.is_variant:

@@ -15,7 +15,7 @@ from urllib.parse import quote, unquote, urljoin, urlsplit
 import httpcore
 
 from streamflow.probing.judgement.refusal import Refusal, cancelled, dead, of_status
-from streamflow.probing.net.address_policy import Backend, Forbidden, NameNotFound
+from streamflow.probing.net.address_policy import Connector, ForbiddenAddressError, NameNotFoundError
 from streamflow.probing.net.proxy import Proxy, of_proxy, open_pool
 from streamflow.probing.target import HTTP
 
@@ -29,7 +29,7 @@ _REDIRECTS = (301, 302, 303, 307, 308)
 
 
 @dataclass
-class Answer:
+class HttpResponse:
     """The answer of the last hop; ``url`` is where it came from."""
 
     status: int
@@ -39,7 +39,7 @@ class Answer:
     body: Iterator[bytes]
 
 
-class Connection:
+class HttpClient:
     """At most one open connection at a time, to whatever the stream's URL leads to."""
 
     def __init__(
@@ -58,7 +58,7 @@ class Connection:
         }  # fmt: skip
         self._account_busy = account_busy
         self._proxy = Proxy.of(proxy) if proxy else None
-        self._backend = Backend(self._proxy)
+        self._backend = Connector(self._proxy)
         self._pool = open_pool(self._proxy, self._backend)
 
     def close(self) -> None:
@@ -74,7 +74,7 @@ class Connection:
         self._pool.close()
 
     @contextmanager
-    def get(self, url: str, *, byte_range: tuple[int, int] | None = None) -> Iterator[Answer]:
+    def get(self, url: str, *, byte_range: tuple[int, int] | None = None) -> Iterator[HttpResponse]:
         """GET, following redirects; raises Refusal for every failure, by its phase and status.
 
         :param byte_range: first byte and number of bytes.
@@ -104,7 +104,7 @@ class Connection:
                         timeout["read"] = min(timeout["read"], REFUSAL_SECONDS)
                         text = _start(response.iter_stream()) if response.status in (401, 403) else b""
                         raise of_status(response.status, told, text, account_busy=self._account_busy)
-                    yield Answer(response.status, told, url, redirects, response.iter_stream())
+                    yield HttpResponse(response.status, told, url, redirects, response.iter_stream())
                     return
         raise dead("not_media", f"redirected more than {MAX_REDIRECTS} times", retryable=False)
 
@@ -162,9 +162,9 @@ def _understood() -> Iterator[None]:
     """Turn what can go wrong on a connection into a Refusal."""
     try:
         yield
-    except NameNotFound as error:
+    except NameNotFoundError as error:
         raise dead("dns_failure", str(error)) from error
-    except Forbidden as error:
+    except ForbiddenAddressError as error:
         raise dead("not_media", str(error), retryable=False) from error
     except httpcore.ConnectTimeout as error:
         raise dead("connect_timeout", "no connection in time") from error

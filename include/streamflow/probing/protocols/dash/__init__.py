@@ -1,0 +1,1 @@
+"""Dynamic Adaptive Streaming over HTTP (ISO/IEC 23009-1)."""
