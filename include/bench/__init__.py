@@ -1,1 +1,1 @@
-"""The benchmarks, each a module that prints one JSON object a line."""
+"""The benchmarks, one module each. A benchmark prints one JSON object a line."""

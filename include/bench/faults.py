@@ -1,4 +1,4 @@
-"""Whether limits hold while checks are killed at random and Redis is restarted: the provider counts connections."""
+"""Check the limits while checks are killed at random and Redis is restarted. The provider counts the connections."""
 
 from __future__ import annotations
 
@@ -22,26 +22,27 @@ RUN_SECONDS = 1500
 
 
 def kill_one(bench: Bench) -> bool:
-    """SIGKILL for a task's process at random; False when there is none."""
+    """Kill the process of a random task by SIGKILL. Return False when no task runs."""
     try:
         workers = psutil.Process(bench.processes.pids["scheduler"]).children()
         tasks = [task for worker in workers for task in worker.children()]
         if tasks:
             random.choice(tasks).kill()  # noqa: S311 - any will do
     except psutil.NoSuchProcess:
-        # It has ended meanwhile.
+        # The process has ended already.
         return False
     return bool(tasks)
 
 
 def restart_redis(bench: Bench) -> None:
+    """Kill the embedded Redis and start it again."""
     os.kill(bench.processes.pids[redis.NAME], signal.SIGKILL)
     time.sleep(1)
     redis.launch(bench.processes, home())
 
 
 def main() -> None:
-    """Print one JSON object for a run over accounts with limits 1, 2, 5, 0 and ten at once."""
+    """Print one JSON object for a run over accounts with limits 1, 2, 5 and 0, and ten checks at once."""
     with running("makespan", concurrent_streams={"lease_ttl": 10}, probe={"retry_delay": 2}) as bench:
         asked = {"force": True, "sample_seconds": SAMPLE_SECONDS, "stream_ids": list(range(1, STREAMS + 1))}
         run_id = bench.api.trigger(names.CHECK_DAG, asked)

@@ -1,10 +1,11 @@
-"""How long whole runs take in a real Airflow, beside plain tasks of the same shape in the same Airflow.
+"""Measure whole runs in a real Airflow, beside plain tasks of the same shape in the same Airflow.
 
-Each figure is a JSON object a line: ten streams of 30 s at once, beside ten tasks that sleep as long (the sequential
-run beside it is ten samples of ten, scaled), and where their time goes; 200 streams of 5 s on accounts with 1, 2, 5 and
-unlimited connections and ten at once, over the theoretical bound; and the cost of a stream in scheduling, by 1,000
-streams that answer 404, beside as many tasks that sleep for no time. ``scale``, only when it is named, does the same
-with 10,000 streams, for half an hour and more. Times in seconds, as Airflow notes a run's start and end.
+``ten``: ten streams of 30 s at once, beside ten tasks that sleep for 30 s and a sequential run (ten samples
+of 10 s, scaled).
+``makespan``: 200 streams of 5 s on accounts with 1, 2, 5 and unlimited connections and ten checks at once, over the
+theoretical bound. ``cost``: the scheduling cost of a stream, by 1,000 streams that return 404, beside as many tasks
+that do not sleep. ``scale``: the same with 10,000 streams; it takes more than half an hour and runs only when it is
+named. Times are in seconds, between the start and the end of a run as Airflow records them.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from streamflow_stack.airflow_api import AirflowApi
 from streamflow_stack.cli.demo import Lab, lab
 from streamflow_stack.processes import Processes
 
-PLAIN = airflow.root() / "include" / "lab" / "dags" / "plain.py"
+PLAIN = Path(__file__).with_name("dags") / "plain.py"
 CHAIN_SECONDS = 3600
 
 
@@ -40,25 +41,26 @@ def _moment(text: str) -> float:
 
 @dataclass(frozen=True)
 class Chain:
-    """Runs that followed one another, as Airflow tells them."""
+    """The runs of a chain, as Airflow reports them."""
 
     runs: tuple[dict[str, Any], ...]
 
     @property
     def seconds(self) -> float:
+        """Return the seconds from the first start to the last end."""
         return round(_moment(self.runs[-1]["end_date"]) - _moment(self.runs[0]["start_date"]), 2)
 
 
 @dataclass(frozen=True)
 class Bench:
-    """A running stack over a lab's library."""
+    """A running stack over a library of the lab."""
 
     api: AirflowApi
     provider: Lab
     processes: Processes
 
     def ran(self, dag_id: str, conf: dict[str, Any]) -> Chain:
-        """Run a DAG, and the runs of its chain."""
+        """Run a DAG and wait for all runs of its chain."""
         first = self.api.trigger(dag_id, conf)
         runs = [self._ended(dag_id, first)]
         while True:
@@ -75,11 +77,11 @@ class Bench:
         return self.api.run(dag_id, run_id)
 
     def took(self, dag_id: str, conf: dict[str, Any]) -> float:
-        """The seconds from the first start to the last end of a chain of runs."""
+        """Run a DAG and return the seconds from the first start to the last end of its chain."""
         return self.ran(dag_id, conf).seconds
 
     def moments(self, run: dict[str, Any]) -> dict[str, float]:
-        """Where the time of a small run goes: seconds from its start to what happened in it."""
+        """Return the events of a small run with their seconds since its start."""
         path = f"/api/v2/dags/check_streams/dagRuns/{run['dag_run_id']}/taskInstances"
         tasks = self.api.request("GET", path, params={"limit": 100})["task_instances"]
 
@@ -101,7 +103,7 @@ class Bench:
         }
 
     def cpu(self) -> dict[str, float]:
-        """The seconds of CPU that each part of Airflow has taken; ``tasks`` are what the scheduler's executor ran."""
+        """Return the CPU seconds of each component of Airflow. ``tasks`` are the executor's processes."""
         taken: dict[str, float] = {}
         for part in airflow.COMPONENTS:
             process = psutil.Process(self.processes.pids[part])
@@ -113,11 +115,11 @@ class Bench:
         return taken
 
     def cpu_each(self, before: dict[str, float], streams: int) -> dict[str, float]:
-        """The seconds of CPU a stream since ``before``, by part."""
+        """Return the CPU seconds a stream since ``before``, by component."""
         return {part: round((taken - before[part]) / streams, 4) for part, taken in self.cpu().items()}
 
     def peaks(self) -> dict[str, int]:
-        """The most connections at once, by account, as the provider counted them."""
+        """Return each account's highest number of connections at once, as the provider counted them."""
         return {account["name"]: account["peak"] for account in self.provider.record()["accounts"]}
 
 
@@ -133,7 +135,7 @@ def _ended_cpu(process: psutil.Process) -> float:
 
 @contextmanager
 def running(library: str, **settings: Any) -> Iterator[Bench]:
-    """The stack over a library of the lab, in a home that goes with it."""
+    """Run the stack over a library of the lab, in a temporary home."""
     with tempfile.TemporaryDirectory(prefix="streamflow-bench-") as folder:
         home = Path(folder)
         dags = home / "dags"
@@ -159,9 +161,9 @@ def running(library: str, **settings: Any) -> Iterator[Bench]:
 
 
 def ten() -> Iterator[dict[str, Any]]:
-    """Ten streams of 30 s, limit 10."""
+    """Measure ten streams of 30 s with limit 10."""
     with running("ten") as bench:
-        # The first run of each waits for what is done once: parsing, pools, a warm worker.
+        # The first run of each DAG pays for parsing and for cold workers, so it is not measured.
         bench.took(names.CHECK_DAG, {"force": True, "sample_seconds": 1})
         bench.took("plain", {"seconds": 1})
         ours = bench.ran(names.CHECK_DAG, {"force": True, "sample_seconds": 30})
@@ -178,11 +180,11 @@ def ten() -> Iterator[dict[str, Any]]:
 
 
 def makespan(streams: int = 200, seconds: float = 5) -> Iterator[dict[str, Any]]:
-    """200 streams of 5 s on four accounts with limits 1, 2, 5, 0 and ten at once."""
+    """Measure 200 streams of 5 s on four accounts with limits 1, 2, 5 and 0, and ten checks at once."""
     with running("makespan") as bench:
         bench.took(names.CHECK_DAG, {"force": True, "sample_seconds": 0.5, "stream_ids": [1, 2, 3, 4]})
         took = bench.took(names.CHECK_DAG, {"force": True, "sample_seconds": seconds})
-        # The account with one connection is the longest, whatever the others do.
+        # The account with one connection always takes longest.
         bound = max(streams / 4 / 1 * seconds, streams / 10 * seconds)
         yield {
             "bench": "makespan",
@@ -194,7 +196,7 @@ def makespan(streams: int = 200, seconds: float = 5) -> Iterator[dict[str, Any]]
 
 
 def cost() -> Iterator[dict[str, Any]]:
-    """1,000 streams that end at once."""
+    """Measure 1,000 streams that end at once."""
     settings = {"concurrent_streams": {"stagger_delay": 0}, "probe": {"retries": 0}}
     with running("gone", **settings) as bench:
         bench.took(names.CHECK_DAG, {"force": True, "channel_ids": [1]})
@@ -212,7 +214,7 @@ def cost() -> Iterator[dict[str, Any]]:
 
 
 def scale(streams: int = 10_000) -> Iterator[dict[str, Any]]:
-    """A chain of runs over 10,000 streams: whether a stream costs the same at its end, and what is left behind."""
+    """Measure a chain of runs over 10,000 streams: the cost of a stream in its first and last runs, and the database."""
     settings = {"concurrent_streams": {"stagger_delay": 0}, "probe": {"retries": 0}}
     with running("many", **settings) as bench:
         bench.took(names.CHECK_DAG, {"force": True, "channel_ids": [1]})
@@ -237,6 +239,7 @@ LONG_FIGURES = {"scale": scale}
 
 
 def main(names: list[str]) -> None:
+    """Print the named figures, or all figures except the long ones."""
     for name in names or FIGURES:
         for figure in (FIGURES | LONG_FIGURES)[name]():
             print(json.dumps(figure), flush=True)

@@ -1,4 +1,4 @@
-"""The lab: a simulated provider and a simulated Dispatcharr, for the demo and the tests."""
+"""The lab: a simulated provider and a simulated Dispatcharr for the demo and the tests."""
 
 from lab.corpus import corpus
 from lab.demo import demo

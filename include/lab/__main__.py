@@ -1,4 +1,4 @@
-"""``python -m lab``: the demo's provider and Dispatcharr, until SIGTERM."""
+"""``python -m lab``: serve a library until SIGTERM."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ from lab.servers import serve
 @click.option("--ready-file", type=click.Path(path_type=Path), required=True, help="Gets the addresses, as JSON.")
 @click.option("--library", type=click.Choice(list(LIBRARIES)), default="demo", help="What is served.")
 def main(home: Path, ready_file: Path, library: str) -> None:
-    """Serves a library. The clips may still be in the making: see GET /lab/ready at the provider."""
+    """Serve a library at the addresses that the ready file names.
+
+    The clips may not exist yet. ``GET /lab/ready`` at the provider reports when they do.
+    """
     asyncio.run(_run(home, ready_file, LIBRARIES[library]()))
 
 
@@ -32,7 +35,7 @@ async def _run(home: Path, ready_file: Path, library: Library) -> None:
         making = asyncio.create_task(lab.servers.provider.make_media())
         part = ready_file.with_suffix(".part")
         part.touch(mode=0o600)
-        part.write_text(json.dumps(lab.told()))
+        part.write_text(json.dumps(lab.addresses()))
         part.replace(ready_file)
         ending = asyncio.create_task(stop.wait())
         await asyncio.wait([making, ending], return_when=asyncio.FIRST_COMPLETED)

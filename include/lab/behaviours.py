@@ -1,4 +1,4 @@
-"""How the provider sends a stream over its connection: in real time, or with the fault that is wanted."""
+"""The ways in which the provider sends a stream over its connection: in real time, or with a fault."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from lab.library import Behaviour
 from lab.mpegts import CLOCK, PACKET, WRAP
 from lab.timeline import Timeline
 
-# A client that leaves so much unread is waited for, and left after the time.
+# The server waits for a client that is this far behind, and disconnects it after this time.
 BACKLOG_BYTES = 4_000_000
 BACKLOG_SECONDS = 30.0
 JUMP_SECONDS = 1000
-# So many packets of a transport stream fit into one of a network (RTP's and UDP's usual load, too).
+# Seven packets of a transport stream fit into one packet of a network, as usual with RTP and UDP.
 NETWORK_BYTES = 7 * PACKET
 
 _PAGE = (
@@ -29,7 +29,7 @@ Send = Callable[["Wire", Timeline, Behaviour], Awaitable[None]]
 
 
 class Wire:
-    """One client's socket, written to without chunks or copies."""
+    """A client's socket, written to without chunked encoding and without copies."""
 
     def __init__(self, request: web.Request) -> None:
         transport = request.transport
@@ -38,14 +38,17 @@ class Wire:
         self.transport: asyncio.Transport = transport
 
     def start(self, content_type: str = "video/mp2t", length: int | None = None) -> None:
-        """Send the head of a 200 answer."""
+        """Send the head of a response with status 200."""
         lines = ["HTTP/1.1 200 OK", f"Content-Type: {content_type}", "Cache-Control: no-cache", "Connection: close"]
         if length is not None:
             lines.append(f"Content-Length: {length}")
         self.transport.write("\r\n".join([*lines, "", ""]).encode())
 
     async def send(self, data: bytes) -> None:
-        """Hand over ``data``; waits while the client is far behind. Raises ConnectionResetError when it has gone."""
+        """Send data. Wait while the client is far behind.
+
+        :raises ConnectionResetError: the client has left.
+        """
         deadline = time.monotonic() + BACKLOG_SECONDS
         while self.transport.get_write_buffer_size() > BACKLOG_BYTES:
             if time.monotonic() > deadline:
@@ -58,7 +61,7 @@ class Wire:
         self.transport.write(data)
 
     async def end(self) -> None:
-        """Close once all is sent, and wait for it: the handler is cancelled when the socket is gone."""
+        """Close the socket when everything is sent, and wait until it is closed."""
         self.transport.close()
         await asyncio.sleep(5)
         self.transport.abort()
@@ -70,7 +73,7 @@ async def _play(wire: Wire, timeline: Timeline, behaviour: Behaviour) -> None:
 
 
 async def _media(wire: Wire, timeline: Timeline, behaviour: Behaviour, seconds: float = float("inf")) -> None:
-    """Send media for ``seconds``: a burst, and then each slice when its time has come."""
+    """Send media for a number of seconds: first a burst, then each slice when it is due."""
     live = timeline.now()
     first = max(0, live - round(behaviour.burst_s / timeline.slice_s))
     begin = time.monotonic()
@@ -183,7 +186,7 @@ _SENDERS: dict[str, Send] = {
 
 
 class Refused(Exception):
-    """The stream answers with a status of failure."""
+    """The response is a status that reports a failure."""
 
     def __init__(self, status: int, headers: dict[str, str] | None = None) -> None:
         super().__init__(f"status {status}")
@@ -192,9 +195,10 @@ class Refused(Exception):
 
 
 async def send(request: web.Request, timeline: Timeline, behaviour: Behaviour) -> None:
-    """Answer with the stream until the client leaves (CancelledError or ConnectionResetError) or it has ended.
+    """Send a stream until the client leaves or the stream ends.
 
-    Raises Refused when the answer is a mere status, which nothing was sent of yet.
+    :raises Refused: the response is a status. Nothing has been sent yet.
+    :raises ConnectionResetError: the client has left.
     """
     wire = Wire(request)
     if behaviour.delay_s:

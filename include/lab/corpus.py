@@ -1,4 +1,4 @@
-"""The labelled corpus: every class and every fault once, on an account without a limit, named as what it is."""
+"""The labelled corpus: each class of media and each fault once, on an account without a limit."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from lab.recipes import CATALOGUE
 
 ACCOUNT = Account(1, "Corpus", "corpus", "corpus-password")
 
-# What is wrong with a clip by its making; the others are ok. Radio is judged by the channel that it stands in.
+# The clips with a fault; all others are ok. The channel decides whether a stream is radio, and here no channel does.
 CLIP_VERDICTS: dict[str, tuple[str, str]] = {
     "fhd25_starved": ("degraded", "low_bitrate"),
     "silent_video": ("degraded", "no_audio"),
@@ -41,7 +41,7 @@ STATUS_VERDICTS: dict[int, tuple[str, str]] = {
 
 
 def corpus() -> Library:
-    """The corpus; look streams up by :meth:`Library.named`: a clip's name, ``http_404``, ``stall``, ``hls_live``…"""
+    """Return the corpus. The name of a stream is the name of its class, such as ``http_404`` or ``hls_live``."""
     streams = [
         Stream(number, name, ACCOUNT.id, **fields)  # type: ignore[arg-type]
         for number, (name, fields) in enumerate(_streams(), 1)

@@ -1,4 +1,4 @@
-"""The demo's library: four accounts, nine channels, and a fair share of what goes wrong with streams."""
+"""The demo's library: four accounts, nine channels, and the usual faults of streams."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ _CHANNELS: tuple[tuple[str, int, tuple[tuple[int, str, Fields], ...]], ...] = (
 
 
 def demo() -> Library:
-    """Accounts with limits of 1, 2, 5 and none, channels with good, bad and dead streams in a poor order."""
+    """Return accounts with limits of 1, 2, 5 and none, and channels with good, bad and dead streams in a poor order."""
     return Library(ACCOUNTS, list(_streams()), list(_channels()), GROUPS)
 
 

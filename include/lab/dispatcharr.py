@@ -1,4 +1,4 @@
-"""A stand-in for Dispatcharr's HTTP API over the lab's library; its state can be read back, and it fails on call."""
+"""A stand-in for Dispatcharr's HTTP API over the lab's library. Tests read its state and inject faults."""
 
 from __future__ import annotations
 
@@ -29,21 +29,25 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 @dataclass
 class State:
-    """What clients have changed, and what tests may: viewers, faults, the life of tokens."""
+    """The state that clients change, and the viewers and faults that tests set."""
 
     channels: dict[int, dict[str, Any]]
     streams: dict[int, dict[str, Any]]
     accounts: list[dict[str, Any]]
     groups: list[dict[str, Any]]
     viewers: list[dict[str, Any]] = field(default_factory=list)
-    # Answers for the next requests, oldest first: {"status", "body", "path"}; path is a prefix.
+    # Responses to the next requests, oldest first: {"status", "body", "path"}. The path is a prefix.
     faults: list[dict[str, Any]] = field(default_factory=list)
     writes: int = 0
     logins: int = 0
 
 
 class Dispatcharr:
-    """The routes; :attr:`app` is the aiohttp application. ``url_of`` gives a stream's URL at the provider."""
+    """The routes of the stand-in. :attr:`app` is the aiohttp application.
+
+    :param url_of: returns the URL of a stream at the provider.
+    :param access_seconds: the life of an access token.
+    """
 
     def __init__(
         self, library: Library, url_of: Callable[[Stream], str], *, access_seconds: float = ACCESS_SECONDS
@@ -78,7 +82,7 @@ class Dispatcharr:
         post("/lab/viewers", self._set_viewers)
         post("/lab/faults", self._set_faults)
 
-    # -- who may ask -------------------------------------------------------------------------
+    # -- authentication -------------------------------------------------------------------------
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         if request.path.startswith("/lab/"):
@@ -212,7 +216,7 @@ class Dispatcharr:
         self.state.writes += 1
         return _json(stream)
 
-    # -- accounts and the rest ---------------------------------------------------------------
+    # -- accounts and settings ---------------------------------------------------------------
     async def _accounts(self, request: web.Request) -> web.Response:
         del request
         return _json(self.state.accounts)
@@ -233,7 +237,7 @@ class Dispatcharr:
         del request
         return _json({"channels": self.state.viewers, "count": len(self.state.viewers)})
 
-    # -- the lab's own -----------------------------------------------------------------------
+    # -- routes of the lab -----------------------------------------------------------------------
     async def _read_back(self, request: web.Request) -> web.Response:
         del request
         state = self.state

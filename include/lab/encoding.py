@@ -17,7 +17,7 @@ from lab.recipes import Audio, Video
 
 RATE = 48_000
 FRAME_SAMPLES = {"aac": 1024, "ac3": 1536, "eac3": 1536, "mp2": 1152}
-# Groups of a looped slate until its pictures come again.
+# The number of groups after which the pictures of a looped slate repeat.
 SLATE_PERIOD = 2
 
 _ENCODERS = {"h264": "libx264", "hevc": "libx265", "mpeg2video": "mpeg2video"}
@@ -25,10 +25,13 @@ _FILLER = {"h264": b"\x00\x00\x00\x01\x0c", "hevc": b"\x00\x00\x00\x01\x4c\x01"}
 
 
 def encode_video(video: Video, kbps: float, groups: int) -> list[list[bytes]]:
-    """``groups`` closed groups, each of exactly the bytes that make ``kbps``; raises ValueError if they don't fit.
+    """Encode closed groups of pictures, each with exactly the bytes that the bitrate needs.
 
-    Only the first group is encoded whole. The others take its predicted frames behind key frames of their own:
-    a legal stream whose key frames all differ, for the price of one group.
+    Only the first group is encoded in whole. The other groups combine its predicted frames with key frames of their
+    own.
+    The stream is legal, all key frames differ, and the cost is that of one group.
+
+    :raises ValueError: the frames do not fit into the bitrate.
     """
     size = round(kbps * 125 * video.gop / video.fps)
     heads, tail = _frames(video, groups)
@@ -37,13 +40,13 @@ def encode_video(video: Video, kbps: float, groups: int) -> list[list[bytes]]:
         needed = max(map(len, keys)) + sum(map(len, rest)) + 8 * video.gop
         if needed <= size:
             return [_padded([keys[number % len(keys)], *rest], size, video.codec) for number in range(groups)]
-        # Six steps of the quantizer halve the bits, roughly.
+        # Six steps of the quantiser halve the bits, roughly.
         video = replace(video, quality=video.quality + math.ceil(7 * math.log2(needed / size)))
     raise ValueError(f"{video} does not fit into {size} bytes a group")
 
 
 def _coded(video: Video, heads: list[VideoFrame], tail: list[VideoFrame]) -> tuple[list[bytes], list[bytes]]:
-    """The key frames, and the first one's predicted frames."""
+    """Return the key frames, and the predicted frames of the first group."""
     context = _encoder(video)
     units: list[bytes] = []
     for number, frame in enumerate([heads[0], *tail, *heads[1:]]):
@@ -56,7 +59,7 @@ def _coded(video: Video, heads: list[VideoFrame], tail: list[VideoFrame]) -> tup
 
 
 def _frames(video: Video, groups: int) -> tuple[list[VideoFrame], list[VideoFrame]]:
-    """Key pictures (one a group, or one for all where they repeat) and the pictures that follow the first."""
+    """Return the key pictures (one a group, or one if they repeat) and the pictures that follow the first one."""
     after = video.gop - 1
     if video.picture == "moving":
         heads = pictures.moving(video, groups, video.fps / video.gop)
@@ -88,7 +91,7 @@ def _encoder(video: Video) -> VideoCodecContext:
             "x264-params": f"{common}:sliced-threads=0{field_order}",
         }
     elif video.codec == "hevc":
-        # The cheapest decisions that x265 knows: its presets alone take three times as long.
+        # The cheapest decisions of x265. Its fastest preset alone takes three times as long.
         cheap = "ctu=32:min-cu-size=32:max-tu-size=32:rd=1:early-skip=1:me=dia:merange=8:subme=0:max-merge=1"
         colour = ""
         if video.hdr:
@@ -114,7 +117,7 @@ def _encoder(video: Video) -> VideoCodecContext:
 
 
 def _padded(units: list[bytes], size: int, codec: str) -> list[bytes]:
-    """The group stretched to ``size`` bytes by filler behind each picture, as a CBR encoder does."""
+    """Stretch a group to ``size`` bytes by filler behind each picture, as an encoder with constant bitrate does."""
     missing = size - sum(map(len, units))
     if missing < 8 * len(units):
         raise ValueError(f"a group of {size - missing} bytes has no room for filler in {size}")
@@ -130,7 +133,10 @@ def _filler(size: int, codec: str) -> bytes:
 
 @lru_cache(maxsize=16)
 def encode_audio(audio: Audio, seconds: Fraction) -> list[bytes]:
-    """The frames that fill ``seconds`` exactly; raises ValueError if no whole number of them does."""
+    """Encode the frames that fill ``seconds`` exactly.
+
+    :raises ValueError: no whole number of frames fills the time.
+    """
     count = seconds * RATE / FRAME_SAMPLES[audio.codec]
     if count.denominator != 1:
         raise ValueError(f"{float(seconds)} s hold no whole number of {audio.codec} frames")
@@ -145,7 +151,7 @@ def encode_audio(audio: Audio, seconds: Fraction) -> list[bytes]:
     sound = pictures.tones(RATE, audio.channels, audio.sound, seconds + 1)
     for frame in [piece for whole in sound for piece in resampler.resample(whole)]:
         frames += [bytes(packet) for packet in context.encode(frame)]
-    # The first frames hold the encoder's start: the loop begins after them.
+    # The first frames contain the encoder's delay. The loop begins after them.
     chosen = frames[3 : 3 + int(count)]
     if len(chosen) != count:
         raise ValueError(f"{len(frames)} frames of {audio.codec} do not fill {float(seconds)} s")
@@ -153,7 +159,7 @@ def encode_audio(audio: Audio, seconds: Fraction) -> list[bytes]:
 
 
 def _adts(frame: bytes, channels: int) -> bytes:
-    """The frame behind an ADTS header: AAC-LC, 48 kHz (ISO/IEC 13818-7)."""
+    """Put an ADTS header before a frame: AAC-LC, 48 kHz (ISO/IEC 13818-7)."""
     size = len(frame) + 7
     configuration = 6 if channels == 6 else channels
     return (

@@ -1,4 +1,4 @@
-"""The provider's HLS and DASH: segments of the same endless clips, in sessions that count as connections."""
+"""The provider's HLS and DASH: segments of the endless clips, in sessions that count as connections."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PLAYLIST_TYPE = "application/vnd.apple.mpegurl"
 
 @dataclass
 class Session:
-    """One viewer of a playlist. It counts until the socket of its latest request is closed."""
+    """A client of a playlist. It counts until the socket of its latest request is closed."""
 
     account: Account
     stream: Stream
@@ -37,13 +37,14 @@ class Session:
 
 @dataclass(frozen=True)
 class Cuts:
-    """A clip's segments: the offsets where they begin, and the seconds that each lasts."""
+    """The segments of a clip: the offsets at which they begin, and their lengths in seconds."""
 
     edges: list[int]
     seconds: list[float]
 
     @classmethod
     def of(cls, timeline: Timeline) -> Cuts:
+        """Cut a clip into segments at its key frames."""
         clip = timeline.clip
         starts = [(0, 0)]
         first = clip.keys[0][1] if clip.keys else 0
@@ -54,11 +55,12 @@ class Cuts:
         return cls([offset for offset, _ in starts] + [len(clip.data)], [(b - a) / CLOCK for a, b in pairwise(times)])
 
     def segment(self, timeline: Timeline, number: int) -> bytes:
+        """Return the bytes of a segment."""
         loop, place = divmod(number, len(self.seconds))
         return timeline.cut(loop, self.edges[place], self.edges[place + 1])
 
     def window(self, timeline: Timeline, hls: Hls) -> tuple[int, int]:
-        """The first segment that is offered now, and the one after the last."""
+        """Return the number of the first segment on offer, and the number after the last one."""
         count = len(self.seconds)
         if hls.vod:
             return 0, count
@@ -69,18 +71,20 @@ class Cuts:
         return max(0, last - hls.window), last
 
     def starts_at(self, number: int) -> float:
+        """Return the start of a segment in seconds since the start of the timeline."""
         loop, place = divmod(number, len(self.seconds))
         return loop * sum(self.seconds) + sum(self.seconds[:place])
 
 
 class Playlists:
-    """Routes of playlists, segments and keys."""
+    """The routes of playlists, segments and keys."""
 
     def __init__(self, provider: Provider) -> None:
         self._provider = provider
         self._sessions: dict[str, Session] = {}
 
     def add_routes(self, router: web.UrlDispatcher) -> None:
+        """Add the routes to a router."""
         router.add_get("/live/{username}/{password}/{number:\\d+}.m3u8", self._open)
         router.add_get("/live/{username}/{password}/{number:\\d+}.mpd", self._open)
         router.add_get("/hls/{token}/{clip}.m3u8", self._playlist)
@@ -112,7 +116,10 @@ class Playlists:
         return None
 
     def _session(self, request: web.Request) -> tuple[str, Session]:
-        """The session of the request's token, counted on this request's socket from now on; 403 for none or no room."""
+        """Return the token and the session of a request, and count the session on the socket of this request.
+
+        :raises aiohttp.web.HTTPForbidden: the token is unknown or the account is full.
+        """
         token = request.match_info["token"]
         session = self._sessions.get(token)
         if session is None:
@@ -192,7 +199,7 @@ class Playlists:
 
 
 def _encrypted(data: bytes, key: bytes, number: int) -> bytes:
-    """AES-128-CBC; without an IV in the playlist it is the segment's number (RFC 8216, 5.2)."""
+    """Encrypt a segment by AES-128-CBC. The IV is the segment's number (RFC 8216, 5.2)."""
     pad = padding.PKCS7(128).padder()
     cipher = Cipher(algorithms.AES(key), modes.CBC(number.to_bytes(16, "big"))).encryptor()
     return cipher.update(pad.update(data) + pad.finalize()) + cipher.finalize()

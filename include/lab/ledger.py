@@ -1,4 +1,4 @@
-"""The provider's own count of connections: who holds how many, the peaks, and what was refused."""
+"""The provider's count of connections: open ones, peaks and refusals of each account."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ KEPT_CONNECTIONS = 20_000
 
 @dataclass(eq=False)
 class Connection:
-    """One viewer of one stream. ``transport`` is None for an HLS session, which has no socket of its own."""
+    """A connection of a client to a stream. ``transport`` is None for an HLS session without a socket."""
 
     account: Account
     stream_id: int
@@ -28,7 +28,7 @@ class Connection:
 
 @dataclass
 class Count:
-    """One account's figures since the last reset; ``cut`` counts connections ended to let a newer one in."""
+    """The figures of an account since the last reset. ``cut`` counts connections that ended to let a newer one in."""
 
     current: int = 0
     peak: int = 0
@@ -37,6 +37,7 @@ class Count:
     cut: int = 0
 
     def opened(self) -> None:
+        """Count a new connection."""
         self.current += 1
         self.total += 1
         self.peak = max(self.peak, self.current)
@@ -50,10 +51,10 @@ class _Line:
 
 
 class Ledger:
-    """Admits connections within the accounts' limits and records every one.
+    """Admits connections within the limits of the accounts and records each connection.
 
-    A connection counts from its request until its socket is closed by either side. A socket whose peer has already
-    gone, by the kernel's word, is not counted against a new request, whichever event the loop reads first.
+    A connection counts from its request until either side closes its socket. A socket whose peer has already closed it
+    does not count against a new request, even if the event loop has not read that event yet.
     """
 
     def __init__(self, accounts: list[Account]) -> None:
@@ -63,7 +64,7 @@ class Ledger:
         self._past: deque[Connection] = deque(maxlen=KEPT_CONNECTIONS)
 
     def admit(self, account: Account, stream_id: int, transport: asyncio.Transport | None) -> Connection | None:
-        """The connection now open, or None when the account is full and its policy is to refuse."""
+        """Open a connection. Return None when the account is full and refuses newcomers."""
         line = self._lines[account.id]
         if 0 < account.max_streams <= self.counted(account):
             line.count.refused += 1
@@ -77,7 +78,7 @@ class Ledger:
         return connection
 
     def counted(self, account: Account) -> int:
-        """How many connections count against the account now, those that linger too."""
+        """Return the number of connections that count against an account now, including lingering ones."""
         self._bury_the_dead()
         line = self._lines[account.id]
         now = time.monotonic()
@@ -85,7 +86,7 @@ class Ledger:
         return line.count.current + len(line.lingering)
 
     def close(self, connection: Connection) -> None:
-        """The connection's socket is closed; calling it again changes nothing."""
+        """Record that the socket of a connection is closed. Repeated calls change nothing."""
         if connection.closed is not None:
             return
         connection.closed = time.time()
@@ -125,13 +126,16 @@ class Ledger:
                 self.close(connection)
 
     def reset(self) -> None:
-        """Start the figures anew; what is open stays counted."""
+        """Reset the figures. Open connections stay counted."""
         for count in [self._whole, *(line.count for line in self._lines.values())]:
             count.peak, count.total, count.refused, count.cut = count.current, 0, 0, 0
         self._past.clear()
 
     def record(self, connections: bool = False) -> dict[str, Any]:
-        """The figures as JSON; with ``connections`` each past and present one too, with times in epoch seconds."""
+        """Return the figures of all accounts as JSON data.
+
+        :param connections: add each past and present connection, with times in epoch seconds.
+        """
         self._bury_the_dead()
         accounts = [
             {"id": account.id, "name": account.name, "max_streams": account.max_streams}

@@ -1,4 +1,4 @@
-"""What the lab serves: accounts, streams with their behaviour and the verdict expected of them, channels."""
+"""The data that the lab serves: accounts, channels, and streams with their behaviour and expected verdict."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from typing import Literal
 
 Refusal = Literal["403", "429", "458", "503", "cut_oldest", "slate"]
 
-# Where a stream's URL points: to the provider, or to somewhere that never serves it.
+# The server that a stream's URL points to: the provider, or a place that never serves the stream.
 Place = Literal["provider", "untrusted_tls", "unresolvable", "refused", "silent"]
 
-# What comes after a request: media, or one of the ways in which providers fail.
+# The kind of response: media, or a typical failure of providers.
 Kind = Literal[
     "play",  # media in real time
     "status",  # an HTTP status
     "html",  # a page with status 200
-    "json",  # an error message as JSON with status 200
+    "json",  # a JSON error message with status 200
     "garbage",  # random bytes
-    "empty",  # status 200 and the end
-    "never",  # the request is taken, no answer comes
-    "stall",  # media that stop after ``after_s``, for ``for_s`` seconds or for ever
-    "drop",  # media, and the end after ``after_s``
-    "truncate",  # media, and the end after ``after_bytes``
+    "empty",  # status 200 and no body
+    "never",  # no response
+    "stall",  # media that pause after ``after_s``, for ``for_s`` seconds or for ever
+    "drop",  # media that end after ``after_s``
+    "truncate",  # media that end after ``after_bytes``
     "trickle",  # one byte a second
     "jump",  # media whose time stamps jump every ``after_s``
 ]
@@ -31,12 +31,21 @@ Kind = Literal[
 
 @dataclass(frozen=True)
 class Behaviour:
-    """How a stream answers; times in seconds.
+    """The way in which the provider serves a stream. Times are in seconds.
 
-    ``delay_s`` is the wait before the first byte, ``hops`` the redirects before the edge (each with a token that holds
-    once), ``speed`` the share of real time that the server keeps up, ``burst_s`` the media sent at once on joining.
-    ``wrap_in_s`` lets the time stamps pass 2**33 so long after the join. ``in_packets`` spreads the media over their
-    time in packets of a network, seven of the transport stream in each, instead of tenths of a second at once.
+    :param kind: the kind of response; see :data:`Kind`.
+    :param status: the HTTP status of kind ``status``.
+    :param retry_after: the header ``Retry-After`` of kind ``status``.
+    :param delay_s: the wait before the first byte.
+    :param hops: the number of redirects before the edge. Each one carries a token that is valid once.
+    :param after_s: the media time before a stall, a drop or a jump.
+    :param for_s: the length of a stall. None means for ever.
+    :param after_bytes: the number of bytes before a truncation.
+    :param speed: the share of real time at which the server sends.
+    :param burst_s: the media time that the server sends at once when a client joins.
+    :param wrap_in_s: the time after the join at which the time stamps pass 2**33.
+    :param in_packets: send packets of a network, with seven packets of the transport stream in each, instead of slices
+        of a tenth of a second.
     """
 
     kind: Kind = "play"
@@ -58,7 +67,15 @@ PLAY = Behaviour()
 
 @dataclass(frozen=True)
 class Hls:
-    """A stream in segments of about two seconds, the last ``window`` of them when live: HLS, or DASH if so wanted."""
+    """A stream that is served in segments of about two seconds, by HLS or DASH.
+
+    :param window: the number of segments in a live playlist.
+    :param encrypted: encrypt the segments with AES-128.
+    :param vod: serve a finished recording instead of a live playlist.
+    :param stale: stop adding segments after a minute.
+    :param variants: the clips of a master playlist. Empty means no master playlist.
+    :param dash: serve DASH instead of HLS.
+    """
 
     window: int = 5
     encrypted: bool = False
@@ -70,7 +87,12 @@ class Hls:
 
 @dataclass(frozen=True)
 class Account:
-    """A provider login; ``max_streams`` 0 = unlimited. A closed connection still counts for ``linger_s`` seconds."""
+    """A login at the provider.
+
+    :param max_streams: the number of connections that the provider allows. 0 means unlimited.
+    :param refusal: the response to a connection above the limit.
+    :param linger_s: the seconds for which a closed connection still counts.
+    """
 
     id: int
     name: str
@@ -85,7 +107,12 @@ class Account:
 
 @dataclass(frozen=True)
 class Stream:
-    """One stream of one account, and what a good checker says about it; ``clip`` names a recipe."""
+    """A stream of an account, with the verdict that a correct checker returns.
+
+    :param clip: the name of a recipe in the catalogue.
+    :param place: the server that the URL points to.
+    :param label_mismatch: the name promises something that the stream does not deliver.
+    """
 
     id: int
     name: str
@@ -102,13 +129,15 @@ class Stream:
 
 @dataclass(frozen=True)
 class Group:
+    """A group of channels and streams."""
+
     id: int
     name: str
 
 
 @dataclass(frozen=True)
 class Channel:
-    """A channel with its streams in the order that the lab's Dispatcharr starts with."""
+    """A channel and its streams, in the order in which the simulated Dispatcharr starts."""
 
     id: int
     number: float
@@ -119,7 +148,7 @@ class Channel:
 
 @dataclass(frozen=True)
 class Library:
-    """All that the lab serves."""
+    """Everything that the lab serves."""
 
     accounts: Sequence[Account]
     streams: Sequence[Stream]
@@ -128,14 +157,19 @@ class Library:
 
     @cached_property
     def account(self) -> dict[int, Account]:
+        """Return the accounts by id."""
         return {account.id: account for account in self.accounts}
 
     @cached_property
     def stream(self) -> dict[int, Stream]:
+        """Return the streams by id."""
         return {stream.id: stream for stream in self.streams}
 
     def named(self, name: str) -> Stream:
-        """The first stream of that name; raises KeyError."""
+        """Return the first stream with a name.
+
+        :raises KeyError: no stream has this name.
+        """
         for stream in self.streams:
             if stream.name == name:
                 return stream

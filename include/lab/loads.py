@@ -1,4 +1,4 @@
-"""Libraries for measuring whole runs: equal streams, and nothing that goes wrong."""
+"""Libraries for measuring whole runs: equal streams without faults."""
 
 from __future__ import annotations
 
@@ -11,7 +11,12 @@ CHANNEL_STREAMS = 10
 
 
 def equal(accounts: Sequence[int], streams: int, *, behaviour: Behaviour | None = None) -> Library:
-    """``streams`` small streams, spread evenly over accounts with these ``max_streams``, ten to a channel."""
+    """Return a library of equal small streams, spread evenly over accounts, ten in each channel.
+
+    :param accounts: the ``max_streams`` of each account.
+    :param streams: the number of streams.
+    :param behaviour: the behaviour of every stream.
+    """
     known = [
         Account(i, f"Account {i}", f"load-{i}", f"load-word-{i}", max_streams=limit, refusal="458")
         for i, limit in enumerate(accounts, 1)
@@ -28,7 +33,7 @@ def equal(accounts: Sequence[int], streams: int, *, behaviour: Behaviour | None 
     return Library(known, listed, channels, [Group(1, "Load")])
 
 
-# By the names that ``python -m lab --library`` knows.
+# The libraries by the names of the option ``--library``.
 LIBRARIES: dict[str, Callable[[], Library]] = {
     "demo": demo,
     "ten": lambda: equal([0], 10),

@@ -1,4 +1,4 @@
-"""DASH manifests of the lab: transport stream segments by number on a timeline (ISO/IEC 23009-1)."""
+"""The lab's DASH manifests: numbered segments of a transport stream on a timeline (ISO/IEC 23009-1)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SCALE = 90_000
 
 @dataclass(frozen=True)
 class Variant:
-    """One representation: what it is, its first segment's number and start in seconds, and the segments' lengths."""
+    """A representation: its truth, the number and start of its first segment, and the lengths of all segments."""
 
     truth: Truth
     first: int
@@ -21,7 +21,7 @@ class Variant:
 
 
 def manifest(base: str, variants: Sequence[Variant], *, is_live: bool) -> str:
-    """The manifest of the variants, whose segments are at ``{base}{clip}/{number}.ts``."""
+    """Return the manifest of the variants. Their segments are at ``{base}{clip}/{number}.ts``."""
     if is_live:
         kind = 'type="dynamic" minimumUpdatePeriod="PT2S" availabilityStartTime="2026-01-01T00:00:00Z"'
     else:

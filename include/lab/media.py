@@ -1,4 +1,4 @@
-"""The lab's clips: made once by PyAV, cached in a folder, each with the truth about it."""
+"""The lab's clips: PyAV makes each clip once, a folder caches it, and its true properties stand beside it."""
 
 from __future__ import annotations
 
@@ -16,18 +16,20 @@ from typing import Any
 from lab import encoding, mpegts
 from lab.recipes import CATALOGUE, Audio, Recipe, Video
 
-# Raised when what is made changes without a change in the recipe.
+# Increased when the encoder changes the clips of an unchanged recipe.
 EDITION = 2
 
 _VIDEO_PID, _AUDIO_PID = 0x100, 0x110
 _STREAM_TYPES = {"h264": 0x1B, "hevc": 0x24, "mpeg2video": 0x02, "aac": 0x0F, "mp2": 0x03, "ac3": 0x06, "eac3": 0x06}
 _DVB_DESCRIPTORS = {"ac3": b"\x6a\x01\x00", "eac3": b"\x7a\x01\x00"}
-# Audio frames share a PES packet, about a tenth of a second of them.
+# Audio frames of about a tenth of a second share a PES packet.
 _FRAMES_A_PES = {"aac": 5, "mp2": 4, "ac3": 3, "eac3": 3}
 
 
 @dataclass(frozen=True)
 class AudioTruth:
+    """The true properties of a sound track."""
+
     codec: str
     channels: int
     sample_rate: int
@@ -36,10 +38,12 @@ class AudioTruth:
 
 @dataclass(frozen=True)
 class Truth:
-    """What is true of a clip by its making; None where there is no video.
+    """The true properties of a clip. They are None where the clip has no video.
 
-    ``bitrate_kbps`` is the transport stream's bytes over media time; ``video_kbps`` and ``audio_kbps`` are those of the
-    elementary streams (their sum is 2 to 5 % less). ``gop_s`` is the time between key frames in seconds.
+    :param bitrate_kbps: the bytes of the transport stream over media time.
+    :param video_kbps: the bitrate of the elementary video stream.
+    :param audio_kbps: the bitrate of the elementary audio streams. The sum of both is 2 to 5 % below ``bitrate_kbps``.
+    :param gop_s: the seconds between key frames.
     """
 
     name: str
@@ -63,9 +67,11 @@ class Truth:
 
 @dataclass(frozen=True)
 class Clip:
-    """A loopable transport stream: its file, its truth, and where its stamps and entry points are.
+    """A transport stream that can loop: its file, its truth, and the places of its time stamps and entry points.
 
-    ``stamps`` are ``(offset, kind, ticks)``, ``keys`` are ``(offset, ticks)`` of the tables before a key frame.
+    :param ticks: the length of a loop in ticks of 90 kHz.
+    :param stamps: ``(offset, kind, ticks)`` of each time stamp.
+    :param keys: ``(offset, ticks)`` of the tables before each key frame.
     """
 
     path: Path
@@ -76,17 +82,18 @@ class Clip:
 
     @property
     def name(self) -> str:
+        """Return the recipe's name."""
         return self.truth.name
 
     @cached_property
     def data(self) -> mmap.mmap:
-        """The clip's bytes, shared with other processes."""
+        """Return the bytes of the clip, mapped into memory that processes share."""
         with self.path.open("rb") as file:
             return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
 
 
 class Media:
-    """The clips of ``folder``; each is made when first asked for. Safe among threads and processes."""
+    """The clips of a folder. A clip is made on its first request. Threads and processes may share the folder."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -94,11 +101,14 @@ class Media:
         folder.mkdir(parents=True, exist_ok=True)
 
     def clip(self, name: str) -> Clip:
-        """The clip of the catalogue's ``name``; raises KeyError for none such."""
+        """Return a clip of the catalogue.
+
+        :raises KeyError: the catalogue has no such recipe.
+        """
         return self.make(CATALOGUE[name])
 
     def make(self, recipe: Recipe) -> Clip:
-        """The clip of any recipe."""
+        """Return the clip of a recipe."""
         if recipe.name not in self._clips:
             edition = hashlib.sha256(f"{EDITION} {recipe}".encode()).hexdigest()[:12]
             path = self._folder / f"{recipe.name}-{edition}.ts"
@@ -109,7 +119,7 @@ class Media:
         return self._clips[recipe.name]
 
     def make_all(self) -> dict[str, Clip]:
-        """Every clip of the catalogue, by name."""
+        """Return every clip of the catalogue by name."""
         return {name: self.clip(name) for name in CATALOGUE}
 
 
@@ -137,7 +147,7 @@ def _make(recipe: Recipe, path: Path) -> None:
     tracks: list[mpegts.Track] = []
     video_bytes = 0
     if recipe.video:
-        # Packet headers, stuffing and tables take about 3 % of a stream and more of its audio.
+        # Packet headers, stuffing and tables are about 3 % of a stream, and more of its audio.
         room = recipe.kbps * 0.972 - audio_bytes * 8.6 / 1000 / float(recipe.duration)
         groups = encoding.encode_video(recipe.video, room, recipe.gops)
         tracks.append(mpegts.Track(_VIDEO_PID, _STREAM_TYPES[recipe.video.codec], 0xE0))
@@ -198,7 +208,7 @@ def _video_units(groups: list[list[bytes]], video: Video) -> Iterator[mpegts.Uni
 
 
 def _audio_units(pid: int, audio: Audio, frames: list[bytes], alone: bool) -> Iterator[mpegts.Unit]:
-    """Several frames a packet; sound that stands ``alone`` can be entered once a second."""
+    """Yield audio units of several frames each. Sound that stands ``alone`` has an entry point once a second."""
     step = _FRAMES_A_PES[audio.codec]
     samples = encoding.FRAME_SAMPLES[audio.codec]
     entry_due = 0

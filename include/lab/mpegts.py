@@ -1,7 +1,7 @@
-"""An MPEG transport stream multiplexer whose output can loop for ever (ISO/IEC 13818-1).
+"""A multiplexer for MPEG transport streams that can loop for ever (ISO/IEC 13818-1).
 
-Each PID's packets are a multiple of 16 in number, so that the 4-bit continuity counters run on when the clip starts
-over, and the place of every time stamp is told, so that a server rewrites nothing else.
+The number of packets of each PID is a multiple of 16, so that the 4-bit continuity counters stay continuous when the
+clip starts again. The multiplexer returns the place of every time stamp, so that a server rewrites nothing else.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 PACKET = 188
 CLOCK = 90_000
 WRAP = 1 << 33
-# Time stamps run this far ahead of the program clock: the receiver's buffer.
+# Time stamps are this far ahead of the program clock, to fill the receiver's buffer.
 AHEAD = CLOCK * 7 // 10
 PSI_EVERY = CLOCK // 4
 
@@ -25,7 +25,7 @@ PTS_ONLY, PTS, DTS, PCR = 0x2, 0x3, 0x1, 0x0
 
 @dataclass(frozen=True)
 class Unit:
-    """One access unit (or several of audio) with times in ticks of 90 kHz."""
+    """An access unit, or several units of audio, with times in ticks of 90 kHz."""
 
     pid: int
     pts: int
@@ -36,7 +36,7 @@ class Unit:
 
 @dataclass(frozen=True)
 class Track:
-    """An elementary stream as the program map names it."""
+    """An elementary stream as the program map lists it."""
 
     pid: int
     stream_type: int
@@ -46,7 +46,7 @@ class Track:
 
 @dataclass
 class Multiplex:
-    """The made stream: its bytes, ``(offset, kind, ticks)`` of each stamp, ``(offset, ticks)`` of entry points."""
+    """A finished stream with ``(offset, kind, ticks)`` of each stamp and ``(offset, ticks)`` of each entry point."""
 
     data: bytearray = field(default_factory=bytearray)
     stamps: list[tuple[int, int, int]] = field(default_factory=list)
@@ -54,7 +54,7 @@ class Multiplex:
 
 
 def stamp_bytes(kind: int, ticks: int) -> bytes:
-    """A time stamp as it stands in a PES header (5 bytes) or an adaptation field (6 bytes)."""
+    """Return a time stamp in the form of a PES header (5 bytes) or an adaptation field (6 bytes)."""
     if kind == PCR:
         return ((ticks << 15) | 0x7E00).to_bytes(6, "big")
     return bytes(
@@ -69,7 +69,7 @@ def stamp_bytes(kind: int, ticks: int) -> bytes:
 
 
 def crc32(data: bytes) -> int:
-    """The checksum of sections: polynomial 04C11DB7, no reflection, from all ones."""
+    """Return the checksum of a section: polynomial 04C11DB7, not reflected, initial value all ones."""
     value = 0xFFFFFFFF
     for byte in data:
         value ^= byte << 24
@@ -101,7 +101,7 @@ def _tables(tracks: Sequence[Track], name: str) -> dict[int, bytes]:
 
 
 class Multiplexer:
-    """Writes one program; :meth:`write` takes its units in the order of their decoding times."""
+    """Writes one program. :meth:`write` takes its units in the order of their decoding times."""
 
     def __init__(self, tracks: Sequence[Track], name: str) -> None:
         self.out = Multiplex()
@@ -111,7 +111,7 @@ class Multiplexer:
         self._counts = dict.fromkeys([*self._tables, *self._tracks], 0)
 
     def write(self, units: Iterable[Unit]) -> Multiplex:
-        """All of the clip; afterwards each PID's packets are a multiple of 16."""
+        """Write the whole clip, and pad the packets of each PID to a multiple of 16."""
         units = list(units)
         last = {unit.pid: place for place, unit in enumerate(units)}
         tables_due = 0
@@ -181,7 +181,7 @@ class Multiplexer:
 
 
 def lose(multiplex: Multiplex, every: int = 211) -> None:
-    """Turn one in ``every`` packets that only continue a unit into a null packet, as a lossy line would lose it."""
+    """Replace one in ``every`` continuation packets by a null packet, to simulate a line with losses."""
     data = multiplex.data
     for number in range(0, len(data) // PACKET, every):
         at = number * PACKET
@@ -191,7 +191,7 @@ def lose(multiplex: Multiplex, every: int = 211) -> None:
 
 
 def scramble(multiplex: Multiplex) -> None:
-    """Mark the payload of elementary streams as scrambled with the even key and make it unreadable."""
+    """Mark the payload of elementary streams as scrambled with the even key, and make it unreadable."""
     data = multiplex.data
     noise = random.Random(1).randbytes(PACKET)
     for at in range(0, len(data), PACKET):
@@ -206,7 +206,11 @@ def scramble(multiplex: Multiplex) -> None:
 
 
 def patch(data: bytearray, stamps: Sequence[tuple[int, int, int]], start: int, shift: int) -> None:
-    """Rewrite in ``data``, which begins at offset ``start`` of the clip, its stamps to ticks + ``shift``."""
+    """Rewrite the time stamps in a piece of a clip to ticks + ``shift``.
+
+    :param data: the piece.
+    :param start: the offset of the piece in the clip.
+    """
     for offset, kind, ticks in stamps:
         new = stamp_bytes(kind, (ticks + shift) % WRAP)
         data[offset - start : offset - start + len(new)] = new

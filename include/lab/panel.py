@@ -1,4 +1,4 @@
-"""The provider's Xtream panel: ``player_api.php``, with numbers as text, as such panels write them."""
+"""The provider's Xtream panel ``player_api.php``. Like real panels, it writes numbers as text."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ if TYPE_CHECKING:
 
 
 class Panel:
-    """The route of the panel; what it says of connections is the provider's own count."""
+    """The route of the panel. Its numbers of connections are the provider's own count."""
 
     def __init__(self, provider: Provider) -> None:
         self._provider = provider
 
     def add_routes(self, router: web.UrlDispatcher) -> None:
+        """Add the route to a router."""
         router.add_get("/player_api.php", self._answer)
 
     async def _answer(self, request: web.Request) -> web.Response:

@@ -1,4 +1,4 @@
-"""Pictures to encode: libavfilter's sources, and a slate drawn here because the wheel's libav has no fonts."""
+"""Pictures to encode: sources of libavfilter, and a slate that is drawn here because the wheel's libav has no fonts."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ _LINES = ("CHANNEL", "OFFLINE")
 
 
 def moving(video: Video, count: int, rate: Fraction) -> list[VideoFrame]:
-    """``count`` frames of libav's moving test pattern with a little noise, ``rate`` of them a second."""
+    """Yield ``count`` frames of libav's moving test pattern with a little noise, at ``rate`` frames a second."""
     source = f"size={video.width}x{video.height}:rate={rate}"
     field_mode = "tff" if video.interlaced else "prog"
-    # Noise costs x265 much time at sizes where the pattern alone fills the bitrate.
+    # At large sizes the pattern alone fills the bitrate, and noise would cost x265 much time.
     noise = [("noise", "alls=6:allf=t")] if video.codec != "hevc" else []
     steps = [("testsrc2", source), *noise, ("format", f"pix_fmts={video.pixel_format}")]
     steps += [("setparams", f"field_mode={field_mode}{_colour(video)}"), ("buffersink", "")]
@@ -55,7 +55,7 @@ def _colour(video: Video) -> str:
 
 
 def still(video: Video, luma: bytes) -> VideoFrame:
-    """A grey frame of the luma plane given, ``width`` x ``height`` bytes."""
+    """Return a grey frame with a luma plane of ``width`` x ``height`` bytes."""
     frame = VideoFrame(video.width, video.height, "yuv420p")
     _fill(frame, 0, luma, video.width)
     for plane in (1, 2):
@@ -70,12 +70,12 @@ def _fill(frame: VideoFrame, number: int, rows: bytes, width: int) -> None:
 
 
 def black(video: Video, count: int) -> list[VideoFrame]:
-    """``count`` frames of broadcast black (luma 16)."""
+    """Yield ``count`` frames of broadcast black (luma 16)."""
     return [still(video, b"\x10" * (video.width * video.height))] * count
 
 
 def slate(video: Video, progress: float | None = None) -> VideoFrame:
-    """The text "CHANNEL OFFLINE" on dark grey, with a bar that shows ``progress`` from 0 to 1 if given."""
+    """Return the text "CHANNEL OFFLINE" on dark grey, with a bar that shows ``progress`` from 0 to 1."""
     dot = video.width // 60
     ground = bytes((40,)) * video.width
     rows = [ground] * video.height
@@ -104,7 +104,7 @@ def _dots(line: str, row: int) -> Iterator[bool]:
 
 
 def tones(rate: int, channels: int, sound: str, seconds: Fraction) -> list[av.AudioFrame]:
-    """``seconds`` of sound as float planes: beating tones, digital silence, or tones that clip hard."""
+    """Return ``seconds`` of sound as float planes: beating tones, digital silence, or tones with hard clipping."""
     layout = {1: "mono", 2: "stereo", 6: "5.1"}[channels]
     expression = {
         "tone": "0.2*sin(440*2*PI*t)*(1.2+sin(3*t))+0.1*sin(1250*2*PI*t)",

@@ -1,4 +1,4 @@
-"""The simulated provider: live streams over HTTP under the limits of its accounts, and a record of all of it."""
+"""The simulated provider: live streams over HTTP within the limits of its accounts, and a record of all connections."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SLATE = "slate"
 
 
 class Provider:
-    """The routes of the provider; :attr:`app` is the aiohttp application."""
+    """The routes of the provider. :attr:`app` is the aiohttp application."""
 
     def __init__(self, library: Library, media: Media) -> None:
         self.library = library
@@ -41,25 +41,31 @@ class Provider:
         Panel(self).add_routes(self.app.router)
 
     async def timeline(self, clip: str) -> Timeline:
-        """The endless stream of a clip, one for all who watch it; the clip is made if it is not there yet."""
+        """Return the endless stream of a clip, which all clients share. Make the clip if it does not exist."""
         if clip not in self._timelines:
             made = await asyncio.to_thread(self._media.clip, clip)
             self._timelines.setdefault(clip, Timeline(made))
         return self._timelines[clip]
 
     def account(self, username: str, password: str) -> Account | None:
-        """The account of a login, also one that is not active."""
+        """Return the account with a login, even if it is inactive."""
         return self._logins.get((username, password))
 
     def login(self, request: web.Request) -> Account:
-        """The account of the request's path; answers 401 for a wrong login."""
+        """Return the account that the path of a request names.
+
+        :raises aiohttp.web.HTTPUnauthorized: the login is wrong or the account is inactive.
+        """
         account = self.account(request.match_info["username"], request.match_info["password"])
         if account is None or not account.is_active:
             raise web.HTTPUnauthorized(text="Invalid username or password")
         return account
 
     def wanted(self, request: web.Request, account: Account) -> Stream:
-        """The stream of the request's path; answers 404 for one that the account has not."""
+        """Return the stream that the path of a request names.
+
+        :raises aiohttp.web.HTTPNotFound: the account has no such stream.
+        """
         stream = self.library.stream.get(int(request.match_info["number"]))
         if stream is None or stream.account_id != account.id:
             raise web.HTTPNotFound(text="No such stream")
@@ -73,7 +79,7 @@ class Provider:
         return await self._watch(request, account, stream)
 
     async def _edge(self, request: web.Request) -> web.StreamResponse:
-        """The end of a redirect, or its next hop. A token holds once."""
+        """Serve the stream at the end of a chain of redirects, or redirect again. A token is valid once."""
         account, stream, hops = self._tokens.pop(request.match_info["token"], (None, None, 0))
         if account is None or stream is None:
             raise web.HTTPForbidden(text="Token expired")
@@ -89,7 +95,7 @@ class Provider:
     async def _watch(self, request: web.Request, account: Account, stream: Stream) -> web.StreamResponse:
         connection = self.ledger.admit(account, stream.id, request.transport)
         if connection is None and account.refusal == "slate":
-            # Told in a picture instead of a status.
+            # A picture reports the refusal instead of a status.
             await behaviours.send(request, await self.timeline(SLATE), PLAY)
             return web.Response()
         if connection is None:
@@ -106,7 +112,7 @@ class Provider:
 
     @staticmethod
     def refusal(account: Account) -> web.Response:
-        """What the provider answers when the account is full."""
+        """Return the response to a connection above the limit."""
         if not account.refusal.isdigit():
             raise RuntimeError(f"an account of the policy {account.refusal!r} refuses none of these")
         status = int(account.refusal)
@@ -114,7 +120,7 @@ class Provider:
         return _closing(status, headers, _REFUSAL_TEXT)
 
     async def make_media(self) -> None:
-        """Make every clip that the library names, so that no client waits for one."""
+        """Make every clip that the library names, so that no client waits for a clip."""
         clips = {stream.clip for stream in self.library.streams}
         clips.update(variant for stream in self.library.streams if stream.hls for variant in stream.hls.variants)
         for clip in sorted(clips):

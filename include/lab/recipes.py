@@ -1,4 +1,4 @@
-"""What the lab's clips are made of, and the catalogue of every class of stream."""
+"""The recipes of the lab's clips, and the catalogue with every class of stream."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NTSC = Fraction(30000, 1001)
 
 @dataclass(frozen=True)
 class Video:
-    """A video track. ``quality`` is the quantizer tried first; it rises until the bitrate is met."""
+    """A video track. ``quality`` is the first quantiser that is tried. It rises until the bitrate is met."""
 
     codec: VideoCodec
     width: int
@@ -32,6 +32,7 @@ class Video:
 
     @property
     def pixel_format(self) -> str:
+        """Return the pixel format."""
         return "yuv420p10le" if self.hdr else "yuv420p"
 
     @property
@@ -42,7 +43,7 @@ class Video:
 
 @dataclass(frozen=True)
 class Audio:
-    """An audio track at 48 kHz; ``kbps`` is the bitrate asked of the encoder."""
+    """An audio track at 48 kHz. ``kbps`` is the encoder's target bitrate."""
 
     codec: AudioCodec
     kbps: int
@@ -53,9 +54,10 @@ class Audio:
 
 @dataclass(frozen=True)
 class Recipe:
-    """One class of clip. ``kbps`` is its whole bitrate as sent; without video it follows from the audio.
+    """A class of clip.
 
-    ``gops`` closed groups of pictures make the loop; it must hold a whole number of frames of every audio track.
+    :param kbps: the bitrate of the whole stream. Without video it follows from the audio.
+    :param gops: the number of closed groups of pictures in a loop. A loop holds a whole number of frames of each track.
     """
 
     name: str

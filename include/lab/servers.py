@@ -1,4 +1,4 @@
-"""The lab's servers on loopback: inside a running loop, or in a thread of their own for synchronous code."""
+"""The lab's servers on loopback, inside a running event loop or in a thread for synchronous code."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ HOST = "127.0.0.1"
 
 @dataclass(frozen=True)
 class Servers:
-    """The applications behind a lab's addresses, for whoever is on its event loop."""
+    """The lab's applications, for code that runs in the same event loop."""
 
     provider: Provider
     dispatcharr: Dispatcharr
@@ -34,7 +34,7 @@ class Servers:
 
 @dataclass(frozen=True)
 class Lab:
-    """A running lab: where its servers are, and what they serve."""
+    """A running lab: the addresses of its servers and the library that they serve."""
 
     provider: str
     dispatcharr: str
@@ -43,8 +43,8 @@ class Lab:
     places: dict[str, str]
     servers: Servers
 
-    def told(self) -> dict[str, str]:
-        """What a client needs: the addresses, and Dispatcharr's login."""
+    def addresses(self) -> dict[str, str]:
+        """Return the data that a client needs: the addresses and Dispatcharr's login."""
         return {
             "provider": self.provider,
             "dispatcharr": self.dispatcharr,
@@ -54,9 +54,10 @@ class Lab:
         }
 
     def url(self, stream: Stream | int | str, kind: str | None = None) -> str:
-        """A stream's URL, by itself, its id or its name; ``kind`` "ts", "m3u8" or "mpd", by default the stream's own.
+        """Return the URL of a stream. Make its media first, so that no client waits for them.
 
-        Its media are made before this returns, so that no client waits for them.
+        :param stream: the stream, its id or its name.
+        :param kind: ``ts``, ``m3u8`` or ``mpd``. None means the kind that the stream is served in.
         """
         if isinstance(stream, int):
             stream = self.library.stream[stream]
@@ -66,22 +67,22 @@ class Lab:
         return _url(self.library, self.places, stream, kind)
 
     def record(self, connections: bool = False) -> dict[str, Any]:
-        """What the provider counted, as of now."""
+        """Return the provider's current figures."""
         query = "?connections=1" if connections else ""
         return dict(httpx.get(f"{self.provider}/lab/record{query}", trust_env=False).raise_for_status().json())
 
     def account_record(self, account_id: int) -> dict[str, Any]:
-        """One account's part of :meth:`record`."""
+        """Return the figures of one account from :meth:`record`."""
         return next(dict(line) for line in self.record()["accounts"] if line["id"] == account_id)
 
     def reset(self) -> None:
-        """Set the provider's figures to zero."""
+        """Reset the provider's figures."""
         httpx.post(f"{self.provider}/lab/reset", trust_env=False).raise_for_status()
 
 
 @asynccontextmanager
 async def serve(library: Library, media: Media) -> AsyncIterator[Lab]:
-    """The lab within the running loop, on free ports."""
+    """Serve the lab on free ports of the running event loop."""
     provider = Provider(library, media)
     async with _listening(provider.app, [None, _untrusted()]) as (plain, encrypted):
         with ExitStack() as sockets:
@@ -100,7 +101,7 @@ async def serve(library: Library, media: Media) -> AsyncIterator[Lab]:
 
 @asynccontextmanager
 async def _listening(app: web.Application, contexts: list[ssl.SSLContext | None]) -> AsyncIterator[list[int]]:
-    """The application on a free port for each context; its connections are cut at the end."""
+    """Serve an application on a free port for each TLS context. Cut its connections at the end."""
     runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
     await runner.setup()
     try:
@@ -118,21 +119,21 @@ def _url(library: Library, places: dict[str, str], stream: Stream, kind: str | N
 
 
 def _untrusted() -> ssl.SSLContext:
-    """A server whose certificate nobody's authority has signed, for another name."""
+    """Return a TLS context with a certificate from an unknown authority for another name."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     trustme.CA().issue_cert("somebody-else.invalid").configure_cert(context)
     return context
 
 
 def _closed_port(sockets: ExitStack) -> int:
-    """A port that refuses connections: bound, so that nobody else takes it, and not listening."""
+    """Return a port that refuses connections: it is bound, so that no other process takes it, and does not listen."""
     bound = sockets.enter_context(socket.socket())
     bound.bind((HOST, 0))
     return int(bound.getsockname()[1])
 
 
 def _silent_port(sockets: ExitStack) -> int:
-    """A port that lets connection attempts time out: listening with a queue that is full."""
+    """Return a port on which connection attempts time out: it listens with a full queue."""
     listening = sockets.enter_context(socket.socket())
     listening.bind((HOST, 0))
     listening.listen(0)
@@ -145,7 +146,10 @@ def _silent_port(sockets: ExitStack) -> int:
 
 @contextmanager
 def running(library: Library, media: Media | Path) -> Iterator[Lab]:
-    """The lab in a thread; ``media`` may be the folder of the clips. Ends with every connection cut."""
+    """Run the lab in a thread until the end of the block. Cut every connection at the end.
+
+    :param media: the clips, or their folder.
+    """
     clips = media if isinstance(media, Media) else Media(media)
     started: asyncio.Queue[Lab] = asyncio.Queue()
     loop = asyncio.new_event_loop()

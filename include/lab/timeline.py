@@ -1,4 +1,4 @@
-"""A clip that never ends: its loops in slices of a tenth of a second, with time stamps that run on."""
+"""An endless stream made of one clip, in slices of a tenth of a second with continuous time stamps."""
 
 from __future__ import annotations
 
@@ -10,18 +10,21 @@ from lab import mpegts
 from lab.media import Clip
 
 SLICE_SECONDS = 0.1
-# A new timeline has been on the air for so long, so that there is a past to burst from.
+# A new timeline starts in the past, so that there are slices for the first burst.
 ON_AIR_SECONDS = 60.0
 
 
 class Timeline:
-    """The endless stream made of one clip, on a clock that every connection shares.
+    """The endless stream of a clip, on a clock that all connections share.
 
-    Slice ``n`` covers the time from ``n * slice_s`` after the start. ``first_ticks`` (90 kHz) is the program clock at
-    the start; stamps wrap at 2**33 as the standard has it.
+    Slice ``n`` covers the time from ``n * slice_s`` after the start. Time stamps wrap at 2**33
+    (ISO/IEC 13818-1, 2.4.3.7).
+
+    :param first_ticks: the program clock at the start, in ticks of 90 kHz.
+    :param start: the start on the monotonic clock. None means a minute ago.
     """
 
-    # Slices kept for the connections that are a little late.
+    # The number of recent slices that are kept for late connections.
     KEPT = 40
 
     def __init__(self, clip: Clip, first_ticks: int = 0, start: float | None = None) -> None:
@@ -36,15 +39,15 @@ class Timeline:
         self._made: OrderedDict[int, bytes] = OrderedDict()
 
     def now(self) -> int:
-        """The number of the slice that is on the air now."""
+        """Return the number of the slice that is on the air now."""
         return int((time.monotonic() - self.start) / self.slice_s)
 
     def due_in(self, number: int) -> float:
-        """Seconds until the slice's time has come; negative when it is past."""
+        """Return the seconds until a slice is due. They are negative for a past slice."""
         return self.start + number * self.slice_s - time.monotonic()
 
     def slice(self, number: int) -> bytes:
-        """The packets of a slice, stamps rewritten; made once for all connections."""
+        """Return the packets of a slice with rewritten time stamps. All connections share them."""
         made = self._made.get(number)
         if made is None:
             loop, place = divmod(number, self._per_loop)
@@ -55,7 +58,7 @@ class Timeline:
         return made
 
     def cut(self, loop: int, start: int, end: int) -> bytes:
-        """The bytes from ``start`` to ``end`` of the clip as they are in the given loop."""
+        """Return the bytes of the clip from ``start`` to ``end``, with the time stamps of a loop."""
         data = bytearray(self.clip.data[start:end])
         shift = self._first_ticks + loop * self.clip.ticks
         stamps = self.clip.stamps[bisect_left(self._offsets, start) : bisect_left(self._offsets, end)]

@@ -1,4 +1,4 @@
-"""What plain Airflow takes for a run of the same shape: a plan, mapped tasks that only sleep, and an end."""
+"""A DAG of plain tasks in the shape of a run: a plan, mapped tasks that only sleep, and a summary."""
 
 from __future__ import annotations
 
