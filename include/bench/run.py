@@ -214,7 +214,7 @@ def cost() -> Iterator[dict[str, Any]]:
 
 
 def scale(streams: int = 10_000) -> Iterator[dict[str, Any]]:
-    """Measure a chain of runs over 10,000 streams: the cost of a stream in its first and last runs, and the database."""
+    """Measure a chain of runs over 10,000 streams: the cost of a stream, first and last, and the database."""
     settings = {"concurrent_streams": {"stagger_delay": 0}, "probe": {"retries": 0}}
     with running("many", **settings) as bench:
         bench.took(names.CHECK_DAG, {"force": True, "channel_ids": [1]})

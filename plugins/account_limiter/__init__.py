@@ -1,7 +1,7 @@
 """Slots of accounts, shared by every worker: an exact limiter in Redis and the deferral of tasks that wait for one.
 
-``SlotOperator``, ``SlotWork``, ``SlotRefused`` and ``TryAgain`` are imported at their first use, so that a reader of the
-limiter's state does not load Airflow's operators.
+``SlotOperator``, ``SlotWork``, ``SlotRefused`` and ``TryAgain`` are imported at their first use. A reader of the
+limiter's state then does not load Airflow's operators.
 """
 
 from typing import TYPE_CHECKING, Any

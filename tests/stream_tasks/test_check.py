@@ -65,7 +65,7 @@ def home(tmp_path: Path, provider: Lab, redis_client: Redis, monkeypatch: pytest
     """A home whose tasks use this test's Redis and the lab's Dispatcharr."""
     monkeypatch.setenv("STREAMFLOW_HOME", str(tmp_path))
     monkeypatch.setenv("DISPATCHARR_URL", provider.dispatcharr)
-    monkeypatch.setenv("DISPATCHARR_API_KEY", provider.told()["api_key"])
+    monkeypatch.setenv("DISPATCHARR_API_KEY", provider.addresses()["api_key"])
     path = redis_client.connection_pool.connection_kwargs["path"]
     for module in (rooms, check):
         monkeypatch.setattr(module, "connect", lambda: connect(unix_socket_path=path))

@@ -56,7 +56,7 @@ def provider(lab_media: Media) -> Iterator[Lab]:
 @pytest.fixture
 def limiter(redis_client: Redis, provider: Lab, monkeypatch: pytest.MonkeyPatch) -> Limiter:
     monkeypatch.setenv("DISPATCHARR_URL", provider.dispatcharr)
-    monkeypatch.setenv("DISPATCHARR_API_KEY", provider.told()["api_key"])
+    monkeypatch.setenv("DISPATCHARR_API_KEY", provider.addresses()["api_key"])
     httpx.post(f"{provider.dispatcharr}/lab/viewers", json={"channels": []}).raise_for_status()
     limiter = Limiter(redis_client)
     limiter.open_now()

@@ -37,7 +37,7 @@ def served(lab_media: Media) -> Iterator[Lab]:
 
 @pytest.fixture
 def source(served: Lab) -> Iterator[Dispatcharr]:
-    with at(served.dispatcharr, DISPATCHARR_API_KEY=served.told()["api_key"]) as opened:
+    with at(served.dispatcharr, DISPATCHARR_API_KEY=served.addresses()["api_key"]) as opened:
         yield opened
 
 
@@ -92,7 +92,7 @@ def test_a_path_prefix_stands_before_every_path(address: str) -> None:
 
 # -- logging in ------------------------------------------------------------------------------
 def test_after_a_change_of_the_servers_secret_one_logs_in_anew(served: Lab, tmp_path: Path) -> None:
-    told = served.told()
+    told = served.addresses()
     login = {"DISPATCHARR_USERNAME": told["username"], "DISPATCHARR_PASSWORD": told["password"]}
     with from_env({"DISPATCHARR_URL": served.dispatcharr} | login, tmp_path) as source:
         source.order(1)
@@ -104,7 +104,7 @@ def test_after_a_change_of_the_servers_secret_one_logs_in_anew(served: Lab, tmp_
 def test_after_a_change_of_the_password_the_old_one_is_refused_and_the_new_one_works(
     served: Lab, tmp_path: Path
 ) -> None:
-    told = served.told()
+    told = served.addresses()
     login = {"DISPATCHARR_USERNAME": told["username"], "DISPATCHARR_PASSWORD": told["password"]}
     env = {"DISPATCHARR_URL": served.dispatcharr} | login
     with from_env(env, tmp_path) as source:

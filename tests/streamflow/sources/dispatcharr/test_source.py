@@ -37,12 +37,14 @@ def served(lab_media: Media) -> Iterator[Lab]:
 
 @pytest.fixture
 def source(served: Lab) -> Iterator[Dispatcharr]:
-    with from_env({"DISPATCHARR_URL": served.dispatcharr, "DISPATCHARR_API_KEY": served.told()["api_key"]}) as opened:
+    with from_env(
+        {"DISPATCHARR_URL": served.dispatcharr, "DISPATCHARR_API_KEY": served.addresses()["api_key"]}
+    ) as opened:
         yield opened
 
 
 def by_login(served: Lab, home: Path, password: str | None = None) -> Dispatcharr:
-    told = served.told()
+    told = served.addresses()
     env = {"DISPATCHARR_URL": served.dispatcharr, "DISPATCHARR_USERNAME": told["username"]}
     return from_env(env | {"DISPATCHARR_PASSWORD": password or told["password"]}, home)
 
