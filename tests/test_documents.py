@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 NAMED_TEST = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
 LINK = re.compile(r"\]\((?!https?:|#|/)([^)#]+)")
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_test_and_file_that_a_document_names_is_there(document: Path) -> None:
     text = document.read_text()
     missing = [
@@ -26,7 +26,7 @@ def test_every_test_and_file_that_a_document_names_is_there(document: Path) -> N
 
 
 def test_the_threat_model_names_a_test_for_everything_that_could_be_tried() -> None:
-    rows = (ROOT / "docs" / "security.md").read_text().partition("## What could be tried")[2].partition("\n## ")[0]
+    rows = (ROOT / "docs" / "use" / "security.md").read_text().partition("## What could be tried")[2].partition("\n## ")[0]
     attempts = [row for row in rows.splitlines() if row.startswith("|")][2:]
     assert len(attempts) > 10
     assert [row for row in attempts if not NAMED_TEST.search(row)] == []

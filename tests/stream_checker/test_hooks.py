@@ -77,7 +77,7 @@ def test_an_event_does_what_it_should(
 
 def documented_templates() -> list[str]:
     """The payload templates that the documentation tells users to paste."""
-    return re.findall(r'\{"event": ".*\}$', (PROJECT / "docs" / "WEBHOOKS.md").read_text(), re.MULTILINE)
+    return re.findall(r'\{"event": ".*\}$', (PROJECT / "docs" / "use" / "webhooks.md").read_text(), re.MULTILINE)
 
 
 def escapejs(text: str) -> str:

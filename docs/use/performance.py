@@ -5,7 +5,7 @@
 """Makes performance.md and its plots from what the benchmarks printed.
 
 ./streamflow bench > figures.jsonl
-.venv/bin/uv run --script docs/performance.py figures.jsonl
+.venv/bin/uv run --script docs/use/performance.py figures.jsonl
 """
 
 from __future__ import annotations
@@ -196,7 +196,7 @@ def curves(series: dict[str, list[tuple[int, float]]]) -> Callable[[Path], None]
 def machine() -> str:
     about = Path("/proc/cpuinfo").read_text()
     model = re.search(r"^model name\s*: (.*)$", about, re.MULTILINE)
-    lock = (HERE.parent / "requirements.txt").read_text()
+    lock = (HERE.parents[1] / "requirements.txt").read_text()
     versions = [
         f"{name} {found[1]}"
         for package, name in (("apache-airflow", "Airflow"), ("av", "PyAV"), ("redis", "redis-py"))
@@ -211,7 +211,7 @@ def main(source: Path) -> None:
     text = [
         "# Performance",
         "",
-        "Made by `docs/performance.py` from what `./streamflow bench` printed; every figure stands beside what it is",
+        "Made by `docs/use/performance.py` from what `./streamflow bench` printed; every figure stands beside what it is",
         "compared to in the same run. What was not run is not listed.",
         "",
         f"Measured on {datetime.now(UTC):%Y-%m-%d}: {machine()}.",
@@ -233,9 +233,9 @@ def main(source: Path) -> None:
     text += [f"## What {STREAMS:,} streams a night take", "", "| what | how much | reckoned as |", "|---|---|---|"]
     text += [f"| {' | '.join(row)} |" for row in needs(figures)] + [""]
     for name, caption, draw in plots(figures):
-        image = HERE / "images" / f"performance-{name}.svg"
+        image = HERE.parent / "images" / f"performance-{name}.svg"
         draw(image)
-        text += [f"## {caption}", "", f"![{caption}](images/{image.name})", ""]
+        text += [f"## {caption}", "", f"![{caption}](../images/{image.name})", ""]
     (HERE / "performance.md").write_text("\n".join(text))
 
 
