@@ -26,7 +26,8 @@ def test_every_test_and_file_that_a_document_names_is_there(document: Path) -> N
 
 
 def test_the_threat_model_names_a_test_for_everything_that_could_be_tried() -> None:
-    rows = (ROOT / "docs" / "use" / "security.md").read_text().partition("## What could be tried")[2].partition("\n## ")[0]
+    text = (ROOT / "docs" / "use" / "security.md").read_text()
+    rows = text.partition("## What could be tried")[2].partition("\n## ")[0]
     attempts = [row for row in rows.splitlines() if row.startswith("|")][2:]
     assert len(attempts) > 10
     assert [row for row in attempts if not NAMED_TEST.search(row)] == []
