@@ -211,8 +211,8 @@ def main(source: Path) -> None:
     text = [
         "# Performance",
         "",
-        "`docs/use/performance.py` made this page from the output of `./streamflow bench`. Each figure stands beside the",
-        "figure that it is compared to in the same run.",
+        "`docs/use/performance.py` made this page from the output of `./streamflow bench`. Each figure stands beside",
+        "the figure that it is compared to in the same run.",
         "",
         f"Measured on {datetime.now(UTC):%Y-%m-%d}: {machine()}.",
         "",
