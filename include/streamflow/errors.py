@@ -1,4 +1,16 @@
-"""Errors that a user can act on. Each message names what is wrong and how to mend it."""
+"""The errors that a user can act on; each message says what is wrong and how to fix it.
+
+::
+
+    StreamFlowError
+    ├── ConfigError              a setting is unknown or has a wrong value
+    ├── SourceError              a source could not be read or written
+    │   ├── SourceUnavailable    trying again later may help
+    │   ├── SourceRefused        trying again does not help
+    │   └── SourceConflict       the record was changed by somebody else
+    ├── UdiUnavailable           the UDI's store cannot be reached
+    └── UnknownRecord            no record has this id (a LookupError too)
+"""
 
 
 class StreamFlowError(Exception):
@@ -6,7 +18,7 @@ class StreamFlowError(Exception):
 
 
 class ConfigError(StreamFlowError):
-    """A setting is unknown or ill-typed; the message names its path."""
+    """A setting is unknown or has a wrong value; the message names its path."""
 
 
 class SourceError(StreamFlowError):
@@ -14,20 +26,20 @@ class SourceError(StreamFlowError):
 
 
 class SourceUnavailable(SourceError):
-    """The source does not answer or answers nonsense; trying again later may help."""
+    """The source is unreachable or its reply cannot be understood; trying again later may help."""
 
 
 class SourceRefused(SourceError):
-    """The source refused us (wrong login, no rights, an invalid write); trying again will not help."""
+    """The source rejected the request (wrong login, no rights, invalid data); trying again does not help."""
 
 
 class SourceConflict(SourceError):
-    """Somebody changed what we were about to write; nothing was written."""
+    """Somebody changed the record since it was read; nothing was written."""
 
 
 class UdiUnavailable(StreamFlowError):
-    """The UDI's store does not answer."""
+    """The UDI's store cannot be reached."""
 
 
 class UnknownRecord(StreamFlowError, LookupError):
-    """The UDI holds no record of this id."""
+    """No record has this id."""

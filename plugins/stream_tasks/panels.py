@@ -17,8 +17,8 @@ from stream_tasks.logins import url_for
 from streamflow.config import Config
 from streamflow.errors import SourceError
 from streamflow.records import Account
-from streamflow.sources.dispatcharr.library import login
 from streamflow.sources.xtream import Panel, UserInfo
+from streamflow.sources.xtream.login import login_of
 from streamflow.udi.ports import Store
 
 log = logging.getLogger(__name__)
@@ -75,7 +75,7 @@ def panels_of(store: Store, settings: Config) -> dict[str, Panel]:
 
 def panel_of(url: str, account: Account) -> Panel | None:
     """The panel of the login in a stream's URL; None where there is none to be told for sure."""
-    known = login(url)
+    known = login_of(url)
     if known is None or (account.account_type != "XC" and not urlsplit(url).path.startswith("/live/")):
         return None
     host, username, password = known

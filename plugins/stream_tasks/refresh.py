@@ -12,8 +12,6 @@ from stream_tasks import rooms
 from stream_tasks.limits import push_limits
 from stream_tasks.panels import ask_panels
 from streamflow import config, sources
-from streamflow.sources.dispatcharr import Dispatcharr
-from streamflow.sources.kept_order import laid_over
 from streamflow.udi import Udi
 
 log = logging.getLogger(__name__)
@@ -35,8 +33,8 @@ def bring_in(redis: Redis, store: Udi, *, force: bool = False) -> dict[str, Any]
     """Fetch, publish and let the limiter know the accounts."""
     with sources.opened() as source:
         snapshot = source.fetch()
-    keeps_order = isinstance(source, Dispatcharr)
-    report = store.publish(snapshot, force=force, over=None if keeps_order else lambda listed: laid_over(listed, store))
+        destination = source.destination(store)
+    report = store.publish(snapshot, force=force, over=destination.arranged)
     for record, why in report.broken:
         log.warning("skipped a broken record: %s: %s", record, why)
     push_limits(redis, store, config.load())

@@ -9,9 +9,6 @@ from redis import Redis
 
 from account_limiter import connect
 from streamflow import config, sources
-from streamflow.ordering.finish import Target
-from streamflow.sources.dispatcharr import Dispatcharr
-from streamflow.sources.kept_order import KeptOrder
 from streamflow.udi import Udi, open_udi
 
 
@@ -35,13 +32,10 @@ def store() -> Iterator[Udi]:
 
 
 @contextmanager
-def target(known: Udi, write_back: bool) -> Iterator[Target | None]:
-    """Where finished channels are written to; None for a run that only plans its changes.
-
-    Of sources other than Dispatcharr the UDI itself keeps the order.
-    """
+def target(known: Udi, write_back: bool) -> Iterator[sources.Destination | None]:
+    """Open the destination of finished channels; None for a run that only plans its changes."""
     if not write_back:
         yield None
         return
     with sources.opened() as source:
-        yield source if isinstance(source, Dispatcharr) else KeptOrder(known)
+        yield source.destination(known)

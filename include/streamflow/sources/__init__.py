@@ -1,6 +1,6 @@
-"""Where libraries come from and verdicts go to, a package each: Dispatcharr, Xtream panels, M3U playlists."""
+"""Sources of libraries, a package each: Dispatcharr, Xtream panels, M3U playlists."""
 
 from streamflow.sources.registry import from_env, opened
-from streamflow.sources.source import Source
+from streamflow.sources.source import Destination, Source
 
-__all__ = ["Source", "from_env", "opened"]
+__all__ = ["Destination", "Source", "from_env", "opened"]

@@ -1,4 +1,4 @@
-"""Channels from a bare list of streams: those that show the same under several addresses become one."""
+"""Channels from a plain list of streams: streams that show the same channel are put together."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from dataclasses import dataclass
 
 from streamflow.records import Channel
 
-# Words of a name that tell how something is sent, not what.
+# Words of a name that describe the encoding, not the channel.
 _QUALITY = re.compile(
     r"\b(?:sd|hd|fhd|uhd|qhd|hq|lq|raw|hdr(?:10)?|hevc|avc|[hx]\.?26[45]|[248]k|(?:2160|1440|1080|720|576|480)[pi]?|"
     r"(?:25|50|60)fps|backup)(?![\w+])"
 )
-_NO_WORD = re.compile(r"[^\w+&]+")
-# What is written where there is no tvg-id.
+_PUNCTUATION = re.compile(r"[^\w+&]+")
+# Values that playlists write where a stream has no tvg-id.
 _NO_ID = frozenset({"", "-", "0", "none", "null", "n/a", "na", "undefined", "unknown", "no_epg", "noepg"})
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A stream where it stands in the list; ``number`` is the channel's, if the list tells one."""
+    """A stream in the list; ``number`` is the channel's number where the list has one."""
 
     stream_id: int
     name: str
@@ -32,31 +32,32 @@ class Listed:
 
 
 def channels(listed: Iterable[Listed]) -> Iterator[Channel]:
-    """The channels, each with its streams in the order of the list.
+    """Return the channels, each with its streams in the order of the list.
 
-    Streams of one tvg-id are one channel. One without joins those of its name, if only one channel has them.
+    Streams with the same tvg-id form one channel. A stream without a tvg-id joins the channel of its name if exactly
+    one channel has that name.
     """
-    found: dict[str, list[Listed]] = {}
-    ids_of_name: dict[str, set[str]] = {}
-    nameless: list[tuple[str, Listed]] = []
+    members: dict[str, list[Listed]] = {}
+    keys_by_name: dict[str, set[str]] = {}
+    without_id: list[tuple[str, Listed]] = []
     for each in listed:
         name, tvg_id = plain_name(each.name), each.tvg_id.strip().casefold()
         if tvg_id in _NO_ID:
-            nameless.append((name, each))
+            without_id.append((name, each))
         else:
-            found.setdefault(f"id {tvg_id}", []).append(each)
-            ids_of_name.setdefault(name, set()).add(f"id {tvg_id}")
-    for name, each in nameless:
-        known = ids_of_name.get(name, set())
-        key = next(iter(known)) if len(known) == 1 else f"name {name}"
-        found.setdefault(key, []).append(each)
-    return (_channel(key, members) for key, members in found.items())
+            members.setdefault(f"id {tvg_id}", []).append(each)
+            keys_by_name.setdefault(name, set()).add(f"id {tvg_id}")
+    for name, each in without_id:
+        keys = keys_by_name.get(name, set())
+        key = next(iter(keys)) if len(keys) == 1 else f"name {name}"
+        members.setdefault(key, []).append(each)
+    return (_channel(key, streams) for key, streams in members.items())
 
 
 def _channel(key: str, members: list[Listed]) -> Channel:
     first = members[0]
     return Channel(
-        id=number_of(key),
+        id=stable_id(key),
         name=first.name,
         number=next((each.number for each in members if each.number is not None), None),
         group_id=first.group_id,
@@ -65,12 +66,15 @@ def _channel(key: str, members: list[Listed]) -> Channel:
 
 
 def plain_name(name: str) -> str:
-    """What a name says of the channel: without case, punctuation and the quality it promises."""
+    """Return a channel's name without case, punctuation and words about quality, for comparing."""
     plain = unicodedata.normalize("NFKC", name).casefold()
-    words = _NO_WORD.sub(" ", _QUALITY.sub(" ", plain)).split()
+    words = _PUNCTUATION.sub(" ", _QUALITY.sub(" ", plain)).split()
     return " ".join(words) or " ".join(plain.split())
 
 
-def number_of(text: str) -> int:
-    """An id that is the same at every refresh, and that a JSON number and a float hold exactly."""
+def stable_id(text: str) -> int:
+    """Return an id of 52 bits that is the same for the same text at every refresh.
+
+    An IEEE 754 double, and so every JSON parser, holds it exactly.
+    """
     return int(hashlib.sha256(text.encode()).hexdigest()[:13], 16)

@@ -1,24 +1,89 @@
-"""What every source does."""
+"""The protocol of a source, and of the destination that finished channels are written to."""
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import ClassVar, Protocol, Self
 
+from streamflow.records import Result
 from streamflow.udi.library import Snapshot
+from streamflow.udi.ports import Store
 
 
 class Source(Protocol):
-    """Where a library comes from. Its methods raise SourceError."""
+    """The origin of a library: accounts, groups, streams and channels.
+
+    A source is made from environment variables, used, and closed. No method changes the library at its origin; the
+    destination does. Names and summaries are shown to people, so they hold no password.
+    """
+
+    variables: ClassVar[tuple[str, ...]]
+    """The environment variables that the source reads. A value of the first one selects the source."""
+
+    example: ClassVar[str]
+    """A setting of the first variable, as a user would write it in ``.env``."""
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str], home: Path) -> Self:
+        """Make the source without connecting to it.
+
+        :param home: the folder of StreamFlow's state.
+        :raises ConfigError: a variable is missing or wrong; the message names it.
+        """
+
+    def close(self) -> None:
+        """Close its connections."""
 
     @property
     def name(self) -> str:
-        """What it is, for people: no password stands in it."""
+        """The source as a message names it, for example ``the Xtream panel at http://provider.example/***``."""
 
     def summary(self) -> str:
-        """A line about what is there; proves that it can be read."""
+        """Return one line about the library, from a request that proves that the source can be read.
+
+        :raises SourceError: it cannot be read.
+        """
 
     def fetch(self) -> Snapshot:
-        """Everything there is."""
+        """Return the whole library. A record that cannot be read is left out and listed in ``broken``.
+
+        :raises SourceError: the library cannot be read.
+        """
 
     def viewers(self) -> dict[int, int]:
-        """Connections that people use now, by the id of the account's profile."""
+        """Return the number of connections that viewers use now, by the id of the account's profile.
+
+        A source that has no such figures returns an empty mapping.
+
+        :raises SourceError: the figures cannot be read.
+        """
+
+    def destination(self, store: Store) -> Destination:
+        """Return the place that keeps the order of this source's channels.
+
+        :param store: the UDI, for a source that keeps no order itself; see
+            :class:`streamflow.sources.local_order.LocalOrder`.
+        """
+
+
+class Destination(Protocol):
+    """The place that keeps the order of channels. All methods raise SourceError while it cannot be reached."""
+
+    def arranged(self, snapshot: Snapshot) -> Snapshot:
+        """Return a library that was just fetched, its channels in the order that this destination keeps."""
+
+    def order(self, channel_id: int) -> tuple[int, ...]:
+        """Return the ids of the channel's streams, best first.
+
+        :raises UnknownRecord: the channel does not exist any more.
+        """
+
+    def write_order(self, channel_id: int, before: Sequence[int], after: Sequence[int]) -> None:
+        """Replace the order ``before`` by ``after``. Streams that ``after`` leaves out leave the channel.
+
+        :raises SourceConflict: the order is not ``before`` any more; nothing was written.
+        """
+
+    def write_results(self, channel_id: int, results: Iterable[Result]) -> None:
+        """Write the measurements of the channel's streams, each with its score."""

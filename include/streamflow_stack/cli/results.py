@@ -11,7 +11,7 @@ from rich.table import Table
 
 from streamflow import config
 from streamflow.errors import UnknownRecord
-from streamflow.ordering.finish import explain
+from streamflow.ordering.moves import explain
 from streamflow.records import ChannelChange
 from streamflow.reports.csv_export import csv_parts
 from streamflow.sources.m3u import export

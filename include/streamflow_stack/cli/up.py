@@ -51,6 +51,6 @@ def _playlist(home: Path) -> Mapping[str, str]:
     where = os.environ.get("STREAMFLOW_M3U", "").strip()
     if where == m3u.STANDARD_INPUT:
         if not sys.stdin.isatty():
-            m3u.keep(sys.stdin.buffer, home)
+            m3u.store_playlist(sys.stdin.buffer, home)
         return {}
     return {"STREAMFLOW_M3U": str(Path(where).expanduser().absolute())} if where and "://" not in where else {}

@@ -1,4 +1,4 @@
-"""Which streams of a bare list are one channel."""
+"""Streams of a plain list form channels."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamflow.sources.listing import Listed, channels, number_of, plain_name
+from streamflow.sources.listing import Listed, channels, plain_name, stable_id
 
 
 def grouped(*listed: Listed) -> list[tuple[int, ...]]:
@@ -22,7 +22,7 @@ def test_streams_of_one_tvg_id_are_one_channel_in_the_order_of_the_list() -> Non
     ]  # fmt: skip
 
 
-def test_streams_without_one_are_a_channel_by_their_name() -> None:
+def test_streams_without_a_tvg_id_form_a_channel_by_their_name() -> None:
     assert grouped(Listed(1, "Eins HD"), Listed(2, "EINS (FHD)"), Listed(3, "Zwei", "-"), Listed(4, "zwei", "N/A")) == [
         (1, 2), (3, 4),
     ]  # fmt: skip
@@ -47,7 +47,7 @@ def test_a_stream_is_in_a_channel_once() -> None:
         ("Arte HEVC", "ARTE"),
     ],
 )
-def test_quality_is_no_part_of_what_a_channel_is(one: str, other: str) -> None:
+def test_words_about_quality_do_not_tell_channels_apart(one: str, other: str) -> None:
     assert plain_name(one) == plain_name(other)
 
 
@@ -63,14 +63,14 @@ LISTED = st.builds(Listed, st.integers(0, 20), st.sampled_from(["A", "B HD", "B"
 
 
 @given(st.lists(LISTED, max_size=30))
-def test_every_stream_is_in_a_channel_and_no_channel_is_there_twice(listed: list[Listed]) -> None:
+def test_every_stream_is_in_a_channel_and_no_channel_occurs_twice(listed: list[Listed]) -> None:
     found = list(channels(listed))
     assert {i for channel in found for i in channel.stream_ids} == {each.stream_id for each in listed}
     assert len({channel.id for channel in found}) == len(found)
 
 
 @given(st.text())
-def test_ids_are_whole_in_every_form_of_number(text: str) -> None:
-    number = number_of(text)
+def test_a_double_holds_every_id_exactly(text: str) -> None:
+    number = stable_id(text)
     assert int(float(number)) == number
     assert 0 <= number < 2**53

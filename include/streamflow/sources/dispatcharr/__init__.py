@@ -1,5 +1,5 @@
-"""Dispatcharr: the library from it, orders and statistics to it, and its viewers."""
+"""Dispatcharr: reads its library and viewers, writes orders and measurements back."""
 
-from streamflow.sources.dispatcharr.source import Dispatcharr, from_env
+from streamflow.sources.dispatcharr.source import Dispatcharr
 
-__all__ = ["Dispatcharr", "from_env"]
+__all__ = ["Dispatcharr"]

@@ -1,54 +1,57 @@
-"""Dispatcharr's records as the UDI's: a record that cannot be read is skipped, counted and named."""
+"""Dispatcharr's JSON as records of the UDI."""
 
 from __future__ import annotations
 
 import hashlib
-import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
 from streamflow.records import Account, Channel, Group, Profile, Stream
+from streamflow.sources.xtream.login import Login, login_of
 
 T = TypeVar("T")
 Raw = dict[str, Any]
 Broken = list[tuple[str, str]]
+"""Records that cannot be read: kind and id, and the reason."""
 
-# URLs of an account that its login is told from.
-LOGINS_LOOKED_AT = 20
+# The first URLs of an account show its login.
+URLS_PER_ACCOUNT = 20
 
 
 def read(kind: str, records: Iterable[Raw], make: Callable[[Raw], T], broken: Broken) -> list[T]:
-    """The records made, and a note in ``broken`` for each that can't be."""
-    made = []
+    """Return what ``make`` makes of the records, and add to ``broken`` those of which it can make nothing."""
+    readable = []
     for raw in records:
         try:
-            made.append(make(raw))
+            readable.append(make(raw))
         except (ValidationError, KeyError, TypeError, ValueError, AttributeError) as error:
-            name = raw.get("id", "without id") if isinstance(raw, dict) else "that is no object"
-            broken.append((f"{kind} {name}", _why(error)))
-    return made
+            name = raw.get("id", "without id") if isinstance(raw, dict) else "that is not an object"
+            broken.append((f"{kind} {name}", _reason(error)))
+    return readable
 
 
-def _why(error: Exception) -> str:
+def _reason(error: Exception) -> str:
     if isinstance(error, ValidationError):
-        # Without the input, which may hold a password.
+        # The input is left out: it may hold a password.
         return "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
     return f"{type(error).__name__}: {error}"
 
 
 def group_of(raw: Raw) -> Group:
+    """Return a group of channels or streams."""
     return Group(id=raw["id"], name=raw["name"])
 
 
 def user_agent_of(raw: Raw) -> tuple[int, str]:
+    """Return a user agent's id and text."""
     return int(raw["id"]), str(raw["user_agent"])
 
 
 def stream_of(raw: Raw) -> Stream:
+    """Return a stream."""
     return Stream(
         id=raw["id"],
         name=raw.get("name") or "",
@@ -63,7 +66,7 @@ def stream_of(raw: Raw) -> Stream:
 
 
 def channel_of(raw: Raw) -> Channel:
-    """A user's overrides are in ``effective_*``, which versions before 0.2x leave out."""
+    """Return a channel. A user's overrides are in ``effective_*``, which versions before 0.2x leave out."""
     return Channel(
         id=raw["id"],
         name=raw.get("effective_name") or raw["name"],
@@ -75,6 +78,7 @@ def channel_of(raw: Raw) -> Channel:
 
 
 def account_of(raw: Raw, user_agents: dict[int, str]) -> Account:
+    """Return an account. Its default profile carries its limit and its budget."""
     profiles = tuple(_profile(profile) for profile in raw.get("profiles") or ())
     default = next((profile for profile in profiles if profile.is_default), None)
     return Account(
@@ -103,48 +107,39 @@ def _profile(raw: Raw) -> Profile:
 
 
 class Logins:
-    """The logins that the first URLs of each account hold. Dispatcharr answers no passwords."""
+    """The logins in the first URLs of each account. Dispatcharr's API hides the accounts' passwords."""
 
     def __init__(self) -> None:
-        self._seen: dict[int, Counter[tuple[str, str, str]]] = defaultdict(Counter)
+        self._by_account: dict[int, Counter[Login]] = defaultdict(Counter)
 
-    def look_at(self, streams: Iterable[Stream]) -> None:
+    def add(self, streams: Iterable[Stream]) -> None:
+        """Read the logins of further streams."""
         for stream in streams:
             if stream.account_id is not None and stream.url:
-                seen = self._seen[stream.account_id]
-                if seen.total() < LOGINS_LOOKED_AT and (found := login(stream.url)):
-                    seen[found] += 1
+                logins = self._by_account[stream.account_id]
+                if logins.total() < URLS_PER_ACCOUNT and (login := login_of(stream.url)):
+                    logins[login] += 1
 
-    def of(self, account: Account) -> str | None:
-        """A mark of the account's login, the same for all that use it; accounts of one server group are one server."""
-        seen = self._seen.get(account.id)
-        if not seen:
+    def digest(self, account: Account) -> str | None:
+        """Return a digest of the account's login, None where its URLs show none.
+
+        Accounts with the same login have the same digest. Accounts of one server group count as one server.
+        """
+        logins = self._by_account.get(account.id)
+        if not logins:
             return None
-        host, username, password = seen.most_common(1)[0][0]
-        server = host if account.server_group is None else f"group {account.server_group}"
-        return hashlib.sha256(f"{server}\n{username.lower()}\n{password}".encode()).hexdigest()[:16]
+        login = logins.most_common(1)[0][0]
+        server = login.host if account.server_group is None else f"group {account.server_group}"
+        return hashlib.sha256(f"{server}\n{login.username.lower()}\n{login.password}".encode()).hexdigest()[:16]
 
 
 def shared_budgets(accounts: list[Account], logins: Logins) -> list[Account]:
-    """The accounts, those with one login under one budget."""
-    marks = {account.id: mark for account in accounts if (mark := logins.of(account))}
-    users = Counter(marks.values())
+    """Return the accounts, with one common budget for all accounts that use the same login."""
+    digests = {account.id: digest for account in accounts if (digest := logins.digest(account))}
+    users = Counter(digests.values())
     return [
-        account.model_copy(update={"budget": f"login-{marks[account.id]}"})
-        if users[marks.get(account.id, "")] > 1
+        account.model_copy(update={"budget": f"login-{digests[account.id]}"})
+        if users[digests.get(account.id, "")] > 1
         else account
         for account in accounts
     ]
-
-
-_LOGIN_PATH = re.compile(r"^/(?:live/|movie/|series/)?([^/]+)/([^/]+)/[^/]+$")
-
-
-def login(url: str) -> tuple[str, str, str] | None:
-    """Host, user name and password of an Xtream URL (``/live/USER/PASSWORD/ID.ts``, also without ``live``)."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return None
-    found = _LOGIN_PATH.match(parts.path)
-    return (parts.netloc.rpartition("@")[2], found.group(1), found.group(2)) if found else None

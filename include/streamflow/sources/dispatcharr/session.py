@@ -1,4 +1,4 @@
-"""A session with Dispatcharr's HTTP API: login, renewed tokens, repetition of what may pass, and errors by name."""
+"""A session with Dispatcharr's HTTP API: login, renewed tokens, retries, and an error class for each kind of reply."""
 
 from __future__ import annotations
 
@@ -17,28 +17,29 @@ from streamflow.sources.dispatcharr.tokens import Tokens
 
 T = TypeVar("T")
 
-# The first answer on a big list takes seconds.
+# Dispatcharr needs seconds for the first reply on a big list.
 TIMEOUT = httpx.Timeout(60.0, connect=10.0)
-PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
+TEMPORARY = frozenset({408, 425, 429, 500, 502, 503, 504})
 TRIES = 5
 PATIENCE_SECONDS = 90.0
 _THROTTLED = re.compile(r"available in (\d+) second")
 
 
 class Throttled(SourceUnavailable):
-    """Dispatcharr asks to be left alone for ``seconds``."""
+    """Dispatcharr accepts no such request for the next ``seconds``."""
 
-    def __init__(self, what: str, seconds: float) -> None:
-        super().__init__(f"{what} is throttled for {seconds:.0f} s")
+    def __init__(self, request: str, seconds: float) -> None:
+        super().__init__(f"{request} is throttled for {seconds:.0f} s")
         self.seconds = seconds
 
 
 class Session:
-    """Calls with JSON in and out.
+    """Requests with JSON in and out.
 
-    :param address: where Dispatcharr is, with a path prefix if it has one.
+    :param address: Dispatcharr's address, with a path prefix if it has one.
     :param api_key: used instead of the tokens when given.
-    :param ca_file: the certificate of a private authority that signed the server's. Raises ConfigError.
+    :param ca_file: the certificate (PEM) of a private authority that signed the server's certificate.
+    :raises ConfigError: ``ca_file`` is not a certificate.
     """
 
     def __init__(self, address: str, *, api_key: str | None, tokens: Tokens | None, ca_file: str | None = None) -> None:
@@ -54,40 +55,66 @@ class Session:
         )
 
     def close(self) -> None:
+        """Close the connections."""
         self._client.close()
 
     def call(self, method: str, path: str, *, params: Mapping[str, Any] | None = None, body: Any = None) -> Any:
-        """The answer's JSON. Raises SourceUnavailable, SourceRefused, or UnknownRecord for a 404."""
-        return patiently(lambda: self.call_once(method, path, params=params, body=body))
+        """Send a request, again while it fails with SourceUnavailable, and return the JSON of the reply.
+
+        :raises SourceUnavailable: after all tries.
+        :raises SourceRefused: Dispatcharr rejected the request.
+        :raises UnknownRecord: for a 404.
+        """
+        return retrying(lambda: self.call_once(method, path, params=params, body=body))
 
     def call_once(self, method: str, path: str, *, params: Mapping[str, Any] | None = None, body: Any = None) -> Any:
-        """As :meth:`call`, for what must not be repeated unseen: its answer may be lost."""
-        answer = self._send(method, path, params, body)
-        if answer.status_code == 401 and self._tokens:
-            self._tokens.refused(answer.request.headers["Authorization"].partition(" ")[2])
-            answer = self._send(method, path, params, body)
-        return understood(answer, f"{method} {path}")
+        """Send a request as :meth:`call` does, but once: a write whose reply was lost must not be repeated blindly."""
+        reply = self._send(method, path, params, body)
+        if reply.status_code == 401 and self._tokens:
+            self._tokens.forget(reply.request.headers["Authorization"].partition(" ")[2])
+            reply = self._send(method, path, params, body)
+        return content(reply, f"{method} {path}")
+
+    def records(self, path: str) -> list[Any]:
+        """Return a whole list.
+
+        :raises SourceUnavailable: the reply is not a list.
+        """
+        reply = self.call("GET", path)
+        if not isinstance(reply, list):
+            raise SourceUnavailable(f"GET {path}: the reply is not a list")
+        return reply
+
+    def record(self, path: str) -> dict[str, Any]:
+        """Return one record.
+
+        :raises SourceUnavailable: the reply is not a record.
+        """
+        reply = self.call("GET", path)
+        if not isinstance(reply, dict):
+            raise SourceUnavailable(f"GET {path}: the reply is not a record")
+        return reply
 
     def pages(self, path: str, size: int) -> Iterator[list[Any]]:
-        """All pages of a list, or the whole of it where the server knows no pages.
+        """Return the pages of a list, or the whole list as one page where the server has no pages.
 
-        A page past the last, which a list that shrank meanwhile has, is the end.
+        A list may shrink while it is read, so a missing page after the first one ends it.
         """
         number = 1
         while True:
             try:
-                answer = self.call("GET", path, params={"page": number, "page_size": size})
+                reply = self.call("GET", path, params={"page": number, "page_size": size})
             except UnknownRecord:
                 if number == 1:
                     raise
                 return
-            if isinstance(answer, list):
-                yield answer
+            if isinstance(reply, list):
+                yield reply
                 return
-            if not isinstance(answer, dict) or not isinstance(answer.get("results"), list):
-                raise SourceUnavailable(f"GET {path}: the answer is no page of a list")
-            yield answer["results"]
-            if not answer.get("next") or not answer["results"]:
+            if not isinstance(reply, dict) or not isinstance(reply.get("results"), list):
+                raise SourceUnavailable(f"GET {path}: the reply is not a page of a list")
+            yield reply["results"]
+            if not reply.get("next") or not reply["results"]:
                 return
             number += 1
 
@@ -98,17 +125,18 @@ class Session:
         return self._raw(method, path, params=params, json=body, headers=headers)
 
     def _log_in(self, path: str, body: dict[str, str]) -> dict[str, str]:
-        return dict(understood(self._raw("POST", path, json=body), "the login"))
+        return dict(content(self._raw("POST", path, json=body), "the login"))
 
     def _raw(self, method: str, path: str, **options: Any) -> httpx.Response:
         try:
             return self._client.request(method, path, **options)
         except httpx.TimeoutException as error:
-            raise SourceUnavailable(f"Dispatcharr did not answer {method} {path} in time") from error
+            raise SourceUnavailable(f"Dispatcharr did not reply to {method} {path} in time") from error
         except httpx.HTTPError as error:
             if "CERTIFICATE_VERIFY_FAILED" in str(error):
                 raise SourceRefused(
-                    "Dispatcharr's certificate is not trusted: set DISPATCHARR_CA_FILE to that of its authority"
+                    "Dispatcharr's certificate is not trusted: set DISPATCHARR_CA_FILE to the certificate of its "
+                    "authority"
                 ) from error
             problem = type(error).__name__
             raise SourceUnavailable(f"Dispatcharr cannot be reached ({problem}): {method} {path}") from error
@@ -119,48 +147,54 @@ def _trusting(ca_file: str) -> ssl.SSLContext:
     try:
         context.load_verify_locations(ca_file)
     except (OSError, ssl.SSLError) as error:
-        raise ConfigError(f"DISPATCHARR_CA_FILE: {ca_file} is no certificate in PEM: {error}") from error
+        raise ConfigError(f"DISPATCHARR_CA_FILE: {ca_file} is not a certificate in PEM: {error}") from error
     return context
 
 
-def understood(answer: httpx.Response, what: str) -> Any:
-    """The JSON of an answer; raises the error that its status, or its not being JSON, means."""
-    status = answer.status_code
-    if status in PASSING:
-        raise _passing(answer, what)
+def content(reply: httpx.Response, request: str) -> Any:
+    """Return the JSON of a reply.
+
+    :param request: the request as error messages name it.
+    :raises SourceUnavailable: the status is a temporary one, or the reply is not JSON.
+    :raises SourceRefused: any other status from 400 on.
+    :raises UnknownRecord: for a 404.
+    """
+    status = reply.status_code
+    if status in TEMPORARY:
+        raise _temporary(reply, request)
     if status == 404:
-        raise UnknownRecord(f"Dispatcharr has no such record: {what}")
+        raise UnknownRecord(f"Dispatcharr has no such record: {request}")
     if status in (401, 403):
         raise SourceRefused(
-            f"{what}: Dispatcharr refused us ({status}): check DISPATCHARR_API_KEY, or DISPATCHARR_USERNAME and "
-            "DISPATCHARR_PASSWORD, and that the user is an administrator"
+            f"{request}: Dispatcharr rejected the login ({status}): check DISPATCHARR_API_KEY, or DISPATCHARR_USERNAME "
+            "and DISPATCHARR_PASSWORD, and that the user is an administrator"
         )
     if status >= 400:
-        raise SourceRefused(f"{what}: Dispatcharr answered {status}: {mask(answer.text[:300])}")
+        raise SourceRefused(f"{request}: Dispatcharr replied {status}: {mask(reply.text[:300])}")
     try:
-        return answer.json()
+        return reply.json()
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        kind = answer.headers.get("content-type", "no content type")
-        raise SourceUnavailable(f"{what}: the answer is no JSON ({kind}): is DISPATCHARR_URL right?") from error
+        kind = reply.headers.get("content-type", "no content type")
+        raise SourceUnavailable(f"{request}: the reply is not JSON ({kind}): is DISPATCHARR_URL right?") from error
 
 
-def _passing(answer: httpx.Response, what: str) -> SourceError:
-    told = _THROTTLED.search(answer.text[:500])
-    after = told.group(1) if told else answer.headers.get("retry-after", "")
-    if answer.status_code == 429 and after.isdigit():
-        return Throttled(what, float(after))
-    return SourceUnavailable(f"{what}: Dispatcharr answered {answer.status_code}")
+def _temporary(reply: httpx.Response, request: str) -> SourceError:
+    named = _THROTTLED.search(reply.text[:500])
+    seconds = named.group(1) if named else reply.headers.get("retry-after", "")
+    if reply.status_code == 429 and seconds.isdigit():
+        return Throttled(request, float(seconds))
+    return SourceUnavailable(f"{request}: Dispatcharr replied {reply.status_code}")
 
 
-def patiently(do: Callable[[], T]) -> T:
-    """What it answers, tried again while it raises SourceUnavailable, for a bounded time."""
+def retrying(call: Callable[[], T]) -> T:
+    """Return the result of ``call``, which is repeated for a bounded time while it raises SourceUnavailable."""
     return Retrying(
         retry=retry_if_exception_type(SourceUnavailable),
         # Looked up at each pause, so that a test can shorten it.
         wait=lambda state: _wait(state),
         stop=stop_after_attempt(TRIES) | stop_after_delay(PATIENCE_SECONDS),
         reraise=True,
-    )(do)
+    )(call)
 
 
 _backoff = wait_exponential_jitter(initial=0.5, max=10)

@@ -1,4 +1,4 @@
-"""A result in the keys that Dispatcharr's own pages show, and ours under a prefix."""
+"""Measurements as the statistics of a stream in Dispatcharr."""
 
 from __future__ import annotations
 
@@ -9,10 +9,14 @@ from streamflow.records import Result
 _LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}
 
 
-def stream_stats(result: Result, score: float | None) -> dict[str, Any]:
-    """Bitrates in kbit/s. Of a stream that gave no media only our own keys: what is known of it stays."""
+def stream_stats(result: Result) -> dict[str, Any]:
+    """Return a result under the keys that Dispatcharr's pages show, and its verdict under keys of StreamFlow's own.
+
+    :returns: bitrates in kbit/s. Missing measurements are left out, so that Dispatcharr's former ones stay; keys that
+        begin with ``streamflow_`` are always there.
+    """
     track = result.audio[0] if result.audio else None
-    shown: dict[str, Any] = {
+    measured: dict[str, Any] = {
         "resolution": f"{result.width}x{result.height}" if result.width and result.height else None,
         "width": result.width,
         "height": result.height,
@@ -28,12 +32,12 @@ def stream_stats(result: Result, score: float | None) -> dict[str, Any]:
         "stream_type": result.container,
         "container_format": result.container,
     }
-    ours = {
+    judged = {
         "streamflow_verdict": result.verdict,
         "streamflow_reason": result.reason,
         "streamflow_detail": result.detail,
-        "streamflow_score": score,
+        "streamflow_score": result.score,
         "streamflow_label_mismatch": result.label_mismatch,
         "streamflow_checked_at": result.checked_at.isoformat(),
     }
-    return {name: value for name, value in shown.items() if value is not None} | ours
+    return {name: value for name, value in measured.items() if value is not None} | judged

@@ -1,4 +1,4 @@
-"""Dispatcharr's login tokens, shared by all processes of a home: logins are throttled to three a minute."""
+"""Dispatcharr's login tokens, shared by all processes of one home: it accepts three logins a minute."""
 
 from __future__ import annotations
 
@@ -15,13 +15,17 @@ from streamflow.errors import SourceRefused
 from streamflow.files import replacing
 
 Post = Callable[[str, dict[str, str]], dict[str, str]]
+"""Sends a JSON body to a path and returns the JSON of the reply."""
 
 _LOGIN = "/api/accounts/token/"
 _REFRESH = "/api/accounts/token/refresh/"
 
 
 class Tokens:
-    """The tokens of one user, in a file that only its owner can read."""
+    """The tokens of one user, in a file that only its owner can read.
+
+    A lock on a file beside it lets one process at a time log in; the others wait and use its token.
+    """
 
     def __init__(self, home: Path, address: str, username: str, password: str) -> None:
         login = hashlib.sha256(f"{address}\n{username}\n{password}".encode()).hexdigest()[:16]
@@ -29,30 +33,30 @@ class Tokens:
         self._login = {"username": username, "password": password}
 
     def access(self, post: Post) -> str:
-        """The access token; logs in with ``post`` (path and body in, JSON out) when there is none."""
-        known = self._read()
-        if "access" in known:
-            return str(known["access"])
+        """Return the access token; without a stored one, log in with ``post``."""
+        tokens = self._read()
+        if "access" in tokens:
+            return str(tokens["access"])
         with self._locked():
-            known = self._read()
-            if "access" not in known:
-                known = self._renewed(known, post)
-                self._write(known)
-        return str(known["access"])
+            tokens = self._read()
+            if "access" not in tokens:
+                tokens = self._renewed(tokens, post)
+                self._write(tokens)
+        return str(tokens["access"])
 
-    def refused(self, access: str) -> None:
-        """Forget an access token that has expired, unless somebody has renewed it meanwhile."""
+    def forget(self, access: str) -> None:
+        """Forget an access token that Dispatcharr rejected, unless another process has replaced it already."""
         with self._locked():
-            known = self._read()
-            if known.get("access") == access:
-                self._write({"refresh": known.get("refresh")})
+            tokens = self._read()
+            if tokens.get("access") == access:
+                self._write({"refresh": tokens.get("refresh")})
 
-    def _renewed(self, known: dict[str, Any], post: Post) -> dict[str, Any]:
-        if known.get("refresh"):
+    def _renewed(self, tokens: dict[str, Any], post: Post) -> dict[str, Any]:
+        if tokens.get("refresh"):
             try:
-                return {"refresh": known["refresh"], **post(_REFRESH, {"refresh": str(known["refresh"])})}
+                return {"refresh": tokens["refresh"], **post(_REFRESH, {"refresh": str(tokens["refresh"])})}
             except SourceRefused:
-                # The refresh token lives for a day.
+                # The refresh token has expired: Dispatcharr accepts it for one day.
                 return dict(post(_LOGIN, self._login))
         return dict(post(_LOGIN, self._login))
 
@@ -62,9 +66,9 @@ class Tokens:
         except (FileNotFoundError, json.JSONDecodeError):
             return {}
 
-    def _write(self, known: dict[str, Any]) -> None:
+    def _write(self, tokens: dict[str, Any]) -> None:
         with replacing(self._file) as new:
-            new.write(json.dumps(known).encode())
+            new.write(json.dumps(tokens).encode())
 
     @contextmanager
     def _locked(self) -> Iterator[None]:

@@ -1,5 +1,5 @@
-"""Playlists in M3U, at an address or in a file."""
+"""M3U playlists: from an address or a file to a library, and from a library to a playlist."""
 
-from streamflow.sources.m3u.source import STANDARD_INPUT, Playlist, keep, kept
+from streamflow.sources.m3u.source import STANDARD_INPUT, Playlist, store_playlist, stored_playlist
 
-__all__ = ["STANDARD_INPUT", "Playlist", "keep", "kept"]
+__all__ = ["STANDARD_INPUT", "Playlist", "store_playlist", "stored_playlist"]

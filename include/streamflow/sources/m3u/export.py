@@ -11,19 +11,23 @@ from streamflow.udi.ports import Store
 
 
 def lines(entries: Iterable[Entry]) -> Iterator[str]:
-    """The playlist's lines. Reading them gives the same entries, but for double quotes in groups and ids."""
+    """Return the lines of a playlist.
+
+    Reading them gives the same entries, except that double quotes in groups and ids have become single ones.
+    """
     yield "#EXTM3U"
     for entry in entries:
         number = "" if entry.number is None else f' tvg-chno="{entry.number:g}"'
-        told = f'tvg-id="{_quotable(entry.tvg_id)}"{number} group-title="{_quotable(entry.group)}"'
-        yield f"#EXTINF:-1 {told},{entry.name}"
+        attributes = f'tvg-id="{_quotable(entry.tvg_id)}"{number} group-title="{_quotable(entry.group)}"'
+        yield f"#EXTINF:-1 {attributes},{entry.name}"
         yield entry.url
 
 
 def library(store: Store, channel_id: int | None = None, *, with_dead: bool = False) -> Iterator[Entry]:
-    """The streams of all channels, or of one, and then those of none.
+    """Return the streams of all channels followed by the streams without a channel, or the streams of one channel.
 
-    Dead ones are left out, or marked in their names. Raises UnknownRecord for a channel that is not there.
+    :param with_dead: keep dead streams and mark their names; by default they are left out.
+    :raises UnknownRecord: the UDI holds no channel of this id.
     """
     dead = set(store.streams_of_verdict("dead"))
     groups = {group.id: group.name for group in store.groups()}
@@ -44,9 +48,9 @@ def library(store: Store, channel_id: int | None = None, *, with_dead: bool = Fa
 
     for channel in channels:
         shown.update(channel.stream_ids)
-        known = store.streams(channel.stream_ids)
+        streams = store.streams(channel.stream_ids)
         for stream_id in channel.stream_ids:
-            stream = known.get(stream_id)
+            stream = streams.get(stream_id)
             if stream and stream.url and (with_dead or stream_id not in dead):
                 yield entry(stream, stream.group_id or channel.group_id, channel.number)
     if channel_id is None:

@@ -1,25 +1,28 @@
-"""One ``#EXTINF`` line: attributes in any kind of quotes or none, and a name that may hold commas."""
+"""One ``#EXTINF`` line: attributes with or without quotes of any kind, and a name that may hold commas."""
 
 from __future__ import annotations
 
 import re
 
-# Pictures inside a line are left out; a line that is longer without them is cut.
+# Pictures inside a line are left out; the rest of the line is cut at this length.
 INFO_CHARS = 16_384
 _PICTURE = re.compile(r"data:[\w.+/;=-]{0,80}?base64,[\w+/=]*")
 _DURATION = re.compile(r"\s*-?[\d.]*")
 _KEY = re.compile(r"([A-Za-z][\w.-]*)\s?=\s?")
 _QUOTES = {'"': '"', "'": "'", "`": "`", "“": "”", "”": "”", "„": "“", "‘": "’", "’": "’"}
-# Where a value may end: before a comma, the next attribute, or nothing.
+# A value in quotes ends only before a comma, the next attribute, or the end of the line.
 _END = re.compile(r"\s{0,8}(?:,|$|[A-Za-z][\w.-]*\s?=)")
 _NEXT = re.compile(r",|\s[A-Za-z][\w.-]*\s?=|$")
-# A value in quotes that begins inside another one: the quotes of that were never closed.
+# An attribute that begins inside a value shows that the quotes of the value were never closed.
 _BEGIN = {quote: re.compile(rf"\s[A-Za-z][\w.-]*\s?=\s?{quote}") for quote in _QUOTES}
 _WORD = re.compile(r"[^\s,]+")
 
 
 def read(line: str) -> tuple[dict[str, str], str]:
-    """Attributes by their names in lower case, and the name, of what follows ``#EXTINF:``."""
+    """Return the attributes, by their names in lower case, and the stream's name.
+
+    :param line: the text after ``#EXTINF:``.
+    """
     text = _PICTURE.sub("", line)[:INFO_CHARS]
     attributes: dict[str, str] = {}
     place = _skip(_DURATION, text, 0)
@@ -28,7 +31,7 @@ def read(line: str) -> tuple[dict[str, str], str]:
             place += 1
         elif text[place] == ",":
             name = text[place + 1 :].strip()
-            # A comma may stand behind the duration too.
+            # Some playlists write a comma after the duration too.
             if attributes or not _KEY.match(name):
                 return attributes, name
             place += 1
@@ -41,11 +44,11 @@ def read(line: str) -> tuple[dict[str, str], str]:
 
 
 def _value(text: str, start: int) -> tuple[str, int]:
-    """The value that begins here, and where it ends."""
+    """Return the value that begins at ``start``, and the position after it."""
     quote = text[start : start + 1]
     closing = _QUOTES.get(quote)
     if closing:
-        # A value may hold its own quotes: it ends at the one that something else follows.
+        # A value may hold its own kind of quotes: it ends at the first one that ``_END`` follows.
         end = text.find(closing, start + 1)
         while end >= 0:
             if _END.match(text, end + 1):

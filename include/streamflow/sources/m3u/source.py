@@ -1,51 +1,70 @@
-"""A playlist as a source: an account with one limit, and channels of the streams that belong together."""
+"""A playlist as a source: one account, and channels made of the streams that belong together."""
 
 from __future__ import annotations
 
 import logging
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, ClassVar, Self
 from urllib.parse import unquote, urlsplit
 
-from streamflow.errors import SourceRefused, SourceUnavailable
+from streamflow.errors import ConfigError, SourceRefused, SourceUnavailable
 from streamflow.files import replacing
 from streamflow.masking import mask_url
 from streamflow.records import Account, Channel, Group, Stream
 from streamflow.sources import listing, web
+from streamflow.sources.broken import BrokenRecords
+from streamflow.sources.local_order import LocalOrder
 from streamflow.sources.m3u.playlist import Entry, Unreadable, entries
 from streamflow.sources.m3u.text import lines
 from streamflow.udi.library import Records, Snapshot
+from streamflow.udi.ports import Store
 
 log = logging.getLogger(__name__)
 
 DOWNLOAD_SECONDS = 900.0
 DOWNLOAD_BYTES = 4 << 30
 ACCOUNT_ID = 1
-# Where the playlist is the one that was read from standard input last.
+# This address stands for the last playlist from standard input.
 STANDARD_INPUT = "-"
-# Lines that are named each; of more, the number.
-NAMED = 100
-# Films and episodes, as providers of Xtream write them into the same playlist.
+# Xtream providers write films and episodes into the same playlist.
 _FILM = re.compile(r"[a-z]+://[^/]+/(?:movie|series)/", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class Playlist:
-    """A playlist at an http address or in a file.
+    """A playlist at an http address or in a file. See :class:`streamflow.sources.source.Source`.
 
-    :param max_streams: how many connections its provider allows at once, 0 = unlimited.
+    :param max_streams: the connections that its provider allows at once, 0 = unlimited.
     """
+
+    variables: ClassVar[tuple[str, ...]] = ("STREAMFLOW_M3U", "STREAMFLOW_M3U_MAX_STREAMS")
+    example: ClassVar[str] = "STREAMFLOW_M3U=http://provider.example/list.m3u (or a file)"
 
     where: str = field(repr=False)
     max_streams: int = 1
 
+    @classmethod
+    def from_env(cls, env: Mapping[str, str], home: Path) -> Self:
+        """Make the source from the playlist's address and its limit.
+
+        :raises ConfigError: the limit is not a number.
+        """
+        where, limit = (env.get(name, "").strip() for name in cls.variables)
+        if limit and not limit.isdecimal():
+            raise ConfigError(f"{cls.variables[1]} is not a number: {limit!r}; write 0 for a provider without a limit")
+        return cls(str(stored_playlist(home)) if where == STANDARD_INPUT else where, int(limit or 1))
+
+    def close(self) -> None:
+        """Do nothing: each request has a connection of its own."""
+
     @property
     def name(self) -> str:
+        """The source as a message names it."""
         return f"the playlist {self._shown}"
 
     @property
@@ -57,61 +76,47 @@ class Playlist:
         return self.where.lower().startswith(("http://", "https://"))
 
     def summary(self) -> str:
-        """What is there, in a line; reads all of it."""
+        """Return the number of streams, from the whole playlist.
+
+        :raises SourceError: the playlist cannot be read.
+        """
         count = sum(isinstance(entry, Entry) for entry in self.entries())
         return f"{self.name}: {count:,} streams"
 
     def viewers(self) -> dict[int, int]:
-        """Nobody knows who else uses the playlist's provider."""
+        """Return nothing: a playlist says nothing about the connections in use."""
         return {}
 
+    def destination(self, store: Store) -> LocalOrder:
+        """Return the UDI: a playlist keeps no order of its own."""
+        return LocalOrder(store)
+
     def fetch(self) -> Snapshot:
-        """Everything there is. Raises SourceError."""
-        streams = Records(Stream)
-        groups: dict[str, Group] = {}
-        listed: list[listing.Listed] = []
-        broken: list[tuple[str, str]] = []
-        unreadable = films = 0
+        """Return the live streams, the channels that they form, and their groups.
+
+        :raises SourceError: the playlist cannot be read, or holds no live stream.
+        """
+        broken = BrokenRecords("lines")
+        library = _Library()
         for entry in self.entries():
             if isinstance(entry, Unreadable):
-                unreadable += 1
-                if unreadable <= NAMED:
-                    broken.append((f"line {entry.line}", entry.why))
-                continue
-            if _FILM.match(entry.url):
-                films += 1
-                continue
-            if entry.group and entry.group not in groups:
-                groups[entry.group] = Group(id=listing.number_of(f"group {entry.group}"), name=entry.group)
-            group_id = groups[entry.group].id if entry.group else None
-            stream_id = listing.number_of(entry.url)
-            if stream_id not in streams.texts:
-                stream = Stream(
-                    id=stream_id,
-                    name=entry.name,
-                    url=entry.url,
-                    account_id=ACCOUNT_ID,
-                    group_id=group_id,
-                    tvg_id=entry.tvg_id or None,
-                )
-                streams.add([stream])
-            listed.append(listing.Listed(stream_id, entry.name, entry.tvg_id, group_id, entry.number))
-        if unreadable > NAMED:
-            broken.append((f"{unreadable - NAMED} more lines", "could not be read either"))
-        if films:
-            log.info("left out %d films and episodes", films)
-        if not streams:
-            raise SourceRefused(f"{self.name} holds no stream ({unreadable} lines could not be read)")
+                broken.add(f"line {entry.line}", entry.reason)
+            else:
+                library.add(entry)
+        if library.films:
+            log.info("left out %d films and episodes", library.films)
+        if not library.streams:
+            raise SourceRefused(f"{self.name} holds no stream ({broken.count} lines could not be read)")
         return Snapshot(
             accounts=[self._account()],
-            groups=list(groups.values()),
-            streams=streams,
-            channels=Records(Channel, listing.channels(listed)),
-            broken=broken,
+            groups=list(library.groups.values()),
+            streams=library.streams,
+            channels=Records(Channel, listing.channels(library.listed)),
+            broken=broken.listed(),
         )
 
     def entries(self) -> Iterator[Entry | Unreadable]:
-        """What stands in it, one at a time."""
+        """Return the streams and the lines that cannot be used, one at a time."""
         with self._opened() as file:
             yield from entries(lines(file))
 
@@ -124,8 +129,8 @@ class Playlist:
     @contextmanager
     def _opened(self) -> Iterator[BinaryIO]:
         if self._is_remote:
-            with web.answer(
-                self.where, what="the playlist", seconds=DOWNLOAD_SECONDS, most_bytes=DOWNLOAD_BYTES
+            with web.download(
+                self.where, name="the playlist", seconds=DOWNLOAD_SECONDS, max_bytes=DOWNLOAD_BYTES
             ) as body:
                 yield body
             return
@@ -137,18 +142,54 @@ class Playlist:
             yield file
 
 
+class _Library:
+    """The library that the entries of a playlist form."""
+
+    def __init__(self) -> None:
+        self.streams = Records(Stream)
+        self.groups: dict[str, Group] = {}
+        self.listed: list[listing.Listed] = []
+        self.films = 0
+
+    def add(self, entry: Entry) -> None:
+        """Add a stream; films and episodes are counted only."""
+        if _FILM.match(entry.url):
+            self.films += 1
+            return
+        group_id = self._group_id(entry.group)
+        stream_id = listing.stable_id(entry.url)
+        if stream_id not in self.streams.texts:
+            stream = Stream(
+                id=stream_id,
+                name=entry.name,
+                url=entry.url,
+                account_id=ACCOUNT_ID,
+                group_id=group_id,
+                tvg_id=entry.tvg_id or None,
+            )
+            self.streams.add([stream])
+        self.listed.append(listing.Listed(stream_id, entry.name, entry.tvg_id, group_id, entry.number))
+
+    def _group_id(self, name: str) -> int | None:
+        if not name:
+            return None
+        if name not in self.groups:
+            self.groups[name] = Group(id=listing.stable_id(f"group {name}"), name=name)
+        return self.groups[name].id
+
+
 def _path(where: str) -> Path:
     return Path(unquote(urlsplit(where).path) if where.startswith("file://") else where).expanduser()
 
 
-def kept(home: Path) -> Path:
+def stored_playlist(home: Path) -> Path:
     """Return the file that holds the last playlist from standard input."""
     return home / "playlist.m3u"
 
 
-def keep(file: BinaryIO, home: Path) -> None:
-    """Keep a playlist for :data:`STANDARD_INPUT`; an empty one leaves the former playlist there."""
+def store_playlist(file: BinaryIO, home: Path) -> None:
+    """Store a playlist for :data:`STANDARD_INPUT`; an empty one leaves the former playlist there."""
     if start := file.read(1):
-        with replacing(kept(home)) as copy:
+        with replacing(stored_playlist(home)) as copy:
             copy.write(start)
             shutil.copyfileobj(file, copy)

@@ -1,4 +1,4 @@
-"""The lines of a playlist as they are found in the world: packed or not, in any encoding, with any line ends."""
+"""The lines of a playlist: compressed or not, in any encoding, with any line ends."""
 
 from __future__ import annotations
 
@@ -12,30 +12,31 @@ from typing import BinaryIO, cast
 from streamflow.errors import SourceRefused, SourceUnavailable
 
 PIECE_BYTES = 1 << 16
-# What is longer is no line of a playlist.
+# A longer line is not part of a playlist.
 LINE_BYTES = 1 << 20
-# Some are packed once more on their way.
-MOST_PACKED = 2
+# Some servers compress a compressed file once more.
+GZIP_LAYERS = 2
 _WIDE = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 
 
 def lines(file: BinaryIO) -> Iterator[str]:
-    """The lines of a file that can be sought in, without their ends and surrounding blanks.
+    """Return the lines of a seekable file, without line ends and surrounding blanks.
 
-    Raises SourceUnavailable for gzip that is cut off or broken, SourceRefused for what is no text.
+    :raises SourceUnavailable: the gzip data is cut off or damaged.
+    :raises SourceRefused: the file is not text.
     """
     try:
         for line in _raw_lines(_plain(file)):
             yield _decoded(line).strip()
     except EOFError as error:
-        raise SourceUnavailable("the playlist was cut off: its gzip has no end") from error
+        raise SourceUnavailable("the playlist is cut off: its gzip data has no end") from error
     except (gzip.BadGzipFile, zlib.error) as error:
-        raise SourceUnavailable("the playlist is broken: its gzip cannot be read") from error
+        raise SourceUnavailable("the playlist is damaged: its gzip data cannot be read") from error
 
 
 def _plain(file: BinaryIO) -> BinaryIO:
-    """The file unpacked and without its byte order mark; wide characters become UTF-8."""
-    for _ in range(MOST_PACKED):
+    """Return the file decompressed and without its byte order mark; UTF-16 becomes UTF-8."""
+    for _ in range(GZIP_LAYERS):
         if _start(file, 2) != b"\x1f\x8b":
             break
         file = cast("BinaryIO", io.BufferedReader(gzip.GzipFile(fileobj=file, mode="rb")))
@@ -61,13 +62,13 @@ def _raw_lines(file: BinaryIO) -> Iterator[bytes]:
         end = max(data.rfind(b"\n"), data.rfind(b"\r")) + 1
         rest = data[end:]
         if len(rest) > LINE_BYTES:
-            raise SourceRefused("this is no playlist: a line of it has no end; give the address of an M3U playlist")
+            raise SourceRefused("this is not a playlist: a line of it has no end; give the address of an M3U playlist")
         yield from data[:end].splitlines()
     yield from rest.splitlines()
 
 
 def _decoded(line: bytes) -> str:
-    """A line may be in another encoding than the one before: playlists are pieced together from others."""
+    """Decode one line by itself: playlists are often put together from files in different encodings."""
     try:
         return line.decode()
     except UnicodeDecodeError:

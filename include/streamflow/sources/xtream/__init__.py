@@ -1,4 +1,4 @@
-"""Xtream: a provider's panel, by its login."""
+"""Xtream: the live streams of one login at a provider's panel."""
 
 from streamflow.sources.xtream.panel import Panel, UserInfo
 from streamflow.sources.xtream.source import Xtream

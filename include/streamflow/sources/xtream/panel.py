@@ -1,4 +1,4 @@
-"""A provider's Xtream panel: what its ``player_api.php`` tells a login."""
+"""A provider's Xtream panel: requests to its ``player_api.php``."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ INFO_BYTES = 1 << 20
 
 @dataclass(frozen=True)
 class UserInfo:
-    """What a panel says about a login; None is what it does not say.
+    """A panel's figures about a login; None stands for a missing one.
 
-    ``max_connections`` 0 = unlimited. ``active_connections`` counts those of everybody who uses the login.
+    ``max_connections`` 0 = unlimited. ``active_connections`` counts the connections of all who use the login.
     """
 
     status: str = ""
@@ -33,31 +33,39 @@ class UserInfo:
 
 @dataclass(frozen=True)
 class Panel:
-    """One login at one panel; ``server`` is the panel's address, with a path prefix if it has one."""
+    """One login at one panel.
+
+    :param server: the panel's address, with a path prefix if it has one.
+    :param seconds: the longest time that :meth:`user_info` may take.
+    """
 
     server: str
     username: str
     password: str = field(repr=False)
     user_agent: str = web.USER_AGENT
-    # Bound of one call of `user_info`.
     seconds: float = INFO_SECONDS
 
     @property
     def name(self) -> str:
+        """The panel as a message names it."""
         return f"the Xtream panel at {mask_url(self.server)}"
 
     def user_info(self) -> UserInfo:
-        """Ask once; raises SourceUnavailable, or SourceRefused when the login is wrong."""
-        with self.asked(seconds=self.seconds, most_bytes=INFO_BYTES) as body:
+        """Return the figures about the login, from one request.
+
+        :raises SourceUnavailable: the panel cannot be reached, or its reply is not a panel's.
+        :raises SourceRefused: the login is wrong.
+        """
+        with self.query(seconds=self.seconds, max_bytes=INFO_BYTES) as body:
             try:
-                told = json.loads(body.read().decode("utf-8-sig", "replace"))
+                reply = json.loads(body.read().decode("utf-8-sig", "replace"))
             except json.JSONDecodeError as error:
                 raise self._no_panel() from error
-        info = told.get("user_info") if isinstance(told, dict) else None
-        if not isinstance(told, dict) or "user_info" not in told:
+        if not isinstance(reply, dict) or "user_info" not in reply:
             raise self._no_panel()
+        info = reply["user_info"]
         if not isinstance(info, dict) or str(info.get("auth", 1)).lower() in ("0", "false"):
-            raise SourceRefused(f"{self.name}: it knows no such login: check user name and password")
+            raise SourceRefused(f"{self.name} has no such login: check user name and password")
         formats = info.get("allowed_output_formats")
         return UserInfo(
             status=str(info.get("status") or ""),
@@ -68,25 +76,29 @@ class Panel:
         )
 
     @contextmanager
-    def asked(self, *, seconds: float, most_bytes: int, **query: str) -> Iterator[BinaryIO]:
-        """The panel's answer to a query, as a file; raises SourceError."""
+    def query(self, *, seconds: float, max_bytes: int, **query: str) -> Iterator[BinaryIO]:
+        """Open the panel's reply to a query as a file.
+
+        :param seconds: the longest time that the whole exchange may take.
+        :raises SourceError: the reply cannot be read.
+        """
         params = {"username": self.username, "password": self.password, **query}
-        with web.answer(
+        with web.download(
             f"{self.server.rstrip('/')}/player_api.php",
-            what=self.name,
+            name=self.name,
             params=params,
             user_agent=self.user_agent,
             seconds=seconds,
-            most_bytes=most_bytes,
+            max_bytes=max_bytes,
         ) as body:
             yield body
 
     def _no_panel(self) -> SourceUnavailable:
-        return SourceUnavailable(f"{self.name}: its answer is none of an Xtream panel: is the address right?")
+        return SourceUnavailable(f"{self.name}: its reply is not that of an Xtream panel: is the address right?")
 
 
 def _count(value: Any) -> int | None:
-    """Panels write numbers as text, and leave them out."""
+    """Return a number that may be written as text, None for anything else."""
     try:
         count = int(str(value).strip())
     except ValueError:

@@ -1,76 +1,103 @@
-"""An Xtream login as a source: its live streams, their categories, and its limit as the panel tells it."""
+"""An Xtream login as a source: its live streams, their categories, and its limit by the panel's figures."""
 
 from __future__ import annotations
 
 import codecs
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, ClassVar, Self
 from urllib.parse import quote, urlsplit
 
 import ijson
 from pydantic import ValidationError
 
-from streamflow.errors import SourceRefused, SourceUnavailable
+from streamflow.errors import ConfigError, SourceRefused, SourceUnavailable
 from streamflow.records import Account, Channel, Group, Stream
 from streamflow.sources import listing
+from streamflow.sources.broken import BrokenRecords
+from streamflow.sources.local_order import LocalOrder
 from streamflow.sources.xtream.panel import Panel, UserInfo
 from streamflow.udi.library import Records, Snapshot
+from streamflow.udi.ports import Store
 
 LIST_SECONDS = 900.0
 LIST_BYTES = 4 << 30
 ACCOUNT_ID = 1
-# Records that are named each; of more, the number.
-NAMED = 100
-# Of a panel that does not tell its limit: the one that no login is below.
+# The limit of a login whose panel names none: every login has one connection.
 LEAST_LIMIT = 1
 _OFF = frozenset({"expired", "banned", "disabled"})
 
 
 @dataclass(frozen=True)
 class Xtream:
-    """The live streams of one login."""
+    """The live streams of one login. See :class:`streamflow.sources.source.Source`."""
+
+    variables: ClassVar[tuple[str, ...]] = (
+        "STREAMFLOW_XTREAM_URL",
+        "STREAMFLOW_XTREAM_USERNAME",
+        "STREAMFLOW_XTREAM_PASSWORD",
+    )
+    example: ClassVar[str] = "STREAMFLOW_XTREAM_URL=http://provider.example:8080 (with user name and password)"
 
     panel: Panel
 
+    @classmethod
+    def from_env(cls, env: Mapping[str, str], home: Path) -> Self:  # noqa: ARG003
+        """Make the source from the panel's address, a user name and a password.
+
+        :raises ConfigError: a variable is missing or wrong.
+        """
+        server, username, password = (env.get(name, "").strip() for name in cls.variables)
+        if not server.startswith(("http://", "https://")):
+            raise ConfigError("STREAMFLOW_XTREAM_URL is not an http or https address; write for example " + cls.example)
+        if not (username and password):
+            raise ConfigError(f"set {cls.variables[1]} and {cls.variables[2]} beside {cls.variables[0]}")
+        return cls(Panel(server, username, password))
+
+    def close(self) -> None:
+        """Do nothing: each request has a connection of its own."""
+
     @property
     def name(self) -> str:
+        """The source as a message names it."""
         return self.panel.name
 
     def summary(self) -> str:
-        """What the panel says of the login, in a line."""
+        """Return the login's status, limit and end.
+
+        :raises SourceError: the panel cannot be read.
+        """
         info = self.panel.user_info()
         until = f", until {info.expires_at:%Y-%m-%d}" if info.expires_at else ""
-        limit = "not told" if info.max_connections is None else info.max_connections or "unlimited"
+        limit = "not named" if info.max_connections is None else info.max_connections or "unlimited"
         return f"{self.name}: {info.status or 'no status'}, connections: {limit}{until}"
 
     def viewers(self) -> dict[int, int]:
-        """A panel counts all connections of a login, and does not tell ours from those of people."""
+        """Return nothing: a panel counts StreamFlow's own connections together with those of people."""
         return {}
 
     def fetch(self) -> Snapshot:
-        """Everything there is. Raises SourceError."""
+        """Return the live streams, the channels that they form, and their categories.
+
+        :raises SourceError: the panel cannot be read, or lists no live stream.
+        """
         info = self.panel.user_info()
         groups = {str(raw["category_id"]): _group(raw) for raw in self._list("get_live_categories")}
         extension = "m3u8" if info.formats and "ts" not in info.formats else "ts"
         streams = Records(Stream)
         listed: list[listing.Listed] = []
-        broken: list[tuple[str, str]] = []
-        unreadable = 0
+        broken = BrokenRecords("streams")
         for raw in self._list("get_live_streams"):
             group = groups.get(str(raw.get("category_id")))
             try:
                 stream = self._stream(raw, group, extension)
             except (ValidationError, KeyError, TypeError, ValueError) as error:
-                unreadable += 1
-                if unreadable <= NAMED:
-                    broken.append((f"stream {raw.get('stream_id', 'without id')}", type(error).__name__))
+                broken.add(f"stream {raw.get('stream_id', 'without id')}", type(error).__name__)
                 continue
             streams.add([stream])
             listed.append(listing.Listed(stream.id, stream.name, stream.tvg_id or "", stream.group_id))
-        if unreadable > NAMED:
-            broken.append((f"{unreadable - NAMED} more streams", "could not be read either"))
         if not streams:
             raise SourceRefused(f"{self.name} lists no live stream for this login")
         return Snapshot(
@@ -78,8 +105,12 @@ class Xtream:
             groups=list(groups.values()),
             streams=streams,
             channels=Records(Channel, listing.channels(listed)),
-            broken=broken,
+            broken=broken.listed(),
         )
+
+    def destination(self, store: Store) -> LocalOrder:
+        """Return the UDI: a panel keeps no order of its own."""
+        return LocalOrder(store)
 
     def _account(self, info: UserInfo) -> Account:
         return Account(
@@ -105,22 +136,22 @@ class Xtream:
         )
 
     def _list(self, action: str) -> Iterator[dict[str, Any]]:
-        """The records of a list, one at a time: it may be larger than memory."""
-        with self.panel.asked(seconds=LIST_SECONDS, most_bytes=LIST_BYTES, action=action) as body:
+        """Return the records of a list one at a time: the list may be larger than the memory."""
+        with self.panel.query(seconds=LIST_SECONDS, max_bytes=LIST_BYTES, action=action) as body:
             try:
                 for record in _records(body):
                     if isinstance(record, dict):
                         yield record
             except ijson.JSONError as error:
-                raise SourceUnavailable(f"{self.name}: {action}: the list is cut off, or no JSON") from error
+                raise SourceUnavailable(f"{self.name}: {action}: the list is cut off or not JSON") from error
 
 
 def _records(body: BinaryIO) -> Iterator[Any]:
-    """The items of a JSON array, or the values of an object, which PHP makes of arrays with gaps."""
-    # What stands before is blanks and a byte order mark.
+    """Return the items of a JSON array, or the values of an object: PHP writes arrays with gaps as objects."""
+    # Blanks and a byte order mark may precede the list.
     start = next((each for each in iter(lambda: body.read(1), b"") if each in (b"[", b"{")), b"")
     body.seek(body.tell() - 1 if start else 0)
-    # ijson would go past the replacing by `readinto`, were there one.
+    # ijson prefers `readinto`, which EncodedFile passes on to the file without decoding: hide it.
     text = SimpleNamespace(read=codecs.EncodedFile(body, "utf-8", "utf-8", "replace").read)
     if start == b"{":
         return (value for _, value in ijson.kvitems(text, "", use_float=True))
@@ -128,6 +159,6 @@ def _records(body: BinaryIO) -> Iterator[Any]:
 
 
 def _group(raw: dict[str, Any]) -> Group:
-    told = str(raw["category_id"])
-    number = int(told) if told.isdecimal() and len(told) < 10 else listing.number_of(f"category {told}")
-    return Group(id=number, name=str(raw.get("category_name") or f"category {told}"))
+    key = str(raw["category_id"])
+    group_id = int(key) if key.isdecimal() and len(key) < 10 else listing.stable_id(f"category {key}")
+    return Group(id=group_id, name=str(raw.get("category_name") or f"category {key}"))

@@ -6,6 +6,6 @@ from streamflow.sources.dispatcharr import session
 
 
 @pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The pauses between tries, without their length."""
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shorten the pauses between tries."""
     monkeypatch.setattr(session, "_wait", lambda state: 0.01)

@@ -1,11 +1,11 @@
-"""Dispatcharr behind proxies, with private certificates, with answers that are none, and in the middle of changes."""
+"""Dispatcharr behind proxies, with private certificates, with invalid replies, and with concurrent changes."""
 
 from __future__ import annotations
 
 import json
 import ssl
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +15,12 @@ import trustme
 
 from lab import Account, Channel, Group, Lab, Library, Media, Stream, running
 from streamflow.errors import ConfigError, SourceConflict, SourceRefused, SourceUnavailable, UnknownRecord
-from streamflow.sources.dispatcharr import Dispatcharr, from_env, session
+from streamflow.sources import opened
+from streamflow.sources.dispatcharr import Dispatcharr, session
 from streamflow.sources.dispatcharr import source as source_module
+from support.library import result
 from support.web_answers import answering
 
-AT = datetime(2026, 1, 2, tzinfo=UTC)
 CHANNEL = json.dumps({"id": 1, "streams": [3, 1, 2]}).encode()
 
 
@@ -37,19 +38,30 @@ def served(lab_media: Media) -> Iterator[Lab]:
 
 @pytest.fixture
 def source(served: Lab) -> Iterator[Dispatcharr]:
-    with at(served.dispatcharr, DISPATCHARR_API_KEY=served.addresses()["api_key"]) as opened:
-        yield opened
+    with at(served.dispatcharr, DISPATCHARR_API_KEY=served.addresses()["api_key"]) as source:
+        yield source
 
 
-def at(address: str, **env: str) -> Dispatcharr:
-    return from_env({"DISPATCHARR_URL": address, "DISPATCHARR_API_KEY": "key"} | env)
+@contextmanager
+def at(address: str, **env: str) -> Iterator[Dispatcharr]:
+    with opened({"DISPATCHARR_URL": address, "DISPATCHARR_API_KEY": "key"} | env) as source:
+        assert isinstance(source, Dispatcharr)
+        yield source
 
 
 def state(served: Lab) -> Any:
     return served.servers.dispatcharr.state
 
 
-# -- the way there ---------------------------------------------------------------------------
+@contextmanager
+def logged_in(address: str, login: Mapping[str, str], home: Path) -> Iterator[Dispatcharr]:
+    user = {"DISPATCHARR_USERNAME": login["username"], "DISPATCHARR_PASSWORD": login["password"]}
+    with opened({"DISPATCHARR_URL": address} | user, home) as source:
+        assert isinstance(source, Dispatcharr)
+        yield source
+
+
+# -- the connection --------------------------------------------------------------------------
 def certified(authority: trustme.CA) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1").configure_cert(context)
@@ -61,63 +73,60 @@ def test_a_private_certificate_is_trusted_by_its_authority_alone(tmp_path: Path)
     authority.cert_pem.write_to_path(str(file))
     with answering(CHANNEL, context=certified(authority)) as address:
         with at(address, DISPATCHARR_CA_FILE=str(file)) as source:
-            assert source.order(1) == (3, 1, 2)
+            assert source.channels.order(1) == (3, 1, 2)
         with at(address) as source, pytest.raises(SourceRefused, match="DISPATCHARR_CA_FILE"):
-            source.order(1)
+            source.channels.order(1)
     with (
         answering(CHANNEL, context=certified(trustme.CA())) as address,
         at(address, DISPATCHARR_CA_FILE=str(file)) as source,
         pytest.raises(SourceRefused, match="not trusted"),
     ):
-        source.order(1)
+        source.channels.order(1)
 
 
-@pytest.mark.parametrize("content", [None, "no certificate"])
-def test_a_file_that_is_no_certificate_is_named(tmp_path: Path, content: str | None) -> None:
+@pytest.mark.parametrize("content", [None, "not a certificate"])
+def test_a_wrong_certificate_file_is_named(tmp_path: Path, content: str | None) -> None:
     file = tmp_path / "ca.pem"
     if content:
         file.write_text(content)
-    with pytest.raises(ConfigError, match=r"DISPATCHARR_CA_FILE: .*ca\.pem"):
-        at("https://127.0.0.1", DISPATCHARR_CA_FILE=str(file))
+    wrong = pytest.raises(ConfigError, match=r"DISPATCHARR_CA_FILE: .*ca\.pem")
+    with wrong, at("https://127.0.0.1", DISPATCHARR_CA_FILE=str(file)):
+        pass
 
 
 @pytest.mark.parametrize("address", ["{}/tv/box", "{}/tv/box/"])
-def test_a_path_prefix_stands_before_every_path(address: str) -> None:
+def test_a_path_prefix_precedes_every_path(address: str) -> None:
     with answering(CHANNEL, prefix="/tv/box/api/") as root:
         with at(address.format(root)) as source:
-            assert source.order(1) == (3, 1, 2)
+            assert source.channels.order(1) == (3, 1, 2)
         with at(root) as source, pytest.raises(SourceRefused, match="path prefix"):
             source.summary()
 
 
 # -- logging in ------------------------------------------------------------------------------
-def test_after_a_change_of_the_servers_secret_one_logs_in_anew(served: Lab, tmp_path: Path) -> None:
-    told = served.addresses()
-    login = {"DISPATCHARR_USERNAME": told["username"], "DISPATCHARR_PASSWORD": told["password"]}
-    with from_env({"DISPATCHARR_URL": served.dispatcharr} | login, tmp_path) as source:
-        source.order(1)
+def test_a_new_secret_of_the_server_causes_a_new_login(served: Lab, tmp_path: Path) -> None:
+    with logged_in(served.dispatcharr, served.addresses(), tmp_path) as source:
+        source.channels.order(1)
         served.servers.dispatcharr._secret = "changed" * 6
-        assert source.order(1) == (1, 2, 3)
+        assert source.channels.order(1) == (1, 2, 3)
     assert state(served).logins == 2
 
 
-def test_after_a_change_of_the_password_the_old_one_is_refused_and_the_new_one_works(
+def test_after_a_change_of_the_password_the_old_one_is_rejected_and_the_new_one_works(
     served: Lab, tmp_path: Path
 ) -> None:
-    told = served.addresses()
-    login = {"DISPATCHARR_USERNAME": told["username"], "DISPATCHARR_PASSWORD": told["password"]}
-    env = {"DISPATCHARR_URL": served.dispatcharr} | login
-    with from_env(env, tmp_path) as source:
-        source.order(1)
-        # Whoever changes it makes all tokens invalid.
+    login = served.addresses()
+    with logged_in(served.dispatcharr, login, tmp_path) as source:
+        source.channels.order(1)
+        # Changing the password makes all tokens invalid.
         served.servers.dispatcharr.password, served.servers.dispatcharr._secret = "new", "changed" * 6
         with pytest.raises(SourceRefused, match="DISPATCHARR_PASSWORD"):
-            source.order(1)
-    with from_env(env | {"DISPATCHARR_PASSWORD": "new"}, tmp_path) as source:
-        assert source.order(1) == (1, 2, 3)
+            source.channels.order(1)
+    with logged_in(served.dispatcharr, login | {"password": "new"}, tmp_path) as source:
+        assert source.channels.order(1) == (1, 2, 3)
 
 
-# -- answers that are none -------------------------------------------------------------------
+# -- invalid replies -------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("status", "error"),
     [
@@ -125,40 +134,40 @@ def test_after_a_change_of_the_password_the_old_one_is_refused_and_the_new_one_w
         (429, SourceUnavailable), (500, SourceUnavailable), (502, SourceUnavailable), (504, SourceUnavailable),
     ],
 )  # fmt: skip
-def test_every_status_has_its_meaning(status: int, error: type[Exception]) -> None:
+def test_every_status_has_its_error_class(status: int, error: type[Exception]) -> None:
     with (
         answering(b"<html>no</html>", status) as address,
         at(address) as source,
         pytest.raises(error, match=str(status) if status != 404 else "no such"),
     ):
-        source.order(1)
+        source.channels.order(1)
 
 
-def test_a_reply_that_is_cut_off_is_tried_again_and_then_told() -> None:
+def test_a_reply_that_is_cut_off_is_retried_and_then_reported() -> None:
     reached = pytest.raises(SourceUnavailable, match="cannot be reached")
     with answering(CHANNEL, length=500) as address, at(address) as source, reached:
-        source.order(1)
+        source.channels.order(1)
 
 
 @pytest.mark.parametrize("body", [b"null", b"[]", b"{}", b'"text"', b'{"streams": null}'])
 @pytest.mark.parametrize(
     "ask",
     [
-        lambda source: source.order(1),
+        lambda source: source.channels.order(1),
         lambda source: source.fetch(),
-        lambda source: source.write_order(1, (1,), (2,)),
+        lambda source: source.channels.write_order(1, (1,), (2,)),
         lambda source: source.viewers(),
-        lambda source: source.write_stats(1, {1: {"a": 1}}, {1: AT}),
+        lambda source: source.channels.write_results(1, [result(1)]),
     ],
-    ids=["order", "fetch", "write_order", "viewers", "write_stats"],
+    ids=["order", "fetch", "write_order", "viewers", "write_results"],
 )
-def test_json_of_another_shape_is_an_error_or_nothing(body: bytes, ask: Callable[[Dispatcharr], object]) -> None:
+def test_json_of_another_shape_is_an_error_or_empty(body: bytes, ask: Callable[[Dispatcharr], object]) -> None:
     with answering(body) as address, at(address) as source:
         try:
             found = ask(source)
         except SourceUnavailable:
             return
-    # An empty answer tells that nothing is there.
+    # An empty reply means an empty library.
     assert not found or list(found.streams) == []  # type: ignore[attr-defined]
 
 
@@ -166,14 +175,14 @@ def test_json_of_another_shape_is_an_error_or_nothing(body: bytes, ask: Callable
     ("headers", "seconds"),
     [({"Retry-After": "7"}, 7), ({"Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT"}, None), ({}, None)],
 )
-def test_a_throttled_call_waits_as_the_header_says(headers: dict[str, str], seconds: float | None) -> None:
-    with pytest.raises(SourceUnavailable) as told:
-        session.understood(httpx.Response(429, headers=headers, text="slow down"), "a call")
-    assert getattr(told.value, "seconds", None) == seconds
+def test_a_throttled_request_waits_as_the_header_says(headers: dict[str, str], seconds: float | None) -> None:
+    with pytest.raises(SourceUnavailable) as raised:
+        session.content(httpx.Response(429, headers=headers, text="slow down"), "a call")
+    assert getattr(raised.value, "seconds", None) == seconds
 
 
 # -- lists in motion -------------------------------------------------------------------------
-def test_a_server_without_pages_answers_with_the_whole_list(served: Lab) -> None:
+def test_a_server_without_pages_returns_the_whole_list(served: Lab) -> None:
     streams = list(state(served).streams.values())
     paths = {"streams/": streams, "ids/": [each["id"] for each in streams]}
     lists = {path: json.dumps(records).encode() for path, records in paths.items()}
@@ -190,7 +199,7 @@ def test_pages_that_repeat_and_miss_rows_make_a_whole_library(
     def shifting(self: session.Session, path: str, size: int) -> Iterator[list[Any]]:
         last: list[Any] = []
         for page in whole(self, path, size):
-            # The first row is that of the page before, the last one is missed.
+            # Each page repeats the first row of the page before and misses its own last row.
             yield [*last[:1], *page[:-1]]
             last = page
 
@@ -215,7 +224,7 @@ def test_a_list_that_shrinks_between_two_pages_ends(
     assert {stream.id for stream in source.fetch().streams} >= {1, 2, 3}
 
 
-def test_streams_that_vanish_before_they_are_asked_by_their_ids_are_left_out(
+def test_streams_that_vanish_before_they_are_read_by_id_are_left_out(
     source: Dispatcharr, served: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = session.Session.call
@@ -228,13 +237,13 @@ def test_streams_that_vanish_before_they_are_asked_by_their_ids_are_left_out(
     assert len(list(source.fetch().streams)) == 7
 
 
-def test_ten_thousand_streams_come_in_a_few_pages(source: Dispatcharr, served: Lab) -> None:
+def test_ten_thousand_streams_are_read_in_a_few_pages(source: Dispatcharr, served: Lab) -> None:
     one = state(served).streams[1]
     state(served).streams = {i: one | {"id": i, "name": f"stream {i}"} for i in range(1, 10_001)}
     assert len(list(source.fetch().streams)) == 10_000
 
 
-def test_stale_custom_and_nameless_streams_are_kept_as_they_are(source: Dispatcharr, served: Lab) -> None:
+def test_stale_custom_and_nameless_streams_are_kept(source: Dispatcharr, served: Lab) -> None:
     state(served).streams[1] |= {"is_stale": True}
     state(served).streams[2] |= {"m3u_account": None, "is_custom": True, "stream_id": None}
     state(served).streams[3] |= {"url": "  ", "name": None}
@@ -244,7 +253,7 @@ def test_stale_custom_and_nameless_streams_are_kept_as_they_are(source: Dispatch
     assert (found[3].url, found[3].name, found[4].url, found[4].group_id) == (None, "", None, None)
 
 
-def test_profiles_user_agents_and_server_groups_come_with_their_accounts(source: Dispatcharr, served: Lab) -> None:
+def test_accounts_have_their_profiles_user_agents_and_server_groups(source: Dispatcharr, served: Lab) -> None:
     account = state(served).accounts[0]
     account["server_group"] = 4
     account["user_agent"] = 77
@@ -253,7 +262,7 @@ def test_profiles_user_agents_and_server_groups_come_with_their_accounts(source:
          "search_pattern": "north", "replace_pattern": "other"}
     )  # fmt: skip
     found = next(each for each in source.fetch().accounts if each.id == 1)
-    # An agent that is not in the list: the checker's own is sent.
+    # The account's user agent is not in the list, so the default one is sent.
     assert (found.server_group, found.user_agent, found.budget) == (4, None, "profile-10")
     assert [(each.id, each.max_streams, each.is_active, each.search_pattern) for each in found.profiles] == [
         (10, 1, True, "^(.*)$"), (11, 2, False, "north"),
@@ -280,7 +289,7 @@ def test_accounts_of_one_server_group_share_a_budget_where_they_share_a_login(
 
 
 # -- writing back ----------------------------------------------------------------------------
-def test_a_change_of_a_user_behind_a_lost_answer_stays(
+def test_a_users_edit_after_a_lost_reply_stays(
     source: Dispatcharr, served: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = session.Session._raw
@@ -289,16 +298,16 @@ def test_a_change_of_a_user_behind_a_lost_answer_stays(
         answer = whole(self, method, path, **options)
         if method == "PATCH":
             state(served).channels[1]["streams"] = [2, 3]
-            raise SourceUnavailable("the answer was lost")
+            raise SourceUnavailable("the reply was lost")
         return answer
 
     monkeypatch.setattr(session.Session, "_raw", losing)
     with pytest.raises(SourceConflict):
-        source.write_order(1, (1, 2, 3), (3, 2, 1))
+        source.channels.write_order(1, (1, 2, 3), (3, 2, 1))
     assert state(served).channels[1]["streams"] == [2, 3]
 
 
-def test_an_order_whose_answer_was_lost_is_not_written_twice(
+def test_an_order_whose_reply_was_lost_is_not_written_twice(
     source: Dispatcharr, served: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole, lost = session.Session._raw, []
@@ -307,15 +316,15 @@ def test_an_order_whose_answer_was_lost_is_not_written_twice(
         answer = whole(self, method, path, **options)
         if method == "PATCH" and not lost:
             lost.append(path)
-            raise SourceUnavailable("the answer was lost")
+            raise SourceUnavailable("the reply was lost")
         return answer
 
     monkeypatch.setattr(session.Session, "_raw", losing)
-    source.write_order(1, (1, 2, 3), (3, 2, 1))
+    source.channels.write_order(1, (1, 2, 3), (3, 2, 1))
     assert (state(served).channels[1]["streams"], state(served).writes) == ([3, 2, 1], 1)
 
 
-def test_statistics_of_a_stream_that_vanishes_meanwhile_are_left_out(
+def test_measurements_of_a_stream_that_vanishes_meanwhile_are_left_out(
     source: Dispatcharr, served: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = session.Session.call
@@ -326,6 +335,5 @@ def test_statistics_of_a_stream_that_vanishes_meanwhile_are_left_out(
         return answer
 
     monkeypatch.setattr(session.Session, "call", vanishing)
-    stats = {i: {"streamflow_verdict": "ok"} for i in (1, 2, 3)}
-    source.write_stats(1, stats, dict.fromkeys(stats, AT))
-    assert state(served).streams[3]["stream_stats"] == {"streamflow_verdict": "ok"}
+    source.channels.write_results(1, [result(i) for i in (1, 2, 3)])
+    assert state(served).streams[3]["stream_stats"]["streamflow_verdict"] == "ok"

@@ -1,10 +1,10 @@
-"""Dispatcharr over real HTTP: the lab's stand-in behaves like the API, and fails on call."""
+"""Dispatcharr over real HTTP: the lab's stand-in behaves like the API, and fails on request."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +13,10 @@ import pytest
 
 from lab import Account, Channel, Group, Lab, Library, Media, Stream, running
 from streamflow.errors import ConfigError, SourceConflict, SourceRefused, SourceUnavailable, UnknownRecord
-from streamflow.sources.dispatcharr import Dispatcharr, from_env, session
+from streamflow.sources.dispatcharr import Dispatcharr, session
 from streamflow.sources.dispatcharr import source as source_module
-
-AT = datetime(2026, 1, 2, tzinfo=UTC)
+from streamflow.sources.dispatcharr.stream_stats import stream_stats
+from support.library import NOW, result
 
 
 @pytest.fixture
@@ -37,16 +37,18 @@ def served(lab_media: Media) -> Iterator[Lab]:
 
 @pytest.fixture
 def source(served: Lab) -> Iterator[Dispatcharr]:
-    with from_env(
-        {"DISPATCHARR_URL": served.dispatcharr, "DISPATCHARR_API_KEY": served.addresses()["api_key"]}
-    ) as opened:
-        yield opened
+    env = {"DISPATCHARR_URL": served.dispatcharr, "DISPATCHARR_API_KEY": served.addresses()["api_key"]}
+    with closing(Dispatcharr.from_env(env, Path())) as source:
+        yield source
 
 
-def by_login(served: Lab, home: Path, password: str | None = None) -> Dispatcharr:
-    told = served.addresses()
-    env = {"DISPATCHARR_URL": served.dispatcharr, "DISPATCHARR_USERNAME": told["username"]}
-    return from_env(env | {"DISPATCHARR_PASSWORD": password or told["password"]}, home)
+@contextmanager
+def by_login(served: Lab, home: Path, password: str | None = None) -> Iterator[Dispatcharr]:
+    login = served.addresses()
+    env = {"DISPATCHARR_URL": served.dispatcharr, "DISPATCHARR_USERNAME": login["username"]}
+    env["DISPATCHARR_PASSWORD"] = password or login["password"]
+    with closing(Dispatcharr.from_env(env, home)) as source:
+        yield source
 
 
 def faults(served: Lab, *answers: dict[str, Any]) -> None:
@@ -58,7 +60,7 @@ def state(served: Lab) -> dict[str, Any]:
 
 
 # -- reading ---------------------------------------------------------------------------------
-def test_the_whole_library_comes_page_by_page(
+def test_the_whole_library_is_read_page_by_page(
     source: Dispatcharr, monkeypatch: pytest.MonkeyPatch, served: Lab
 ) -> None:
     monkeypatch.setattr(source_module, "PAGE_SIZE", 2)
@@ -94,7 +96,7 @@ def test_broken_records_are_skipped_and_named(source: Dispatcharr, served: Lab) 
     assert sorted(name for name, _ in snapshot.broken) == ["channel 2", "stream 3"]
 
 
-def test_a_users_overrides_of_a_channel_hold(source: Dispatcharr, served: Lab) -> None:
+def test_a_users_overrides_of_a_channel_win(source: Dispatcharr, served: Lab) -> None:
     served.servers.dispatcharr.state.channels[1] |= {"effective_name": "Uno", "effective_channel_number": 7.0}
     channel = next(iter(source.fetch().channels))
     assert (channel.name, channel.number) == ("Uno", 7.0)
@@ -108,7 +110,7 @@ def test_accounts_that_share_a_login_share_a_budget(source: Dispatcharr, served:
     assert budgets["custom"] != budgets["North"]
 
 
-def test_viewers_are_counted_by_profile_one_for_each_channel(source: Dispatcharr, served: Lab) -> None:
+def test_viewers_are_counted_by_profile_one_connection_for_each_channel(source: Dispatcharr, served: Lab) -> None:
     watched = [
         {"channel_id": "a", "state": "active", "client_count": 3, "m3u_profile_id": 10},
         {"channel_id": "b", "state": "waiting_for_clients", "client_count": 1, "m3u_profile_id": 10},
@@ -122,7 +124,7 @@ def test_viewers_are_counted_by_profile_one_for_each_channel(source: Dispatcharr
 def test_one_login_serves_all_processes_of_a_home(served: Lab, tmp_path: Path) -> None:
     def ask() -> None:
         with by_login(served, tmp_path) as source:
-            source.order(1)
+            source.channels.order(1)
 
     threads = [threading.Thread(target=ask) for _ in range(8)]
     for thread in threads:
@@ -136,22 +138,22 @@ def test_an_expired_token_is_renewed_without_a_login(served: Lab, tmp_path: Path
     served.servers.dispatcharr._access_seconds = -1
     with by_login(served, tmp_path) as source:
         with pytest.raises(SourceRefused):
-            source.order(1)
+            source.channels.order(1)
         served.servers.dispatcharr._access_seconds = 60
-        assert source.order(1) == (1, 2, 3)
+        assert source.channels.order(1) == (1, 2, 3)
     assert state(served)["logins"] == 1
 
 
 def test_tokens_are_readable_by_their_owner_alone(served: Lab, tmp_path: Path) -> None:
     with by_login(served, tmp_path) as source:
-        source.order(1)
+        source.channels.order(1)
     (file,) = (tmp_path / "dispatcharr").glob("*.json")
     assert file.stat().st_mode & 0o077 == 0
 
 
-def test_a_wrong_password_is_refused_with_the_fix_and_not_tried_again(served: Lab, tmp_path: Path) -> None:
+def test_a_wrong_password_is_rejected_with_the_fix_and_not_retried(served: Lab, tmp_path: Path) -> None:
     with by_login(served, tmp_path, "wrong") as source, pytest.raises(SourceRefused, match="DISPATCHARR_PASSWORD"):
-        source.order(1)
+        source.channels.order(1)
     assert len(served.servers.dispatcharr._login_times) == 1
 
 
@@ -161,76 +163,78 @@ def test_a_wrong_password_is_refused_with_the_fix_and_not_tried_again(served: La
 )
 def test_missing_settings_are_named(env: dict[str, str]) -> None:
     with pytest.raises(ConfigError, match="DISPATCHARR_"):
-        from_env(env)
+        Dispatcharr.from_env(env, Path())
 
 
-# -- what passes and what does not -----------------------------------------------------------
+# -- temporary and final failures ------------------------------------------------------------
 @pytest.mark.parametrize("status", [429, 500, 502, 503])
-def test_what_may_pass_is_tried_again(source: Dispatcharr, served: Lab, status: int) -> None:
+def test_a_temporary_failure_is_retried(source: Dispatcharr, served: Lab, status: int) -> None:
     faults(served, {"status": status}, {"status": status})
-    assert source.order(1) == (1, 2, 3)
+    assert source.channels.order(1) == (1, 2, 3)
 
 
-def test_a_page_instead_of_json_is_tried_again_and_then_named(source: Dispatcharr, served: Lab) -> None:
+def test_a_web_page_instead_of_json_is_retried_and_then_named(source: Dispatcharr, served: Lab) -> None:
     faults(served, *[{"status": 200, "body": "<html>welcome</html>"}] * session.TRIES)
-    with pytest.raises(SourceUnavailable, match=r"no JSON \(text/html.*DISPATCHARR_URL"):
-        source.order(1)
+    with pytest.raises(SourceUnavailable, match=r"not JSON \(text/html.*DISPATCHARR_URL"):
+        source.channels.order(1)
 
 
-def test_a_refusal_is_final(source: Dispatcharr, served: Lab) -> None:
+def test_a_rejected_request_is_not_retried(source: Dispatcharr, served: Lab) -> None:
     faults(served, {"status": 403})
     with pytest.raises(SourceRefused, match="administrator"):
-        source.order(1)
-    assert source.order(1) == (1, 2, 3)
+        source.channels.order(1)
+    assert source.channels.order(1) == (1, 2, 3)
 
 
-def test_a_server_that_is_not_there_is_unavailable() -> None:
+def test_a_missing_server_is_unavailable() -> None:
     env = {"DISPATCHARR_URL": "http://127.0.0.1:9", "DISPATCHARR_API_KEY": "key"}
-    with from_env(env) as source, pytest.raises(SourceUnavailable, match="cannot be reached"):
-        source.order(1)
+    with closing(Dispatcharr.from_env(env, Path())) as source:
+        unreachable = pytest.raises(SourceUnavailable, match="cannot be reached")
+        with unreachable:
+            source.channels.order(1)
 
 
-def test_a_throttled_call_waits_as_long_as_it_is_told() -> None:
+def test_a_throttled_request_names_the_seconds_to_wait() -> None:
     answer = httpx.Response(429, text='{"detail":"Request was throttled. Expected available in 16 seconds."}')
     with pytest.raises(session.Throttled) as throttled:
-        session.understood(answer, "the login")
+        session.content(answer, "the login")
     assert throttled.value.seconds == 16
 
 
 # -- writing back ----------------------------------------------------------------------------
-def test_an_order_is_written_when_nobody_changed_it(source: Dispatcharr, served: Lab) -> None:
-    source.write_order(1, (1, 2, 3), (3, 1, 2))
+def test_an_order_is_written_unless_it_changed_meanwhile(source: Dispatcharr, served: Lab) -> None:
+    source.channels.write_order(1, (1, 2, 3), (3, 1, 2))
     assert state(served)["channels"][0]["streams"] == [3, 1, 2]
     with pytest.raises(SourceConflict):
-        source.write_order(1, (1, 2, 3), (2, 1, 3))
+        source.channels.write_order(1, (1, 2, 3), (2, 1, 3))
     assert state(served)["channels"][0]["streams"] == [3, 1, 2]
 
 
 def test_a_stream_that_vanished_is_a_conflict(source: Dispatcharr) -> None:
-    with pytest.raises(SourceConflict, match="vanished"):
-        source.write_order(1, (1, 2, 3), (1, 2, 99))
+    with pytest.raises(SourceConflict, match="does not exist any more"):
+        source.channels.write_order(1, (1, 2, 3), (1, 2, 99))
 
 
-def test_a_channel_that_is_gone_is_an_unknown_record(source: Dispatcharr) -> None:
+def test_a_missing_channel_is_an_unknown_record(source: Dispatcharr) -> None:
     with pytest.raises(UnknownRecord):
-        source.order(99)
+        source.channels.order(99)
 
 
-def test_statistics_keep_what_others_wrote_and_are_written_once(source: Dispatcharr, served: Lab) -> None:
+def test_measurements_keep_the_keys_of_others_and_are_written_once(source: Dispatcharr, served: Lab) -> None:
     served.servers.dispatcharr.state.streams[1]["stream_stats"] = {"video_codec": "mpeg2", "theirs": 1}
     for _ in range(2):
-        source.write_stats(1, {1: {"video_codec": "h264", "streamflow_verdict": "ok"}}, {1: AT})
+        source.channels.write_results(1, [result(1)])
     written = state(served)
     stream = next(stream for stream in written["streams"] if stream["id"] == 1)
-    assert stream["stream_stats"] == {"video_codec": "h264", "theirs": 1, "streamflow_verdict": "ok"}
-    assert stream["stream_stats_updated_at"] == AT.isoformat()
+    assert stream["stream_stats"] == {"theirs": 1} | stream_stats(result(1))
+    assert stream["stream_stats_updated_at"] == NOW.isoformat()
     assert written["writes"] == 1
 
 
 def test_a_write_back_goes_on_after_a_failure(source: Dispatcharr, served: Lab) -> None:
-    stats = {i: {"streamflow_verdict": "ok"} for i in (1, 2, 3)}
+    results = [result(i) for i in (1, 2, 3)]
     faults(served, *[{"status": 500, "path": "/api/channels/streams/2/"}] * session.TRIES)
     with pytest.raises(SourceUnavailable):
-        source.write_stats(1, stats, dict.fromkeys(stats, AT))
-    source.write_stats(1, stats, dict.fromkeys(stats, AT))
+        source.channels.write_results(1, results)
+    source.channels.write_results(1, results)
     assert state(served)["writes"] == 3

@@ -10,13 +10,13 @@ OURS = {
 }  # fmt: skip
 
 
-def test_a_measurement_is_told_in_dispatcharrs_own_keys() -> None:
+def test_a_measurement_has_dispatcharrs_own_keys() -> None:
     tracks = (AudioTrack(codec="ac3", channels=6, sample_rate=48_000, language="eng"),)
     measured = result(
         1, width=1920, height=1080, fps=50.0, video_codec="hevc", pixel_format="yuv420p10le", bitrate_kbps=9000,
-        container="mpegts", audio=tracks, extra={"video_kbps": 8500, "audio_kbps": 384},
+        container="mpegts", audio=tracks, extra={"video_kbps": 8500, "audio_kbps": 384}, score=0.7,
     )  # fmt: skip
-    assert stream_stats(measured, 0.7) == OURS | {
+    assert stream_stats(measured) == OURS | {
         "resolution": "1920x1080", "width": 1920, "height": 1080, "video_codec": "hevc", "source_fps": 50.0,
         "pixel_format": "yuv420p10le", "video_bitrate": 8500, "audio_bitrate": 384, "ffmpeg_output_bitrate": 9000,
         "audio_codec": "ac3", "sample_rate": 48_000, "audio_channels": "5.1", "stream_type": "mpegts",
@@ -24,8 +24,8 @@ def test_a_measurement_is_told_in_dispatcharrs_own_keys() -> None:
     }  # fmt: skip
 
 
-def test_a_dead_stream_keeps_what_is_known_of_its_media() -> None:
+def test_a_dead_stream_replaces_none_of_the_former_measurements() -> None:
     dead = result(1, "dead", reason="http_404", detail="HTTP 404 Not Found")
-    told = stream_stats(dead, 0.0)
-    assert all(name.startswith("streamflow_") for name in told)
-    assert told["streamflow_reason"] == "http_404"
+    stats = stream_stats(dead)
+    assert all(name.startswith("streamflow_") for name in stats)
+    assert stats["streamflow_reason"] == "http_404"

@@ -1,4 +1,4 @@
-"""The library as a playlist, and that playlist as a library again."""
+"""A library as a playlist, and the playlist as a library again."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from streamflow.sources.m3u import Playlist, export
 from streamflow.sources.m3u.playlist import Entry, entries
 from support.library import result, stored, stream
 
-# Blanks at the ends and in rows are not kept.
+# Surrounding and repeated blanks are not kept.
 PLAIN = st.text(st.characters(exclude_categories=("Cc", "Cs", "Zl", "Zp", "Zs"))).map(
     lambda text: " ".join(text.split())
 )
@@ -32,12 +32,12 @@ ENTRY = st.builds(
 
 
 @given(st.lists(ENTRY, max_size=5))
-def test_what_is_written_is_read_again(wanted: list[Entry]) -> None:
+def test_written_entries_are_read_back(wanted: list[Entry]) -> None:
     read = list(entries(export.lines(wanted)))
     assert [{**vars(each), "line": 0} for each in read] == [vars(each) for each in wanted]
 
 
-def test_channels_come_in_order_with_the_best_stream_first_and_without_the_dead(tmp_path: Path) -> None:
+def test_channels_are_written_in_order_best_stream_first_without_dead_ones(tmp_path: Path) -> None:
     store = stored(tmp_path, {2: (5, 4), 1: (3, 2, 1)}, streams=[stream(i, tvg_id=f"t{i}") for i in range(1, 7)])
     store.record(result(2, "dead"))
     store.record(result(3, "unknown"))

@@ -51,9 +51,7 @@ def one(*lines: str) -> Entry:
         ('-1 tvg-id="a" tvg-id="b",Eins', {"tvg-id": "a"}, "Eins"),
     ],
 )  # fmt: skip
-def test_attributes_and_names_are_read_however_they_are_written(
-    line: str, attributes: dict[str, str], name: str
-) -> None:
+def test_attributes_and_names_are_read_in_any_notation(line: str, attributes: dict[str, str], name: str) -> None:
     found, found_name = info.read(line)
     if line == "-1,a=b":
         # Nothing tells a name with an equals sign from an attribute; the text is not lost.
@@ -66,7 +64,7 @@ PLAIN = st.text(st.characters(exclude_categories=("Cc", "Cs"), exclude_character
 
 
 @given(st.dictionaries(st.sampled_from(["tvg-id", "tvg-name", "group-title", "x"]), PLAIN), PLAIN)
-def test_what_is_written_in_quotes_is_read_again(attributes: dict[str, str], name: str) -> None:
+def test_quoted_values_are_read_back(attributes: dict[str, str], name: str) -> None:
     told = "".join(f' {key}="{value}"' for key, value in attributes.items())
     found, found_name = info.read(f"-1{told},{name}")
     assert found == {key: value.strip() for key, value in attributes.items()}
@@ -83,26 +81,26 @@ def test_any_line_is_read_to_its_end(line: str) -> None:
 @pytest.mark.parametrize(
     "line", ['-1 a="' + '" ' * 8000, "-1 " + "a=" * 8000, "a " * 8000, " " * 16000, '-1 a="' + "b" * 99999]
 )
-def test_lines_that_lead_astray_are_read_in_time(line: str) -> None:
+def test_misleading_lines_are_read_in_time(line: str) -> None:
     # The suite's own time limit is the assertion that counts.
     assert info.read(line)
 
 
-def test_an_entry_has_all_that_is_told_of_it() -> None:
+def test_an_entry_has_every_attribute_of_its_lines() -> None:
     entry = one('#EXTINF:-1 tvg-id="a.de" tvg-chno="7" group-title="News",Das  Erste\tHD', URL)
     assert entry == Entry(2, "Das Erste HD", URL, "News", "a.de", 7.0)
 
 
-def test_a_url_alone_is_an_entry_named_by_its_line() -> None:
+def test_a_url_alone_is_an_entry_named_by_its_line_number() -> None:
     assert one("#EXTM3U", "", URL) == Entry(3, "line 3", URL)
 
 
-def test_a_name_is_taken_from_where_one_is() -> None:
+def test_a_missing_name_is_taken_from_other_attributes() -> None:
     assert one('#EXTINF:-1 tvg-name="Eins",', URL).name == "Eins"
     assert one('#EXTINF:-1 tvg-id="eins.de"', URL).name == "eins.de"
 
 
-def test_a_group_in_a_line_of_its_own_holds_for_its_stream_or_for_all_that_follow() -> None:
+def test_a_group_line_applies_to_its_stream_or_to_all_following_ones() -> None:
     own = read("#EXTINF:-1,A", "#EXTGRP:Films", URL, "#EXTINF:-1,B", URL)
     standing = read("#EXTGRP:Films", "#EXTINF:-1,A", URL, '#EXTINF:-1 group-title="News",B', URL, "#EXTINF:-1,C", URL)
     assert [entry.group for entry in own if isinstance(entry, Entry)] == ["Films", ""]
@@ -126,28 +124,28 @@ def test_a_group_in_a_line_of_its_own_holds_for_its_stream_or_for_all_that_follo
         ('#EXTINF:-1 user-agent="X",A', f"{URL}|User-Agent=X"),
     ],
 )
-def test_headers_that_a_stream_wants_go_behind_its_url(option: str, url: str) -> None:
+def test_request_headers_follow_the_url(option: str, url: str) -> None:
     assert one(option, URL).url == url
 
 
-def test_headers_behind_the_url_itself_hold() -> None:
+def test_headers_after_the_url_itself_win() -> None:
     assert one("#EXTVLCOPT:http-user-agent=X", f"{URL}|User-Agent=Y").url == f"{URL}|User-Agent=X&User-Agent=Y"
 
 
-def test_options_hold_for_one_stream() -> None:
+def test_options_apply_to_one_stream() -> None:
     first, second = read("#EXTVLCOPT:http-user-agent=X", URL, URL)
     assert isinstance(first, Entry)
     assert isinstance(second, Entry)
     assert (first.url, second.url) == (f"{URL}|User-Agent=X", URL)
 
 
-def test_what_cannot_be_used_is_named_without_being_told() -> None:
+def test_an_unusable_line_is_named_without_its_text() -> None:
     found = read("#EXTINF:-1,A", "#EXTINF:-1,B", "secret.ts", URL, "#EXTINF:-1,C")
     assert found == [
-        Unreadable(1, "an #EXTINF without a URL behind it"),
+        Unreadable(1, "an #EXTINF without a URL after it"),
         Unreadable(3, "neither a comment nor a URL"),
         Entry(4, "line 4", URL),
-        Unreadable(5, "an #EXTINF without a URL behind it"),
+        Unreadable(5, "an #EXTINF without a URL after it"),
     ]
     assert "secret" not in repr(found)
 

@@ -12,9 +12,8 @@ from pathlib import Path
 import pytest
 
 from streamflow.errors import SourceRefused, SourceUnavailable
-from streamflow.sources import m3u
+from streamflow.sources import broken, m3u
 from streamflow.sources.m3u import Playlist
-from streamflow.sources.m3u import source as source_module
 from support.web_answers import answering
 
 LIST = """#EXTM3U
@@ -51,7 +50,7 @@ def test_a_playlist_becomes_accounts_groups_channels_and_streams(tmp_path: Path)
     assert snapshot.broken == []
 
 
-def test_ids_are_the_same_at_every_fetch_wherever_a_stream_stands(tmp_path: Path) -> None:
+def test_ids_do_not_depend_on_the_position_in_the_list(tmp_path: Path) -> None:
     before = written(tmp_path).fetch()
     head, *rest = LIST.splitlines(keepends=True)
     after = written(tmp_path, [head, *rest[4:], *rest[:4]]).fetch()
@@ -59,16 +58,16 @@ def test_ids_are_the_same_at_every_fetch_wherever_a_stream_stands(tmp_path: Path
     assert {c.id for c in before.channels} == {c.id for c in after.channels}
 
 
-def test_a_playlist_is_read_from_its_address_packed_or_not() -> None:
+def test_a_playlist_is_read_from_its_address_compressed_or_not() -> None:
     for body in (LIST.encode(), gzip.compress(LIST.encode())):
         with answering(body) as address:
             assert len(Playlist(f"{address}/get.php?password=pa55word").fetch().streams) == 3
 
 
-def test_what_cannot_be_read_is_skipped_counted_and_named_without_its_text(
+def test_unreadable_lines_are_skipped_counted_and_named_without_their_text(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(source_module, "NAMED", 2)
+    monkeypatch.setattr(broken, "MOST_NAMED", 2)
     snapshot = written(tmp_path, [LIST, *["pa55word\n"] * 5]).fetch()
     assert snapshot.broken == [
         ("line 10", "neither a comment nor a URL"),
@@ -77,7 +76,7 @@ def test_what_cannot_be_read_is_skipped_counted_and_named_without_its_text(
     ]
 
 
-def test_films_and_episodes_are_no_channels(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_films_and_episodes_are_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     films = "#EXTINF:-1,Film\nhttp://tv.test/movie/u/p/9.mkv\n#EXTINF:-1,S01E01\nhttp://tv.test/series/u/p/8.mp4\n"
     assert len(written(tmp_path, [LIST, films]).fetch().streams) == 3
@@ -85,18 +84,18 @@ def test_films_and_episodes_are_no_channels(tmp_path: Path, caplog: pytest.LogCa
 
 
 @pytest.mark.parametrize("text", ["", "#EXTM3U\n", "<!DOCTYPE html>\n<title>Welcome</title>\n"])
-def test_what_holds_no_stream_is_refused(tmp_path: Path, text: str) -> None:
+def test_a_file_without_a_stream_is_refused(tmp_path: Path, text: str) -> None:
     with pytest.raises(SourceRefused, match="holds no stream"):
         written(tmp_path, text).fetch()
 
 
-def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(SourceUnavailable, match=r"missing\.m3u cannot be read: No such file"):
         Playlist(str(tmp_path / "missing.m3u")).fetch()
 
 
 @pytest.mark.parametrize(("status", "error"), [(403, SourceRefused), (404, SourceRefused), (503, SourceUnavailable)])
-def test_an_address_that_fails_is_told_without_its_password(status: int, error: type[Exception]) -> None:
+def test_the_error_of_an_address_hides_its_password(status: int, error: type[Exception]) -> None:
     with answering(b"no", status) as address:
         playlist = Playlist(f"{address}/get.php?username=u&password=pa55word")
         with pytest.raises(error, match=str(status)) as failed:
@@ -104,7 +103,7 @@ def test_an_address_that_fails_is_told_without_its_password(status: int, error: 
     assert "pa55word" not in f"{failed.value}{playlist!r}{playlist.name}"
 
 
-def test_a_download_that_is_cut_off_changes_nothing() -> None:
+def test_a_download_that_is_cut_off_is_an_error() -> None:
     with answering(LIST.encode(), length=10_000) as address, pytest.raises(SourceUnavailable):
         Playlist(address).fetch()
 
@@ -115,18 +114,15 @@ def test_a_file_may_be_named_by_its_url(tmp_path: Path) -> None:
     assert Playlist(file.as_uri()).summary().endswith("4 streams")
 
 
-def test_a_playlist_from_standard_input_is_kept_for_its_owner_alone(tmp_path: Path) -> None:
-    m3u.keep(io.BytesIO(LIST.encode()), tmp_path)
-    m3u.keep(io.BytesIO(b""), tmp_path)
-    assert m3u.kept(tmp_path).read_text() == LIST
-    assert m3u.kept(tmp_path).stat().st_mode & 0o077 == 0
+def test_only_the_owner_can_read_a_stored_playlist(tmp_path: Path) -> None:
+    m3u.store_playlist(io.BytesIO(LIST.encode()), tmp_path)
+    m3u.store_playlist(io.BytesIO(b""), tmp_path)
+    assert m3u.stored_playlist(tmp_path).read_text() == LIST
+    assert m3u.stored_playlist(tmp_path).stat().st_mode & 0o077 == 0
     assert [file.name for file in tmp_path.iterdir()] == ["playlist.m3u"]
 
 
-def test_lines_are_read_one_at_a_time(tmp_path: Path) -> None:
-    """A list of 40 MB leaves no trace in the memory of who only walks through it."""
-    import tracemalloc
-
+def test_reading_forty_megabytes_line_by_line_takes_little_memory(tmp_path: Path) -> None:
     playlist = written(tmp_path, (f"#EXTINF:-1,A\nhttp://tv.test/{i}/{'x' * 400}\n" for i in range(100_000)))
     tracemalloc.start()
     count = sum(1 for _ in playlist.entries())
@@ -136,7 +132,7 @@ def test_lines_are_read_one_at_a_time(tmp_path: Path) -> None:
     assert peak < 2_000_000
 
 
-def test_what_is_left_out_takes_no_memory_however_much_it_is(tmp_path: Path) -> None:
+def test_films_take_no_memory(tmp_path: Path) -> None:
     def peak(films: int) -> int:
         file = tmp_path / f"{films}.m3u.gz"
         with gzip.open(file, "wt", compresslevel=1) as out:

@@ -1,4 +1,4 @@
-"""Any bytes become lines: packings, encodings, line ends."""
+"""Any bytes become lines: compression, encodings, line ends."""
 
 from __future__ import annotations
 
@@ -40,22 +40,22 @@ def test_lines_are_the_same_in_any_form(encode: object, end: str) -> None:
     assert read(encode(end.join(WANTED))) == WANTED  # type: ignore[operator]
 
 
-def test_lines_of_different_encodings_may_stand_side_by_side() -> None:
+def test_lines_may_have_different_encodings() -> None:
     assert read("Café\n".encode() + "Café\n".encode("cp1252")) == ["Café", "Café"]
 
 
 @given(LINES, st.sampled_from(["\n", "\r\n"]), st.integers(1, 40))
-def test_where_pieces_end_makes_no_difference(wanted: list[str], end: str, size: int) -> None:
+def test_the_size_of_pieces_makes_no_difference(wanted: list[str], end: str, size: int) -> None:
     data = end.join([*wanted, ""]).encode()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(text, "PIECE_BYTES", size)
         found = read(data)
-    # A piece that ends between CR and LF makes an empty line more.
+    # A piece that ends between CR and LF makes one more empty line.
     assert [line for line in found if line] == [line for line in wanted if line]
 
 
 @given(st.binary(max_size=500))
-def test_no_bytes_make_it_fail_but_broken_gzip(data: bytes) -> None:
+def test_only_damaged_gzip_data_is_an_error(data: bytes) -> None:
     try:
         read(data)
     except SourceUnavailable:
@@ -63,18 +63,18 @@ def test_no_bytes_make_it_fail_but_broken_gzip(data: bytes) -> None:
 
 
 @pytest.mark.parametrize("cut", [-1, 12])
-def test_gzip_that_is_cut_off_is_told(cut: int) -> None:
+def test_gzip_data_that_is_cut_off_is_reported(cut: int) -> None:
     with pytest.raises(SourceUnavailable, match=r"gzip|cut off"):
         read(gzip.compress(b"#EXTM3U\n" * 100)[:cut])
 
 
-def test_gzip_that_is_broken_is_told() -> None:
+def test_damaged_gzip_data_is_reported() -> None:
     data = bytearray(gzip.compress(bytes(range(256)) * 50))
     data[len(data) // 2] ^= 0xFF
-    with pytest.raises(SourceUnavailable, match="gzip cannot be read"):
+    with pytest.raises(SourceUnavailable, match="gzip data cannot be read"):
         read(bytes(data))
 
 
-def test_what_never_ends_a_line_is_no_playlist() -> None:
-    with pytest.raises(SourceRefused, match="no playlist"):
+def test_a_file_without_line_ends_is_not_a_playlist() -> None:
+    with pytest.raises(SourceRefused, match="not a playlist"):
         read(b"\0" * (text.LINE_BYTES + text.PIECE_BYTES + 1))

@@ -1,4 +1,4 @@
-"""What a panel says about a login, asked over real HTTP: the lab's panel, and answers as bad ones give them."""
+"""A panel's figures about a login, over real HTTP: the lab's panel, and the replies of bad ones."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ def provider(lab_media: Media) -> Iterator[Lab]:
 
 @contextmanager
 def answering(body: bytes, status: int = 200, length: int | None = None) -> Iterator[Panel]:
-    """A panel that answers everything with this."""
+    """Serve a panel that sends the same reply to every request."""
     with web_answers.answering(body, status, length=length) as address:
         yield Panel(address, "user", "pa55word")
 
 
-def test_limit_and_connections_are_those_that_the_provider_counts(provider: Lab) -> None:
+def test_limit_and_connections_are_the_providers_figures(provider: Lab) -> None:
     panel = Panel(provider.provider, "user", "pa55word")
     info = panel.user_info()
     assert (info.status, info.max_connections, info.active_connections) == ("Active", 2, 0)
@@ -49,7 +49,7 @@ def test_a_wrong_login_is_refused(provider: Lab) -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "limit", "active", "expires"),
+    ("raw", "limit", "active", "expires"),
     [
         (b'{"max_connections": "3", "active_cons": "1", "exp_date": "1767225600"}', 3, 1, 2026),
         (b'{"max_connections": 0, "active_cons": 0, "exp_date": 1767225600}', 0, 0, 2026),
@@ -58,16 +58,16 @@ def test_a_wrong_login_is_refused(provider: Lab) -> None:
         (b'{"max_connections": [1], "active_cons": true, "exp_date": 99999999999999999}', None, None, None),
     ],
 )
-def test_figures_are_read_however_they_are_written(
-    told: bytes, limit: int | None, active: int | None, expires: int | None
+def test_figures_are_read_in_any_notation(
+    raw: bytes, limit: int | None, active: int | None, expires: int | None
 ) -> None:
-    with answering(b'\xef\xbb\xbf{"user_info": ' + told + b"}") as panel:
+    with answering(b'\xef\xbb\xbf{"user_info": ' + raw + b"}") as panel:
         info = panel.user_info()
     assert (info.max_connections, info.active_connections) == (limit, active)
     assert (info.expires_at.year if info.expires_at else None) == expires
 
 
-def test_a_panel_that_says_nothing_is_believed_to_say_nothing() -> None:
+def test_missing_figures_stay_missing() -> None:
     with answering(b'{"user_info": {}}') as panel:
         assert panel.user_info() == UserInfo()
 
@@ -88,17 +88,17 @@ def test_a_panel_that_says_nothing_is_believed_to_say_nothing() -> None:
         (b"x" * (2 << 20), 200, SourceRefused),
     ],
 )
-def test_an_answer_that_is_none_is_an_error_by_name(body: bytes, status: int, error: type[Exception]) -> None:
+def test_an_invalid_reply_is_an_error_with_the_panels_name(body: bytes, status: int, error: type[Exception]) -> None:
     with answering(body, status) as panel, pytest.raises(error, match="the Xtream panel at http://127"):
         panel.user_info()
 
 
-def test_an_answer_that_is_cut_off_may_be_asked_again() -> None:
+def test_a_reply_that_is_cut_off_is_a_temporary_failure() -> None:
     with answering(b'{"user_info": {', length=100) as panel, pytest.raises(SourceUnavailable, match="cannot be read"):
         panel.user_info()
 
 
-def test_the_password_is_in_no_log_no_error_and_no_text(caplog: pytest.LogCaptureFixture) -> None:
+def test_the_password_is_in_no_log_no_error_and_no_repr(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     with answering(b"Forbidden", 403) as panel, pytest.raises(SourceRefused) as refused:
         panel.user_info()

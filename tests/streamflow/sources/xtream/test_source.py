@@ -1,4 +1,4 @@
-"""The live streams of an Xtream login: from the lab's panel, and from lists as other panels write them."""
+"""The live streams of an Xtream login: from the lab's panel, and from the lists of other panels."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def provider(lab_media: Media) -> Iterator[Lab]:
 def of_lists(
     streams: Any, categories: Any = (), info: dict[str, Any] | None = None, *, raw: bytes | None = None
 ) -> Any:
-    """What a panel with these lists makes; ``raw`` is its list of streams byte by byte."""
+    """Return the library of a panel with these lists; ``raw`` is its list of streams as bytes."""
     actions = {
         "get_live_streams": raw if raw is not None else json.dumps(streams).encode(),
         "get_live_categories": json.dumps(categories).encode(),
@@ -52,7 +52,7 @@ def test_a_login_becomes_a_library(provider: Lab) -> None:
     ]  # fmt: skip
 
 
-def test_a_summary_tells_what_the_login_may(provider: Lab) -> None:
+def test_a_summary_names_status_and_limit(provider: Lab) -> None:
     assert "Active, connections: 2" in Xtream(Panel(provider.provider, "user", "pa55word")).summary()
     with pytest.raises(SourceRefused):
         Xtream(Panel(provider.provider, "user", "wrong")).fetch()
@@ -68,14 +68,14 @@ def test_a_summary_tells_what_the_login_may(provider: Lab) -> None:
         ({"max_connections": "5", "status": "BANNED"}, 5, False),
     ],
 )
-def test_limit_and_state_are_the_panels_and_a_limit_not_told_is_one(
+def test_limit_and_state_are_the_panels_and_a_missing_limit_is_one(
     info: dict[str, Any], limit: int, active: bool
 ) -> None:
     (account,) = of_lists([{"stream_id": 1, "name": "A"}], info=info).accounts
     assert (account.max_streams, account.is_active) == (limit, active)
 
 
-def test_names_and_numbers_are_read_however_they_are_written() -> None:
+def test_names_and_numbers_are_read_in_any_notation() -> None:
     snapshot = of_lists(
         {"1": {"stream_id": "12", "name": None, "category_id": 4, "epg_channel_id": "a.de"}, "5": {"stream_id": 13}},
         [{"category_id": "4", "category_name": "News"}, {"category_id": "x", "category_name": None}],
@@ -86,7 +86,7 @@ def test_names_and_numbers_are_read_however_they_are_written() -> None:
     assert [group.name for group in snapshot.groups] == ["News", "category x"]
 
 
-def test_a_login_is_quoted_in_urls_and_the_form_is_one_that_the_panel_offers() -> None:
+def test_urls_have_a_quoted_login_and_a_format_that_the_panel_offers() -> None:
     (stream,) = of_lists([{"stream_id": 1}], info={"allowed_output_formats": ["m3u8"]}).streams
     assert stream.url.endswith("/live/us%2Fer/pa55%20word/1.m3u8")
 
@@ -97,7 +97,7 @@ def test_broken_records_are_skipped_and_named() -> None:
     assert [name for name, _ in snapshot.broken] == ["stream one", "stream without id", "stream [2]"]
 
 
-def test_bytes_that_are_no_utf8_do_not_spoil_a_list() -> None:
+def test_bytes_that_are_not_utf8_do_not_break_a_list() -> None:
     snapshot = of_lists(None, raw=b'\xef\xbb\xbf [{"stream_id": 1, "name": "Caf\xe9"}, {"stream_id": 2}]')
     assert [stream.id for stream in snapshot.streams] == [1, 2]
 
@@ -109,6 +109,6 @@ def test_a_list_without_a_stream_is_refused(raw: bytes) -> None:
 
 
 @pytest.mark.parametrize("raw", [b'[{"stream_id": 1}, {"stream', b"<html>", b"", b'[{"stream_id": 1} oops]'])
-def test_a_list_that_is_cut_off_or_none_is_an_error(raw: bytes) -> None:
+def test_a_list_that_is_cut_off_or_not_json_is_an_error(raw: bytes) -> None:
     with pytest.raises(SourceUnavailable, match="get_live_streams"):
         of_lists(None, raw=raw)

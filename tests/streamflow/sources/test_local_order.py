@@ -1,4 +1,4 @@
-"""Orders of sources that keep none."""
+"""The UDI keeps the order of sources that keep none."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from streamflow.config import Config, DeadStreams
 from streamflow.errors import SourceConflict, UnknownRecord
 from streamflow.ordering.finish import finish
 from streamflow.records import Channel
-from streamflow.sources.kept_order import KeptOrder, laid_over
+from streamflow.sources.local_order import LocalOrder
 from streamflow.udi import open_udi
 from streamflow.udi.library import Snapshot
 from support.library import result, stored, stream
 
 
 def listed(**channels: tuple[int, ...]) -> Snapshot:
-    """What a source lists anew."""
+    """Return a library as a source lists it."""
     ids = {i for order in channels.values() for i in order}
     return Snapshot(
         accounts=[],
@@ -35,35 +35,35 @@ def orders(snapshot: Snapshot) -> dict[int, tuple[int, ...]]:
 
 def test_an_order_outlives_the_next_refresh(tmp_path: Path) -> None:
     store = stored(tmp_path, {1: (1, 2, 3)})
-    KeptOrder(store).write_order(1, (1, 2, 3), (3, 1, 2))
-    assert orders(laid_over(listed(c1=(1, 2, 3), c2=(4, 5)), store)) == {1: (3, 1, 2), 2: (4, 5)}
+    LocalOrder(store).write_order(1, (1, 2, 3), (3, 1, 2))
+    assert orders(LocalOrder(store).arranged(listed(c1=(1, 2, 3), c2=(4, 5)))) == {1: (3, 1, 2), 2: (4, 5)}
 
 
-def test_what_is_new_comes_last_and_what_is_gone_goes(tmp_path: Path) -> None:
+def test_new_streams_come_last_and_missing_ones_leave(tmp_path: Path) -> None:
     store = stored(tmp_path, {1: (3, 2, 1)})
-    assert orders(laid_over(listed(c1=(9, 1, 3)), store)) == {1: (3, 1, 9)}
+    assert orders(LocalOrder(store).arranged(listed(c1=(9, 1, 3)))) == {1: (3, 1, 9)}
 
 
-def test_what_the_policy_took_out_stays_out_until_it_is_alive(tmp_path: Path) -> None:
+def test_a_stream_that_the_policy_removed_stays_out_until_it_works_again(tmp_path: Path) -> None:
     store = stored(tmp_path, {1: (1, 2)})
     settings = Config(dead_streams=DeadStreams(action="remove", after_failures=1))
     store.record(result(1, "dead"))
     store.record(result(2))
-    change = finish(store, KeptOrder(store), 1, "run", settings)
+    change = finish(store, LocalOrder(store), 1, "run", settings)
     assert (change.written, change.after) == (True, (2,))
     source = listed(c1=(1, 2))
-    assert orders(laid_over(source, store)) == {1: (2,)}
-    store.publish(laid_over(source, store), force=True)
+    assert orders(LocalOrder(store).arranged(source)) == {1: (2,)}
+    store.publish(LocalOrder(store).arranged(source), force=True)
     store.record(result(1, at=result(1).checked_at.replace(year=2027)))
-    assert set(finish(store, KeptOrder(store), 1, "next run", settings).after) == {1, 2}
+    assert set(finish(store, LocalOrder(store), 1, "next run", settings).after) == {1, 2}
 
 
-def test_an_order_that_somebody_changed_is_a_conflict(tmp_path: Path) -> None:
-    target = KeptOrder(stored(tmp_path, {1: (1, 2)}))
+def test_an_order_that_changed_meanwhile_is_a_conflict(tmp_path: Path) -> None:
+    destination = LocalOrder(stored(tmp_path, {1: (1, 2)}))
     with pytest.raises(SourceConflict):
-        target.write_order(1, (2, 1), (1, 2))
+        destination.write_order(1, (2, 1), (1, 2))
     with pytest.raises(UnknownRecord):
-        target.order(9)
+        destination.order(9)
 
 
 def test_an_order_written_during_a_refresh_is_not_lost(tmp_path: Path, redis_client: Redis) -> None:
@@ -74,18 +74,18 @@ def test_an_order_written_during_a_refresh_is_not_lost(tmp_path: Path, redis_cli
     def write() -> None:
         began.wait()
         writing.set()
-        KeptOrder(checks).write_order(1, (1, 2, 3), (3, 1, 2))
+        LocalOrder(checks).write_order(1, (1, 2, 3), (3, 1, 2))
 
-    def over(snapshot: Snapshot) -> Snapshot:
-        laid = laid_over(snapshot, store)
+    def arranged(snapshot: Snapshot) -> Snapshot:
+        library = LocalOrder(store).arranged(snapshot)
         began.set()
-        # Long enough for an order that did not wait to be written.
+        # An order that did not wait for the refresh would be written within this time.
         assert writing.wait(5)
         writer.join(0.3)
-        return laid
+        return library
 
     writer = threading.Thread(target=write)
     writer.start()
-    store.publish(listed(c1=(1, 2, 3), c2=(4,)), over=over)
+    store.publish(listed(c1=(1, 2, 3), c2=(4,)), over=arranged)
     writer.join()
     assert [channel.stream_ids for channel in store.channels()] == [(3, 1, 2), (4,)]

@@ -1,0 +1,86 @@
+"""The standing of a stream: its last verdict, its score, and its failures in a row."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import takewhile
+
+from streamflow.config import Config
+from streamflow.records import DeadMemory, Result
+from streamflow.scoring import score
+from streamflow.udi.ports import Store
+
+WORKING = ("ok", "degraded")
+DECIDED = (*WORKING, "dead")
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One stream as the order of its channels sees it.
+
+    :param result: the last result with a verdict that decides something; None if there is none.
+    :param score: the score of that result.
+    :param memory: the failures in a row, and the channels that the stream was removed from.
+    """
+
+    result: Result | None
+    score: float | None
+    memory: DeadMemory
+
+    @property
+    def is_dead(self) -> bool:
+        """Whether the last decided check found the stream dead."""
+        return self.result is not None and self.result.verdict == "dead"
+
+    @property
+    def summary(self) -> str:
+        """The standing in a few words, for the reason of a move."""
+        if self.result is None:
+            return "not decided yet"
+        if self.is_dead:
+            times = f", {self.memory.failures} times in a row" if self.memory.failures > 1 else ""
+            return f"dead: {self.result.reason}{times}"
+        reason = f", {self.result.reason}" if self.result.reason else ""
+        return f"score {self.score:.2f}{reason}"
+
+
+def standings(store: Store, stream_ids: Sequence[int], settings: Config) -> dict[int, Standing]:
+    """Return the standing of each stream by its stored results.
+
+    :raises UdiUnavailable: the store cannot be read.
+    """
+    latest, memories = store.results(stream_ids), store.dead_memory(stream_ids)
+    accounts = {account.id: account.name for account in store.accounts()}
+    found = {}
+    for stream_id in stream_ids:
+        result, memory = latest.get(stream_id), memories.get(stream_id, DeadMemory())
+        history = [result] if result else []
+        if result and result.verdict not in WORKING:
+            # The history holds the number of failures in a row, and the last decided verdict.
+            history = store.history(stream_id)
+        decided = next((past for past in history if past.verdict in DECIDED), None)
+        if decided:
+            memory = remembered(memory, history)
+        account = accounts.get(decided.account_id) if decided and decided.account_id is not None else None
+        points = score(decided, settings.scoring, account) if decided else None
+        found[stream_id] = Standing(decided, points, memory)
+    return found
+
+
+def remembered(memory: DeadMemory, history: Sequence[Result]) -> DeadMemory:
+    """Return the memory after the results of a history, newest first.
+
+    The failures are counted from the history, so that reading the same result twice counts it once. The history is
+    bounded: failures from before its oldest result stay in the memory.
+    """
+    decided = [past for past in history if past.verdict in DECIDED]
+    failed = list(takewhile(lambda past: past.verdict == "dead", decided))
+    alive_at = decided[len(failed)].checked_at if len(failed) < len(decided) else None
+    last_alive = max(filter(None, (alive_at, memory.last_alive)), default=None)
+    if not failed:
+        return memory.model_copy(update={"failures": 0, "first_dead": None, "last_alive": last_alive})
+    earlier = memory.first_dead if memory.failures and alive_at is None else None
+    first_dead = min(filter(None, (failed[-1].checked_at, earlier)))
+    failures = max(len(failed), memory.failures if earlier else 0)
+    return memory.model_copy(update={"failures": failures, "first_dead": first_dead, "last_alive": last_alive})
