@@ -120,7 +120,7 @@ def probe(figures: Figures) -> Iterator[Row]:
 
 
 def udi(figures: Figures) -> Iterator[Row]:
-    ours, theirs = (figures.one("udi", store=store, streams=100_000) for store in ("pair", "straightforward"))
+    ours, theirs = (figures.one("udi", store=store, streams=100_000) for store in ("fallback", "straightforward"))
     if not ours or not theirs:
         return
     slowest = max(time["p99"] for time in ours["lookup_ms"].values())
@@ -147,7 +147,7 @@ def needs(figures: Figures) -> Iterator[tuple[str, str, str]]:
     if ours := figures.one("probe", clip="bench_fhd25_6m", way="probe"):
         each = ours["cpu_s"] * SECONDS / ours["seconds"]
         yield "probing", f"{STREAMS * each / 3600:.1f} core hours", f"{STREAMS:,} x {each:.2f} s"
-    if store := figures.one("udi", store="pair", streams=100_000):
+    if store := figures.one("udi", store="fallback", streams=100_000):
         each = store["bytes_a_stream"] + store["bytes_a_first_result"]
         yield "Redis", f"{STREAMS * each / 1e6:.0f} MB", f"{STREAMS:,} x {each} bytes, and less for each later result"
     if scale := figures.one("scale"):
@@ -169,7 +169,7 @@ def plots(figures: Figures) -> Iterator[tuple[str, str, Callable[[Path], None]]]
         yield "probe", "CPU seconds for 30 s of 1080p25 at 6 Mbit/s", bars(ways)
     sizes = sorted({line["streams"] for line in figures.all("udi")})
     if len(sizes) > 1:
-        stores = ("pair", "straightforward")
+        stores = ("fallback", "straightforward")
         loads = {
             store: [(size, line["load_s"]) for size in sizes if (line := figures.one("udi", store=store, streams=size))]
             for store in stores

@@ -30,9 +30,9 @@ from streamflow.config import Config
 from streamflow.planning.plan import CheckParams, plan
 from streamflow.records import Account, Channel, Group, Result, Stream
 from streamflow.udi import open_udi
-from streamflow.udi.library import Snapshot
 from streamflow.udi.ports import Store
 from streamflow.udi.redis.store import EVENTS, RedisStore
+from streamflow.udi.snapshot import Snapshot
 from streamflow.udi.sqlite.store import FileStore
 from streamflow_stack.redis import binary
 
@@ -156,7 +156,7 @@ def run(sizes: Iterable[int] = SIZES, *, lookups: int = LOOKUPS) -> Iterator[dic
         changed = refreshed(snapshot)
         with server() as client, tempfile.TemporaryDirectory() as folder:
             udi = open_udi(client, Path(folder))
-            yield _measure("pair", udi, client, snapshot, changed, lookups)
+            yield _measure("fallback", udi, client, snapshot, changed, lookups)
         with server() as client:
             yield _measure("redis", RedisStore(client), client, snapshot, changed, lookups)
         with tempfile.TemporaryDirectory() as folder:
@@ -190,20 +190,20 @@ def _measure(
     empty = _used(client)
     started = time.perf_counter()
     for place, stream in enumerate(checked):
-        store.record(_result(stream, now - timedelta(seconds=place)))
+        store.runs.settle("no run", _result(stream, now - timedelta(seconds=place)))
     recorded = (time.perf_counter() - started) / len(checked)
     size = _used(client) - empty
     asked: dict[str, tuple[Callable[[Any], object], Iterable[Any]]] = {
-        "id": (store.stream, [each.id for each in some]),
-        "account": (store.streams_of_account, [each.account_id or 0 for each in some]),
-        "group": (store.streams_of_group, [each.group_id or 0 for each in some]),
-        "url": (store.streams_of_url, [each.url_hash for each in some]),
-        "channel": (store.channel, [each.id for each in chance.choices(list(changed.channels), k=lookups)]),
-        "channels_of_stream": (store.channels_of_stream, [each.id for each in some]),
-        "channels_of_group": (store.channels_of_group, [each.group_id or 0 for each in some]),
-        "verdict": (store.streams_of_verdict, ["dead"] * lookups),
-        "checked_since": (store.checked_since, [now - timedelta(seconds=100)] * lookups),
-        "result": (store.result, [each.id for each in chance.choices(checked, k=lookups)]),
+        "id": (store.library.stream, [each.id for each in some]),
+        "account": (store.library.streams_of_account, [each.account_id or 0 for each in some]),
+        "group": (store.library.streams_of_group, [each.group_id or 0 for each in some]),
+        "url": (store.library.streams_of_url, [each.url_hash for each in some]),
+        "channel": (store.library.channel, [each.id for each in chance.choices(list(changed.channels), k=lookups)]),
+        "channels_of_stream": (store.library.channels_of_stream, [each.id for each in some]),
+        "channels_of_group": (store.library.channels_of_group, [each.group_id or 0 for each in some]),
+        "verdict": (store.results.streams_of_verdict, ["dead"] * lookups),
+        "checked_since": (store.results.checked_since, [now - timedelta(seconds=100)] * lookups),
+        "result": (store.results.latest, [each.id for each in chance.choices(checked, k=lookups)]),
     }
     looked_up = {index: _took(ask, keys) for index, (ask, keys) in asked.items()}
     plans = {"first": _planned(store, now)}
@@ -270,11 +270,11 @@ def _check_all(store: Store, streams: Iterable[Stream], at: datetime) -> bool:
     results = (_result(stream, at) for stream in streams)
     match store:
         case RedisStore():
-            store.refill(results, ())
+            store.results.refill(results, ())
         case FileStore():
             with store.writing():
                 for result in results:
-                    store.record(result)
+                    store.runs.settle("no run", result)
         case _:
             return False
     return True

@@ -57,7 +57,7 @@ def alerts(store: Store, state: RunState) -> list[Alert]:
     """What a run found that was not so before it. Raises UdiUnavailable."""
     results = _results(store, state)
     died = [result.stream_id for result in results.values() if result.verdict == "dead" and _was_alive(store, result)]
-    streams = store.streams(died)
+    streams = store.library.streams(died)
     refused = _by_account(store, results.values(), "provider_busy")
     lost = _by_account(store, results.values(), "internal_error")
     found = [
@@ -72,7 +72,7 @@ def alerts(store: Store, state: RunState) -> list[Alert]:
 def tell(store: Store, run_id: str) -> list[Alert]:
     """Tell whoever is configured about a finished run; answers what was told. Raises UdiUnavailable."""
     address, notifier = os.environ.get(WEBHOOK), os.environ.get(NOTIFIER)
-    state = store.run(run_id) if address or notifier else None
+    state = store.runs.state(run_id) if address or notifier else None
     found = alerts(store, state) if state else []
     if not found:
         return []
@@ -117,20 +117,20 @@ def notify(path: str, document: dict[str, Any]) -> None:
 def _results(store: Store, state: RunState) -> dict[int, Result]:
     """The run's own results; a later one may have taken the place of some."""
     ids = {*state.streams, *(twin for twins in state.run.twins.values() for twin in twins)}
-    return {id: result for id, result in store.results(ids).items() if result.run_id == state.run.run_id}
+    return {id: result for id, result in store.results.latest_of(ids).items() if result.run_id == state.run.run_id}
 
 
 def _was_alive(store: Store, result: Result) -> bool:
     """Whether the check before, which decided anything, found the stream alive; the first one counts as such."""
-    for past in store.history(result.stream_id, 10):
+    for past in store.results.history(result.stream_id, 10):
         if past.run_id != result.run_id and past.verdict in (*WORKING, "dead"):
             return past.verdict != "dead"
     return True
 
 
 def _dark(store: Store, state: RunState, died: set[int]) -> list[tuple[int, str]]:
-    channels = [one for one in store.channels(state.run.channels) if died.intersection(one.stream_ids)]
-    known = store.results({id for channel in channels for id in channel.stream_ids})
+    channels = [one for one in store.library.channels(state.run.channels) if died.intersection(one.stream_ids)]
+    known = store.results.latest_of({id for channel in channels for id in channel.stream_ids})
     return [
         (channel.id, channel.name)
         for channel in channels
@@ -139,7 +139,7 @@ def _dark(store: Store, state: RunState, died: set[int]) -> list[tuple[int, str]
 
 
 def _by_account(store: Store, results: Iterable[Result], reason: str) -> list[tuple[int | None, str]]:
-    names = {account.id: account.name for account in store.accounts()}
+    names = {account.id: account.name for account in store.library.accounts()}
     counts = Counter(result.account_id for result in results if result.reason == reason)
     return [
         (id, f"{names.get(id, id) if id is not None else 'no account'} ({number})")

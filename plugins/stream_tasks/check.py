@@ -84,12 +84,12 @@ class CheckStream(SlotOperator):
 
     @cached_property
     def stream(self) -> Stream | None:
-        return self.store.stream(self.stream_id)
+        return self.store.library.stream(self.stream_id)
 
     @cached_property
     def account(self) -> Account | None:
         account_id = self.stream.account_id if self.stream else None
-        return self.store.account(account_id) if account_id is not None else None
+        return self.store.library.account(account_id) if account_id is not None else None
 
     @property
     def stream_label(self) -> str:
@@ -137,7 +137,7 @@ class CheckStream(SlotOperator):
         task = context["ti"]
         if task.try_number <= task.max_tries - (self.retries or 0) + 1:
             return None
-        latest = self.store.result(self.stream_id)
+        latest = self.store.results.latest(self.stream_id)
         return latest if latest and latest.run_id == context["run_id"] else None
 
     def refused(self, context: Context, reason: str) -> Any:
@@ -237,7 +237,7 @@ class CheckStream(SlotOperator):
     def tell(self, progress: dict[str, Any] | None) -> None:
         """Show how far the probe is; a check does not fail because nobody can be told."""
         try:
-            self.store.progress(self.stream_id, progress)
+            self.store.progress.publish(self.stream_id, progress)
         except UdiUnavailable as error:
             log.warning("progress is not shown: %s", error)
 
@@ -248,16 +248,16 @@ class CheckStream(SlotOperator):
 
     def is_radio(self) -> bool:
         """Whether a channel of the stream, or its group, says that it is radio: no video is asked of it then."""
-        channels = self.store.channels(self.store.channels_of_stream(self.stream_id))
+        channels = self.store.library.channels(self.store.library.channels_of_stream(self.stream_id))
         if any(says_radio(channel.name) for channel in channels):
             return True
         groups = {channel.group_id for channel in channels}
-        return any(says_radio(group.name) for group in self.store.groups() if group.id in groups)
+        return any(says_radio(group.name) for group in self.store.library.groups() if group.id in groups)
 
     def settle(self, context: Context, result: Result) -> None:
         """Keep the result, and finish the channels that waited for no other."""
         run_id = context["run_id"]
         log.info("%s: %s%s", self.stream_label, result.verdict, f", {result.reason}" if result.reason else "")
-        channels = self.store.settle(run_id, result.model_copy(update={"run_id": run_id}))
+        channels = self.store.runs.settle(run_id, result.model_copy(update={"run_id": run_id}))
         metrics.checked(result)
         finish_ready(self.store, channels, run_id, write_back=context["params"]["write_back"])

@@ -40,11 +40,11 @@ def finish_channels(run_id: str, *, write_back: bool) -> list[int]:
     """
     settings = config.load()
     with rooms.store() as store:
-        for stream_id in store.unsettled_streams(run_id):
+        for stream_id in store.runs.unsettled_streams(run_id):
             lost = "its check ended without a verdict; see the task's log"
             result = undecided(stream_id, None, "unknown", "internal_error", lost)
-            store.settle(run_id, result.model_copy(update={"run_id": run_id}))
-        channels = store.unfinished_channels(run_id)
+            store.runs.settle(run_id, result.model_copy(update={"run_id": run_id}))
+        channels = store.runs.unfinished_channels(run_id)
         if channels:
             with rooms.target(store, write_back) as target:
                 for channel_id in channels:
@@ -55,7 +55,7 @@ def finish_channels(run_id: str, *, write_back: bool) -> list[int]:
 def summarise(run_id: str, params: dict[str, Any]) -> dict[str, Any]:
     """Close the run; answers counts by verdict and reason, channels finished and changed, and the time it took."""
     with rooms.store() as store:
-        state = store.run(run_id)
+        state = store.runs.state(run_id)
         if state is None:
             raise AirflowFailException(f"the UDI holds no run {run_id}: its plan failed")
         now = datetime.now(UTC)
@@ -73,7 +73,7 @@ def summarise(run_id: str, params: dict[str, Any]) -> dict[str, Any]:
             "remaining": state.run.remaining,
             "next_run_id": next_run_id(chained(run_id, params, state.run.started_at)) if state.run.remaining else None,
         }
-        store.close_run(run_id, summary, now)
+        store.runs.close(run_id, summary, now)
         alerts.tell(store, run_id)
     log.info("%s", summary)
     return summary

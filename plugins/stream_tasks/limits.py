@@ -29,7 +29,9 @@ def push_limits(redis: Redis, store: Store, settings: Config) -> bool:
     section = settings.concurrent_streams
     adapted = {} if section.adaptive else {"adapted": 0}
     try:
-        Limiter(redis).configure(accounts=accounts(store.accounts(), settings), **section.limiter_settings, **adapted)
+        Limiter(redis).configure(
+            accounts=accounts(store.library.accounts(), settings), **section.limiter_settings, **adapted
+        )
     except LimiterUnavailable as error:
         log.warning("no limiter: %s", error)
         return False
@@ -103,7 +105,7 @@ def refresh_viewers(redis: Redis, store: Store, settings: Config) -> None:
     asked_at = time.monotonic()
     viewers = _viewers()
     if viewers is not None:
-        seen = viewers_of_budgets(viewers, store.accounts())
+        seen = viewers_of_budgets(viewers, store.library.accounts())
         Limiter(redis).set_viewers(seen, age=time.monotonic() - asked_at)
 
 

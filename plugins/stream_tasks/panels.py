@@ -61,10 +61,10 @@ def panels_of(store: Store, settings: Config) -> dict[str, Panel]:
     An account behind a proxy is left out: its provider is to be met from there alone.
     """
     found: dict[str, Panel] = {}
-    for account in store.accounts():
+    for account in store.library.accounts():
         if not account.is_active or settings.probe.for_account(account.id, account.name).proxy:
             continue
-        streams = store.streams(store.streams_of_account(account.id)[:LOOKED_AT]).values()
+        streams = store.library.streams(store.library.streams_of_account(account.id)[:LOOKED_AT]).values()
         for budget in budgets_of(account):
             logins = {panel_of(url_for(stream, account, budget), account) for stream in streams}
             # Streams of several logins in one account say nothing of the account.

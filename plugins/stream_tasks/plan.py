@@ -37,7 +37,7 @@ def plan(params: dict[str, Any], run_id: str) -> list[int]:
     wanted = CheckParams.model_validate({name: params[name] for name in CheckParams.model_fields if name in params})
     with rooms.redis() as redis:
         store = rooms.udi(redis)
-        if store.refreshed_at() is None:
+        if store.library.refreshed_at() is None:
             bring_in(redis, store)
         try:
             run = make_plan(
@@ -52,7 +52,7 @@ def plan(params: dict[str, Any], run_id: str) -> list[int]:
         except UnknownRecord as error:
             # No repetition makes a wrong id right.
             raise AirflowFailException(str(error)) from error
-        store.open_run(run)
+        store.runs.open(run)
     log.info(
         "%s: %d streams of %d channels to check, %d skipped, %d left for the chain's next run",
         run.mode,
@@ -67,13 +67,13 @@ def plan(params: dict[str, Any], run_id: str) -> list[int]:
 def leftover(run_id: str) -> list[int]:
     """The streams of the run without a verdict: all of a sequential run, else those no limiter could admit."""
     with rooms.store() as store:
-        return store.unsettled_streams(run_id)
+        return store.runs.unsettled_streams(run_id)
 
 
 def next_in_chain(run_id: str, params: dict[str, Any]) -> list[dict[str, Any]]:
     """The id and conf of the chain's next run, or nothing when this run was the last."""
     with rooms.store() as store:
-        state = store.run(run_id)
+        state = store.runs.state(run_id)
     if state is None or not state.run.remaining:
         return []
     chain = chained(run_id, params, state.run.started_at)

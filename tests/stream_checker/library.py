@@ -21,7 +21,7 @@ from streamflow.records import (
     Stream,
 )
 from streamflow.udi import Udi
-from streamflow.udi.library import Snapshot
+from streamflow.udi.snapshot import Snapshot
 
 SECRET = "hunter2-secret"
 RUN = "manual__2026-01-02T03:04:05+00:00"
@@ -81,11 +81,11 @@ def fill(store: Udi) -> None:
     """Publish the library, give it results, and a run that is half done."""
     store.publish(snapshot(), force=True)
     for id in range(7, 21):
-        store.record(result(id, score=round(0.9 - id / 50, 2), bitrate_kbps=2000 + 137 * id % 1000))
-    store.record(result(21, verdict="degraded", reason="frozen_video", frozen_ratio=0.9))
-    store.record(result(22, verdict="unknown", reason="provider_busy"))
-    store.record(result(1, checked_at=NOW - timedelta(days=2), score=0.4))
-    store.open_run(
+        store.runs.settle("no run", result(id, score=round(0.9 - id / 50, 2), bitrate_kbps=2000 + 137 * id % 1000))
+    store.runs.settle("no run", result(21, verdict="degraded", reason="frozen_video", frozen_ratio=0.9))
+    store.runs.settle("no run", result(22, verdict="unknown", reason="provider_busy"))
+    store.runs.settle("no run", result(1, checked_at=NOW - timedelta(days=2), score=0.4))
+    store.runs.open(
         Run(
             run_id=RUN,
             started_at=NOW - timedelta(seconds=60),
@@ -96,12 +96,12 @@ def fill(store: Udi) -> None:
             skipped={7: "fresh"},
         )
     )
-    store.settle(RUN, result(1, run_id=RUN, checked_at=NOW))
-    store.settle(RUN, result(2, run_id=RUN, checked_at=NOW, verdict="dead", reason="http_404", score=0.0))
-    store.settle(RUN, result(3, run_id=RUN, checked_at=NOW, score=0.7))
-    store.remember_dead(2, DeadMemory(failures=2, first_dead=NOW - timedelta(days=1)))
-    store.remember_dead(9, DeadMemory(failures=3, removed_from={1: 1}))
-    store.finish_channel(
+    store.runs.settle(RUN, result(1, run_id=RUN, checked_at=NOW))
+    store.runs.settle(RUN, result(2, run_id=RUN, checked_at=NOW, verdict="dead", reason="http_404", score=0.0))
+    store.runs.settle(RUN, result(3, run_id=RUN, checked_at=NOW, score=0.7))
+    store.results.remember_dead(2, DeadMemory(failures=2, first_dead=NOW - timedelta(days=1)))
+    store.results.remember_dead(9, DeadMemory(failures=3, removed_from={1: 1}))
+    store.runs.finish_channel(
         ChannelChange(
             channel_id=1,
             run_id=RUN,
@@ -116,8 +116,8 @@ def fill(store: Udi) -> None:
             written=True,
         )
     )
-    store.reorder(1, (1, 3, 2))
-    store.progress(
+    store.library.reorder(1, (1, 3, 2))
+    store.progress.publish(
         4, {"seconds": 3.2, "bytes": 2_400_000, "bitrate_kbps": 6000, "first_frame_ms": 300, "phase": "sampling"}
     )
 

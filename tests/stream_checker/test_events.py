@@ -59,23 +59,23 @@ def test_what_happens_is_told_with_its_name(admin: httpx.Client, udi: Udi, limit
         limiter.release(lease)
         released = next_of("lease", told)["data"]
         assert (released["kind"], released["lease_id"], released["stream_id"]) == ("released", "lease-4", 4)
-        udi.progress(5, {"seconds": 1.0})
+        udi.progress.publish(5, {"seconds": 1.0})
         assert next_of("progress", told)["data"] == {"stream_id": 5, "state": {"seconds": 1.0}}
-        udi.settle(RUN, result(4, run_id=RUN, checked_at=NOW))
+        udi.runs.settle(RUN, result(4, run_id=RUN, checked_at=NOW))
         settled = next_of("result", told)["data"]
         assert (settled["stream_id"], settled["verdict"]) == (4, "ok")
-        udi.close_run(RUN, {"streams": 6}, NOW)
+        udi.runs.close(RUN, {"streams": 6}, NOW)
         assert next_of("run", told)["data"]["run_id"] == RUN
 
 
 def test_a_listener_comes_back_to_where_it_was(admin: httpx.Client, udi: Udi, limiter: Limiter, lease: Lease) -> None:
     with listening(admin) as told:
         next(told)
-        udi.progress(5, {"seconds": 1.0})
+        udi.progress.publish(5, {"seconds": 1.0})
         last = next_of("progress", told)["id"]
-    udi.progress(5, {"seconds": 2.0})
+    udi.progress.publish(5, {"seconds": 2.0})
     limiter.release(lease)
-    udi.progress(5, {"seconds": 3.0})
+    udi.progress.publish(5, {"seconds": 3.0})
     with listening(admin, last) as told:
         assert next(told)["id"] == last
         missed = [next(told) for _ in range(3)]
@@ -83,7 +83,7 @@ def test_a_listener_comes_back_to_where_it_was(admin: httpx.Client, udi: Udi, li
         assert [one["data"]["kind"] for one in missed if one["event"] == "lease"] == ["released"]
     with listening(admin, "nonsense") as told:
         next(told)
-        udi.progress(5, {"seconds": 4.0})
+        udi.progress.publish(5, {"seconds": 4.0})
         assert next(told)["data"]["state"]["seconds"] == 4.0
 
 
@@ -115,7 +115,7 @@ def test_all_listeners_share_one_connection_which_ends_after_the_last(
 ) -> None:
     with server.client("reader") as reader, listening(admin) as one, listening(reader) as other:
         next(one), next(other)
-        udi.progress(5, {"seconds": 1.0})
+        udi.progress.publish(5, {"seconds": 1.0})
         assert next_of("progress", one) == next_of("progress", other)
         assert readers(redis_client) == 1
     until(lambda: readers(redis_client) == 0)

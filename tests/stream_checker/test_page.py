@@ -113,7 +113,9 @@ def test_it_shows_what_happens_as_it_happens(browser: Browser, server: Server, u
     browser.until_shown("2 of 10 slots in use", "3.2s")
     # From here on nothing but events brings news.
     browser.value("window.fetch = () => new Promise(() => {})")
-    udi.progress(4, {"seconds": 7.7, "bytes": 1, "bitrate_kbps": 4400, "first_frame_ms": 1, "phase": "sampling"})
+    udi.progress.publish(
+        4, {"seconds": 7.7, "bytes": 1, "bitrate_kbps": 4400, "first_frame_ms": 1, "phase": "sampling"}
+    )
     browser.until_shown("7.7s", "4.4 Mb/s")
 
 
@@ -145,7 +147,9 @@ def test_it_follows_the_colour_scheme_and_fits_a_phone(browser: Browser, server:
 @in_browser
 def test_a_long_run_is_shown_in_steps(browser: Browser, server: Server, udi: Udi) -> None:
     streams, long_ago = tuple(range(1000, 1130)), NOW - timedelta(days=1)
-    udi.open_run(Run(run_id="long", started_at=long_ago, mode="concurrent", params={}, stream_ids=streams, channels={}))
+    udi.runs.open(
+        Run(run_id="long", started_at=long_ago, mode="concurrent", params={}, stream_ids=streams, channels={})
+    )
     rows = "document.querySelectorAll('[aria-labelledby=streams] tbody tr').length"
     show(browser, server, "run/long")
     browser.until_shown("130 streams of the run", "Show 30 more of 30")
@@ -216,7 +220,7 @@ WRITTEN = {
 
 @in_browser
 def test_numbers_and_dates_are_written_as_people_do_where_they_live(browser: Browser, server: Server, udi: Udi) -> None:
-    udi.record(result(30, checked_at=datetime(2026, 1, 2, 12, tzinfo=UTC), bitrate_kbps=6120))
+    udi.runs.settle("no run", result(30, checked_at=datetime(2026, 1, 2, 12, tzinfo=UTC), bitrate_kbps=6120))
     row = "[...document.querySelectorAll('tbody tr')].at(-1)"
     seen = {}
     for language in WRITTEN:

@@ -95,7 +95,7 @@ def test_what_has_not_changed_is_not_sent_again(admin: httpx.Client, udi: Udi) -
         assert (again.status_code, again.content) == (304, b"")
         assert admin.get(path, headers={"If-None-Match": '"x"'}).json() == first.json()
     before = admin.get("/probes")
-    udi.progress(4, {"seconds": 9.9, "bytes": 1, "bitrate_kbps": 1, "first_frame_ms": 1, "phase": "sampling"})
+    udi.progress.publish(4, {"seconds": 9.9, "bytes": 1, "bitrate_kbps": 1, "first_frame_ms": 1, "phase": "sampling"})
     assert admin.get("/probes", headers={"If-None-Match": before.headers["etag"]}).status_code == 200
 
 

@@ -66,7 +66,7 @@ def test_without_redis_the_status_is_sequential_and_changes_are_refused(
 
 def test_results_are_filtered_and_paged(admin: httpx.Client, udi: Udi) -> None:
     whole = admin.get("/results", params={"limit": 1000}).json()
-    assert whole["total"] == len(whole["results"]) == len(udi.checked_since(NOW.replace(year=2000)))
+    assert whole["total"] == len(whole["results"]) == len(udi.results.checked_since(NOW.replace(year=2000)))
     assert whole["next_cursor"] is None
     assert set(RESULT_FIELDS) <= set(whole["results"][0])
 
@@ -97,7 +97,9 @@ def test_a_result_carries_the_names_people_know(admin: httpx.Client) -> None:
 
 
 def test_probes_are_what_holds_a_slot_with_what_it_tells(admin: httpx.Client, udi: Udi) -> None:
-    udi.progress(9, {"seconds": 1.5, "bytes": 10, "bitrate_kbps": None, "first_frame_ms": None, "phase": "opening"})
+    udi.progress.publish(
+        9, {"seconds": 1.5, "bytes": 10, "bitrate_kbps": None, "first_frame_ms": None, "phase": "opening"}
+    )
     probing, starting, alone = admin.get("/probes").json()["probes"]
     assert (probing["stream_id"], probing["phase"], probing["bitrate_kbps"]) == (4, "sampling", 6000)
     assert (probing["name"], probing["account"]) == ("Channel 4 UHD", "Provider A")
@@ -167,8 +169,8 @@ def test_a_run_shows_its_progress(admin: httpx.Client, udi: Udi) -> None:
     assert admin.get(f"/runs/{RUN}?streams=false").json()["streams"] == []
 
     for id in (4, 5, 6):
-        udi.settle(RUN, result(id, run_id=RUN, checked_at=NOW))
-    udi.close_run(RUN, {"streams": 6, "next_run_id": "part2"}, NOW)
+        udi.runs.settle(RUN, result(id, run_id=RUN, checked_at=NOW))
+    udi.runs.close(RUN, {"streams": 6, "next_run_id": "part2"}, NOW)
     run = admin.get(f"/runs/{RUN}").json()
     assert (run["done"], run["expected_end"], run["next_run_id"]) == (6, None, "part2")
     assert run["rate_per_minute"] == 6.0
@@ -213,7 +215,7 @@ def test_an_unknown_path_and_method_are_problems_too(admin: httpx.Client) -> Non
 
 
 def test_no_answer_holds_a_url_or_a_password(admin: httpx.Client, udi: Udi) -> None:
-    stream = udi.stream(1)
+    stream = udi.library.stream(1)
     assert stream and stream.url == url(1) and SECRET in url(1)
     paths = ["/concurrency/status", "/results?limit=1000", "/channels", "/channels/1", "/runs", f"/runs/{RUN}"]
     paths += [f"/streams/{id}{part}" for id in range(1, STREAMS + 1) for part in ("", "/history")]

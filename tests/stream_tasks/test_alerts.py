@@ -28,9 +28,9 @@ def store(tmp_path: Path) -> Store:
     accounts = (Account(id=1, name="one"), Account(id=2, name="two"))
     store = stored(tmp_path, {1: [1, 2], 2: [3, 4], 3: [5, 6]}, accounts=accounts, streams=streams)
     for id in (1, 2, 3, 4):
-        store.record(result(id, at=PAST, run_id="before"))
-    store.record(result(5, "dead", at=PAST, run_id="before"))
-    store.open_run(
+        store.runs.settle("no run", result(id, at=PAST, run_id="before"))
+    store.runs.settle("no run", result(5, "dead", at=PAST, run_id="before"))
+    store.runs.open(
         Run(
             run_id="r",
             started_at=NOW,
@@ -45,11 +45,11 @@ def store(tmp_path: Path) -> Store:
 def settle(store: Store, **verdicts: tuple[Any, str | None]) -> None:
     for name, (verdict, reason) in verdicts.items():
         id = int(name.removeprefix("s"))
-        store.settle("r", result(id, verdict, run_id="r", reason=reason, account_id=1 if id < 5 else 2))
+        store.runs.settle("r", result(id, verdict, run_id="r", reason=reason, account_id=1 if id < 5 else 2))
 
 
 def raised(store: Store) -> dict[str, list[str]]:
-    state = store.run("r")
+    state = store.runs.state("r")
     assert state
     return {alert.kind: [one.name for one in alert.subjects] for alert in alerts.alerts(store, state)}
 

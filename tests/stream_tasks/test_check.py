@@ -115,17 +115,17 @@ def test_a_try_after_the_verdict_was_kept_finishes_without_a_second_probe(
 ) -> None:
     plan(PARAMS | {"channel_ids": [2]}, RUN)
     run_check(3)
-    known, opened = store.result(3), provider.record()["global"]["total"]
+    known, opened = store.results.latest(3), provider.record()["global"]["total"]
     run_check(3, tried=1)
     assert provider.record()["global"]["total"] == opened
-    assert store.history(3) == [known]
+    assert store.results.history(3) == [known]
 
 
 def test_a_check_that_a_user_cleared_probes_again(home: Path, store: Udi, provider: Lab) -> None:
     plan(PARAMS | {"channel_ids": [2]}, RUN)
     run_check(3)
     run_check(3, tried=1, cleared=True)
-    assert len(store.history(3)) == 2
+    assert len(store.results.history(3)) == 2
 
 
 def order(provider: Lab, channel_id: int) -> list[int]:
@@ -138,7 +138,7 @@ def test_a_channel_is_finished_by_the_check_of_its_last_stream(home: Path, store
     assert order(provider, 1) == [1, 2]
     assert run_check(2).stream_label == "One backup · South"
     assert order(provider, 1) == [2, 1]
-    results = store.results([1, 2])
+    results = store.results.latest_of([1, 2])
     assert (results[1].verdict, results[1].reason) == ("dead", "http_404")
     assert (results[2].verdict, results[2].height, results[2].run_id) == ("ok", 480, RUN)
     assert results[2].score and results[2].score > 0
@@ -173,7 +173,7 @@ def test_a_provider_that_stays_full_teaches_the_limiter_to_the_last_try(
     task, last = CheckStream(task_id="check", stream_id=3), {"attempts": BUSY_TRIES - 1, "busy": BUSY_TRIES - 1}
     with httpx.stream("GET", provider.url(LIBRARY.streams[2])):
         task.resume(context(), {"status": "granted", "reason": "", "rank": ""}, last)
-    result = store.result(3)
+    result = store.results.latest(3)
     (login,) = (one for one in check.Limiter(redis_client).snapshot().budgets if one.refusals)
     assert result and result.reason == "provider_busy"
     assert login.refusals == 1
@@ -186,12 +186,12 @@ def test_a_slate_of_a_full_account_is_tried_again_unless_it_was_shown_with_room_
     url = provider.url(LIBRARY.streams[5])
     with httpx.stream("GET", url), httpx.stream("GET", url):
         run_check(6, sample_seconds=3.0)
-        assert store.result(6).reason == "frozen_video"
+        assert store.results.latest(6).reason == "frozen_video"
         assert len(slates.known(redis_client, 4)) == 1
         watch(provider, 40)
         redis_client.delete(limits._ASKED)
         run_check(6, sample_seconds=3.0)
-        assert store.result(6).reason == "frozen_video"
+        assert store.results.latest(6).reason == "frozen_video"
         redis_client.delete("{streamflow}:slates:4")
         with pytest.raises(TaskDeferred) as deferred:
             run_check(6, sample_seconds=3.0)
@@ -221,7 +221,7 @@ def test_a_slate_of_a_full_account_was_a_refusal_if_the_picture_moves_with_fewer
         if is_limit:
             others.close()
         task.resume(mine, {"status": "granted", "reason": "", "rank": ""}, deferred.value.kwargs["state"])
-    assert store.result(6).reason == (None if is_limit else "frozen_video")
+    assert store.results.latest(6).reason == (None if is_limit else "frozen_video")
     assert login_of(redis_client, 4) == (allowed, refusals)
 
 
@@ -237,7 +237,7 @@ def test_without_write_back_dispatcharr_stays_as_it_is(home: Path, store: Udi, p
     writes = provider.servers.dispatcharr.state.writes
     for stream_id in (1, 2):
         run_check(stream_id, write_back=False)
-    change = store.last_change(1)
+    change = next(iter(store.runs.changes(1, 1)), None)
     assert change and (change.after, change.written) == ((2, 1), False)
     assert (order(provider, 1), provider.servers.dispatcharr.state.writes) == ([1, 2], writes)
 
@@ -269,16 +269,16 @@ def test_a_viewer_takes_the_accounts_slot(home: Path, provider: Lab, redis_clien
 def test_radio_needs_no_picture(home: Path, store: Udi) -> None:
     plan(PARAMS | {"channel_ids": [3]}, RUN)
     run_check(5)
-    result = store.result(5)
+    result = store.results.latest(5)
     assert result and result.verdict == "ok"
 
 
 def test_no_slot_for_an_inactive_account_is_a_skip(home: Path, store: Udi, redis_client: Redis) -> None:
     plan(PARAMS | {"channel_ids": [2]}, RUN)
-    snapshot = [one.model_copy(update={"is_active": False}) for one in store.accounts()]
+    snapshot = [one.model_copy(update={"is_active": False}) for one in store.library.accounts()]
     limits.push_limits(redis_client, SimpleNamespace(accounts=lambda: snapshot), check.config.load())  # type: ignore[arg-type]
     run_check(3)
-    result = store.result(3)
+    result = store.results.latest(3)
     assert result and (result.verdict, result.reason) == ("skipped", "account_inactive")
 
 
@@ -286,7 +286,7 @@ def test_a_limiter_that_forgot_the_accounts_is_told_again(home: Path, store: Udi
     plan(PARAMS | {"channel_ids": [2]}, RUN)
     check.Limiter(redis_client).configure(accounts=[])
     run_check(3)
-    result = store.result(3)
+    result = store.results.latest(3)
     assert result and result.verdict == "ok"
 
 
@@ -306,7 +306,7 @@ def test_without_redis_a_run_is_planned_and_checked_one_after_another(
     for stream_id in (1, 2):
         run_check(stream_id, sequential=True)
     assert order(provider, 1) == [2, 1]
-    assert store.run(RUN).run.mode == "sequential"  # type: ignore[union-attr]
+    assert store.runs.state(RUN).run.mode == "sequential"  # type: ignore[union-attr]
 
 
 def test_what_a_concurrent_run_could_not_check_is_left_over(store: Udi, home: Path, monkeypatch: Any) -> None:
@@ -333,7 +333,7 @@ def test_a_check_that_never_ended_leaves_its_stream_undecided_and_its_channel_fi
     plan(PARAMS | {"channel_ids": [1]}, RUN)
     run_check(2)
     assert finish_channels(RUN, write_back=True) == [1]
-    result = store.result(1)
+    result = store.results.latest(1)
     assert result and (result.verdict, result.reason) == ("unknown", "internal_error")
 
 

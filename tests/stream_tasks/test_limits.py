@@ -19,6 +19,7 @@ class Accounts:
 
     def __init__(self, *known: Account) -> None:
         self.known = list(known)
+        self.library = self
 
     def accounts(self) -> list[Account]:
         return self.known

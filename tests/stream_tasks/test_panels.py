@@ -36,6 +36,7 @@ class Known:
 
     def __init__(self, accounts: list[Account], streams: list[Stream]) -> None:
         self._accounts, self._streams = accounts, {stream.id: stream for stream in streams}
+        self.library = self
 
     def accounts(self) -> list[Account]:
         return self._accounts

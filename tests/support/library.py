@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from streamflow.records import Account, Channel, Group, Result, Stream, Verdict
-from streamflow.udi.library import Snapshot
 from streamflow.udi.ports import Store
+from streamflow.udi.snapshot import Snapshot
 from streamflow.udi.sqlite.store import FileStore
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from streamflow.records import Account, Channel, ChannelChange, Group, Result, Run, Stream
-from streamflow.udi.library import Snapshot
+from streamflow.udi.snapshot import Snapshot
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 

@@ -42,7 +42,7 @@ def finish(
     :raises SourceError: the destination cannot be written now.
     :raises UdiUnavailable: the store cannot be reached.
     """
-    channel = store.channel(channel_id)
+    channel = store.library.channel(channel_id)
     present = channel.stream_ids if channel else ()
     change = ChannelChange(
         channel_id=channel_id, run_id=run_id, at=datetime.now(UTC), before=present, after=present, written=False
@@ -57,7 +57,7 @@ def finish(
     else:
         if destination:
             destination.write_results(channel_id, _results(plan.standings, run_id))
-            store.reorder(channel_id, plan.order.stream_ids)
+            store.library.reorder(channel_id, plan.order.stream_ids)
         _remember(store, channel_id, plan, written=destination is not None)
         change = change.model_copy(
             update={
@@ -67,12 +67,12 @@ def finish(
                 "written": destination is not None,
             }
         )
-    store.finish_channel(change)
+    store.runs.finish_channel(change)
     return change
 
 
 def _plan(store: Store, channel_id: int, before: tuple[int, ...], settings: Config) -> Plan:
-    removed = [i for i in store.removed_streams(channel_id) if i not in before]
+    removed = [i for i in store.results.removed_streams(channel_id) if i not in before]
     known = standings(store, [*before, *removed], settings)
     return Plan(before, ordered(before, removed, known, settings.dead_streams), known)
 
@@ -109,7 +109,7 @@ def _results(known: Mapping[int, Standing], run_id: str) -> list[Result]:
 
 def _remember(store: Store, channel_id: int, plan: Plan, *, written: bool) -> None:
     """Store the changed failures of the streams, and the places that the policy removed them from."""
-    former = store.dead_memory(plan.standings)
+    former = store.results.dead_memory(plan.standings)
     for stream, standing in plan.standings.items():
         places = dict(standing.memory.removed_from)
         if written and stream in plan.order.removed:
@@ -118,4 +118,4 @@ def _remember(store: Store, channel_id: int, plan: Plan, *, written: bool) -> No
             places.pop(channel_id, None)
         memory = standing.memory.model_copy(update={"removed_from": places})
         if memory != former.get(stream, DeadMemory()):
-            store.remember_dead(stream, memory)
+            store.results.remember_dead(stream, memory)

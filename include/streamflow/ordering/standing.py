@@ -50,15 +50,15 @@ def standings(store: Store, stream_ids: Sequence[int], settings: Config) -> dict
 
     :raises UdiUnavailable: the store cannot be read.
     """
-    latest, memories = store.results(stream_ids), store.dead_memory(stream_ids)
-    accounts = {account.id: account.name for account in store.accounts()}
+    latest, memories = store.results.latest_of(stream_ids), store.results.dead_memory(stream_ids)
+    accounts = {account.id: account.name for account in store.library.accounts()}
     found = {}
     for stream_id in stream_ids:
         result, memory = latest.get(stream_id), memories.get(stream_id, DeadMemory())
         history = [result] if result else []
         if result and result.verdict not in WORKING:
             # The history holds the number of failures in a row, and the last decided verdict.
-            history = store.history(stream_id)
+            history = store.results.history(stream_id)
         decided = next((past for past in history if past.verdict in DECIDED), None)
         if decided:
             memory = remembered(memory, history)

@@ -51,20 +51,20 @@ def plan(
     channels = _channels(store, wanted)
     candidates = _candidates(store, channels, wanted)
     ids = dict.fromkeys([*(i for listed in candidates.values() for i in listed), *wanted.stream_ids])
-    checked = store.last_checks()
+    checked = store.results.last_checks()
     if since:
         ids = dict.fromkeys(i for i in ids if i not in checked or checked[i] < since)
-    accounts = {account.id: account for account in store.accounts()}
+    accounts = {account.id: account for account in store.library.accounts()}
     active = _active(store, accounts.values())
-    changed = store.changed_urls(i for i in ids if i in checked)
+    changed = store.results.changed_urls(i for i in ids if i in checked)
     fresh: set[int] = set()
     if not wanted.force:
         for verdict in DECIDED:
             fresh_from = now - settings.freshness_hours.pause(verdict)
-            decided = ids.keys() & set(store.streams_of_verdict(verdict))
+            decided = ids.keys() & set(store.results.streams_of_verdict(verdict))
             fresh |= {i for i in decided if i not in changed and checked[i] >= fresh_from}
     pending = {i for i in ids if i in active and i not in fresh}
-    failing = set(store.streams_of_verdict("dead"))
+    failing = set(store.results.streams_of_verdict("dead"))
 
     def need(channel_id: int) -> tuple[int, datetime]:
         """New and changed streams come first, then failing ones, then those that were checked longest ago."""
@@ -77,7 +77,7 @@ def plan(
     due = [[i for i in candidates[channel_id] if i in pending] for channel_id in sorted(candidates, key=need)]
     due += [[i] for i in wanted.stream_ids if i in pending and i not in in_channels]
     chosen = _bounded(due, settings.max_streams_per_run)
-    streams = store.streams(chosen)
+    streams = store.library.streams(chosen)
     twins = _twins([streams[i] for i in chosen if i in streams])
     shared = {twin for others in twins.values() for twin in others}
     order = [i for i in chosen if i not in shared]
@@ -102,18 +102,18 @@ def plan(
 
 def _channels(store: Store, wanted: CheckParams) -> list[Channel]:
     """The channels that pass the filters of channels and groups, and hold a wanted stream."""
-    known = {channel.id: channel for channel in store.channels(wanted.channel_ids or None)}
+    known = {channel.id: channel for channel in store.library.channels(wanted.channel_ids or None)}
     _must_know("channel_ids", wanted.channel_ids, known)
     if wanted.group_ids:
-        _must_know("group_ids", wanted.group_ids, {group.id for group in store.groups()})
+        _must_know("group_ids", wanted.group_ids, {group.id for group in store.library.groups()})
     if wanted.account_ids:
-        _must_know("account_ids", wanted.account_ids, {account.id for account in store.accounts()})
+        _must_know("account_ids", wanted.account_ids, {account.id for account in store.library.accounts()})
     found = list(known.values())
     if wanted.group_ids:
         found = [channel for channel in found if channel.group_id in wanted.group_ids]
     if wanted.stream_ids:
-        _must_know("stream_ids", wanted.stream_ids, store.streams(wanted.stream_ids))
-        holding = {channel for stream in wanted.stream_ids for channel in store.channels_of_stream(stream)}
+        _must_know("stream_ids", wanted.stream_ids, store.library.streams(wanted.stream_ids))
+        holding = {channel for stream in wanted.stream_ids for channel in store.library.channels_of_stream(stream)}
         found = [channel for channel in found if channel.id in holding]
     return sorted(found, key=lambda channel: (channel.number is None, channel.number or 0, channel.id))
 
@@ -128,9 +128,9 @@ def _must_know(field: str, ids: Iterable[int], known: Iterable[int]) -> None:
 
 def _candidates(store: Store, channels: list[Channel], wanted: CheckParams) -> dict[int, list[int]]:
     """Each channel's streams, and those that the dead-stream policy took out, as far as they are wanted."""
-    removed = store.removed_of_channels([channel.id for channel in channels])
+    removed = store.results.removed_of_channels([channel.id for channel in channels])
     wanted_streams = set(wanted.stream_ids)
-    of_accounts = {i for account in wanted.account_ids for i in store.streams_of_account(account)}
+    of_accounts = {i for account in wanted.account_ids for i in store.library.streams_of_account(account)}
     return {
         channel.id: [
             i
@@ -143,8 +143,10 @@ def _candidates(store: Store, channels: list[Channel], wanted: CheckParams) -> d
 
 def _active(store: Store, accounts: Iterable[Account]) -> set[int]:
     """The streams that can be checked. Dispatcharr leaves out those of inactive accounts, but not from channels."""
-    inactive = {i for account in accounts if not account.is_active for i in store.streams_of_account(account.id)}
-    return set(store.stream_ids()) - inactive
+    inactive = {
+        i for account in accounts if not account.is_active for i in store.library.streams_of_account(account.id)
+    }
+    return set(store.library.stream_ids()) - inactive
 
 
 def _bounded(due: Iterable[list[int]], most: int) -> dict[int, None]:

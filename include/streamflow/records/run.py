@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Literal
 
@@ -43,7 +45,11 @@ class Run(BaseModel):
 
 
 class RunState(BaseModel):
-    """Progress of a run. ``streams`` maps each planned stream to its verdict, or ``pending``."""
+    """The progress of a run.
+
+    ``streams`` maps each planned stream to its verdict, or ``pending``. ``verdicts`` and ``reasons`` count the settled
+    streams.
+    """
 
     run: Run
     streams: dict[int, str]
@@ -52,3 +58,27 @@ class RunState(BaseModel):
     finished_channels: dict[int, ChannelChange]
     finished_at: datetime | None = None
     summary: dict[str, Any] | None = None
+
+    @classmethod
+    def of(
+        cls,
+        run: Run,
+        *,
+        streams: Mapping[int, tuple[str | None, str | None]],
+        finished_channels: Iterable[ChannelChange],
+        finished_at: datetime | None,
+        summary: dict[str, Any] | None,
+    ) -> RunState:
+        """Return the state of a run from what a store keeps.
+
+        :param streams: verdict and reason of each stream, both empty for a stream that is not settled.
+        """
+        return cls(
+            run=run,
+            streams={stream: verdict or "pending" for stream, (verdict, _) in streams.items()},
+            verdicts=dict(Counter(verdict for verdict, _ in streams.values() if verdict)),
+            reasons=dict(Counter(reason for _, reason in streams.values() if reason)),
+            finished_channels={change.channel_id: change for change in finished_channels},
+            finished_at=finished_at,
+            summary=summary,
+        )

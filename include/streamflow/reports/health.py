@@ -73,11 +73,11 @@ def report(store: Store, state: RunState) -> HealthReport:
     """The report of a run, finished or not. Raises UdiUnavailable."""
     run = state.run
     verdicts = _verdicts(state)
-    streams = store.streams(verdicts)
-    results = {id: result for id, result in store.results(verdicts).items() if result.run_id == run.run_id}
-    channels = store.channels(run.channels)
-    accounts = {account.id: account.name for account in store.accounts()}
-    groups = {group.id: group.name for group in store.groups()}
+    streams = store.library.streams(verdicts)
+    results = {id: result for id, result in store.results.latest_of(verdicts).items() if result.run_id == run.run_id}
+    channels = store.library.channels(run.channels)
+    accounts = {account.id: account.name for account in store.library.accounts()}
+    groups = {group.id: group.name for group in store.library.groups()}
     return HealthReport(
         run_id=run.run_id,
         started_at=run.started_at,
@@ -85,7 +85,9 @@ def report(store: Store, state: RunState) -> HealthReport:
         total=_share(None, "all streams", verdicts.values()),
         accounts=_shares(verdicts, {id: stream.account_id for id, stream in streams.items()}, accounts),
         groups=_shares(verdicts, {id: stream.group_id for id, stream in streams.items()}, groups),
-        worst_channels=_worst(channels, store.results({id for channel in channels for id in channel.stream_ids})),
+        worst_channels=_worst(
+            channels, store.results.latest_of({id for channel in channels for id in channel.stream_ids})
+        ),
         mislabelled=_mislabelled(results, streams, accounts),
         duplicates=_duplicates(store, streams),
     )
@@ -165,9 +167,9 @@ def _duplicates(store: Store, streams: Mapping[int, Stream]) -> list[Duplicate]:
     hashes = {stream.url_hash: stream.name for stream in streams.values() if stream.url}
     found = []
     for url_hash, name in hashes.items():
-        ids = sorted(store.streams_of_url(url_hash))
+        ids = sorted(store.library.streams_of_url(url_hash))
         if len(ids) > 1:
-            channels = sorted({channel for id in ids for channel in store.channels_of_stream(id)})
+            channels = sorted({channel for id in ids for channel in store.library.channels_of_stream(id)})
             found.append(Duplicate(url_hash=url_hash, stream_ids=ids, name=name, channel_ids=channels))
     found.sort(key=lambda one: (-len(one.stream_ids), one.stream_ids))
     return found[:MOST_LISTED]

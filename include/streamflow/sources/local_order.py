@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 from streamflow.errors import SourceConflict, UnknownRecord
 from streamflow.records import Channel, Result
-from streamflow.udi.library import Records, Snapshot
 from streamflow.udi.ports import Store
+from streamflow.udi.snapshot import Records, Snapshot
 
 
 @dataclass(frozen=True)
@@ -22,8 +22,8 @@ class LocalOrder:
 
         New streams come last in their channel. Streams that the dead-stream policy removed stay out.
         """
-        channels = {channel.id: channel for channel in self.store.channels()}
-        removed = self.store.removed_of_channels(channels)
+        channels = {channel.id: channel for channel in self.store.library.channels()}
+        removed = self.store.results.removed_of_channels(channels)
         ordered = (
             _in_order(channel, channels.get(channel.id), removed.get(channel.id, {})) for channel in snapshot.channels
         )
@@ -34,7 +34,7 @@ class LocalOrder:
 
         :raises UnknownRecord: the UDI does not hold the channel any more.
         """
-        channel = self.store.channel(channel_id)
+        channel = self.store.library.channel(channel_id)
         if channel is None:
             raise UnknownRecord(f"the UDI does not hold channel {channel_id} any more")
         return channel.stream_ids
@@ -46,7 +46,7 @@ class LocalOrder:
         """
         if self.order(channel_id) != tuple(before):
             raise SourceConflict(f"channel {channel_id} was changed while it was finished")
-        self.store.reorder(channel_id, after)
+        self.store.library.reorder(channel_id, after)
 
     def write_results(self, channel_id: int, results: Iterable[Result]) -> None:
         """Do nothing: the UDI holds the results already."""

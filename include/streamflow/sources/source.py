@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import ClassVar, Protocol, Self
 
 from streamflow.records import Result
-from streamflow.udi.library import Snapshot
 from streamflow.udi.ports import Store
+from streamflow.udi.snapshot import Snapshot
 
 
 class Source(Protocol):

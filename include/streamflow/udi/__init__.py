@@ -1,5 +1,5 @@
 """The Universal Data Index: accounts, streams, channels and results, looked up by index."""
 
-from streamflow.udi.fallback import Udi, open_udi
+from streamflow.udi.index import Udi, open_udi
 
 __all__ = ["Udi", "open_udi"]

@@ -1,4 +1,4 @@
-"""What a refresh changes: the difference of two libraries, and the guard against a library that shrank."""
+"""The changes of a refresh: the difference of two libraries, and the check that a library did not shrink too far."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from streamflow.udi.ports import RefreshReport
 
 T = TypeVar("T")
 
-# Small libraries change by large shares; the guard is for the others.
-GUARDED_FROM = 100
+# Small libraries change by large shares. The check of shrinkage begins at this number of streams.
+CHECKED_FROM = 100
 
 
 @dataclass
 class Difference:
-    """Ids of one kind of record, by what is to be done with them."""
+    """The ids of the added, changed and removed records of one kind."""
 
     added: list[int] = field(default_factory=list)
     changed: list[int] = field(default_factory=list)
@@ -28,23 +28,30 @@ class Difference:
 
     @property
     def written(self) -> list[int]:
+        """The ids of the records to write: the added and the changed ones."""
         return self.added + self.changed
 
 
 def difference(before: Mapping[int, T], after: Mapping[int, T]) -> Difference:
-    """How ``before`` becomes ``after``; both by id."""
-    found = Difference(removed=[key for key in before if key not in after])
+    """Return the difference between two mappings of records by id."""
+    result = Difference(removed=[key for key in before if key not in after])
     for key, record in after.items():
         if key not in before:
-            found.added.append(key)
+            result.added.append(key)
         elif before[key] != record:
-            found.changed.append(key)
-    return found
+            result.changed.append(key)
+    return result
 
 
-def guard(before: int, removed: int, max_drop: float) -> None:
-    """Refuse a library that lost more than the share ``max_drop`` of its streams; raises SourceError."""
-    if before >= GUARDED_FROM and removed > before * max_drop:
+def check_drop(before: int, removed: int, max_drop: float) -> None:
+    """Check that a refresh does not remove too many streams.
+
+    :param before: the number of streams before the refresh.
+    :param removed: the number of streams that the refresh removes.
+    :param max_drop: the largest allowed share of removed streams.
+    :raises SourceError: if the share is larger and the library has at least 100 streams.
+    """
+    if before >= CHECKED_FROM and removed > before * max_drop:
         raise SourceError(
             f"the source would drop {removed} of {before} streams; nothing was changed. "
             "If that is right, run refresh_udi with force"
@@ -52,35 +59,45 @@ def guard(before: int, removed: int, max_drop: float) -> None:
 
 
 def renamed(removed: Iterable[Stream], added: Iterable[Stream], gone: Mapping[str, int]) -> dict[int, int]:
-    """Added streams that are former ones under another id: new id to old id.
+    """Return the added streams that are former streams under another id.
 
-    They are the same when their account has the same provider id or the same URL for both.
+    Two streams are the same when their account and either their provider id or their URL are equal.
 
-    :param removed: streams that are in the library before and not after.
-    :param gone: ids of streams that left it earlier, by :func:`identities`.
+    :param removed: the streams that this refresh removes.
+    :param added: the streams that this refresh adds.
+    :param gone: the ids of streams that earlier refreshes removed, by :func:`identities`.
+    :returns: the former id by new id.
     """
     former = dict(gone)
     for stream in removed:
         former.update(dict.fromkeys(identities(stream), stream.id))
-    found: dict[int, int] = {}
+    former_ids: dict[int, int] = {}
     if not former:
-        return found
+        return former_ids
     for stream in added:
-        old = next((former[identity] for identity in identities(stream) if identity in former), None)
-        if old is not None and old != stream.id:
-            found[stream.id] = old
-    return found
+        former_id = next((former[identity] for identity in identities(stream) if identity in former), None)
+        if former_id is not None and former_id != stream.id:
+            former_ids[stream.id] = former_id
+    return former_ids
 
 
 def identities(stream: Stream) -> list[str]:
-    """What a stream is known by when its id has changed, as digests, since URLs hold passwords."""
+    """Return the digests that identify a stream when its id has changed.
+
+    There is one digest for the provider id and one for the URL. They are digests because URLs contain passwords.
+    """
     marks = [f"provider:{stream.provider_id}"] if stream.provider_id else []
     marks += [f"url:{stream.url}"] if stream.url else []
     return [hashlib.sha256(f"{stream.account_id}\n{mark}".encode()).hexdigest()[:24] for mark in marks]
 
 
 def report(kinds: Mapping[str, Difference], broken: list[tuple[str, str]], started: float) -> RefreshReport:
-    """The report of a refresh that ``started`` at this reading of the monotonic clock."""
+    """Return the report of a refresh.
+
+    :param kinds: the difference of each kind of record.
+    :param broken: the records that could not be read.
+    :param started: the reading of the monotonic clock at the start.
+    """
     return RefreshReport(
         added={name: len(kind.added) for name, kind in kinds.items()},
         changed={name: len(kind.changed) for name, kind in kinds.items()},

@@ -71,7 +71,7 @@ FORMATS: dict[str, Callable[[Rows], None]] = {"table": _table, "json": _json, "c
 
 def _m3u(channel_id: int | None, with_dead: bool) -> None:
     store = open_udi(redis_client.from_env(), config.home())
-    if store.refreshed_at() is None:
+    if store.library.refreshed_at() is None:
         raise UnknownRecord(f"the UDI of {config.home()} holds no library: ask where the stack runs")
     for line in export.lines(export.library(store, channel_id, with_dead=with_dead)):
         click.echo(line)

@@ -27,7 +27,7 @@ class StreamLink(BaseOperatorLink):
     def get_link(self, operator: Any, *, ti_key: Any) -> str:  # noqa: ARG002
         from stream_checker import resources
 
-        state = resources.store().run(ti_key.run_id)
+        state = resources.store().runs.state(ti_key.run_id)
         base = conf.get("api", "base_url", fallback="").rstrip("/")
         place = place_of(state.run if state else None, ti_key.run_id, ti_key.task_id, ti_key.map_index)
         return f"{base}/api/stream-checker/page/#{place}"

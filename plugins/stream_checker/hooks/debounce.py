@@ -102,12 +102,12 @@ class DebouncedRuns:
             raise
 
     def _refresh(self) -> None:
-        before = self._store.refreshed_at()
+        before = self._store.library.refreshed_at()
         self._trigger(names.REFRESH_DAG, {})
         self._await_refresh(before, time.monotonic() + REFRESHED_WITHIN_SECONDS)
 
     def _await_refresh(self, before: datetime | None, until: float) -> None:
-        if self._store.refreshed_at() != before:
+        if self._store.library.refreshed_at() != before:
             self._check_new()
         elif time.monotonic() < until:
             _later(min(LOOK_SECONDS, self._settle), lambda: self._await_refresh(before, until))
@@ -115,7 +115,7 @@ class DebouncedRuns:
             log.warning("what is new is left to the next scheduled check: the refresh has not ended in time")
 
     def _check_new(self) -> None:
-        new = sorted(set(self._store.stream_ids()).difference(self._store.checked_since(EVER)))
+        new = sorted(set(self._store.library.stream_ids()).difference(self._store.results.checked_since(EVER)))
         if new:
             self._trigger(names.CHECK_DAG, {"stream_ids": new} if len(new) <= MOST_NAMED else {})
 

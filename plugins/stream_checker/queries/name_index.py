@@ -52,7 +52,7 @@ class NameIndex:
         return [] if id is None else [id]
 
     def _current(self, store: Store) -> _Library:
-        refreshed_at = store.refreshed_at()
+        refreshed_at = store.library.refreshed_at()
         with self._lock:
             if self._library is None or self._library.refreshed_at != refreshed_at:
                 self._library = _read(store, refreshed_at)
@@ -61,9 +61,9 @@ class NameIndex:
 
 def _read(store: Store, refreshed_at: datetime | None) -> _Library:
     streams: dict[int, str] = {}
-    for ids in _batches(store.stream_ids()):
-        streams.update((id, stream.name.casefold()) for id, stream in store.streams(ids).items())
-    channels = store.channels()
+    for ids in _batches(store.library.stream_ids()):
+        streams.update((id, stream.name.casefold()) for id, stream in store.library.streams(ids).items())
+    channels = store.library.channels()
     return _Library(
         refreshed_at,
         streams,

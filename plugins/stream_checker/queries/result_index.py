@@ -47,7 +47,7 @@ class ResultIndex:
             return self._known
 
     def _follow(self, store: Store) -> None:
-        checks = store.last_checks()
+        checks = store.results.last_checks()
         if len(checks) > MOST_STREAMS:
             checks = {id: checks[id] for id in sorted(checks)[:MOST_STREAMS]}
         changed = [id for id, at in checks.items() if self._checks.get(id) != at]
@@ -63,7 +63,7 @@ class ResultIndex:
 def _read(store: Store, ids: Iterable[int]) -> Iterable[tuple[int, IndexedResult]]:
     rest = iter(ids)
     while batch := list(islice(rest, BATCH)):
-        for id, result in store.results(batch).items():
+        for id, result in store.results.latest_of(batch).items():
             yield id, _standing(result)
 
 

@@ -35,7 +35,7 @@ class RunOutcomes:
         """The outcomes of the runs that the UDI holds, in the given order. Raises UdiUnavailable."""
         known, found = self._ended, []
         for run_id in run_ids:
-            if (outcome := known.get(run_id)) is None and (state := store.run(run_id)):
+            if (outcome := known.get(run_id)) is None and (state := store.runs.state(run_id)):
                 outcome = _outcome(state)
             if outcome:
                 found.append(outcome)

@@ -70,14 +70,16 @@ class Selection:
     def ids(self) -> set[int]:
         """The streams, in no order."""
         store = self._store
-        chosen = set(store.streams_of_verdict(self._status) if self._status else store.checked_since(EVER))
+        chosen = set(
+            store.results.streams_of_verdict(self._status) if self._status else store.results.checked_since(EVER)
+        )
         if self._channel_id is not None:
-            channel = store.channel(self._channel_id)
+            channel = store.library.channel(self._channel_id)
             chosen.intersection_update(channel.stream_ids if channel else ())
         if self._account_id is not None:
-            chosen.intersection_update(store.streams_of_account(self._account_id))
+            chosen.intersection_update(store.library.streams_of_account(self._account_id))
         if self._group_id is not None:
-            chosen.intersection_update(store.streams_of_group(self._group_id))
+            chosen.intersection_update(store.library.streams_of_group(self._group_id))
         if self._part:
             chosen.intersection_update(self._names.streams(store, self._part))
         if self._reason:

@@ -30,8 +30,8 @@ class StreamNames:
     """The labels of some streams, read at once. Raises UdiUnavailable."""
 
     def __init__(self, store: Store, stream_ids: Iterable[int]) -> None:
-        self._streams = store.streams(stream_ids)
-        self._accounts: dict[int | None, str] = {account.id: account.name for account in store.accounts()}
+        self._streams = store.library.streams(stream_ids)
+        self._accounts: dict[int | None, str] = {account.id: account.name for account in store.library.accounts()}
 
     def name(self, stream_id: int) -> str | None:
         stream = self._streams.get(stream_id)
@@ -57,5 +57,5 @@ class StreamNames:
 def named(store: Store, stream_ids: Iterable[int]) -> list[NamedResult]:
     """The latest results of the streams that have one, in the given order. Raises UdiUnavailable."""
     ids = list(stream_ids)
-    found, labels = store.results(ids), StreamNames(store, ids)
+    found, labels = store.results.latest_of(ids), StreamNames(store, ids)
     return [labels.named(found[id]) for id in ids if id in found]

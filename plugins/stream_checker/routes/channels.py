@@ -82,10 +82,10 @@ def channels(
     """Channels in the order of their ids."""
     chosen = set(names.channels(store, q or ""))
     if group_id is not None:
-        chosen.intersection_update(store.channels_of_group(group_id))
+        chosen.intersection_update(store.library.channels_of_group(group_id))
     ids, following = cursors.page(chosen, cursor, limit)
-    found = {channel.id: channel for channel in store.channels(ids)}
-    results = store.results({id for channel in found.values() for id in channel.stream_ids})
+    found = {channel.id: channel for channel in store.library.channels(ids)}
+    results = store.results.latest_of({id for channel in found.values() for id in channel.stream_ids})
     listed = [_listed(found[id], results) for id in ids if id in found]
     return ChannelPage(channels=listed, total=len(chosen), next_cursor=following)
 
@@ -106,12 +106,12 @@ def _listed(channel: Channel, results: dict[int, Result]) -> ListedChannel:
 @router.get("/{channel_id}", responses=responses(401, 403, 404, 503))
 def channel(channel_id: int, store: Udi) -> ChannelDetail:
     """One channel, best stream first."""
-    found = store.channel(channel_id)
+    found = store.library.channel(channel_id)
     if found is None:
         raise Problem(404, f"no channel {channel_id}")
-    removed, change = store.removed_streams(channel_id), store.last_change(channel_id)
+    removed, change = store.results.removed_streams(channel_id), next(iter(store.runs.changes(channel_id, 1)), None)
     mentioned = {*found.stream_ids, *removed, *(change.before if change else ()), *(change.after if change else ())}
-    labels, results = StreamNames(store, mentioned), store.results(found.stream_ids)
+    labels, results = StreamNames(store, mentioned), store.results.latest_of(found.stream_ids)
     ranked = []
     for position, id in enumerate(found.stream_ids, 1):
         result = results.get(id)

@@ -20,4 +20,4 @@ class GroupList(BaseModel):
 @router.get("/groups", responses=responses(401, 403, 503))
 def groups(store: Udi) -> GroupList:
     """All groups, by name."""
-    return GroupList(groups=sorted(store.groups(), key=lambda group: group.name.casefold()))
+    return GroupList(groups=sorted(store.library.groups(), key=lambda group: group.name.casefold()))

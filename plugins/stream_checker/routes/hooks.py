@@ -59,7 +59,7 @@ class Happened(BaseModel):
         """The UDI's channels that it is about."""
         id = self.channel_id or self.payload.get("channel_id")
         if id is not None and str(id).isdecimal():
-            return [channel.id for channel in store.channels([int(id)])]
+            return [channel.id for channel in store.library.channels([int(id)])]
         found = names.channels_of_uuid(store, str(id)) if id else []
         name = self.channel_name or self.payload.get("channel_name")
         return found or (names.channels_named(store, str(name)) if name else [])

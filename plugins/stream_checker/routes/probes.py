@@ -41,7 +41,7 @@ class RunningProbes(BaseModel):
 @router.get("", responses=responses(401, 403, 503))
 def probes(store: Udi, limiter: Limits) -> RunningProbes:
     """Every check under way with its progress, in the order of the streams' ids."""
-    running, leases = store.running(), leased(limiter)
+    running, leases = store.progress.running(), leased(limiter)
     ids = sorted({*running, *leases})
     labels = StreamNames(store, ids)
     listed = []

@@ -64,7 +64,9 @@ def scores(
     limit: Annotated[int, Query(ge=1, le=50)] = 20,
 ) -> Scores:
     """The last scores of some streams, for the small lines beside them."""
-    return Scores(scores={id: [past.score for past in reversed(store.history(id, limit))] for id in set(stream_id)})
+    return Scores(
+        scores={id: [past.score for past in reversed(store.results.history(id, limit))] for id in set(stream_id)}
+    )
 
 
 @router.get(

@@ -69,7 +69,7 @@ class RunList(BaseModel):
 @router.get("", responses=responses(401, 403, 422, 429, 503), dependencies=[at_once(4)])
 def runs(store: Udi, outcomes: OpenRunOutcomes, limit: Annotated[int, Query(ge=1, le=200)] = 20) -> RunList:
     """The latest runs."""
-    ids = store.runs(limit)
+    ids = store.runs.newest(limit)
     return RunList(runs=ids, outcomes=outcomes.of(store, ids))
 
 
@@ -97,7 +97,7 @@ def run(
         rate_per_minute=rate,
         expected_end=end,
         channels=list(state.run.channels),
-        names={channel.id: channel.name for channel in store.channels(state.run.channels)},
+        names={channel.id: channel.name for channel in store.library.channels(state.run.channels)},
         finished_channels=list(state.finished_channels.values()),
         streams=_streams(store, state) if streams else [],
         skipped=state.run.skipped,
@@ -128,7 +128,7 @@ def report(
 
 def known(store: Udi, run_id: str) -> RunState:
     """The run, or a 404."""
-    state = store.run(run_id)
+    state = store.runs.state(run_id)
     if state is None:
         raise Problem(404, f"no run {run_id}")
     return state
@@ -145,7 +145,7 @@ def pace(state: RunState, done: int, total: int, now: datetime) -> tuple[float |
 
 def _streams(store: Udi, state: RunState) -> list[RunStream]:
     ids = state.run.stream_ids
-    labels, running, results = StreamNames(store, ids), store.running(), store.results(ids)
+    labels, running, results = StreamNames(store, ids), store.progress.running(), store.results.latest_of(ids)
     listed = []
     for id in ids:
         verdict, result = state.streams.get(id, PENDING), results.get(id)

@@ -55,18 +55,18 @@ class History(BaseModel):
 def stream(stream_id: int, store: Udi) -> StreamDetail:
     """One stream: where it is used, its latest result, and how often it has failed in a row."""
     found = known(store, stream_id)
-    account = store.account(found.account_id) if found.account_id is not None else None
+    account = store.library.account(found.account_id) if found.account_id is not None else None
     return StreamDetail(
         **found.model_dump(include=set(StreamDetail.model_fields) & set(Stream.model_fields)),
         url_hash=found.url_hash,
         account=account.name if account else None,
         channels=[
             Place(channel_id=channel.id, name=channel.name, position=channel.stream_ids.index(stream_id) + 1)
-            for channel in store.channels(store.channels_of_stream(stream_id))
+            for channel in store.library.channels(store.library.channels_of_stream(stream_id))
         ],
-        result=store.result(stream_id),
-        failures=store.dead_memory([stream_id]).get(stream_id),
-        progress=store.running().get(stream_id),
+        result=store.results.latest(stream_id),
+        failures=store.results.dead_memory([stream_id]).get(stream_id),
+        progress=store.progress.running().get(stream_id),
     )
 
 
@@ -74,7 +74,7 @@ def stream(stream_id: int, store: Udi) -> StreamDetail:
 def history(stream_id: int, store: Udi, limit: Annotated[int, Query(ge=1, le=500)] = 50) -> History:
     """The stream's past results."""
     known(store, stream_id)
-    return History(stream_id=stream_id, results=store.history(stream_id, limit))
+    return History(stream_id=stream_id, results=store.results.history(stream_id, limit))
 
 
 @router.get(
@@ -100,7 +100,7 @@ def thumbnail(stream_id: int, if_none_match: Annotated[str | None, Header(max_le
 
 def known(store: Store, stream_id: int) -> Stream:
     """The stream, or a 404."""
-    found = store.stream(stream_id)
+    found = store.library.stream(stream_id)
     if found is None:
         raise Problem(404, f"no stream {stream_id}")
     return found

@@ -12,8 +12,8 @@ from streamflow.errors import SourceConflict, SourceUnavailable, UnknownRecord
 from streamflow.ordering.finish import finish
 from streamflow.records import ChannelChange, Result
 from streamflow.scoring import score
-from streamflow.udi.library import Snapshot
 from streamflow.udi.ports import Store
+from streamflow.udi.snapshot import Snapshot
 from support.library import NOW, result, stored, stream
 
 GOOD = {"width": 1920, "height": 1080, "bitrate_kbps": 6000}
@@ -50,7 +50,7 @@ class Channels:
 
 def check(store: Store, *results: Result) -> None:
     for one in results:
-        store.record(one.model_copy(update={"run_id": "run"}))
+        store.runs.settle("no run", one.model_copy(update={"run_id": "run"}))
 
 
 def finished(store: Store, channels: Channels | None, **settings: Any) -> ChannelChange:
@@ -64,7 +64,7 @@ def test_the_best_stream_comes_first_and_dead_ones_last(tmp_path: Path) -> None:
     assert channels.orders[1] == change.after == (3, 2, 1)
     assert change.written
     assert {move.stream_id: move.why for move in change.moves}[1] == "dead: http_404"
-    channel = store.channel(1)
+    channel = store.library.channel(1)
     assert channel and channel.stream_ids == (3, 2, 1)
 
 
@@ -95,7 +95,7 @@ def test_without_a_destination_the_change_is_only_planned(tmp_path: Path) -> Non
     check(store, result(1), result(2, **GOOD))
     change = finished(store, None)
     assert (change.after, change.written) == ((2, 1), False)
-    channel = store.channel(1)
+    channel = store.library.channel(1)
     assert channel and channel.stream_ids == (1, 2)
 
 
@@ -134,12 +134,12 @@ def test_an_unreachable_destination_leaves_the_channel_unfinished(tmp_path: Path
     check(store, result(1))
     with pytest.raises(SourceUnavailable):
         finished(store, Away({1: (1,)}))
-    assert store.last_change(1) is None
+    assert store.runs.changes(1) == []
 
 
 def test_only_this_runs_results_are_written_with_their_scores(tmp_path: Path) -> None:
     store, channels = stored(tmp_path, {1: [1, 2]}), Channels({1: (1, 2)})
-    store.record(result(2, run_id="an earlier one"))
+    store.runs.settle("no run", result(2, run_id="an earlier one"))
     check(store, result(1, **GOOD))
     finished(store, channels)
     assert set(channels.results) == {1}
@@ -161,10 +161,10 @@ def test_dead_streams_are_removed_after_enough_failures_and_come_back_when_they_
     assert channels.orders[1] == (2,)
     assert change.moves[-1].after is None
     assert "removed, dead: http_404, 2 times" in change.moves[-1].why
-    assert store.removed_streams(1) == {1: 1}
+    assert store.results.removed_streams(1) == {1: 1}
     check(store, result(1, at=NOW + timedelta(days=1), **GOOD))
     assert finished(store, channels, dead_streams={"action": "remove"}).after == (1, 2)
-    assert store.removed_streams(1) == {}
+    assert store.results.removed_streams(1) == {}
 
 
 def test_a_channel_keeps_at_least_the_configured_number_of_streams(tmp_path: Path) -> None:
@@ -183,5 +183,5 @@ def test_finishing_again_counts_no_failure_twice(tmp_path: Path) -> None:
     check(store, result(1, at=NOW - timedelta(days=1)))
     dies(store, channels, 2)
     finished(store, channels)
-    memory = store.dead_memory([1])[1]
+    memory = store.results.dead_memory([1])[1]
     assert (memory.failures, memory.first_dead, memory.last_alive) == (2, NOW, NOW - timedelta(days=1))

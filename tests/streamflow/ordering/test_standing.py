@@ -32,10 +32,10 @@ def test_failures_are_counted_from_the_last_check_that_found_the_stream_alive() 
 
 def test_the_standing_names_verdict_reason_score_and_failures(tmp_path: Path) -> None:
     store = stored(tmp_path, {1: [1, 2, 3, 4]})
-    store.record(result(1, "degraded", reason="low_bitrate", width=640, height=480))
+    store.runs.settle("no run", result(1, "degraded", reason="low_bitrate", width=640, height=480))
     for hours in (0, 1):
-        store.record(result(2, "dead", at=NOW + timedelta(hours=hours), reason="http_404"))
-    store.record(result(3, "unknown", reason="provider_busy"))
+        store.runs.settle("no run", result(2, "dead", at=NOW + timedelta(hours=hours), reason="http_404"))
+    store.runs.settle("no run", result(3, "unknown", reason="provider_busy"))
     found = standings(store, [1, 2, 3, 4], Config())
     assert found[1].summary.endswith(", low_bitrate")
     assert found[2].summary == "dead: http_404, 2 times in a row"

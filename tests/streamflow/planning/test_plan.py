@@ -58,10 +58,10 @@ def test_an_unknown_id_is_an_error_that_names_its_field(tmp_path: Path, field: s
 
 def test_fresh_streams_are_skipped_unless_forced_or_changed(tmp_path: Path) -> None:
     store = stored(tmp_path, {1: [1, 2, 3, 4]})
-    store.record(result(1, at=NOW - timedelta(hours=19)))
-    store.record(result(2, at=NOW - timedelta(hours=21)))
-    store.record(result(3, "unknown", at=NOW))
-    store.record(result(4, url_hash="that of the URL it had before"))
+    store.runs.settle("no run", result(1, at=NOW - timedelta(hours=19)))
+    store.runs.settle("no run", result(2, at=NOW - timedelta(hours=21)))
+    store.runs.settle("no run", result(3, "unknown", at=NOW))
+    store.runs.settle("no run", result(4, url_hash="that of the URL it had before"))
     run = planned(store)
     assert sorted(run.stream_ids) == [2, 3, 4]
     assert run.skipped == {1: "fresh"}
@@ -86,7 +86,7 @@ def test_a_large_library_becomes_a_chain_of_bounded_runs_that_checks_each_stream
         for channel, checked in run.channels.items():
             assert len(checked) == 7, f"channel {channel} is torn apart"
         for stream_id in run.stream_ids:
-            store.record(result(stream_id, at=NOW + timedelta(seconds=1)))
+            store.runs.settle("no run", result(stream_id, at=NOW + timedelta(seconds=1)))
         seen += run.stream_ids
         if not run.remaining:
             break
@@ -98,15 +98,15 @@ def test_new_and_changed_streams_come_first_then_failing_ones_then_those_checked
     days = {1: 2, 2: 4, 3: 3, 4: 2, 6: 3}
     for channel, age in days.items():
         for stream_id in (channel * 10, channel * 10 + 1):
-            store.record(result(stream_id, at=NOW - timedelta(days=age)))
-    store.record(result(50, at=NOW - timedelta(days=2)))
-    store.record(result(41, "dead", at=NOW - timedelta(days=2)))
-    store.record(result(61, at=NOW - timedelta(days=2), url_hash="that of the URL it had before"))
+            store.runs.settle("no run", result(stream_id, at=NOW - timedelta(days=age)))
+    store.runs.settle("no run", result(50, at=NOW - timedelta(days=2)))
+    store.runs.settle("no run", result(41, "dead", at=NOW - timedelta(days=2)))
+    store.runs.settle("no run", result(61, at=NOW - timedelta(days=2), url_hash="that of the URL it had before"))
     order = []
     while (run := planned(store, Config(max_streams_per_run=2), since=NOW)).stream_ids:
         order += list(run.channels)
         for stream_id in run.stream_ids:
-            store.record(result(stream_id))
+            store.runs.settle("no run", result(stream_id))
     assert order == [5, 6, 4, 2, 3, 1]
 
 
@@ -121,29 +121,31 @@ def test_a_url_that_an_account_has_twice_is_probed_once_and_both_are_done(tmp_pa
     assert sorted(run.stream_ids) == [1, 3, 4, 5]
     assert run.twins == {1: (2,)}
     assert (run.channels, run.remaining) == ({1: (1, 4), 2: (2,), 3: (3, 2, 5)}, 0)
-    store.open_run(run)
-    assert store.settle("run", result(1, url_hash=streams[0].url_hash)) == [2]
-    assert store.result(2) is not None
+    store.runs.open(run)
+    assert store.runs.settle("run", result(1, url_hash=streams[0].url_hash)) == [2]
+    assert store.results.latest(2) is not None
     again = planned(store)
     assert (sorted(again.stream_ids), again.skipped) == ([3, 4, 5], {1: "fresh", 2: "fresh"})
 
 
 def test_what_a_chain_skips_is_told_by_its_first_run_alone(tmp_path: Path) -> None:
     store = stored(tmp_path, {1: [1, 2]})
-    store.record(result(1, at=NOW - timedelta(hours=1)))
+    store.runs.settle("no run", result(1, at=NOW - timedelta(hours=1)))
     assert planned(store).skipped == {1: "fresh"}
     assert planned(store, since=NOW).skipped == {}
 
 
 def test_a_plan_loads_no_more_streams_than_it_checks_when_nothing_was_checked_before(tmp_path: Path) -> None:
     class Counting:
+        results = property(lambda self: store.results)
+        library = property(lambda self: self)
         loaded = 0
 
         def __getattr__(self, name: str) -> Any:
-            return getattr(store, name)
+            return getattr(store.library, name)
 
         def streams(self, ids: Any) -> Any:
-            found = store.streams(ids)
+            found = store.library.streams(ids)
             self.loaded += len(found)
             return found
 
@@ -160,7 +162,7 @@ def test_a_channel_larger_than_a_run_is_checked_in_parts(tmp_path: Path) -> None
 
 def test_streams_that_the_policy_removed_are_checked_again_with_their_channel(tmp_path: Path) -> None:
     store = stored(tmp_path, {1: [1]}, streams=[stream(1), stream(2)])
-    store.remember_dead(2, DeadMemory(failures=3, removed_from={1: 0}))
+    store.results.remember_dead(2, DeadMemory(failures=3, removed_from={1: 0}))
     assert planned(store).channels == {1: (1, 2)}
 
 

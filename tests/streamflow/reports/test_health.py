@@ -37,13 +37,13 @@ def reported(store: Store) -> HealthReport:
         channels={1: (1, 2), 2: (3, 4), 3: (5,)},
         twins={4: (6,)},
     )
-    store.open_run(run)
-    store.settle("r", result(1, run_id="r", score=0.8, label_mismatch="named 4K, measured 720p"))
-    store.settle("r", result(2, "dead", run_id="r", reason="http_404", score=0.0))
-    store.settle("r", result(3, "dead", run_id="r", reason="no_data", score=0.0, account_id=2))
-    store.settle("r", result(4, "dead", run_id="r", reason="http_404", score=0.0, account_id=2))
-    store.settle("r", result(5, "unknown", run_id="r", reason="provider_busy", account_id=None))
-    state = store.run("r")
+    store.runs.open(run)
+    store.runs.settle("r", result(1, run_id="r", score=0.8, label_mismatch="named 4K, measured 720p"))
+    store.runs.settle("r", result(2, "dead", run_id="r", reason="http_404", score=0.0))
+    store.runs.settle("r", result(3, "dead", run_id="r", reason="no_data", score=0.0, account_id=2))
+    store.runs.settle("r", result(4, "dead", run_id="r", reason="http_404", score=0.0, account_id=2))
+    store.runs.settle("r", result(5, "unknown", run_id="r", reason="provider_busy", account_id=None))
+    state = store.runs.state("r")
     assert state
     return report(store, state)
 
@@ -72,8 +72,8 @@ def test_mislabelled_streams_and_duplicates_are_listed_without_their_url(store: 
 
 
 def test_a_run_that_has_decided_nothing_has_a_report(store: Store) -> None:
-    store.open_run(Run(run_id="new", started_at=NOW, mode="concurrent", stream_ids=(1,), channels={1: (1,)}))
-    state = store.run("new")
+    store.runs.open(Run(run_id="new", started_at=NOW, mode="concurrent", stream_ids=(1,), channels={1: (1,)}))
+    state = store.runs.state("new")
     assert state
     found = report(store, state)
     assert (found.total.share_working, found.worst_channels, found.finished_at) == (None, [], None)

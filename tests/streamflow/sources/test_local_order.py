@@ -14,7 +14,7 @@ from streamflow.ordering.finish import finish
 from streamflow.records import Channel
 from streamflow.sources.local_order import LocalOrder
 from streamflow.udi import open_udi
-from streamflow.udi.library import Snapshot
+from streamflow.udi.snapshot import Snapshot
 from support.library import result, stored, stream
 
 
@@ -47,14 +47,14 @@ def test_new_streams_come_last_and_missing_ones_leave(tmp_path: Path) -> None:
 def test_a_stream_that_the_policy_removed_stays_out_until_it_works_again(tmp_path: Path) -> None:
     store = stored(tmp_path, {1: (1, 2)})
     settings = Config(dead_streams=DeadStreams(action="remove", after_failures=1))
-    store.record(result(1, "dead"))
-    store.record(result(2))
+    store.runs.settle("no run", result(1, "dead"))
+    store.runs.settle("no run", result(2))
     change = finish(store, LocalOrder(store), 1, "run", settings)
     assert (change.written, change.after) == (True, (2,))
     source = listed(c1=(1, 2))
     assert orders(LocalOrder(store).arranged(source)) == {1: (2,)}
     store.publish(LocalOrder(store).arranged(source), force=True)
-    store.record(result(1, at=result(1).checked_at.replace(year=2027)))
+    store.runs.settle("no run", result(1, at=result(1).checked_at.replace(year=2027)))
     assert set(finish(store, LocalOrder(store), 1, "next run", settings).after) == {1, 2}
 
 
@@ -88,4 +88,4 @@ def test_an_order_written_during_a_refresh_is_not_lost(tmp_path: Path, redis_cli
     writer.start()
     store.publish(listed(c1=(1, 2, 3), c2=(4,)), over=arranged)
     writer.join()
-    assert [channel.stream_ids for channel in store.channels()] == [(3, 1, 2), (4,)]
+    assert [channel.stream_ids for channel in store.library.channels()] == [(3, 1, 2), (4,)]

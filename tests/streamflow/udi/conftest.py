@@ -13,7 +13,7 @@ from streamflow.udi.redis.store import RedisStore
 from streamflow.udi.sqlite.store import FileStore
 
 
-@pytest.fixture(params=["redis", "file", "pair"])
+@pytest.fixture(params=["redis", "file", "fallback"])
 def store(request: pytest.FixtureRequest, redis_client: Redis, tmp_path: Path) -> Store:
     """Each kind of store in turn: what holds for one holds for all."""
     if request.param == "redis":

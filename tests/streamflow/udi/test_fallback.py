@@ -20,13 +20,13 @@ from redis.retry import Retry
 from conftest import RedisServer
 from streamflow.errors import SourceError, UdiUnavailable
 from streamflow.records import DeadMemory, Result
-from streamflow.udi import Udi, open_udi
-from streamflow.udi import fallback as pair
+from streamflow.udi import Udi, fallback, journal, open_udi
 from streamflow.udi.ports import Store
-from streamflow.udi.redis import library as redis_library
-from streamflow.udi.redis.base import EVENTS, PREFIX
+from streamflow.udi.redis import publishing as redis_publishing
+from streamflow.udi.redis.connection import EVENTS, PREFIX
+from streamflow.udi.redis.runs import RedisRuns
 from streamflow.udi.redis.store import RedisStore
-from streamflow.udi.sqlite import library as file_library
+from streamflow.udi.sqlite import publishing as file_publishing
 from streamflow.udi.sqlite.store import FileStore
 from support.udi_records import NOW, change, library, planned, result, stream
 
@@ -67,52 +67,52 @@ def parts(own_redis: RedisServer, tmp_path: Path) -> Parts:
 @pytest.fixture
 def looking_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every call finds out whether Redis is back, not one in some seconds."""
-    monkeypatch.setattr(pair, "LOOK_AGAIN_SECONDS", 0)
+    monkeypatch.setattr(fallback, "RECHECK_SECONDS", 0)
 
 
 def everything(store: Store) -> dict[str, Any]:
     """All that the tests put into a store, as it answers it."""
-    ids = [*store.stream_ids(), 20]
+    ids = [*store.library.stream_ids(), 20]
     return {
-        "accounts": store.accounts(),
-        "groups": store.groups(),
-        "streams": store.streams(ids),
-        "of account": [store.streams_of_account(i) for i in (1, 2)],
-        "of url": [store.streams_of_url(each.url_hash) for each in store.streams(ids).values()],
-        "channels": store.channels(),
-        "members": [store.channels_of_stream(i) for i in ids],
-        "results": store.results(ids),
-        "history": [store.history(i) for i in ids],
-        "verdicts": [store.streams_of_verdict(verdict) for verdict in ("ok", "dead", "unknown")],
-        "checked": store.checked_since(NOW),
-        "memory": store.dead_memory(ids),
-        "removed": [store.removed_streams(i) for i in (1, 2)],
-        "runs": store.runs(),
-        "run": [store.run(run_id) for run_id in store.runs()],
-        "unfinished": [store.unfinished_channels(run_id) for run_id in store.runs()],
-        "changes": [store.changes(i) for i in (1, 2)],
+        "accounts": store.library.accounts(),
+        "groups": store.library.groups(),
+        "streams": store.library.streams(ids),
+        "of account": [store.library.streams_of_account(i) for i in (1, 2)],
+        "of url": [store.library.streams_of_url(each.url_hash) for each in store.library.streams(ids).values()],
+        "channels": store.library.channels(),
+        "members": [store.library.channels_of_stream(i) for i in ids],
+        "results": store.results.latest_of(ids),
+        "history": [store.results.history(i) for i in ids],
+        "verdicts": [store.results.streams_of_verdict(verdict) for verdict in ("ok", "dead", "unknown")],
+        "checked": store.results.checked_since(NOW),
+        "memory": store.results.dead_memory(ids),
+        "removed": [store.results.removed_streams(i) for i in (1, 2)],
+        "runs": store.runs.newest(),
+        "run": [store.runs.state(run_id) for run_id in store.runs.newest()],
+        "unfinished": [store.runs.unfinished_channels(run_id) for run_id in store.runs.newest()],
+        "changes": [store.runs.changes(i) for i in (1, 2)],
     }
 
 
 def begin(store: Store) -> None:
     """A run with one of its three streams done."""
     store.publish(library())
-    store.open_run(planned())
-    store.settle("run", result(10, "dead", reason="no_data"))
-    store.remember_dead(10, DeadMemory(failures=1, first_dead=NOW))
+    store.runs.open(planned())
+    store.runs.settle("run", result(10, "dead", reason="no_data"))
+    store.results.remember_dead(10, DeadMemory(failures=1, first_dead=NOW))
 
 
 def go_on(store: Store) -> None:
     """The rest of the run."""
-    assert store.settle("run", result(11)) == [1]
-    store.reorder(1, [11])
-    store.remember_dead(10, DeadMemory(failures=2, first_dead=NOW, removed_from={1: 0}))
-    store.finish_channel(change(1))
-    assert store.settle("run", result(12, minutes=2)) == [2]
-    store.record(result(12, "unknown", minutes=1))
-    store.finish_channel(change(2))
-    store.close_run("run", {"channels": 2}, NOW)
-    store.open_run(planned("next", {2: (12,)}, minutes=1))
+    assert store.runs.settle("run", result(11)) == [1]
+    store.library.reorder(1, [11])
+    store.results.remember_dead(10, DeadMemory(failures=2, first_dead=NOW, removed_from={1: 0}))
+    store.runs.finish_channel(change(1))
+    assert store.runs.settle("run", result(12, minutes=2)) == [2]
+    store.runs.settle("no run", result(12, "unknown", minutes=1))
+    store.runs.finish_channel(change(2))
+    store.runs.close("run", {"channels": 2}, NOW)
+    store.runs.open(planned("next", {2: (12,)}, minutes=1))
 
 
 def test_the_file_store_knows_whatever_redis_knows(parts: Parts) -> None:
@@ -129,7 +129,7 @@ def test_a_run_goes_on_without_redis_and_is_merged_when_it_is_back(
     caplog.set_level(logging.INFO)
     begin(parts.udi)
     parts.server.kill()
-    assert parts.udi.unsettled_streams("run") == [11, 12]
+    assert parts.udi.runs.unsettled_streams("run") == [11, 12]
     go_on(parts.udi)
     assert parts.is_away
     expected = everything(parts.udi)
@@ -151,7 +151,7 @@ def test_a_redis_that_comes_back_empty_is_filled_again(parts: Parts, looking_at_
     begin(parts.udi)
     go_on(parts.udi)
     for minutes in (3, 4, 5):
-        parts.udi.record(result(11, "dead", minutes=minutes))
+        parts.udi.runs.settle("no run", result(11, "dead", minutes=minutes))
     expected = everything(parts.udi)
     if lose == "killed":
         parts.server.kill(forget=True)
@@ -166,13 +166,13 @@ def test_a_redis_that_comes_back_empty_is_filled_again(parts: Parts, looking_at_
 @pytest.mark.parametrize(
     "write",
     [
-        lambda store: store.settle("run", result(11)),
-        lambda store: store.record(result(11)),
+        lambda store: store.runs.settle("run", result(11)),
+        lambda store: store.runs.settle("no run", result(11)),
         lambda store: store.publish(library(stream(10), stream(11), stream(12), stream(13))),
-        lambda store: store.open_run(planned("next", minutes=1)),
-        lambda store: store.finish_channel(change(1)),
-        lambda store: store.reorder(1, [11, 10]),
-        lambda store: store.remember_dead(11, DeadMemory(failures=1)),
+        lambda store: store.runs.open(planned("next", minutes=1)),
+        lambda store: store.runs.finish_channel(change(1)),
+        lambda store: store.library.reorder(1, [11, 10]),
+        lambda store: store.results.remember_dead(11, DeadMemory(failures=1)),
     ],
 )
 def test_a_write_that_meets_an_empty_redis_leads_to_its_filling(
@@ -188,12 +188,12 @@ def test_a_write_that_meets_an_empty_redis_leads_to_its_filling(
 
 def test_a_redis_that_was_filled_again_knows_who_is_away(parts: Parts, looking_at_once: None) -> None:
     parts.udi.publish(library())
-    parts.udi.record(result(12, "dead"))
+    parts.udi.runs.settle("no run", result(12, "dead"))
     parts.udi.publish(library(stream(10), stream(11)))
     parts.client.flushall()
     parts.udi.publish(library(stream(10), stream(11), stream(20, url=stream(12).url)))
-    assert [past.verdict for past in parts.redis.history(20)] == ["dead"]
-    assert parts.file.history(20) == parts.redis.history(20)
+    assert [past.verdict for past in parts.redis.results.history(20)] == ["dead"]
+    assert parts.file.results.history(20) == parts.redis.results.history(20)
 
 
 def test_a_redis_of_another_layout_is_filled_anew(parts: Parts, looking_at_once: None) -> None:
@@ -202,7 +202,7 @@ def test_a_redis_of_another_layout_is_filled_anew(parts: Parts, looking_at_once:
     expected = everything(parts.udi)
     parts.client.set(PREFIX + "layout", "0")
     parts.client.set(PREFIX + "history:11", "what another layout had there")
-    assert parts.udi.redis_up is False
+    assert parts.udi.library.stream_ids() == [10, 11, 12]
     assert everything(parts.udi) == expected
     assert everything(parts.redis) == expected
 
@@ -210,7 +210,7 @@ def test_a_redis_of_another_layout_is_filled_anew(parts: Parts, looking_at_once:
 def test_a_ready_channel_is_answered_though_redis_lost_the_run(parts: Parts) -> None:
     begin(parts.udi)
     parts.client.flushall()
-    assert parts.udi.settle("run", result(11)) == [1]
+    assert parts.udi.runs.settle("run", result(11)) == [1]
 
 
 def test_a_filling_that_breaks_off_is_begun_again(
@@ -221,11 +221,11 @@ def test_a_filling_that_breaks_off_is_begun_again(
     expected = everything(parts.udi)
     parts.client.flushall()
 
-    def broken(self: RedisStore, *_: object) -> None:
+    def broken(self: RedisRuns, *_: object) -> None:
         raise UdiUnavailable("went away again")
 
     with monkeypatch.context() as patch:
-        patch.setattr(RedisStore, "take_over", broken)
+        patch.setattr(RedisRuns, "take_over", broken)
         assert everything(parts.udi) == expected
         assert parts.is_away
     assert everything(parts.udi) == expected
@@ -242,7 +242,7 @@ def test_a_merge_that_breaks_off_at_any_entry_is_repeated_without_harm(
     expected = everything(parts.udi)
     entries = len(parts.file.journal())
     parts.server.start()
-    real = pair.replay
+    real = journal.replay
     done = last = 0
 
     def dying(*entry: Any) -> None:
@@ -252,13 +252,13 @@ def test_a_merge_that_breaks_off_at_any_entry_is_repeated_without_harm(
         if done == last:
             raise UdiUnavailable("the answer was lost")
 
-    monkeypatch.setattr(pair, "replay", dying)
+    monkeypatch.setattr(journal, "replay", dying)
     for broken_off_after in range(1, entries + 1):
         done, last = 0, broken_off_after
         assert parts.udi.merge() == 0
         assert parts.is_away
         assert everything(parts.file) == expected
-    monkeypatch.setattr(pair, "replay", real)
+    monkeypatch.setattr(journal, "replay", real)
     assert parts.udi.merge() == entries
     assert everything(parts.redis) == expected
 
@@ -268,36 +268,36 @@ def test_redis_is_not_read_before_it_is_up_to_date(
 ) -> None:
     begin(parts.udi)
     parts.server.kill()
-    parts.udi.settle("run", result(11))
+    parts.udi.runs.settle("run", result(11))
     parts.server.start()
     merging, read = threading.Event(), threading.Event()
-    real = pair.replay
+    real = journal.replay
 
     def slow(*entry: Any) -> None:
         merging.set()
         assert read.wait(5)
         real(*entry)
 
-    monkeypatch.setattr(pair, "replay", slow)
+    monkeypatch.setattr(journal, "replay", slow)
     merger = threading.Thread(target=parts.udi.merge)
     merger.start()
     assert merging.wait(5)
     other = parts.open()
-    assert other.unsettled_streams("run") == [12]
-    assert other.settle("run", result(12)) == [2]
+    assert other.runs.unsettled_streams("run") == [12]
+    assert other.runs.settle("run", result(12)) == [2]
     read.set()
     merger.join()
     assert not parts.is_away
     # What was written meanwhile was merged with the rest.
     assert everything(parts.redis) == everything(parts.file)
-    assert parts.redis.unsettled_streams("run") == []
+    assert parts.redis.runs.unsettled_streams("run") == []
 
 
 def test_two_processes_that_merge_at_once_merge_each_entry_once(parts: Parts) -> None:
     begin(parts.udi)
     parts.server.kill()
     for minutes in range(20):
-        parts.udi.record(result(12, minutes=minutes))
+        parts.udi.runs.settle("no run", result(12, minutes=minutes))
     parts.server.start()
     udis = [parts.open() for _ in range(4)]
     merged: list[int] = []
@@ -314,37 +314,37 @@ def test_a_write_whose_answer_was_lost_is_kept_once(
     parts: Parts, looking_at_once: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begin(parts.udi)
-    real = RedisStore.settle
+    real = RedisRuns.settle
 
-    def deaf(self: RedisStore, run_id: str, given: Result) -> list[int]:
+    def deaf(self: RedisRuns, run_id: str, given: Result) -> list[int]:
         real(self, run_id, given)
         raise UdiUnavailable("no answer in time")
 
     with monkeypatch.context() as patch:
-        patch.setattr(RedisStore, "settle", deaf)
-        assert parts.udi.settle("run", result(11)) == [1]
-    assert parts.udi.settle("run", result(12)) == [2]
+        patch.setattr(RedisRuns, "settle", deaf)
+        assert parts.udi.runs.settle("run", result(11)) == [1]
+    assert parts.udi.runs.settle("run", result(12)) == [2]
     assert everything(parts.redis) == everything(parts.file)
-    assert parts.redis.history(11) == [result(11)]
+    assert parts.redis.results.history(11) == [result(11)]
 
 
 def test_what_a_dead_writer_left_in_the_journal_is_merged_and_sets_nothing_back(parts: Parts) -> None:
     begin(parts.udi)
     # As they are left by writers that died before they reached Redis.
-    parts.file.record(result(12, minutes=-5))
-    parts.file.note("result", {"result": result(12, minutes=-5).model_dump(mode="json")})
+    parts.file.runs.settle("no run", result(12, minutes=-5))
+    parts.file.note("settle", {"run_id": "no run", "result": result(12, minutes=-5).model_dump(mode="json")})
     for kind, record in (("dead", {"stream_id": 10}), ("reorder", {"channel_id": 1}), ("library", {})):
         parts.file.note(kind, record)
     parts.file.note("run", {"run_id": "run"})
-    parts.udi.record(result(12))
-    parts.udi.remember_dead(10, DeadMemory(failures=5))
-    parts.udi.reorder(1, [11, 10])
-    parts.udi.settle("run", result(11))
+    parts.udi.runs.settle("no run", result(12))
+    parts.udi.results.remember_dead(10, DeadMemory(failures=5))
+    parts.udi.library.reorder(1, [11, 10])
+    parts.udi.runs.settle("run", result(11))
     assert parts.udi.merge() == 5
-    assert parts.redis.result(12) == result(12)
-    assert parts.redis.history(12) == [result(12), result(12, minutes=-5)]
-    assert parts.redis.dead_memory([10]) == {10: DeadMemory(failures=5)}
-    assert parts.redis.channel(1).stream_ids == (11, 10)
+    assert parts.redis.results.latest(12) == result(12)
+    assert parts.redis.results.history(12) == [result(12), result(12, minutes=-5)]
+    assert parts.redis.results.dead_memory([10]) == {10: DeadMemory(failures=5)}
+    assert parts.redis.library.channel(1).stream_ids == (11, 10)
     assert everything(parts.redis) == everything(parts.file)
 
 
@@ -352,11 +352,11 @@ def test_a_refresh_while_redis_is_away_reaches_it_later(parts: Parts, looking_at
     begin(parts.udi)
     parts.server.kill()
     parts.udi.publish(library(stream(10), stream(20), channels={2: (20,)}))
-    assert parts.udi.stream_ids() == [10, 20]
+    assert parts.udi.library.stream_ids() == [10, 20]
     expected = everything(parts.udi)
     parts.server.start()
     assert everything(parts.udi) == everything(parts.redis) == expected
-    assert parts.redis.refreshed_at() == parts.file.refreshed_at()
+    assert parts.redis.library.refreshed_at() == parts.file.library.refreshed_at()
 
 
 def test_a_redis_that_dies_during_a_refresh_has_the_old_library_in_whole(
@@ -372,8 +372,8 @@ def test_a_redis_that_dies_during_a_refresh_has_the_old_library_in_whole(
         patch.setattr(Pipeline, "execute", dies)
         parts.udi.publish(library(stream(10), stream(20), channels={2: (20,)}))
     assert everything(parts.redis) == before
-    assert parts.file.stream_ids() == [10, 20]
-    assert parts.udi.stream_ids() == [10, 20]
+    assert parts.file.library.stream_ids() == [10, 20]
+    assert parts.udi.library.stream_ids() == [10, 20]
     assert everything(parts.redis) == everything(parts.file)
 
 
@@ -386,7 +386,7 @@ def test_a_refresh_that_fails_in_the_file_leaves_the_old_library_in_both(
     def fails(*_: object) -> None:
         raise RuntimeError("half-way")
 
-    monkeypatch.setattr(file_library, "_write_members", fails)
+    monkeypatch.setattr(file_publishing, "write_members", fails)
     with pytest.raises(RuntimeError):
         parts.udi.publish(library(stream(20), channels={2: (20,)}))
     assert everything(parts.file) == everything(parts.redis) == before
@@ -397,11 +397,11 @@ def test_a_shrunken_library_is_refused_by_both_also_when_the_file_is_new(parts: 
     parts.udi.publish(library(*map(stream, range(200)), channels={}))
     with pytest.raises(SourceError):
         parts.udi.publish(library(stream(1), channels={}))
-    assert len(parts.file.stream_ids()) == len(parts.redis.stream_ids()) == 200
+    assert len(parts.file.library.stream_ids()) == len(parts.redis.library.stream_ids()) == 200
     elsewhere = open_udi(parts.client, tmp_path / "another home")
     with pytest.raises(SourceError):
         elsewhere.publish(library(stream(1), channels={}))
-    assert len(parts.redis.stream_ids()) == 200
+    assert len(parts.redis.library.stream_ids()) == 200
 
 
 def test_refreshes_of_several_processes_leave_both_stores_with_the_same_library(parts: Parts) -> None:
@@ -414,7 +414,9 @@ def test_refreshes_of_several_processes_leave_both_stores_with_the_same_library(
     for thread in threads:
         thread.join()
     assert everything(parts.redis) == everything(parts.file)
-    assert list(parts.redis.streams(parts.redis.stream_ids()).values()) in [each.streams for each in libraries]
+    assert list(parts.redis.library.streams(parts.redis.library.stream_ids()).values()) in [
+        each.streams for each in libraries
+    ]
 
 
 def test_a_hanging_redis_costs_all_callers_together_one_time_out(parts: Parts) -> None:
@@ -425,9 +427,9 @@ def test_a_hanging_redis_costs_all_callers_together_one_time_out(parts: Parts) -
     started = time.monotonic()
     for _ in range(10):
         for udi in udis:
-            assert udi.stream(10) == stream(10)
-            udi.record(result(10))
-            assert not udi.redis_up
+            assert udi.library.stream(10) == stream(10)
+            udi.runs.settle("no run", result(10))
+            assert parts.is_away
     elapsed = time.monotonic() - started
     # A time-out a call would take half a minute.
     assert 0.4 <= elapsed < 4
@@ -436,23 +438,23 @@ def test_a_hanging_redis_costs_all_callers_together_one_time_out(parts: Parts) -
 
 def test_looking_whether_redis_is_back_is_bounded_too(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
     parts.udi.publish(library())
-    monkeypatch.setattr(pair, "LOOK_SECONDS", 0.2)
+    monkeypatch.setattr(fallback, "PROBE_SECONDS", 0.2)
     parts.server.pause()
     patient = open_udi(Redis(unix_socket_path=str(parts.server.socket), socket_timeout=60), parts.home)
-    patient._leave(UdiUnavailable("found out by another process"))
-    monkeypatch.setattr(pair, "LOOK_AGAIN_SECONDS", 0)
+    patient._fallback._leave(UdiUnavailable("found out by another process"))
+    monkeypatch.setattr(fallback, "RECHECK_SECONDS", 0)
     started = time.monotonic()
-    assert patient.stream(10) == stream(10)
+    assert patient.library.stream(10) == stream(10)
     assert 0.2 <= time.monotonic() - started < 5
     parts.server.go_on()
-    assert patient.stream(10) == stream(10)
+    assert patient.library.stream(10) == stream(10)
     assert not parts.is_away
 
 
 def test_progress_is_seen_while_redis_is_away(parts: Parts) -> None:
     parts.server.kill()
-    parts.udi.progress(10, {"bitrate_kbps": 5})
-    assert parts.udi.running() == {10: {"bitrate_kbps": 5}}
+    parts.udi.progress.publish(10, {"bitrate_kbps": 5})
+    assert parts.udi.progress.running() == {10: {"bitrate_kbps": 5}}
     assert parts.file.journal() == []
 
 
@@ -460,10 +462,9 @@ def test_without_any_redis_the_file_store_does_it_all(tmp_path: Path) -> None:
     udi = open_udi(None, tmp_path)
     begin(udi)
     go_on(udi)
-    assert udi.runs() == ["next", "run"]
-    assert not udi.redis_up
+    assert udi.runs.newest() == ["next", "run"]
     assert udi.merge() == 0
-    assert udi.prune() == {"history": 0, "runs": 0, "streams": 0}
+    assert udi.prune() == {"runs": 0, "streams": 0}
 
 
 def test_a_damaged_file_does_not_stop_what_redis_can_do(parts: Parts, caplog: pytest.LogCaptureFixture) -> None:
@@ -471,20 +472,20 @@ def test_a_damaged_file_does_not_stop_what_redis_can_do(parts: Parts, caplog: py
     for file in (parts.home / "udi").glob("udi.db*"):
         file.write_bytes(b"damaged" * 1000)
     udi = open_udi(parts.client, parts.home)
-    assert udi.settle("run", result(11)) == [1]
-    assert udi.result(11) == result(11)
+    assert udi.runs.settle("run", result(11)) == [1]
+    assert udi.results.latest(11) == result(11)
     assert "file store is out of date" in caplog.text
     parts.server.kill()
     with pytest.raises(UdiUnavailable):
-        udi.settle("run", result(12))
+        udi.runs.settle("run", result(12))
     with pytest.raises(UdiUnavailable):
-        udi.result(11)
+        udi.results.latest(11)
 
 
 def test_nothing_is_lost_or_doubled_whenever_redis_goes_and_comes(
     parts: Parts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pair, "LOOK_AGAIN_SECONDS", 0.02)
+    monkeypatch.setattr(fallback, "RECHECK_SECONDS", 0.02)
     parts.udi.publish(library(*map(stream, range(4)), channels={1: (0, 1, 2, 3)}))
     stop = threading.Event()
     written: dict[int, list[Result]] = {worker: [] for worker in range(4)}
@@ -495,9 +496,9 @@ def test_nothing_is_lost_or_doubled_whenever_redis_goes_and_comes(
         try:
             while not stop.is_set() and len(written[worker]) < 50:
                 given = result(worker, "dead", minutes=len(written[worker]))
-                udi.record(given)
-                assert udi.result(worker) == given
-                udi.remember_dead(worker, DeadMemory(failures=len(written[worker])))
+                udi.runs.settle("no run", given)
+                assert udi.results.latest(worker) == given
+                udi.results.remember_dead(worker, DeadMemory(failures=len(written[worker])))
                 written[worker].append(given)
                 time.sleep(0.01)
         except Exception as error:
@@ -520,8 +521,8 @@ def test_nothing_is_lost_or_doubled_whenever_redis_goes_and_comes(
     for store in (parts.redis, parts.file):
         for worker, results in written.items():
             assert len(results) > 5
-            assert store.history(worker) == results[::-1]
-            assert store.dead_memory([worker])[worker].failures == len(results) - 1
+            assert store.results.history(worker) == results[::-1]
+            assert store.results.dead_memory([worker])[worker].failures == len(results) - 1
     assert not parts.is_away
 
 
@@ -535,20 +536,20 @@ OPERATIONS: list[Callable[[Random, Udi, int], object]] = [
             channels={1: (10, 11), 2: tuple(chance.sample((10, 11, 12), 2))},
         )
     ),
-    lambda chance, udi, turn: udi.open_run(planned(f"run {turn}", minutes=turn)),
-    lambda chance, udi, turn: udi.settle(
-        chance.choice([*udi.runs(), "no run"]),
+    lambda chance, udi, turn: udi.runs.open(planned(f"run {turn}", minutes=turn)),
+    lambda chance, udi, turn: udi.runs.settle(
+        chance.choice([*udi.runs.newest(), "no run"]),
         result(chance.choice((10, 11, 12)), chance.choice(("ok", "dead", "unknown")), minutes=turn),
     ),
-    lambda chance, udi, turn: udi.record(result(chance.choice((10, 11, 12)), "dead", minutes=turn)),
-    lambda chance, udi, turn: udi.reorder(1, chance.sample((10, 11), 2)),
-    lambda chance, udi, turn: udi.remember_dead(
+    lambda chance, udi, turn: udi.runs.settle("no run", result(chance.choice((10, 11, 12)), "dead", minutes=turn)),
+    lambda chance, udi, turn: udi.library.reorder(1, chance.sample((10, 11), 2)),
+    lambda chance, udi, turn: udi.results.remember_dead(
         chance.choice((10, 11)), DeadMemory(failures=turn, removed_from={1: turn} if chance.random() < 0.5 else {})
     ),
-    lambda chance, udi, turn: udi.finish_channel(
-        change(chance.choice((1, 2)), chance.choice([*udi.runs(), "no run"]), minutes=turn)
+    lambda chance, udi, turn: udi.runs.finish_channel(
+        change(chance.choice((1, 2)), chance.choice([*udi.runs.newest(), "no run"]), minutes=turn)
     ),
-    lambda chance, udi, turn: [udi.close_run(run_id, {"turn": turn}, NOW) for run_id in udi.runs(1)],
+    lambda chance, udi, turn: [udi.runs.close(run_id, {"turn": turn}, NOW) for run_id in udi.runs.newest(1)],
 ]
 
 
@@ -557,9 +558,9 @@ def test_whatever_is_done_wherever_redis_dies_both_stores_end_the_same(
     parts: Parts, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
     """Redis is killed in the midst of some command, comes back with its data or without, again and again."""
-    monkeypatch.setattr(pair, "LOOK_AGAIN_SECONDS", 0.02)
+    monkeypatch.setattr(fallback, "RECHECK_SECONDS", 0.02)
     # A refresh that dies with Redis keeps others out for so long, as its lock comes back with the data.
-    monkeypatch.setattr(redis_library, "REFRESH_SECONDS", 1)
+    monkeypatch.setattr(redis_publishing, "REFRESH_SECONDS", 1)
     chance, stop = Random(seed), threading.Event()
 
     def kill_and_start() -> None:

@@ -11,19 +11,33 @@ import pytest
 
 from streamflow.errors import SourceError
 from streamflow.records import Account, DeadMemory, Profile
-from streamflow.udi.library import Snapshot
 from streamflow.udi.ports import Store
+from streamflow.udi.snapshot import Snapshot
 from support.udi_records import library, planned, result, stream
 
 
 def test_a_store_without_a_library_answers_nothing(store: Store) -> None:
-    store.ping()
-    assert store.refreshed_at() is None
-    assert (store.accounts(), store.groups(), store.channels(), store.stream_ids()) == ([], [], [], [])
-    assert (store.account(1), store.stream(1), store.channel(1)) == (None, None, None)
-    assert (store.streams([1, 2]), store.channels([1]), store.streams([]), store.channels([])) == ({}, [], {}, [])
-    assert store.streams_of_account(1) == store.streams_of_group(1) == store.channels_of_group(1) == []
-    assert store.streams_of_url("0" * 64) == store.channels_of_stream(1) == []
+    assert store.library.refreshed_at() is None
+    assert (store.library.accounts(), store.library.groups(), store.library.channels(), store.library.stream_ids()) == (
+        [],
+        [],
+        [],
+        [],
+    )
+    assert (store.library.account(1), store.library.stream(1), store.library.channel(1)) == (None, None, None)
+    assert (
+        store.library.streams([1, 2]),
+        store.library.channels([1]),
+        store.library.streams([]),
+        store.library.channels([]),
+    ) == ({}, [], {}, [])
+    assert (
+        store.library.streams_of_account(1)
+        == store.library.streams_of_group(1)
+        == store.library.channels_of_group(1)
+        == []
+    )
+    assert store.library.streams_of_url("0" * 64) == store.library.channels_of_stream(1) == []
 
 
 def test_records_come_back_as_they_were_published(store: Store) -> None:
@@ -34,15 +48,15 @@ def test_records_come_back_as_they_were_published(store: Store) -> None:
     profile = Profile(id=4, name="p", max_streams=2, search_pattern="^a", replace_pattern="$1")
     snapshot.accounts.append(Account(id=3, name="Three", is_active=False, budget="b", profiles=(profile,)))
     store.publish(snapshot)
-    assert store.accounts() == snapshot.accounts
-    assert store.account(3) == snapshot.accounts[-1]
-    assert store.groups() == snapshot.groups
-    assert store.streams([10, 11, 99]) == dict(zip((10, 11), snapshot.streams, strict=False))
-    assert store.stream(10) == next(iter(snapshot.streams))
-    assert store.channels() == snapshot.channels
-    assert store.channel(2) == snapshot.channels[1]
-    assert store.channels([2, 99]) == [snapshot.channels[1]]
-    assert store.refreshed_at() is not None
+    assert store.library.accounts() == snapshot.accounts
+    assert store.library.account(3) == snapshot.accounts[-1]
+    assert store.library.groups() == snapshot.groups
+    assert store.library.streams([10, 11, 99]) == dict(zip((10, 11), snapshot.streams, strict=False))
+    assert store.library.stream(10) == next(iter(snapshot.streams))
+    assert store.library.channels() == snapshot.channels
+    assert store.library.channel(2) == snapshot.channels[1]
+    assert store.library.channels([2, 99]) == [snapshot.channels[1]]
+    assert store.library.refreshed_at() is not None
 
 
 def test_every_index_finds_its_records(store: Store) -> None:
@@ -56,16 +70,16 @@ def test_every_index_finds_its_records(store: Store) -> None:
             channels={1: (11, 10), 20: (10, 300)},
         )
     )
-    assert store.stream_ids() == [10, 11, 300, 5_000_000_000]
-    assert store.streams_of_account(1) == [10, 11]
-    assert store.streams_of_account(2) == [300]
-    assert store.streams_of_group(9) == [11]
-    assert store.streams_of_url(sha256(same.encode()).hexdigest()) == [10, 300]
-    assert store.streams_of_url(sha256(b"").hexdigest()) == []
-    assert store.streams_of_url("") == []
-    assert store.channels_of_group(8) == [1, 20]
-    assert store.channels_of_stream(10) == [1, 20]
-    assert store.channel(1).stream_ids == (11, 10)
+    assert store.library.stream_ids() == [10, 11, 300, 5_000_000_000]
+    assert store.library.streams_of_account(1) == [10, 11]
+    assert store.library.streams_of_account(2) == [300]
+    assert store.library.streams_of_group(9) == [11]
+    assert store.library.streams_of_url(sha256(same.encode()).hexdigest()) == [10, 300]
+    assert store.library.streams_of_url(sha256(b"").hexdigest()) == []
+    assert store.library.streams_of_url("") == []
+    assert store.library.channels_of_group(8) == [1, 20]
+    assert store.library.channels_of_stream(10) == [1, 20]
+    assert store.library.channel(1).stream_ids == (11, 10)
 
 
 def test_a_refresh_reports_and_indexes_what_changed(store: Store) -> None:
@@ -86,16 +100,16 @@ def test_a_refresh_reports_and_indexes_what_changed(store: Store) -> None:
     assert (report.added["channels"], report.changed["channels"], report.removed["channels"]) == (1, 1, 1)
     assert (report.added["accounts"], report.changed["groups"]) == (0, 0)
     assert report.broken == [("stream 14", "no id")]
-    assert store.stream_ids() == [10, 11, 13]
-    assert store.stream(12) is None
-    assert store.streams_of_account(1) == [10, 13]
-    assert store.streams_of_account(2) == store.streams_of_group(8) == [11]
-    assert store.streams_of_url(stream(11).url_hash) == []
-    assert store.streams_of_url(store.stream(11).url_hash) == [11]
-    assert store.channels_of_stream(10) == [3]
-    assert store.channels_of_stream(11) == store.channels_of_stream(13) == [1]
-    assert store.channels_of_group(8) == [1, 3]
-    assert store.channel(2) is None
+    assert store.library.stream_ids() == [10, 11, 13]
+    assert store.library.stream(12) is None
+    assert store.library.streams_of_account(1) == [10, 13]
+    assert store.library.streams_of_account(2) == store.library.streams_of_group(8) == [11]
+    assert store.library.streams_of_url(stream(11).url_hash) == []
+    assert store.library.streams_of_url(store.library.stream(11).url_hash) == [11]
+    assert store.library.channels_of_stream(10) == [3]
+    assert store.library.channels_of_stream(11) == store.library.channels_of_stream(13) == [1]
+    assert store.library.channels_of_group(8) == [1, 3]
+    assert store.library.channel(2) is None
 
 
 def test_publishing_the_same_again_changes_nothing(store: Store) -> None:
@@ -108,9 +122,9 @@ def test_a_library_that_lost_most_streams_is_refused_unless_forced(store: Store)
     store.publish(library(*map(stream, range(200)), channels={}))
     with pytest.raises(SourceError, match="drop 150 of 200"):
         store.publish(library(*map(stream, range(50)), channels={}))
-    assert len(store.stream_ids()) == 200
+    assert len(store.library.stream_ids()) == 200
     store.publish(library(*map(stream, range(50)), channels={}), force=True)
-    assert len(store.stream_ids()) == 50
+    assert len(store.library.stream_ids()) == 50
 
 
 def test_the_share_that_may_be_dropped_can_be_set(store: Store) -> None:
@@ -118,97 +132,102 @@ def test_the_share_that_may_be_dropped_can_be_set(store: Store) -> None:
     with pytest.raises(SourceError):
         store.publish(library(*map(stream, range(150)), channels={}), max_drop=0.2)
     store.publish(library(*map(stream, range(160)), channels={}), max_drop=0.2)
-    assert len(store.stream_ids()) == 160
+    assert len(store.library.stream_ids()) == 160
 
 
 def test_a_small_library_may_shrink_as_it_likes(store: Store) -> None:
     store.publish(library(*map(stream, range(50)), channels={}))
     store.publish(library(stream(1), channels={}))
-    assert store.stream_ids() == [1]
+    assert store.library.stream_ids() == [1]
 
 
 def test_a_library_can_become_empty(store: Store) -> None:
     store.publish(library())
     store.publish(Snapshot(accounts=[], groups=[], streams=[], channels=[]))
-    assert (store.accounts(), store.groups(), store.channels(), store.stream_ids()) == ([], [], [], [])
-    assert store.channels_of_stream(10) == store.streams_of_account(1) == []
-    assert store.refreshed_at() is not None
+    assert (store.library.accounts(), store.library.groups(), store.library.channels(), store.library.stream_ids()) == (
+        [],
+        [],
+        [],
+        [],
+    )
+    assert store.library.channels_of_stream(10) == store.library.streams_of_account(1) == []
+    assert store.library.refreshed_at() is not None
 
 
 @pytest.mark.parametrize("identity", [{"url": "http://provider/10"}, {"provider_id": "p", "url": "http://new"}])
 def test_a_stream_that_comes_back_under_another_id_keeps_its_past(store: Store, identity: dict[str, str]) -> None:
     store.publish(library(stream(10, provider_id="p"), stream(11)))
-    store.record(result(10, "dead", minutes=0))
-    store.record(result(10, "ok", minutes=5))
-    store.remember_dead(10, DeadMemory(failures=2, removed_from={1: 0}))
+    store.runs.settle("no run", result(10, "dead", minutes=0))
+    store.runs.settle("no run", result(10, "ok", minutes=5))
+    store.results.remember_dead(10, DeadMemory(failures=2, removed_from={1: 0}))
     store.publish(library(stream(20, **identity), stream(11)))
-    assert [past.verdict for past in store.history(20)] == ["ok", "dead"]
-    assert store.result(20).stream_id == 20
-    assert 20 in store.streams_of_verdict("ok")
-    assert store.dead_memory([20])[20] == DeadMemory(failures=2)
+    assert [past.verdict for past in store.results.history(20)] == ["ok", "dead"]
+    assert store.results.latest(20).stream_id == 20
+    assert 20 in store.results.streams_of_verdict("ok")
+    assert store.results.dead_memory([20])[20] == DeadMemory(failures=2)
 
 
 @pytest.mark.parametrize("identity", [{"url": "http://provider/10"}, {"provider_id": "p", "url": "http://new"}])
 def test_a_stream_that_was_away_for_some_refreshes_keeps_its_past(store: Store, identity: dict[str, str]) -> None:
     store.publish(library(stream(10, provider_id="p"), stream(11)))
-    store.record(result(10, "dead", minutes=0))
+    store.runs.settle("no run", result(10, "dead", minutes=0))
     store.publish(library(stream(11)))
     store.publish(library(stream(11), stream(12)))
     store.publish(library(stream(11), stream(20, **identity)))
-    assert [past.verdict for past in store.history(20)] == ["dead"]
-    assert store.result(20).stream_id == 20
+    assert [past.verdict for past in store.results.history(20)] == ["dead"]
+    assert store.results.latest(20).stream_id == 20
 
 
 def test_who_came_back_leaves_nothing_to_a_later_one_of_the_same_url(store: Store) -> None:
     store.publish(library(stream(10), stream(11)))
-    store.record(result(10))
+    store.runs.settle("no run", result(10))
     store.publish(library(stream(11)))
     store.publish(library(stream(10), stream(11)))
-    assert store.history(10) == [result(10)]
+    assert store.results.history(10) == [result(10)]
     store.publish(library(stream(10), stream(11), stream(20, url="http://provider/10")))
-    assert store.result(20) is None
+    assert store.results.latest(20) is None
 
 
 def test_a_past_that_is_pruned_is_found_no_more(store: Store) -> None:
     store.publish(library(stream(10), stream(11)))
-    store.record(result(10).model_copy(update={"checked_at": datetime(2020, 1, 1, tzinfo=UTC)}))
+    store.runs.settle("no run", result(10).model_copy(update={"checked_at": datetime(2020, 1, 1, tzinfo=UTC)}))
     store.publish(library(stream(11)))
     assert store.prune()["streams"] == 1
-    store.record(result(10))
+    store.runs.settle("no run", result(10))
     store.publish(library(stream(11), stream(20, url="http://provider/10")))
-    assert store.result(20) is None
+    assert store.results.latest(20) is None
 
 
 def test_a_stream_of_another_account_gets_nobodys_past(store: Store) -> None:
     store.publish(library(stream(10), stream(11)))
-    store.record(result(10))
+    store.runs.settle("no run", result(10))
     store.publish(library(stream(20, url="http://provider/10", account_id=2), stream(11)))
-    assert store.result(20) is None
+    assert store.results.latest(20) is None
 
 
 def test_an_order_that_was_written_back_is_taken_over(store: Store) -> None:
     store.publish(library(channels={1: (10, 11, 12), 2: (10,)}))
-    store.reorder(1, [12, 10])
-    assert store.channel(1).stream_ids == (12, 10)
-    assert store.channels_of_stream(11) == []
-    assert store.channels_of_stream(10) == [1, 2]
-    store.reorder(1, [12, 10, 11])
-    assert store.channels_of_stream(11) == [1]
-    store.reorder(99, [10])
-    assert store.channel(99) is None
-    assert store.channel(2).stream_ids == (10,)
+    store.library.reorder(1, [12, 10])
+    assert store.library.channel(1).stream_ids == (12, 10)
+    assert store.library.channels_of_stream(11) == []
+    assert store.library.channels_of_stream(10) == [1, 2]
+    store.library.reorder(1, [12, 10, 11])
+    assert store.library.channels_of_stream(11) == [1]
+    store.library.reorder(99, [10])
+    assert store.library.channel(99) is None
+    assert store.library.channel(2).stream_ids == (10,)
 
 
 def test_orders_written_at_the_same_time_do_not_undo_each_other(store: Store) -> None:
     store.publish(library(channels=dict.fromkeys(range(8), (10, 11))))
-    threads = [threading.Thread(target=store.reorder, args=(key, [12, 11])) for key in range(8)]
+    threads = [threading.Thread(target=store.library.reorder, args=(key, [12, 11])) for key in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert {channel.stream_ids for channel in store.channels()} == {(12, 11)}
-    assert store.channels_of_stream(12) == list(range(8))
-    assert store.channels_of_stream(10) == []
+    assert {channel.stream_ids for channel in store.library.channels()} == {(12, 11)}
+    assert store.library.channels_of_stream(12) == list(range(8))
+    assert store.library.channels_of_stream(10) == []
 
 
 def test_refreshes_at_the_same_time_leave_one_library_in_whole(store: Store) -> None:
@@ -218,20 +237,20 @@ def test_refreshes_at_the_same_time_leave_one_library_in_whole(store: Store) -> 
         thread.start()
     for thread in threads:
         thread.join()
-    ids = store.stream_ids()
+    ids = store.library.stream_ids()
     left = libraries[ids[0]]
-    assert list(store.streams(ids).values()) == left.streams
-    assert store.channels() == left.channels
+    assert list(store.library.streams(ids).values()) == left.streams
+    assert store.library.channels() == left.channels
     for n in range(3):
-        assert store.streams_of_account(n) == (ids if n == ids[0] else [])
+        assert store.library.streams_of_account(n) == (ids if n == ids[0] else [])
 
 
 def test_hostile_text_stays_data(store: Store) -> None:
     name = "\n11 {}\n\r\u2028'; return redis.call('FLUSHALL') --"
     store.publish(library(stream(10, name=name, url="http://x/\n12 "), stream(11, name="\n10 ")))
-    assert store.stream(10).name == name
-    assert store.stream(12) is None
-    store.open_run(planned("a|b,{c}\n", {1: (10,)}))
-    assert store.settle("a|b,{c}\n", result(10, "dead", reason="1|2", detail=name)) == [1]
-    assert store.run("a|b,{c}\n").streams == {10: "dead"}
-    assert store.result(10).detail == name
+    assert store.library.stream(10).name == name
+    assert store.library.stream(12) is None
+    store.runs.open(planned("a|b,{c}\n", {1: (10,)}))
+    assert store.runs.settle("a|b,{c}\n", result(10, "dead", reason="1|2", detail=name)) == [1]
+    assert store.runs.state("a|b,{c}\n").streams == {10: "dead"}
+    assert store.results.latest(10).detail == name

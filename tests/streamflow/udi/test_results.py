@@ -7,9 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from streamflow.records import AudioTrack, DeadMemory
+from streamflow.udi import retention
 from streamflow.udi.ports import Store
-from streamflow.udi.redis import results as redis_results
-from streamflow.udi.sqlite import results as file_results
 from support.udi_records import NOW, library, result, stream
 
 
@@ -17,119 +16,106 @@ def test_a_result_comes_back_whole(store: Store) -> None:
     given = result(
         10, "degraded", reason="low_bitrate", detail="ü\n", fps=25.0, audio=(AudioTrack(codec="aac"),), extra={"gop": 1}
     )
-    store.record(given)
-    assert store.result(10) == given
-    assert store.results([10, 11]) == {10: given}
-    assert store.history(10) == [given]
-    assert store.result(11) is None
-    assert store.results([]) == {}
+    store.runs.settle("no run", given)
+    assert store.results.latest(10) == given
+    assert store.results.latest_of([10, 11]) == {10: given}
+    assert store.results.history(10) == [given]
+    assert store.results.latest(11) is None
+    assert store.results.latest_of([]) == {}
 
 
 def test_the_newest_result_is_the_latest_in_whatever_order_they_come(store: Store) -> None:
     for minutes in (5, 0, 9, 7):
-        store.record(result(10, "ok" if minutes == 9 else "dead", minutes=minutes))
-    assert store.result(10) == result(10, "ok", minutes=9)
-    assert store.history(10) == [
+        store.runs.settle("no run", result(10, "ok" if minutes == 9 else "dead", minutes=minutes))
+    assert store.results.latest(10) == result(10, "ok", minutes=9)
+    assert store.results.history(10) == [
         result(10, "ok" if minutes == 9 else "dead", minutes=minutes) for minutes in (9, 7, 5, 0)
     ]
-    assert store.history(10, 2) == store.history(10)[:2]
-    assert store.history(10, 0) == []
+    assert store.results.history(10, 2) == store.results.history(10)[:2]
+    assert store.results.history(10, 0) == []
 
 
 def test_the_same_result_again_changes_nothing(store: Store) -> None:
     for _ in range(3):
-        store.record(result(10))
-    assert store.history(10) == [result(10)]
-    assert store.streams_of_verdict("ok") == [10]
+        store.runs.settle("no run", result(10))
+    assert store.results.history(10) == [result(10)]
+    assert store.results.streams_of_verdict("ok") == [10]
 
 
 def test_streams_are_found_by_their_latest_verdict(store: Store) -> None:
-    store.record(result(10, "dead"))
-    store.record(result(11, "dead"))
-    store.record(result(10, "ok", minutes=1))
-    assert store.streams_of_verdict("dead") == [11]
-    assert store.streams_of_verdict("ok") == [10]
-    assert store.streams_of_verdict("skipped") == []
+    store.runs.settle("no run", result(10, "dead"))
+    store.runs.settle("no run", result(11, "dead"))
+    store.runs.settle("no run", result(10, "ok", minutes=1))
+    assert store.results.streams_of_verdict("dead") == [11]
+    assert store.results.streams_of_verdict("ok") == [10]
+    assert store.results.streams_of_verdict("skipped") == []
 
 
 def test_streams_are_found_by_the_time_of_their_last_check(store: Store) -> None:
     for stream_id, minutes in ((10, 0), (11, 5), (12, 10), (12, -10)):
-        store.record(result(stream_id, minutes=minutes))
-    assert store.checked_since(NOW + timedelta(minutes=5)) == [11, 12]
-    assert store.checked_since(NOW + timedelta(minutes=11)) == []
-    assert store.checked_since(datetime(1970, 1, 1, tzinfo=UTC)) == [10, 11, 12]
+        store.runs.settle("no run", result(stream_id, minutes=minutes))
+    assert store.results.checked_since(NOW + timedelta(minutes=5)) == [11, 12]
+    assert store.results.checked_since(NOW + timedelta(minutes=11)) == []
+    assert store.results.checked_since(datetime(1970, 1, 1, tzinfo=UTC)) == [10, 11, 12]
 
 
 def test_the_times_of_all_last_checks_are_told_at_once(store: Store) -> None:
-    assert store.last_checks() == {}
+    assert store.results.last_checks() == {}
     for stream_id, at in ((10, NOW), (10, NOW + timedelta(microseconds=1)), (11, NOW)):
-        store.record(result(stream_id).model_copy(update={"checked_at": at}))
-    assert store.last_checks() == {10: NOW + timedelta(microseconds=1), 11: NOW}
+        store.runs.settle("no run", result(stream_id).model_copy(update={"checked_at": at}))
+    assert store.results.last_checks() == {10: NOW + timedelta(microseconds=1), 11: NOW}
 
 
 def test_streams_are_found_whose_url_is_not_the_one_that_was_checked(store: Store) -> None:
     streams = [stream(10), stream(11), stream(12, url=None), stream(13, url=None), stream(14), stream(15)]
     store.publish(library(*streams))
     for each in streams[:-1]:
-        store.record(result(each.id, url_hash=each.url_hash))
-    store.record(result(16, url_hash=stream(16).url_hash))
-    assert store.changed_urls(range(10, 16)) == set()
+        store.runs.settle("no run", result(each.id, url_hash=each.url_hash))
+    store.runs.settle("no run", result(16, url_hash=stream(16).url_hash))
+    assert store.results.changed_urls(range(10, 16)) == set()
     urls = {11: "http://provider/new", 12: "http://provider/12", 14: None}
     store.publish(library(*(each.model_copy(update={"url": urls.get(each.id, each.url)}) for each in streams)))
-    assert store.changed_urls(range(10, 16)) == {11, 12, 14}
-    assert store.changed_urls([10, 11]) == {11}
-    assert store.changed_urls([]) == set()
+    assert store.results.changed_urls(range(10, 16)) == {11, 12, 14}
+    assert store.results.changed_urls([10, 11]) == {11}
+    assert store.results.changed_urls([]) == set()
 
 
 def test_history_is_bounded_to_the_newest(store: Store) -> None:
-    for minutes in range(redis_results.HISTORY + 10):
-        store.record(result(10, minutes=minutes))
-    assert redis_results.HISTORY == file_results.HISTORY
-    past = store.history(10, 1000)
-    assert past == [result(10, minutes=minutes) for minutes in reversed(range(10, redis_results.HISTORY + 10))]
+    for minutes in range(retention.HISTORY + 10):
+        store.runs.settle("no run", result(10, minutes=minutes))
+    past = store.results.history(10, 1000)
+    assert past == [result(10, minutes=minutes) for minutes in reversed(range(10, retention.HISTORY + 10))]
 
 
 def test_memory_of_failures_is_replaced_in_whole(store: Store) -> None:
     memory = DeadMemory(failures=2, first_dead=NOW, last_alive=NOW - timedelta(days=1), removed_from={1: 3, 2: 0})
-    store.remember_dead(10, memory)
-    store.remember_dead(11, DeadMemory(removed_from={2: 4}))
-    assert store.dead_memory([10, 12]) == {10: memory}
-    assert store.removed_streams(1) == {10: 3}
-    assert store.removed_streams(2) == {10: 0, 11: 4}
-    assert store.removed_of_channels([2, 1, 3]) == {1: {10: 3}, 2: {10: 0, 11: 4}}
-    assert store.removed_of_channels([]) == {}
-    store.remember_dead(10, DeadMemory(failures=3, removed_from={2: 1}))
-    assert store.removed_streams(1) == {}
-    assert store.removed_streams(2) == {10: 1, 11: 4}
-    assert store.dead_memory([10])[10].first_dead is None
+    store.results.remember_dead(10, memory)
+    store.results.remember_dead(11, DeadMemory(removed_from={2: 4}))
+    assert store.results.dead_memory([10, 12]) == {10: memory}
+    assert store.results.removed_streams(1) == {10: 3}
+    assert store.results.removed_streams(2) == {10: 0, 11: 4}
+    assert store.results.removed_of_channels([2, 1, 3]) == {1: {10: 3}, 2: {10: 0, 11: 4}}
+    assert store.results.removed_of_channels([]) == {}
+    store.results.remember_dead(10, DeadMemory(failures=3, removed_from={2: 1}))
+    assert store.results.removed_streams(1) == {}
+    assert store.results.removed_streams(2) == {10: 1, 11: 4}
+    assert store.results.dead_memory([10])[10].first_dead is None
 
 
 def test_progress_is_seen_until_its_end(store: Store) -> None:
-    store.progress(10, {"bitrate_kbps": 5})
-    store.progress(11, {"bitrate_kbps": 6})
-    store.progress(10, {"bitrate_kbps": 7})
-    assert store.running() == {10: {"bitrate_kbps": 7}, 11: {"bitrate_kbps": 6}}
-    store.progress(11, None)
-    store.progress(12, None)
-    assert store.running() == {10: {"bitrate_kbps": 7}}
+    store.progress.publish(10, {"bitrate_kbps": 5})
+    store.progress.publish(11, {"bitrate_kbps": 6})
+    store.progress.publish(10, {"bitrate_kbps": 7})
+    assert store.progress.running() == {10: {"bitrate_kbps": 7}, 11: {"bitrate_kbps": 6}}
+    store.progress.publish(11, None)
+    store.progress.publish(12, None)
+    assert store.progress.running() == {10: {"bitrate_kbps": 7}}
 
 
 def test_progress_that_nobody_renews_vanishes(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (redis_results, file_results):
-        monkeypatch.setattr(module, "PROGRESS_SECONDS", -1)
-    store.progress(10, {"bitrate_kbps": 5})
-    assert store.running() == {}
-
-
-def test_pruning_bounds_history(store: Store) -> None:
-    store.publish(library())
-    for minutes in range(8):
-        store.record(result(10, minutes=minutes))
-    store.record(result(11))
-    assert store.prune(history_per_stream=3)["history"] == 5
-    assert [past.checked_at for past in store.history(10)] == [NOW + timedelta(minutes=m) for m in (7, 6, 5)]
-    assert len(store.history(11)) == 1
-    assert store.prune(history_per_stream=3)["history"] == 0
+    monkeypatch.setattr(retention, "PROGRESS_SECONDS", -1)
+    store.progress.publish(10, {"bitrate_kbps": 5})
+    assert store.progress.running() == {}
 
 
 def test_pruning_drops_what_belongs_to_streams_long_gone(store: Store) -> None:
@@ -137,16 +123,18 @@ def test_pruning_drops_what_belongs_to_streams_long_gone(store: Store) -> None:
     now = datetime.now(UTC)
     old = now - timedelta(days=40)
     for stream_id, at in ((10, old), (12, old), (13, now)):
-        store.record(result(stream_id, "dead").model_copy(update={"checked_at": at}))
-        store.remember_dead(stream_id, DeadMemory(failures=1, removed_from={1: 0}))
+        store.runs.settle("no run", result(stream_id, "dead").model_copy(update={"checked_at": at}))
+        store.results.remember_dead(stream_id, DeadMemory(failures=1, removed_from={1: 0}))
     assert store.prune()["streams"] == 1
-    assert store.streams_of_verdict("dead") == store.checked_since(NOW - timedelta(days=900)) == [10, 13]
-    assert store.results([10, 12, 13]).keys() == store.dead_memory([10, 12, 13]).keys() == {10, 13}
-    assert store.removed_streams(1) == {10: 0, 13: 0}
-    assert store.history(12) == []
+    assert (
+        store.results.streams_of_verdict("dead") == store.results.checked_since(NOW - timedelta(days=900)) == [10, 13]
+    )
+    assert store.results.latest_of([10, 12, 13]).keys() == store.results.dead_memory([10, 12, 13]).keys() == {10, 13}
+    assert store.results.removed_streams(1) == {10: 0, 13: 0}
+    assert store.results.history(12) == []
 
 
 def test_pruning_without_a_library_drops_no_stream(store: Store) -> None:
-    store.record(result(10).model_copy(update={"checked_at": datetime(2020, 1, 1, tzinfo=UTC)}))
+    store.runs.settle("no run", result(10).model_copy(update={"checked_at": datetime(2020, 1, 1, tzinfo=UTC)}))
     assert store.prune()["streams"] == 0
-    assert store.result(10) is not None
+    assert store.results.latest(10) is not None

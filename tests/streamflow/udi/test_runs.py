@@ -5,205 +5,203 @@ from __future__ import annotations
 from datetime import timedelta
 
 from streamflow.records import Move
+from streamflow.udi import retention
 from streamflow.udi.ports import Store
-from streamflow.udi.redis import runs as redis_runs
-from streamflow.udi.sqlite import runs as file_runs
 from support.udi_records import NOW, change, library, planned, result
 
 
 def test_an_unknown_run_is_nothing(store: Store) -> None:
-    assert store.run("none") is None
-    assert store.runs() == store.unfinished_channels("none") == store.unsettled_streams("none") == []
-    store.close_run("none", {}, NOW)
-    assert store.run("none") is None
+    assert store.runs.state("none") is None
+    assert store.runs.newest() == store.runs.unfinished_channels("none") == store.runs.unsettled_streams("none") == []
+    store.runs.close("none", {}, NOW)
+    assert store.runs.state("none") is None
 
 
 def test_a_planned_run_waits_for_all_its_streams(store: Store) -> None:
     run = planned().model_copy(update={"params": {"force": True}, "skipped": {13: "fresh"}, "remaining": 4})
-    store.open_run(run)
-    state = store.run("run")
+    store.runs.open(run)
+    state = store.runs.state("run")
     assert state.run == run
     assert state.streams == {10: "pending", 11: "pending", 12: "pending"}
     assert (state.verdicts, state.reasons, state.finished_channels) == ({}, {}, {})
     assert (state.finished_at, state.summary) == (None, None)
-    assert store.unsettled_streams("run") == [10, 11, 12]
-    assert store.unfinished_channels("run") == [1, 2]
-    assert store.runs() == ["run"]
+    assert store.runs.unsettled_streams("run") == [10, 11, 12]
+    assert store.runs.unfinished_channels("run") == [1, 2]
+    assert store.runs.newest() == ["run"]
 
 
 def test_channels_are_ready_with_the_last_of_their_streams(store: Store) -> None:
-    store.open_run(planned())
-    assert store.settle("run", result(11, "dead", reason="no_data")) == []
-    assert store.settle("run", result(10)) == [1]
-    assert store.unsettled_streams("run") == [12]
-    assert store.settle("run", result(12)) == [2]
-    state = store.run("run")
+    store.runs.open(planned())
+    assert store.runs.settle("run", result(11, "dead", reason="no_data")) == []
+    assert store.runs.settle("run", result(10)) == [1]
+    assert store.runs.unsettled_streams("run") == [12]
+    assert store.runs.settle("run", result(12)) == [2]
+    state = store.runs.state("run")
     assert state.streams == {10: "ok", 11: "dead", 12: "ok"}
     assert state.verdicts == {"ok": 2, "dead": 1}
     assert state.reasons == {"no_data": 1}
-    assert store.result(11).reason == "no_data"
-    assert store.history(10) == [result(10)]
+    assert store.results.latest(11).reason == "no_data"
+    assert store.results.history(10) == [result(10)]
 
 
 def test_one_stream_can_be_the_last_of_several_channels(store: Store) -> None:
-    store.open_run(planned(channels={1: (10,), 2: (10,), 3: (10, 11)}))
-    assert store.settle("run", result(10)) == [1, 2]
-    assert store.settle("run", result(11)) == [3]
+    store.runs.open(planned(channels={1: (10,), 2: (10,), 3: (10, 11)}))
+    assert store.runs.settle("run", result(10)) == [1, 2]
+    assert store.runs.settle("run", result(11)) == [3]
 
 
 def test_a_stream_in_no_channel_is_settled_too(store: Store) -> None:
-    store.open_run(planned(channels={}).model_copy(update={"stream_ids": (10,)}))
-    assert store.settle("run", result(10)) == []
-    assert store.unsettled_streams("run") == []
+    store.runs.open(planned(channels={}).model_copy(update={"stream_ids": (10,)}))
+    assert store.runs.settle("run", result(10)) == []
+    assert store.runs.unsettled_streams("run") == []
 
 
 def test_the_plan_says_which_channels_a_stream_has_not_the_library(store: Store) -> None:
     store.publish(library(channels={1: (12,), 9: (10,)}))
-    store.open_run(planned(channels={1: (10,)}))
-    assert store.settle("run", result(10)) == [1]
+    store.runs.open(planned(channels={1: (10,)}))
+    assert store.runs.settle("run", result(10)) == [1]
 
 
 def test_settling_again_answers_ready_channels_until_they_are_finished(store: Store) -> None:
-    store.open_run(planned())
-    store.settle("run", result(11))
+    store.runs.open(planned())
+    store.runs.settle("run", result(11))
     for _ in range(3):
-        assert store.settle("run", result(10)) == [1]
-    store.finish_channel(change(1))
-    assert store.settle("run", result(10)) == []
-    assert store.settle("run", result(11)) == []
-    assert store.settle("run", result(12)) == [2]
-    assert len(store.history(10)) == 1
+        assert store.runs.settle("run", result(10)) == [1]
+    store.runs.finish_channel(change(1))
+    assert store.runs.settle("run", result(10)) == []
+    assert store.runs.settle("run", result(11)) == []
+    assert store.runs.settle("run", result(12)) == [2]
+    assert len(store.results.history(10)) == 1
 
 
 def test_a_settled_stream_settles_its_twins_and_releases_their_channels(store: Store) -> None:
     run = planned(channels={1: (10, 11), 2: (12,), 3: (13, 10)})
     run = run.model_copy(update={"stream_ids": (10, 11), "twins": {10: (12, 13)}})
-    store.open_run(run)
-    assert store.run("run").run == run
-    assert store.unsettled_streams("run") == [10, 11]
+    store.runs.open(run)
+    assert store.runs.state("run").run == run
+    assert store.runs.unsettled_streams("run") == [10, 11]
     found = result(10, "dead", reason="http_404", label_mismatch="named 4K, measured 1080p")
     for _ in range(2):
-        assert store.settle("run", found) == [2, 3]
-    assert store.results([10, 12, 13]) == {
+        assert store.runs.settle("run", found) == [2, 3]
+    assert store.results.latest_of([10, 12, 13]) == {
         10: found,
         12: found.model_copy(update={"stream_id": 12, "label_mismatch": None}),
         13: found.model_copy(update={"stream_id": 13, "label_mismatch": None}),
     }
-    assert len(store.history(12)) == 1
-    assert store.streams_of_verdict("dead") == [10, 12, 13]
-    assert store.run("run").streams == {10: "dead", 11: "pending"}
-    assert store.settle("run", result(11)) == [1]
+    assert len(store.results.history(12)) == 1
+    assert store.results.streams_of_verdict("dead") == [10, 12, 13]
+    assert store.runs.state("run").streams == {10: "dead", 11: "pending"}
+    assert store.runs.settle("run", result(11)) == [1]
 
 
 def test_a_run_opened_anew_has_its_own_twins(store: Store) -> None:
     for twins in ({10: (12,)}, {10: (13,)}):
         run = planned(channels={1: (10,)})
-        store.open_run(run.model_copy(update={"stream_ids": (10,), "twins": twins}))
-    store.settle("run", result(10))
-    assert store.results([12, 13]).keys() == {13}
+        store.runs.open(run.model_copy(update={"stream_ids": (10,), "twins": twins}))
+    store.runs.settle("run", result(10))
+    assert store.results.latest_of([12, 13]).keys() == {13}
 
 
 def test_settling_in_an_unknown_run_or_for_an_unplanned_stream_keeps_the_result_alone(store: Store) -> None:
-    store.open_run(planned())
-    assert store.settle("none", result(10)) == []
-    assert store.settle("run", result(99)) == []
-    assert store.run("none") is None
-    assert 99 not in store.run("run").streams
-    assert store.results([10, 99]) == {10: result(10), 99: result(99)}
+    store.runs.open(planned())
+    assert store.runs.settle("none", result(10)) == []
+    assert store.runs.settle("run", result(99)) == []
+    assert store.runs.state("none") is None
+    assert 99 not in store.runs.state("run").streams
+    assert store.results.latest_of([10, 99]) == {10: result(10), 99: result(99)}
 
 
 def test_finished_channels_are_kept_in_the_run_and_in_the_channels_log(store: Store) -> None:
-    store.open_run(planned())
+    store.runs.open(planned())
     move = Move(stream_id=11, before=1, after=0, why="score 0.80")
     done = change(1, moves=(move,), conflict="x")
-    store.finish_channel(done)
-    store.finish_channel(done)
-    assert store.unfinished_channels("run") == [2]
-    assert store.run("run").finished_channels == {1: done}
-    assert store.last_change(1) == done
-    assert store.last_change(2) is None
+    store.runs.finish_channel(done)
+    store.runs.finish_channel(done)
+    assert store.runs.unfinished_channels("run") == [2]
+    assert store.runs.state("run").finished_channels == {1: done}
+    assert store.runs.changes(1, 1) == [done]
+    assert store.runs.changes(2) == []
 
 
 def test_a_channel_of_no_run_or_of_an_unknown_one_is_only_logged(store: Store) -> None:
-    store.open_run(planned())
+    store.runs.open(planned())
     for run_id in (None, "none"):
-        store.finish_channel(change(1, run_id))
-    store.finish_channel(change(9))
-    assert store.run("none") is None
-    assert store.run("run").finished_channels == {}
-    assert store.unfinished_channels("run") == [1, 2]
-    assert store.last_change(9) == change(9)
+        store.runs.finish_channel(change(1, run_id))
+    store.runs.finish_channel(change(9))
+    assert store.runs.state("none") is None
+    assert store.runs.state("run").finished_channels == {}
+    assert store.runs.unfinished_channels("run") == [1, 2]
+    assert store.runs.changes(9, 1) == [change(9)]
 
 
 def test_the_last_change_is_the_newest_whenever_it_was_told(store: Store) -> None:
     for minutes in (1, 5, 3):
-        store.finish_channel(change(1, minutes=minutes))
-    assert store.last_change(1) == change(1, minutes=5)
-    assert store.changes(1) == [change(1, minutes=minutes) for minutes in (5, 3, 1)]
-    assert store.changes(1, 2) == store.changes(1)[:2]
-    assert (store.changes(1, 0), store.changes(2)) == ([], [])
+        store.runs.finish_channel(change(1, minutes=minutes))
+    assert store.runs.changes(1, 1) == [change(1, minutes=5)]
+    assert store.runs.changes(1) == [change(1, minutes=minutes) for minutes in (5, 3, 1)]
+    assert store.runs.changes(1, 2) == store.runs.changes(1)[:2]
+    assert (store.runs.changes(1, 0), store.runs.changes(2)) == ([], [])
 
 
 def test_a_check_that_found_the_order_right_is_finished_and_no_change(store: Store) -> None:
-    store.open_run(planned())
-    store.finish_channel(change(1, None, minutes=-1))
+    store.runs.open(planned())
+    store.runs.finish_channel(change(1, None, minutes=-1))
     right = change(1, before=(10, 11), after=(10, 11))
-    store.finish_channel(right)
-    assert store.run("run").finished_channels == {1: right}
-    assert store.last_change(1) == change(1, None, minutes=-1)
+    store.runs.finish_channel(right)
+    assert store.runs.state("run").finished_channels == {1: right}
+    assert store.runs.changes(1, 1) == [change(1, None, minutes=-1)]
     failed = change(1, minutes=1, before=(10, 11), after=(10, 11), conflict="no channel 1")
-    store.finish_channel(failed)
-    assert store.last_change(1) == failed
+    store.runs.finish_channel(failed)
+    assert store.runs.changes(1, 1) == [failed]
 
 
 def test_the_log_of_a_channel_is_bounded(store: Store) -> None:
-    assert redis_runs.CHANGES == file_runs.CHANGES
-    for minutes in range(redis_runs.CHANGES + 3):
-        store.finish_channel(change(1, minutes=minutes))
-    assert store.last_change(1) == change(1, minutes=redis_runs.CHANGES + 2)
+    for minutes in range(retention.CHANGES + 3):
+        store.runs.finish_channel(change(1, minutes=minutes))
+    assert store.runs.changes(1, 1) == [change(1, minutes=retention.CHANGES + 2)]
 
 
 def test_a_closed_run_keeps_its_summary(store: Store) -> None:
-    store.open_run(planned())
+    store.runs.open(planned())
     end = NOW + timedelta(hours=1, microseconds=5)
-    store.close_run("run", {"verdicts": {"ok": 1}}, end)
-    state = store.run("run")
+    store.runs.close("run", {"verdicts": {"ok": 1}}, end)
+    state = store.runs.state("run")
     assert state.finished_at == end
     assert state.summary == {"verdicts": {"ok": 1}}
 
 
 def test_opening_a_run_again_starts_it_anew(store: Store) -> None:
-    store.open_run(planned())
-    store.settle("run", result(10))
-    store.finish_channel(change(1))
-    store.close_run("run", {}, NOW)
-    store.open_run(planned(channels={3: (10,)}))
-    state = store.run("run")
+    store.runs.open(planned())
+    store.runs.settle("run", result(10))
+    store.runs.finish_channel(change(1))
+    store.runs.close("run", {}, NOW)
+    store.runs.open(planned(channels={3: (10,)}))
+    state = store.runs.state("run")
     assert (state.streams, state.finished_channels, state.finished_at) == ({10: "pending"}, {}, None)
-    assert store.runs() == ["run"]
-    assert store.settle("run", result(10)) == [3]
+    assert store.runs.newest() == ["run"]
+    assert store.runs.settle("run", result(10)) == [3]
 
 
 def test_runs_are_listed_newest_first(store: Store) -> None:
     for minutes, run_id in ((1, "b"), (0, "a"), (2, "manual__2026-01-02T03:04:05+00:00")):
-        store.open_run(planned(run_id, minutes=minutes))
-    assert store.runs() == ["manual__2026-01-02T03:04:05+00:00", "b", "a"]
-    assert store.runs(1) == ["manual__2026-01-02T03:04:05+00:00"]
-    assert store.runs(0) == []
+        store.runs.open(planned(run_id, minutes=minutes))
+    assert store.runs.newest() == ["manual__2026-01-02T03:04:05+00:00", "b", "a"]
+    assert store.runs.newest(1) == ["manual__2026-01-02T03:04:05+00:00"]
+    assert store.runs.newest(0) == []
 
 
 def test_pruning_keeps_the_newest_runs(store: Store) -> None:
     for minutes in range(5):
-        store.open_run(planned(f"run {minutes}", minutes=minutes))
+        store.runs.open(planned(f"run {minutes}", minutes=minutes))
     assert store.prune(runs=2)["runs"] == 3
-    assert store.runs() == ["run 4", "run 3"]
-    assert store.run("run 0") is None
-    assert store.unsettled_streams("run 0") == []
-    assert store.run("run 4") is not None
+    assert store.runs.newest() == ["run 4", "run 3"]
+    assert store.runs.state("run 0") is None
+    assert store.runs.unsettled_streams("run 0") == []
+    assert store.runs.state("run 4") is not None
 
 
 def test_pruning_drops_runs_of_long_ago(store: Store) -> None:
-    store.open_run(planned("old", minutes=-60 * 24 * 31))
-    store.open_run(planned())
+    store.runs.open(planned("old", minutes=-60 * 24 * 31))
+    store.runs.open(planned())
     assert store.prune()["runs"] == 1
-    assert store.runs() == ["run"]
+    assert store.runs.newest() == ["run"]

@@ -56,20 +56,20 @@ def restore(redis: Redis, state: int, **changed: bytes) -> None:
 
 
 def assert_known(store: Store) -> None:
-    assert [account.name for account in store.accounts()] == ["One", "Two"]
-    assert [(channel.id, channel.stream_ids) for channel in store.channels()] == [(1, (11,)), (2, (11, 12))]
-    assert store.stream_ids() == [10, 11, 12]
-    assert store.history(10) == [result(10, "dead", reason="no_data")]
-    assert store.result(12) == result(12, minutes=2)
-    assert store.streams_of_verdict("dead") == [10]
-    assert store.removed_streams(1) == {10: 0}
-    assert store.dead_memory([10])[10].first_dead == NOW
-    assert store.runs() == ["next", "run"]
-    finished = store.run("run")
+    assert [account.name for account in store.library.accounts()] == ["One", "Two"]
+    assert [(channel.id, channel.stream_ids) for channel in store.library.channels()] == [(1, (11,)), (2, (11, 12))]
+    assert store.library.stream_ids() == [10, 11, 12]
+    assert store.results.history(10) == [result(10, "dead", reason="no_data")]
+    assert store.results.latest(12) == result(12, minutes=2)
+    assert store.results.streams_of_verdict("dead") == [10]
+    assert store.results.removed_streams(1) == {10: 0}
+    assert store.results.dead_memory([10])[10].first_dead == NOW
+    assert store.runs.newest() == ["next", "run"]
+    finished = store.runs.state("run")
     assert finished
     assert (finished.summary, finished.streams) == ({"channels": 2}, {10: "dead", 11: "ok", 12: "ok"})
-    assert store.unsettled_streams("next") == [12]
-    assert store.changes(1) == [change(1)]
+    assert store.runs.unsettled_streams("next") == [12]
+    assert store.runs.changes(1) == [change(1)]
 
 
 @pytest.mark.parametrize("layout", [2, 3])

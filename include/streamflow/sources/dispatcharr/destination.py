@@ -10,7 +10,7 @@ from streamflow.errors import SourceConflict, SourceRefused, SourceUnavailable, 
 from streamflow.records import Result
 from streamflow.sources.dispatcharr.session import Session, retrying
 from streamflow.sources.dispatcharr.stream_stats import stream_stats
-from streamflow.udi.library import Snapshot
+from streamflow.udi.snapshot import Snapshot
 
 
 class Channels:

@@ -12,8 +12,8 @@ from streamflow.sources.dispatcharr import library
 from streamflow.sources.dispatcharr.destination import Channels
 from streamflow.sources.dispatcharr.session import Session
 from streamflow.sources.dispatcharr.tokens import Tokens
-from streamflow.udi.library import Records, Snapshot
 from streamflow.udi.ports import Store
+from streamflow.udi.snapshot import Records, Snapshot
 
 PAGE_SIZE = 2000
 IDS_PER_REQUEST = 500

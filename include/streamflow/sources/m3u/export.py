@@ -29,9 +29,9 @@ def library(store: Store, channel_id: int | None = None, *, with_dead: bool = Fa
     :param with_dead: keep dead streams and mark their names; by default they are left out.
     :raises UnknownRecord: the UDI holds no channel of this id.
     """
-    dead = set(store.streams_of_verdict("dead"))
-    groups = {group.id: group.name for group in store.groups()}
-    channels = sorted(store.channels(None if channel_id is None else [channel_id]), key=_rank)
+    dead = set(store.results.streams_of_verdict("dead"))
+    groups = {group.id: group.name for group in store.library.groups()}
+    channels = sorted(store.library.channels(None if channel_id is None else [channel_id]), key=_rank)
     if channel_id is not None and not channels:
         raise UnknownRecord(f"--channel: the UDI holds no channel {channel_id}")
     shown: set[int] = set()
@@ -48,14 +48,14 @@ def library(store: Store, channel_id: int | None = None, *, with_dead: bool = Fa
 
     for channel in channels:
         shown.update(channel.stream_ids)
-        streams = store.streams(channel.stream_ids)
+        streams = store.library.streams(channel.stream_ids)
         for stream_id in channel.stream_ids:
             stream = streams.get(stream_id)
             if stream and stream.url and (with_dead or stream_id not in dead):
                 yield entry(stream, stream.group_id or channel.group_id, channel.number)
     if channel_id is None:
-        rest = [i for i in store.stream_ids() if i not in shown and (with_dead or i not in dead)]
-        for stream in store.streams(rest).values():
+        rest = [i for i in store.library.stream_ids() if i not in shown and (with_dead or i not in dead)]
+        for stream in store.library.streams(rest).values():
             if stream.url:
                 yield entry(stream, stream.group_id, None)
 

@@ -21,8 +21,8 @@ from streamflow.sources.broken import BrokenRecords
 from streamflow.sources.local_order import LocalOrder
 from streamflow.sources.m3u.playlist import Entry, Unreadable, entries
 from streamflow.sources.m3u.text import lines
-from streamflow.udi.library import Records, Snapshot
 from streamflow.udi.ports import Store
+from streamflow.udi.snapshot import Records, Snapshot
 
 log = logging.getLogger(__name__)
 

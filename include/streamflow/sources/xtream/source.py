@@ -19,8 +19,8 @@ from streamflow.sources import listing
 from streamflow.sources.broken import BrokenRecords
 from streamflow.sources.local_order import LocalOrder
 from streamflow.sources.xtream.panel import Panel, UserInfo
-from streamflow.udi.library import Records, Snapshot
 from streamflow.udi.ports import Store
+from streamflow.udi.snapshot import Records, Snapshot
 
 LIST_SECONDS = 900.0
 LIST_BYTES = 4 << 30

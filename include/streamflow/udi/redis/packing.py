@@ -9,7 +9,7 @@ from __future__ import annotations
 import zlib
 
 from streamflow.records import Result
-from streamflow.udi.library import text
+from streamflow.udi.snapshot import to_json
 
 COMMON = (
     b'"extra":{"attempts":[{"verdict":"dead","reason":"connect_timeout","detail":"connection_refused"}],"variants":[]},'
@@ -30,7 +30,7 @@ WINDOW = -12
 
 def packed(result: Result) -> bytes:
     deflate = zlib.compressobj(9, zlib.DEFLATED, WINDOW, 5, zdict=COMMON)
-    return deflate.compress(text(result).encode()) + deflate.flush()
+    return deflate.compress(to_json(result).encode()) + deflate.flush()
 
 
 def unpacked(value: bytes) -> Result:

@@ -1,80 +1,89 @@
-"""The Redis store: the library, results and runs under one interface, and what concerns them all."""
+"""The Redis store: its four parts, and the operations that concern several of them."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 from redis import ConnectionPool, Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from streamflow.udi.redis.base import EVENTS, PREFIX, chunks
-from streamflow.udi.redis.blocks import URL_LINE
+from streamflow.udi import retention
+from streamflow.udi.ports import RefreshReport
+from streamflow.udi.redis.connection import EVENTS, PREFIX, Connection, chunks
 from streamflow.udi.redis.library import RedisLibrary
+from streamflow.udi.redis.progress import RedisProgress
+from streamflow.udi.redis.publishing import Publishing
+from streamflow.udi.redis.results import RedisResults
 from streamflow.udi.redis.runs import RedisRuns
+from streamflow.udi.snapshot import LibraryTexts, Snapshot
 
 __all__ = ["EVENTS", "PREFIX", "RedisStore"]
 
-# How the keys are laid out. A Redis of another layout counts as one that lost its data, and is filled anew.
+# The version of the layout of the keys. A Redis of another layout is treated as empty, and filled from the file store.
 LAYOUT = "2"
-# An account that is off for some weeks takes its streams out of the library, and should find their past again.
-GONE_DAYS = 30
 
 
-class RedisStore(RedisLibrary, RedisRuns):
+class RedisStore:
     """Implements :class:`~streamflow.udi.ports.Store` over a pooled client."""
 
-    def ping(self) -> None:
-        with self._redis() as redis:
-            redis.ping()
+    def __init__(self, client: Redis) -> None:
+        self._client = client
+        self._connection = Connection(client)
+        self.library = RedisLibrary(self._connection)
+        self.results = RedisResults(self._connection)
+        self.runs = RedisRuns(self._connection)
+        self.progress = RedisProgress(self._connection)
+        self.publishing = Publishing(self._connection, self.results)
 
-    def knock(self, seconds: float) -> None:
-        """As :meth:`ping`, tried once, on a connection of its own, and for at most so long."""
+    def publish(self, snapshot: Snapshot, *, max_drop: float = 0.5, force: bool = False) -> RefreshReport:
+        """Replace the library by a snapshot, in one step, and write only the differences."""
+        texts = LibraryTexts.of(snapshot)
+        return self.publishing.publish(texts, max_drop=None if force else max_drop, broken=snapshot.broken)
+
+    def prune(self, *, runs: int = retention.RUNS) -> dict[str, int]:
+        """Delete old runs, and the data of streams that left the library long ago."""
+        pruned = {"runs": self.runs.forget(runs), "streams": 0}
+        known = set(self.library.stream_ids())
+        # Without a library, every stream would seem to have left it.
+        if known:
+            before = datetime.now(UTC) - timedelta(days=retention.GONE_DAYS)
+            pruned["streams"] = self.results.forget_streams(known, before)
+        return pruned
+
+    def probe(self, seconds: float) -> None:
+        """Check that Redis can be reached, with one attempt on a connection of its own.
+
+        :param seconds: the time-out.
+        :raises UdiUnavailable: if Redis cannot be reached.
+        """
         pool = self._client.connection_pool
-        once = {
+        options = {
             **pool.connection_kwargs,
             "retry": Retry(NoBackoff(), 0),
             "socket_timeout": seconds,
         }
-        if "socket_connect_timeout" in once:
-            once["socket_connect_timeout"] = min(seconds, once["socket_connect_timeout"] or seconds)
-        with self._redis(), Redis(connection_pool=ConnectionPool(pool.connection_class, 1, **once)) as redis:
+        if "socket_connect_timeout" in options:
+            options["socket_connect_timeout"] = min(seconds, options["socket_connect_timeout"] or seconds)
+        own_pool = ConnectionPool(pool.connection_class, 1, **options)
+        with self._connection.commands(), Redis(connection_pool=own_pool) as redis:
             try:
                 redis.ping()
             finally:
-                redis.connection_pool.disconnect()
-
-    def changed_urls(self, stream_ids: Iterable[int]) -> set[int]:
-        checked = {stream: url[:URL_LINE] for stream, url in self.url_hashes(stream_ids).items()}
-        without = hashlib.sha256(b"").hexdigest().encode()[:URL_LINE]
-        now = dict.fromkeys(checked, without)
-        for digits, streams in self._url_lines():
-            now.update((stream, digits) for stream in streams if stream in checked)
-        return {stream for stream, digits in checked.items() if now[stream] != digits}
+                own_pool.disconnect()
 
     def is_filled(self) -> bool:
-        """Whether everything is there; false for a Redis that came back without its data."""
-        with self._redis() as redis:
-            return bool(redis.get(PREFIX + "layout") == LAYOUT.encode())
+        """Return whether Redis holds all data in the present layout."""
+        return self._connection.get("layout") == LAYOUT.encode()
 
     def mark_filled(self) -> None:
-        with self._redis() as redis:
+        """Mark that Redis holds all data."""
+        with self._connection.commands() as redis:
             redis.set(PREFIX + "layout", LAYOUT)
 
     def clear(self) -> None:
-        """Drop everything, also what another layout left."""
-        with self._redis() as redis:
+        """Delete all keys of the UDI, also those of other layouts."""
+        with self._connection.commands() as redis:
             redis.delete(PREFIX + "layout")
             for chunk in chunks(redis.scan_iter(match=PREFIX + "*", count=1000)):
                 redis.unlink(*chunk)
-
-    def prune(self, *, history_per_stream: int = 50, runs: int = 200) -> dict[str, int]:
-        pruned = {"history": self.trim_history(history_per_stream), "runs": self.forget_runs(runs), "streams": 0}
-        known = set(self.stream_ids())
-        # Without a library, every stream would look gone.
-        if known:
-            before = datetime.now(UTC) - timedelta(days=GONE_DAYS)
-            pruned["streams"] = self.forget_streams(known, before)
-        return pruned

@@ -1,7 +1,8 @@
-"""Results in the file: the latest of each stream, its past, its failures, and what its probe does now."""
+"""Results in SQLite: the latest of each stream, its history and its failures."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sqlite3
 import time
@@ -10,48 +11,66 @@ from datetime import UTC, datetime
 from typing import Any
 
 from streamflow.records import DeadMemory, Result, Verdict
-from streamflow.udi.library import text
+from streamflow.udi import retention
+from streamflow.udi.snapshot import to_json
 from streamflow.udi.sqlite.database import Database
-
-HISTORY = 50
-PROGRESS_SECONDS = 30
+from streamflow.udi.sqlite.publishing import URL_DIGITS
 
 
-class FileResults(Database):
-    """What checks found out."""
+class FileResults:
+    """Implements :class:`~streamflow.udi.ports.Results`."""
 
-    def record(self, result: Result) -> None:
-        with self.writing() as db:
-            keep(db, result)
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
-    def result(self, stream_id: int) -> Result | None:
-        return self.results([stream_id]).get(stream_id)
+    def latest(self, stream_id: int) -> Result | None:
+        """Return the result of a stream's last check."""
+        return self.latest_of([stream_id]).get(stream_id)
 
-    def results(self, stream_ids: Iterable[int]) -> dict[int, Result]:
-        found = self.of_ids("SELECT stream_id, json FROM result", "stream_id", stream_ids)
-        return {key: Result.model_validate_json(record) for key, record in found}
+    def latest_of(self, stream_ids: Iterable[int]) -> dict[int, Result]:
+        """Return the results of the last checks by stream."""
+        rows = self._database.of_ids("SELECT stream_id, json FROM result", "stream_id", stream_ids)
+        return {key: Result.model_validate_json(text) for key, text in rows}
 
     def history(self, stream_id: int, limit: int = 50) -> list[Result]:
+        """Return the past results of a stream, newest first."""
         sql = "SELECT json FROM history WHERE stream_id = ? ORDER BY checked_at DESC LIMIT ?"
-        return [Result.model_validate_json(record) for (record,) in self.rows(sql, stream_id, max(limit, 0))]
+        return [Result.model_validate_json(text) for (text,) in self._database.rows(sql, stream_id, max(limit, 0))]
 
     def streams_of_verdict(self, verdict: Verdict) -> list[int]:
-        return self.ids("SELECT stream_id FROM result WHERE verdict = ? ORDER BY stream_id", verdict)
+        """Return the ids of the streams whose latest result has a verdict."""
+        return self._database.ids("SELECT stream_id FROM result WHERE verdict = ? ORDER BY stream_id", verdict)
 
     def checked_since(self, since: datetime) -> list[int]:
-        return self.ids("SELECT stream_id FROM result WHERE checked_at >= ? ORDER BY stream_id", since.timestamp())
+        """Return the ids of the streams whose latest result is not older than ``since``."""
+        sql = "SELECT stream_id FROM result WHERE checked_at >= ? ORDER BY stream_id"
+        return self._database.ids(sql, since.timestamp())
 
     def last_checks(self) -> dict[int, datetime]:
-        rows = self.rows("SELECT stream_id, checked_at FROM result")
+        """Return the time of every stream's latest result, by stream."""
+        rows = self._database.rows("SELECT stream_id, checked_at FROM result")
         return {stream: datetime.fromtimestamp(at, UTC) for stream, at in rows}
 
+    def changed_urls(self, stream_ids: Iterable[int]) -> set[int]:
+        """Return those of the streams whose URL differs from the URL of their latest result."""
+        without_url = hashlib.sha256(b"").hexdigest()
+        checked = (
+            "SELECT stream_id, coalesce(url_hash, ?) AS current, substr(result.json ->> '$.url_hash', 1, ?) AS checked "
+            "FROM result LEFT JOIN stream ON id = stream_id WHERE stream_id IN (SELECT value FROM json_each(?))"
+        )
+        values = (without_url[:URL_DIGITS], URL_DIGITS, json.dumps(list(stream_ids)))
+        sql = f"SELECT stream_id FROM ({checked}) WHERE current IS NOT checked"  # noqa: S608
+        return set(self._database.ids(sql, *values))
+
     def dead_memory(self, stream_ids: Iterable[int]) -> dict[int, DeadMemory]:
-        found = self.of_ids("SELECT stream_id, json FROM dead", "stream_id", stream_ids)
-        return {key: DeadMemory.model_validate_json(record) for key, record in found}
+        """Return the memory of failures by stream."""
+        rows = self._database.of_ids("SELECT stream_id, json FROM dead", "stream_id", stream_ids)
+        return {key: DeadMemory.model_validate_json(text) for key, text in rows}
 
     def remember_dead(self, stream_id: int, memory: DeadMemory) -> None:
-        with self.writing() as db:
-            db.execute("INSERT OR REPLACE INTO dead VALUES (?, ?)", (stream_id, text(memory)))
+        """Replace the memory of failures of a stream."""
+        with self._database.writing() as db:
+            db.execute("INSERT OR REPLACE INTO dead VALUES (?, ?)", (stream_id, to_json(memory)))
             db.execute("DELETE FROM removed WHERE stream_id = ?", (stream_id,))
             db.executemany(
                 "INSERT INTO removed VALUES (?, ?, ?)",
@@ -59,46 +78,39 @@ class FileResults(Database):
             )
 
     def removed_streams(self, channel_id: int) -> dict[int, int]:
-        return dict(self.rows("SELECT stream_id, position FROM removed WHERE channel_id = ?", channel_id))
+        """Return the streams that the policy removed from a channel, with the position that each had."""
+        return dict(self._database.rows("SELECT stream_id, position FROM removed WHERE channel_id = ?", channel_id))
 
     def removed_of_channels(self, channel_ids: Iterable[int]) -> dict[int, dict[int, int]]:
-        found: dict[int, dict[int, int]] = {}
-        rows = self.of_ids("SELECT channel_id, stream_id, position FROM removed", "channel_id", channel_ids)
-        for channel, stream, position in rows:
-            found.setdefault(channel, {})[stream] = position
-        return found
-
-    def progress(self, stream_id: int, state: dict[str, Any] | None) -> None:
-        with self.writing() as db:
-            if state is None:
-                db.execute("DELETE FROM progress WHERE stream_id = ?", (stream_id,))
-            else:
-                row = (stream_id, time.time() + PROGRESS_SECONDS, json.dumps(state))
-                db.execute("INSERT OR REPLACE INTO progress VALUES (?, ?, ?)", row)
-
-    def running(self) -> dict[int, dict[str, Any]]:
-        rows = self.rows("SELECT stream_id, json FROM progress WHERE until >= ?", time.time())
-        return {stream: json.loads(state) for stream, state in rows}
+        """Return the removed streams by channel, without the channels that have none."""
+        removed: dict[int, dict[int, int]] = {}
+        sql = "SELECT channel_id, stream_id, position FROM removed"
+        for channel, stream, position in self._database.of_ids(sql, "channel_id", channel_ids):
+            removed.setdefault(channel, {})[stream] = position
+        return removed
 
     def pasts(self) -> Iterator[Result]:
-        """Every result there is, those of a stream in the order of their times."""
+        """Yield every stored result, those of a stream in the order of their times."""
         last: tuple[Any, ...] = (-(2**63), 0, "")
         sql = (
             "SELECT stream_id, checked_at, run_id, json FROM history WHERE (stream_id, checked_at, run_id) > (?, ?, ?) "
             "ORDER BY stream_id, checked_at, run_id LIMIT 1000"
         )
-        while rows := self.rows(sql, *last):
+        while rows := self._database.rows(sql, *last):
             yield from (Result.model_validate_json(row[3]) for row in rows)
             last = rows[-1][:3]
 
     def memories(self) -> dict[int, DeadMemory]:
-        """Of every stream that has failed."""
-        rows = self.rows("SELECT stream_id, json FROM dead")
-        return {stream: DeadMemory.model_validate_json(record) for stream, record in rows}
+        """Return the memory of failures of every stream that has one."""
+        rows = self._database.rows("SELECT stream_id, json FROM dead")
+        return {stream: DeadMemory.model_validate_json(text) for stream, text in rows}
 
     def forget_streams(self, before: datetime) -> int:
-        """Drop what belongs to streams that are not in the library and were last checked ``before``."""
-        with self.writing() as db:
+        """Delete the data of the streams that are not in the library and were last checked ``before`` a time.
+
+        :returns: the number of these streams.
+        """
+        with self._database.writing() as db:
             gone = db.execute(
                 "SELECT stream_id FROM result WHERE checked_at < ? AND stream_id NOT IN (SELECT id FROM stream)",
                 (before.timestamp(),),
@@ -108,33 +120,19 @@ class FileResults(Database):
             db.execute("DELETE FROM progress WHERE until < ?", (time.time(),))
         return len(gone)
 
-    def trim_history(self, bound: int) -> int:
-        """Keep at most ``bound`` past results a stream; answers how many were dropped."""
-        if bound >= HISTORY:
-            return 0
-        with self.writing() as db:
-            counted = "SELECT stream_id FROM history GROUP BY stream_id HAVING count(*) > ?"
-            return sum(_trim(db, stream, bound) for (stream,) in db.execute(counted, (bound,)).fetchall())
-
 
 def keep(db: sqlite3.Connection, result: Result) -> None:
-    """Make a result its stream's latest, unless that is newer, and a part of its history."""
-    at, record = result.checked_at.timestamp(), text(result)
+    """Store a result as its stream's latest, unless a newer one is there, and in the stream's history."""
+    at, text = result.checked_at.timestamp(), to_json(result)
     db.execute(
         "INSERT INTO result VALUES (?, ?, ?, ?) ON CONFLICT (stream_id) DO UPDATE "
         "SET checked_at = excluded.checked_at, verdict = excluded.verdict, json = excluded.json "
         "WHERE excluded.checked_at >= result.checked_at",
-        (result.stream_id, at, result.verdict, record),
+        (result.stream_id, at, result.verdict, text),
     )
+    db.execute("INSERT OR REPLACE INTO history VALUES (?, ?, ?, ?)", (result.stream_id, at, result.run_id or "", text))
     db.execute(
-        "INSERT OR REPLACE INTO history VALUES (?, ?, ?, ?)", (result.stream_id, at, result.run_id or "", record)
-    )
-    _trim(db, result.stream_id, HISTORY)
-
-
-def _trim(db: sqlite3.Connection, stream_id: int, bound: int) -> int:
-    return db.execute(
         "DELETE FROM history WHERE stream_id = ?1 AND (checked_at, run_id) IN (SELECT checked_at, run_id "
         "FROM history WHERE stream_id = ?1 ORDER BY checked_at DESC, run_id DESC LIMIT -1 OFFSET ?2)",
-        (stream_id, bound),
-    ).rowcount
+        (result.stream_id, retention.HISTORY),
+    )

@@ -1,31 +1,36 @@
-"""Runs in the file: what each planned, how far it is, and what it did to channels."""
+"""Runs in SQLite: their plans, their progress and the changes that they made to channels."""
 
 from __future__ import annotations
 
 import json
-from collections import Counter
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from streamflow.records import ChannelChange, Result, Run, RunState, as_twin
-from streamflow.udi.library import text
-from streamflow.udi.sqlite.results import FileResults, keep
+from streamflow.udi import retention
+from streamflow.udi.snapshot import to_json
+from streamflow.udi.sqlite.database import Database
+from streamflow.udi.sqlite.results import keep
 
-CHANGES = 50
 TABLES = ("run", "run_stream", "run_channel", "run_wait", "run_twin")
 
 
-class FileRuns(FileResults):
-    """Runs; a settled stream of a run is a result too."""
+class FileRuns:
+    """Implements :class:`~streamflow.udi.ports.Runs`."""
 
-    def open_run(self, run: Run) -> None:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def open(self, run: Run) -> None:
+        """Store a planned run, with no stream settled and no channel finished."""
         key = run.run_id
-        with self.writing() as db:
+        with self._database.writing() as db:
             for table in TABLES:
                 db.execute(f"DELETE FROM {table} WHERE run_id = ?", (key,))  # noqa: S608
             db.execute(
                 "INSERT INTO run (run_id, started_at, json) VALUES (?, ?, ?)",
-                (key, run.started_at.timestamp(), text(run)),
+                (key, run.started_at.timestamp(), to_json(run)),
             )
             db.executemany(
                 "INSERT OR IGNORE INTO run_stream (run_id, stream_id) VALUES (?, ?)", [(key, i) for i in run.stream_ids]
@@ -43,7 +48,8 @@ class FileRuns(FileResults):
             )
 
     def settle(self, run_id: str, result: Result) -> list[int]:
-        with self.writing() as db:
+        """Store a result and settle its stream in the run; return the ids of the channels that are ready."""
+        with self._database.writing() as db:
             keep(db, result)
             twins = db.execute(
                 "SELECT twin FROM run_twin WHERE run_id = ? AND stream_id = ?", (run_id, result.stream_id)
@@ -64,85 +70,84 @@ class FileRuns(FileResults):
             return [channel for (channel,) in ready]
 
     def unfinished_channels(self, run_id: str) -> list[int]:
-        return self.ids(
-            "SELECT channel_id FROM run_channel WHERE run_id = ? AND change IS NULL ORDER BY channel_id", run_id
-        )
+        """Return the ids of the run's channels that are not finished."""
+        sql = "SELECT channel_id FROM run_channel WHERE run_id = ? AND change IS NULL ORDER BY channel_id"
+        return self._database.ids(sql, run_id)
 
     def unsettled_streams(self, run_id: str) -> list[int]:
-        return self.ids(
-            "SELECT stream_id FROM run_stream WHERE run_id = ? AND verdict IS NULL ORDER BY stream_id", run_id
-        )
+        """Return the ids of the run's streams that have no result in it yet."""
+        sql = "SELECT stream_id FROM run_stream WHERE run_id = ? AND verdict IS NULL ORDER BY stream_id"
+        return self._database.ids(sql, run_id)
 
     def finish_channel(self, change: ChannelChange) -> None:
-        record, key = text(change), change.channel_id
-        with self.writing() as db:
+        """Mark a channel as finished in its run, and log its change if that is news."""
+        text, channel = to_json(change), change.channel_id
+        with self._database.writing() as db:
             if change.is_news:
-                db.execute("INSERT OR REPLACE INTO change VALUES (?, ?, ?)", (key, change.at.timestamp(), record))
+                db.execute("INSERT OR REPLACE INTO change VALUES (?, ?, ?)", (channel, change.at.timestamp(), text))
             db.execute(
                 "DELETE FROM change WHERE channel_id = ?1 AND at < (SELECT at FROM change WHERE channel_id = ?1 "
                 "ORDER BY at DESC LIMIT 1 OFFSET ?2)",
-                (key, CHANGES - 1),
+                (channel, retention.CHANGES - 1),
             )
             db.execute(
-                "UPDATE run_channel SET change = ? WHERE run_id = ? AND channel_id = ?", (record, change.run_id, key)
+                "UPDATE run_channel SET change = ? WHERE run_id = ? AND channel_id = ?", (text, change.run_id, channel)
             )
 
-    def close_run(self, run_id: str, summary: dict[str, Any], at: datetime) -> None:
-        with self.writing() as db:
+    def close(self, run_id: str, summary: Mapping[str, Any], at: datetime) -> None:
+        """Store the end and the summary of a run."""
+        with self._database.writing() as db:
             db.execute(
                 "UPDATE run SET finished_at = ?, summary = ? WHERE run_id = ?",
                 (at.timestamp(), json.dumps(summary), run_id),
             )
 
-    def run(self, run_id: str) -> RunState | None:
-        with self.reading() as db:
+    def state(self, run_id: str) -> RunState | None:
+        """Return the progress of a run."""
+        with self._database.reading() as db:
             row = db.execute("SELECT json, finished_at, summary FROM run WHERE run_id = ?", (run_id,)).fetchone()
             if row is None:
                 return None
-            streams = db.execute(
-                "SELECT stream_id, verdict, reason FROM run_stream WHERE run_id = ?", (run_id,)
+            streams = db.execute("SELECT stream_id, verdict, reason FROM run_stream WHERE run_id = ?", (run_id,))
+            states = {stream: (verdict, reason) for stream, verdict, reason in streams}
+            changes = db.execute(
+                "SELECT change FROM run_channel WHERE run_id = ? AND change IS NOT NULL", (run_id,)
             ).fetchall()
-            changed = db.execute(
-                "SELECT channel_id, change FROM run_channel WHERE run_id = ? AND change IS NOT NULL", (run_id,)
-            ).fetchall()
-        return RunState(
-            run=Run.model_validate_json(row[0]),
-            streams={stream: verdict or "pending" for stream, verdict, _ in streams},
-            verdicts=dict(Counter(verdict for _, verdict, _ in streams if verdict)),
-            reasons=dict(Counter(reason for _, _, reason in streams if reason)),
-            finished_channels={channel: ChannelChange.model_validate_json(record) for channel, record in changed},
-            finished_at=datetime.fromtimestamp(row[1], UTC) if row[1] else None,
-            summary=json.loads(row[2]) if row[2] else None,
+        plan, finished_at, summary = row
+        return RunState.of(
+            Run.model_validate_json(plan),
+            streams=states,
+            finished_channels=(ChannelChange.model_validate_json(text) for (text,) in changes),
+            finished_at=datetime.fromtimestamp(finished_at, UTC) if finished_at else None,
+            summary=json.loads(summary) if summary else None,
         )
 
     def settled(self, run_id: str) -> dict[int, tuple[str, str]]:
-        """Verdict and reason of the run's streams that are done."""
-        rows = self.rows(
+        """Return verdict and reason of the run's settled streams."""
+        rows = self._database.rows(
             "SELECT stream_id, verdict, reason FROM run_stream WHERE run_id = ? AND verdict IS NOT NULL", run_id
         )
         return {stream: (verdict, reason or "") for stream, verdict, reason in rows}
 
-    def runs(self, limit: int = 20) -> list[str]:
+    def newest(self, limit: int = 20) -> list[str]:
+        """Return run ids, newest first."""
         sql = "SELECT run_id FROM run ORDER BY started_at DESC, run_id DESC LIMIT ?"
-        return [run for (run,) in self.rows(sql, max(limit, 0))]
-
-    def last_change(self, channel_id: int) -> ChannelChange | None:
-        row = self.one("SELECT json FROM change WHERE channel_id = ? ORDER BY at DESC LIMIT 1", channel_id)
-        return ChannelChange.model_validate_json(row[0]) if row else None
+        return [run_id for (run_id,) in self._database.rows(sql, max(limit, 0))]
 
     def changes(self, channel_id: int, limit: int = 50) -> list[ChannelChange]:
+        """Return the log of a channel's changes, newest first."""
         sql = "SELECT json FROM change WHERE channel_id = ? ORDER BY at DESC LIMIT ?"
-        return [ChannelChange.model_validate_json(record) for (record,) in self.rows(sql, channel_id, max(limit, 0))]
+        rows = self._database.rows(sql, channel_id, max(limit, 0))
+        return [ChannelChange.model_validate_json(text) for (text,) in rows]
 
     def all_changes(self) -> list[ChannelChange]:
-        """Every channel's log, in the order of time."""
-        return [
-            ChannelChange.model_validate_json(record) for (record,) in self.rows("SELECT json FROM change ORDER BY at")
-        ]
+        """Return the logs of all channels, in the order of time."""
+        rows = self._database.rows("SELECT json FROM change ORDER BY at")
+        return [ChannelChange.model_validate_json(text) for (text,) in rows]
 
-    def forget_runs(self, kept: int, before: datetime) -> int:
-        """Drop all but the newest runs, and those that started ``before``; answers how many."""
-        with self.writing() as db:
+    def forget(self, kept: int, before: datetime) -> int:
+        """Delete all runs but the newest, and those that started ``before`` a time; return their number."""
+        with self._database.writing() as db:
             gone = db.execute(
                 "SELECT run_id FROM run WHERE started_at < ? OR run_id NOT IN "
                 "(SELECT run_id FROM run ORDER BY started_at DESC, run_id DESC LIMIT ?)",

@@ -1,53 +1,68 @@
-"""The file store: the UDI in one SQLite file, for when Redis is away, and the journal of what Redis lacks."""
+"""The file store: the UDI in one SQLite file, and the journal of the writes that Redis may lack."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from sqlite3 import Connection
 from typing import Any
 
-from streamflow.udi.sqlite.library import URL_DIGITS, FileLibrary
+from streamflow.udi import retention
+from streamflow.udi.ports import RefreshReport
+from streamflow.udi.snapshot import LibraryTexts, Snapshot
+from streamflow.udi.sqlite.database import Database
+from streamflow.udi.sqlite.library import FileLibrary
+from streamflow.udi.sqlite.progress import FileProgress
+from streamflow.udi.sqlite.publishing import Publishing
+from streamflow.udi.sqlite.results import FileResults
 from streamflow.udi.sqlite.runs import FileRuns
 
-# As in the Redis store.
-GONE_DAYS = RUN_DAYS = 30
 
+class FileStore:
+    """Implements :class:`~streamflow.udi.ports.Store` for many threads and processes of one machine."""
 
-class FileStore(FileLibrary, FileRuns):
-    """Implements :class:`~streamflow.udi.ports.Store`. Safe for many threads and processes of one machine."""
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self._database = Database(file)
+        self.library = FileLibrary(self._database)
+        self.results = FileResults(self._database)
+        self.runs = FileRuns(self._database)
+        self.progress = FileProgress(self._database)
+        self.publishing = Publishing(self._database)
 
-    def ping(self) -> None:
-        self.one("SELECT 1 FROM meta")
+    def publish(self, snapshot: Snapshot, *, max_drop: float = 0.5, force: bool = False) -> RefreshReport:
+        """Replace the library by a snapshot, in one step, and write only the differences."""
+        texts = LibraryTexts.of(snapshot)
+        return self.publishing.publish(texts, max_drop=None if force else max_drop, broken=snapshot.broken)
 
-    def changed_urls(self, stream_ids: Iterable[int]) -> set[int]:
-        without = hashlib.sha256(b"").hexdigest()
-        checked = (
-            "SELECT stream_id, coalesce(url_hash, ?) AS now, substr(result.json ->> '$.url_hash', 1, ?) AS was "
-            "FROM result LEFT JOIN stream ON id = stream_id WHERE stream_id IN (SELECT value FROM json_each(?))"
-        )
-        values = (without[:URL_DIGITS], URL_DIGITS, json.dumps(list(stream_ids)))
-        return set(self.ids(f"SELECT stream_id FROM ({checked}) WHERE now IS NOT was", *values))  # noqa: S608
+    def prune(self, *, runs: int = retention.RUNS) -> dict[str, int]:
+        """Delete old runs, and the data of streams that left the library long ago."""
+        now = datetime.now(UTC)
+        pruned = {"runs": self.runs.forget(runs, now - timedelta(days=retention.RUN_DAYS)), "streams": 0}
+        # Without a library, every stream would seem to have left it.
+        if self._database.one("SELECT 1 FROM stream LIMIT 1"):
+            pruned["streams"] = self.results.forget_streams(now - timedelta(days=retention.GONE_DAYS))
+        return pruned
 
-    def prune(self, *, history_per_stream: int = 50, runs: int = 200) -> dict[str, int]:
-        before = datetime.now(UTC) - timedelta(days=GONE_DAYS)
-        pruned = {"history": self.trim_history(history_per_stream), "runs": self.forget_runs(runs, before)}
-        # Without a library, every stream would look gone.
-        return pruned | {"streams": self.forget_streams(before) if self.one("SELECT 1 FROM stream LIMIT 1") else 0}
+    def writing(self) -> AbstractContextManager[Connection]:
+        """Begin a transaction that excludes other writers. The writes inside it become a part of it."""
+        return self._database.writing()
 
     def note(self, kind: str, record: dict[str, Any]) -> int:
-        """Enter a write into the journal; answers its number."""
-        with self.writing() as db:
-            entered = db.execute("INSERT INTO journal (kind, json) VALUES (?, ?)", (kind, json.dumps(record)))
-            return entered.lastrowid or 0
+        """Add a write to the journal; return its number."""
+        with self._database.writing() as db:
+            entry = db.execute("INSERT INTO journal (kind, json) VALUES (?, ?)", (kind, json.dumps(record)))
+            return entry.lastrowid or 0
 
     def journal(self, limit: int = 500) -> list[tuple[int, str, dict[str, Any]]]:
-        """The oldest entries: number, kind, record."""
-        rows = self.rows("SELECT number, kind, json FROM journal ORDER BY number LIMIT ?", limit)
+        """Return the oldest entries of the journal: number, kind, record."""
+        rows = self._database.rows("SELECT number, kind, json FROM journal ORDER BY number LIMIT ?", limit)
         return [(number, kind, json.loads(record)) for number, kind, record in rows]
 
     def forget(self, numbers: Iterable[int]) -> None:
-        """Drop entries of the journal that are in Redis."""
-        with self.writing() as db:
+        """Delete entries of the journal."""
+        with self._database.writing() as db:
             db.executemany("DELETE FROM journal WHERE number = ?", [(number,) for number in numbers])

@@ -39,8 +39,8 @@ def test_written_entries_are_read_back(wanted: list[Entry]) -> None:
 
 def test_channels_are_written_in_order_best_stream_first_without_dead_ones(tmp_path: Path) -> None:
     store = stored(tmp_path, {2: (5, 4), 1: (3, 2, 1)}, streams=[stream(i, tvg_id=f"t{i}") for i in range(1, 7)])
-    store.record(result(2, "dead"))
-    store.record(result(3, "unknown"))
+    store.runs.settle("no run", result(2, "dead"))
+    store.runs.settle("no run", result(3, "unknown"))
     assert list(export.lines(export.library(store)))[:3] == [
         "#EXTM3U",
         '#EXTINF:-1 tvg-id="t3" tvg-chno="1" group-title="group 1",stream 3',
@@ -67,5 +67,7 @@ def test_an_export_is_a_library_of_the_same_streams(tmp_path: Path) -> None:
     file = tmp_path / "export.m3u"
     file.write_text("\n".join(export.lines(export.library(store))))
     snapshot = Playlist(str(file)).fetch()
-    assert [each.url for each in snapshot.streams] == [each.url for each in map(store.stream, (3, 2, 1, 4)) if each]
+    assert [each.url for each in snapshot.streams] == [
+        each.url for each in map(store.library.stream, (3, 2, 1, 4)) if each
+    ]
     assert [each.name for each in snapshot.groups] == ["group 1", "group 2"]

@@ -11,48 +11,48 @@ import pytest
 from redis import Redis
 
 from streamflow.errors import UdiUnavailable
-from streamflow.udi.redis import library as redis_library
-from streamflow.udi.redis.base import PREFIX
-from streamflow.udi.redis.library import Changes
+from streamflow.udi.redis import publishing
+from streamflow.udi.redis.connection import PREFIX, Connection
+from streamflow.udi.redis.publishing import Changes, Publishing
 from streamflow.udi.redis.store import RedisStore
 from support.udi_records import change, library, planned, result, stream
 
 
-@pytest.mark.parametrize("moment", ["_compare", "_many"])
+@pytest.mark.parametrize("moment", ["comparing", "reading again"])
 def test_an_order_written_back_during_a_refresh_leaves_channels_and_index_agreeing(
     redis_client: Redis, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
-    store = RedisStore(redis_client)
+    store, other = RedisStore(redis_client), RedisStore(redis_client)
     store.publish(library(channels={1: (10, 11), 2: (10,)}))
-    finisher = RedisStore(redis_client)
-    real = getattr(RedisStore, moment)
+    # The sixth reading of blocks is the last before the transaction, and finds no change.
+    owner, method, when = (Publishing, "_compare", 1) if moment == "comparing" else (Connection, "get_many", 6)
+    real = getattr(owner, method)
     calls = 0
 
-    def interrupted(self: RedisStore, *given: object) -> Changes:
+    def interrupted(self: Publishing | Connection, *given: object) -> object:
         nonlocal calls
-        answer = real(self, *given)
-        if self is store:
+        value = real(self, *given)
+        if self in (store.publishing, store._connection):
             calls += 1
-            # For "_many" these are the last questions before the transaction, the second time without a change.
-            if (moment == "_compare" and calls == 1) or (moment == "_many" and calls == 6):
-                finisher.reorder(1, [12])
-        return answer
+            if calls == when:
+                other.library.reorder(1, [12])
+        return value
 
-    monkeypatch.setattr(RedisStore, moment, interrupted)
+    monkeypatch.setattr(owner, method, interrupted)
     store.publish(library(channels={1: (11, 10), 2: (11,)}))
     monkeypatch.undo()
-    assert calls > (1 if moment == "_compare" else 6)
-    assert store.channel(1).stream_ids == (11, 10)
-    assert [store.channels_of_stream(i) for i in (10, 11, 12)] == [[1], [1, 2], []]
+    assert calls > when
+    assert store.library.channel(1).stream_ids == (11, 10)
+    assert [store.library.channels_of_stream(i) for i in (10, 11, 12)] == [[1], [1, 2], []]
 
 
 def test_all_keys_lie_under_the_prefix_of_one_cluster_slot(redis_client: Redis) -> None:
     store = RedisStore(redis_client)
     store.publish(library(stream(10), stream(11)))
-    store.open_run(planned())
-    store.settle("run", result(10, "dead"))
-    store.finish_channel(change(1))
-    store.progress(10, {"x": 1})
+    store.runs.open(planned())
+    store.runs.settle("run", result(10, "dead"))
+    store.runs.finish_channel(change(1))
+    store.progress.publish(10, {"x": 1})
     store.mark_filled()
     assert PREFIX == "{streamflow}:udi:"
     assert all(key.startswith(PREFIX.encode()) for key in redis_client.scan_iter())
@@ -70,10 +70,10 @@ def test_clearing_leaves_what_others_keep_in_the_same_redis(redis_client: Redis)
 HOLD = """
 import sys, time
 from redis import Redis
-from streamflow.udi.redis import library as redis_library
+from streamflow.udi.redis import publishing
 from streamflow.udi.redis.store import RedisStore
-redis_library.REFRESH_SECONDS = float(sys.argv[2])
-with RedisStore(Redis.from_url(sys.argv[1]))._alone():
+publishing.REFRESH_SECONDS = float(sys.argv[2])
+with RedisStore(Redis.from_url(sys.argv[1])).publishing.alone():
     print("alone", flush=True)
     time.sleep(60)
 """
@@ -91,10 +91,10 @@ def test_a_refresh_whose_process_was_killed_lets_the_next_begin_soon(redis_clien
 
 
 def test_a_long_refresh_keeps_others_out_until_its_end(redis_client: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(redis_library, "REFRESH_SECONDS", 0.4)
-    monkeypatch.setattr(redis_library, "REFRESH_WAITS_SECONDS", 0.1)
+    monkeypatch.setattr(publishing, "REFRESH_SECONDS", 0.4)
+    monkeypatch.setattr(publishing, "REFRESH_WAITS_SECONDS", 0.1)
     first, second = RedisStore(redis_client), RedisStore(redis_client)
-    with first._alone():
+    with first.publishing.alone():
         time.sleep(1)
         with pytest.raises(UdiUnavailable, match="another refresh has not ended"):
             second.publish(library())
@@ -104,16 +104,16 @@ def test_a_long_refresh_keeps_others_out_until_its_end(redis_client: Redis, monk
 def test_a_refresh_that_was_overtaken_publishes_nothing(redis_client: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
     store = RedisStore(redis_client)
     store.publish(library())
-    real = RedisStore._compare
+    real = Publishing._compare
 
-    def overtaken(self: RedisStore, *given: object) -> Changes:
+    def overtaken(self: Publishing, *given: object) -> Changes:
         answer = real(self, *given)  # type: ignore[arg-type]
         # As if it had stood still here for as long as its right lasts.
         redis_client.delete(PREFIX + "refresh")
-        with RedisStore(redis_client)._alone():
+        with RedisStore(redis_client).publishing.alone():
             return answer
 
-    monkeypatch.setattr(RedisStore, "_compare", overtaken)
+    monkeypatch.setattr(Publishing, "_compare", overtaken)
     with pytest.raises(UdiUnavailable, match="overtaken"):
         store.publish(library(stream(10), channels={1: (10,)}), force=True)
-    assert store.stream_ids() == [10, 11, 12]
+    assert store.library.stream_ids() == [10, 11, 12]

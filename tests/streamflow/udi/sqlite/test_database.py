@@ -25,7 +25,7 @@ def test_a_file_of_a_newer_layout_is_left_alone(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "udi.db") as db:
         db.execute("PRAGMA user_version = 99")
     with pytest.raises(UdiUnavailable, match="newer StreamFlow"):
-        FileStore(tmp_path / "udi.db").ping()
+        FileStore(tmp_path / "udi.db").library.stream_ids()
 
 
 def test_a_file_from_before_layouts_had_numbers_is_begun_anew(tmp_path: Path) -> None:
@@ -33,20 +33,20 @@ def test_a_file_from_before_layouts_had_numbers_is_begun_anew(tmp_path: Path) ->
         db.execute("CREATE TABLE result (old TEXT)")
         db.execute("CREATE TABLE journal (number INTEGER PRIMARY KEY AUTOINCREMENT)")
     store = FileStore(tmp_path / "udi.db")
-    store.record(result(10))
-    assert store.history(10) == [result(10)]
+    store.runs.settle("no run", result(10))
+    assert store.results.history(10) == [result(10)]
 
 
 def test_a_file_of_the_former_layout_keeps_what_it_has(tmp_path: Path) -> None:
-    FileStore(tmp_path / "udi.db").record(result(10))
+    FileStore(tmp_path / "udi.db").runs.settle("no run", result(10))
     with sqlite3.connect(tmp_path / "udi.db") as db:
         for table in ("gone", "run_twin"):
             db.execute(f"DROP TABLE {table}")
         db.execute(f"PRAGMA user_version = {database.FORMER}")
     store = FileStore(tmp_path / "udi.db")
-    store.open_run(planned())
+    store.runs.open(planned())
     store.publish(library())
-    assert store.history(10) == [result(10)]
+    assert store.results.history(10) == [result(10)]
     assert sqlite3.connect(tmp_path / "udi.db").execute("PRAGMA user_version").fetchone() == (database.LAYOUT,)
 
 
@@ -60,23 +60,23 @@ def test_both_ways_to_a_layout_make_the_same_tables() -> None:
 def test_a_transaction_inside_another_is_a_part_of_it(tmp_path: Path) -> None:
     store = FileStore(tmp_path / "udi.db")
     with pytest.raises(RuntimeError), store.writing():
-        store.record(result(10))
+        store.runs.settle("no run", result(10))
         store.note("result", {})
         raise RuntimeError
-    assert store.result(10) is None
+    assert store.results.latest(10) is None
     assert store.journal() == []
-    store.record(result(11))
-    assert FileStore(tmp_path / "udi.db").result(11) == result(11)
+    store.runs.settle("no run", result(11))
+    assert FileStore(tmp_path / "udi.db").results.latest(11) == result(11)
 
 
 def _record(store: FileStore, stream_id: int) -> None:
     for minutes in range(20):
-        store.record(result(stream_id, minutes=minutes))
+        store.runs.settle("no run", result(stream_id, minutes=minutes))
 
 
 def test_processes_forked_from_one_that_used_the_file_write_side_by_side(tmp_path: Path) -> None:
     store = FileStore(tmp_path / "udi.db")
-    store.ping()
+    assert store.library.stream_ids() == []
     fork = multiprocessing.get_context("fork")
     writers = [fork.Process(target=_record, args=(store, stream_id)) for stream_id in range(3)]
     for writer in writers:
@@ -84,4 +84,4 @@ def test_processes_forked_from_one_that_used_the_file_write_side_by_side(tmp_pat
     for writer in writers:
         writer.join()
     assert [writer.exitcode for writer in writers] == [0, 0, 0]
-    assert [len(store.history(stream_id)) for stream_id in range(3)] == [20, 20, 20]
+    assert [len(store.results.history(stream_id)) for stream_id in range(3)] == [20, 20, 20]

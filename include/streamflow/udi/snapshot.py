@@ -1,4 +1,4 @@
-"""The library as sources make it and stores keep it: each record as text, by kind and id."""
+"""The library as a source delivers it and as stores keep it: each record as JSON, by kind and id."""
 
 from __future__ import annotations
 
@@ -14,19 +14,20 @@ R = TypeVar("R", Account, Group, Stream, Channel)
 
 
 class Records(Generic[R]):
-    """Records of one kind in the order they were added, kept as text: a fifth of what they take as objects.
+    """Records of one kind in the order of their first addition, kept as JSON.
 
-    A record of an id that is there already takes its place.
+    JSON takes a fifth of the memory of the objects. A record replaces an earlier one of the same id.
     """
 
     def __init__(self, kind: type[R], records: Iterable[R] = ()) -> None:
         self._adapter: TypeAdapter[R] = TypeAdapter(kind)
-        # Straight to the serializer: for a hundred thousand records the way through their methods takes twice as long.
+        # Calling the serializer directly takes half the time of ``model_dump_json``.
         self._dump: Callable[..., bytes] = self._adapter.serializer.to_json
         self.texts: dict[int, bytes] = {}
         self.add(records)
 
     def add(self, records: Iterable[R]) -> None:
+        """Add records, or replace those that have the same id."""
         self.texts.update((record.id, self._dump(record, exclude_defaults=True)) for record in records)
 
     def __iter__(self) -> Iterator[R]:
@@ -41,19 +42,21 @@ Many: TypeAlias = Records[R] | Sequence[R]
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Everything a source has, in whole: what a refresh publishes in one step."""
+    """All records of a source at one moment. A refresh publishes them in one step.
+
+    ``broken`` lists the records that the source sent and that could not be read: kind and id, reason.
+    """
 
     accounts: Many[Account]
     groups: Many[Group]
     streams: Many[Stream]
     channels: Many[Channel]
-    # Records the source sent that could not be read: (kind and id, why).
     broken: list[tuple[str, str]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
-class Library:
-    """Texts by kind and id. Equal records have equal text, so that comparing needs no parsing."""
+class LibraryTexts:
+    """The library as JSON texts, by kind and id. Equal records have equal texts and are compared without parsing."""
 
     accounts: dict[int, bytes]
     groups: dict[int, bytes]
@@ -61,7 +64,8 @@ class Library:
     channels: dict[int, bytes]
 
     @classmethod
-    def of(cls, snapshot: Snapshot) -> Library:
+    def of(cls, snapshot: Snapshot) -> LibraryTexts:
+        """Return the texts of a snapshot."""
         return cls(
             accounts=_texts(Account, snapshot.accounts),
             groups=_texts(Group, snapshot.groups),
@@ -69,15 +73,17 @@ class Library:
             channels=_texts(Channel, snapshot.channels),
         )
 
-    def stream(self, key: int) -> Stream:
-        return Stream.model_validate_json(self.streams[key])
+    def stream(self, stream_id: int) -> Stream:
+        """Parse the text of one stream."""
+        return Stream.model_validate_json(self.streams[stream_id])
 
-    def channel(self, key: int) -> Channel:
-        return Channel.model_validate_json(self.channels[key])
+    def channel(self, channel_id: int) -> Channel:
+        """Parse the text of one channel."""
+        return Channel.model_validate_json(self.channels[channel_id])
 
 
-def text(record: BaseModel) -> str:
-    """A record as stored: JSON in one line, without what is as by default."""
+def to_json(record: BaseModel) -> str:
+    """Return a record as stored: JSON on one line, without the fields that have their default values."""
     return record.model_dump_json(exclude_defaults=True)
 
 
