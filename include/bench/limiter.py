@@ -30,15 +30,15 @@ from redis.exceptions import ConnectionError
 
 from account_limiter.airflow.hub import Hub
 from account_limiter.core.errors import LimiterError
-from account_limiter.core.records import Account, Granted, Lease, Request
-from account_limiter.redis import scripts
+from account_limiter.core.records import AccountLimit, Granted, Lease, Request
+from account_limiter.redis.library import library
 from account_limiter.redis.limiter import Limiter
 
 CLIENTS = 16
 SECONDS = 3.0
 LIMIT = 20
 WAITERS = 2000
-_ACCOUNT = Account("bench", "bench", LIMIT)
+_ACCOUNT = AccountLimit("bench", "bench", LIMIT)
 _COUNTERS = "{streamflow}:bench:account", "{streamflow}:bench:global"
 _SEMAPHORES = "{streamflow}:bench:account-set", "{streamflow}:bench:global-set"
 
@@ -130,13 +130,13 @@ def run(redis_url: str, *, seconds: float = SECONDS, waiters: int = WAITERS) -> 
 
 
 def _clear(redis: Redis) -> None:
-    redis.delete(*scripts.KEYS, *_COUNTERS, *_SEMAPHORES)
+    redis.delete(*library().keys.values(), *_COUNTERS, *_SEMAPHORES)
 
 
 def _prepare(redis: Redis) -> None:
     _clear(redis)
     limiter = Limiter(redis)
-    limiter.configure(accounts=[_ACCOUNT, Account("one", "one", 1)], global_limit=LIMIT, stagger_delay=0)
+    limiter.configure(accounts=[_ACCOUNT, AccountLimit("one", "one", 1)], global_limit=LIMIT, stagger_delay=0)
     limiter.open_now()
 
 

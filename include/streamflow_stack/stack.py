@@ -145,7 +145,7 @@ def running(
 def _open_limiter(env: Mapping[str, str]) -> None:
     # No worker of this home outlived the last stack, so no lease of it is worth waiting for.
     subprocess.run(
-        [str(Path(airflow.executable()).with_name("python")), "-m", "account_limiter", "open"],
+        [str(Path(airflow.executable()).with_name("python")), "-m", "account_limiter.commands", "open"],
         env=dict(env),
         check=True,
     )

@@ -1,17 +1,18 @@
-"""Slots of accounts, shared by every worker: an exact limiter in Redis and the deferral of tasks that wait for one.
+"""Slots of accounts, shared by all workers of an Airflow project.
 
-``SlotOperator``, ``SlotWork``, ``SlotRefused`` and ``TryAgain`` are imported at their first use. A reader of the
-limiter's state then does not load Airflow's operators.
+An exact limiter in Redis decides which task may use an account, and a task without a slot is deferred until it gets
+one. :class:`Limiter` works without Airflow. :class:`SlotOperator` and :class:`SlotWork` are imported at their first
+use, so that a program which only reads the limiter does not load Airflow.
 """
 
 from typing import TYPE_CHECKING, Any
 
 from account_limiter.airflow.connection import connect, connect_async
-from account_limiter.core.adaptive import Reading
 from account_limiter.core.errors import LeaseLost, LimiterError, LimiterOutdated, LimiterUnavailable
 from account_limiter.core.history import History, Series
+from account_limiter.core.machine_load import MachineLoad
 from account_limiter.core.records import (
-    Account,
+    AccountLimit,
     AccountState,
     Budget,
     BudgetState,
@@ -28,15 +29,19 @@ from account_limiter.core.records import (
     Snapshot,
 )
 from account_limiter.redis.holder import Holder
+from account_limiter.redis.library import DEFAULT_PREFIX, events_key
 from account_limiter.redis.limiter import Limiter, new_holder
 
 if TYPE_CHECKING:
-    from account_limiter.airflow.operator import SlotOperator, SlotRefused, SlotWork, TryAgain
+    from account_limiter.airflow.operator import SlotOperator, SlotRefused, SlotWork, State, TryAgain
 
-_OF_OPERATOR = ("SlotOperator", "SlotRefused", "SlotWork", "TryAgain")
+__version__ = "0.1.0"
+
+_OPERATOR_NAMES = ("SlotOperator", "SlotRefused", "SlotWork", "State", "TryAgain")
 
 __all__ = [
-    "Account",
+    "DEFAULT_PREFIX",
+    "AccountLimit",
     "AccountState",
     "Budget",
     "BudgetState",
@@ -51,8 +56,8 @@ __all__ = [
     "LimiterError",
     "LimiterOutdated",
     "LimiterUnavailable",
+    "MachineLoad",
     "Queued",
-    "Reading",
     "Refused",
     "Renewed",
     "Request",
@@ -63,15 +68,17 @@ __all__ = [
     "SlotRefused",
     "SlotWork",
     "Snapshot",
+    "State",
     "TryAgain",
     "connect",
     "connect_async",
+    "events_key",
     "new_holder",
 ]
 
 
 def __getattr__(name: str) -> Any:
-    if name in _OF_OPERATOR:
+    if name in _OPERATOR_NAMES:
         from account_limiter.airflow import operator
 
         return getattr(operator, name)

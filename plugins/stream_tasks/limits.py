@@ -8,7 +8,7 @@ import time
 from redis import Redis
 from redis.exceptions import RedisError
 
-from account_limiter import Account, Budget, Limiter, LimiterUnavailable, Reading
+from account_limiter import AccountLimit, Budget, Limiter, LimiterUnavailable, MachineLoad
 from streamflow import records as models
 from streamflow import sources
 from streamflow.config import Config
@@ -38,12 +38,12 @@ def push_limits(redis: Redis, store: Store, settings: Config) -> bool:
     return True
 
 
-def accounts(known: list[models.Account], settings: Config) -> list[Account]:
+def accounts(known: list[models.Account], settings: Config) -> list[AccountLimit]:
     """The limiter's accounts: each draws from its login's budget, and from those of its further profiles."""
     limits = _budget_limits(known)
     priorities = settings.concurrent_streams.account_priority
     found = [
-        Account(
+        AccountLimit(
             account.id,
             account.name,
             account.max_streams,
@@ -53,7 +53,7 @@ def accounts(known: list[models.Account], settings: Config) -> list[Account]:
         )
         for account in known
     ]
-    return [*found, Account(NO_ACCOUNT, "without account")]
+    return [*found, AccountLimit(NO_ACCOUNT, "without account")]
 
 
 def budgets_of(account: models.Account) -> list[str]:
@@ -87,7 +87,7 @@ def adapt(redis: Redis, settings: Config) -> None:
     section = settings.concurrent_streams
     if section.adaptive:
         ceiling = section.global_limit or section.adaptive_ceiling
-        Limiter(redis).adapt(Reading.take(), floor=min(section.adaptive_floor, ceiling), ceiling=ceiling)
+        Limiter(redis).adapt(MachineLoad.measure(), floor=min(section.adaptive_floor, ceiling), ceiling=ceiling)
 
 
 def refresh_viewers(redis: Redis, store: Store, settings: Config) -> None:

@@ -1,4 +1,4 @@
-"""A limiter that is open and has three accounts, and Redis' time in the hands of a test."""
+"""A limiter that is open and has three accounts, and a clock of Redis that a test moves."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from account_limiter import Account, Granted, Lease, Limiter, Request
-from account_limiter.redis import scripts, wire
+from account_limiter import AccountLimit, Granted, Lease, Limiter, Request
+from account_limiter.redis import library as library_module
+from account_limiter.redis.library import library
 
-ACCOUNTS = (Account(1, "one", 1), Account(2, "two", 2), Account(3, "endless", 0))
+ACCOUNTS = (AccountLimit(1, "one", 1), AccountLimit(2, "two", 2), AccountLimit(3, "endless", 0))
 
 
 @pytest.fixture
@@ -28,14 +29,14 @@ def limiter(redis_client: Redis) -> Limiter:
 
 @pytest.fixture
 def request_of() -> Callable[..., Request]:
-    """Makes a request of an account under a new id."""
+    """Return a function that makes a request of an account under a new id."""
     numbers = itertools.count(1)
     return lambda account=1, **more: Request(**{"lease_id": f"lease-{next(numbers)}", "account_id": account, **more})
 
 
 @pytest.fixture
 def take(limiter: Limiter, request_of: Callable[..., Request]) -> Callable[..., Lease]:
-    """Acquires a lease that must be free."""
+    """Return a function that acquires a free slot."""
 
     def taken(account: int = 1, **more: object) -> Lease:
         request = request_of(account, **more)
@@ -47,7 +48,7 @@ def take(limiter: Limiter, request_of: Callable[..., Request]) -> Callable[..., 
 
 
 class Clock:
-    """The time that the scripts see; it stands still unless it is moved."""
+    """The time that the transitions read; only the test moves it."""
 
     KEY = "{streamflow}:limiter:test-clock"
     ASKED = "local time = call('TIME')"
@@ -67,37 +68,34 @@ class Clock:
 
 @pytest.fixture
 def restarted(redis_client: Redis) -> Callable[[], None]:
-    """Lets the limiter take its server for another one than it met before."""
+    """Return a function after which the limiter takes its server for a restarted one."""
 
     def restart() -> None:
-        state = json.loads(redis_client.hget(scripts.KEY, "state"))  # type: ignore[arg-type]
-        redis_client.hset(scripts.KEY, "state", json.dumps({**state, "server": "the one before"}))
+        state = json.loads(redis_client.hget(library().main_key, "state"))  # type: ignore[arg-type]
+        redis_client.hset(library().main_key, "state", json.dumps({**state, "server": "the one before"}))
 
     return restart
 
 
 @contextmanager
 def library_of(**changed: object) -> Iterator[None]:
-    """The library of functions as other values in :mod:`account_limiter.redis.scripts` make it."""
-    made = (scripts._body, scripts.library, scripts.text, wire._head)
+    """The library of functions as other values of ``LAYOUT`` and ``FOLDER`` make it."""
     with pytest.MonkeyPatch.context() as patch:
         for name, value in changed.items():
-            patch.setattr(scripts, name, value)
-        for known in made:
-            known.cache_clear()
+            patch.setattr(library_module, name, value)
+        library.cache_clear()
         yield
-    for known in made:
-        known.cache_clear()
+    library.cache_clear()
 
 
 @pytest.fixture
 def clock(redis_client: Redis, tmp_path: Path) -> Iterator[Clock]:
-    """A clock in place of the server's: the test runs a copy of the library that reads it."""
+    """A clock in place of the server's, read by a copy of the library."""
     copies = tmp_path / "lua"
-    shutil.copytree(scripts._FOLDER, copies)
+    shutil.copytree(library_module.FOLDER, copies)
     meta = copies / "shared" / "meta.lua"
     asking = meta.read_text()
     assert Clock.ASKED in asking
     meta.write_text(asking.replace(Clock.ASKED, Clock.GIVEN))
-    with library_of(_FOLDER=copies):
+    with library_of(FOLDER=copies):
         yield Clock(redis_client)

@@ -9,8 +9,8 @@ from collections.abc import Callable
 import pytest
 from redis import Redis
 
-from account_limiter import Account, Granted, Lease, Limiter, Refused, Request
-from account_limiter.__main__ import main
+from account_limiter import AccountLimit, Granted, Lease, Limiter, Refused, Request
+from account_limiter.commands import main
 
 
 @pytest.fixture(autouse=True)
@@ -20,7 +20,7 @@ def _environment(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_open_skips_the_wait_for_holders_from_before_a_start_of_redis(redis_client: Redis) -> None:
     limiter, request = Limiter(redis_client), Request("a", 1)
-    limiter.configure(accounts=[Account(1, "one", 1)])
+    limiter.configure(accounts=[AccountLimit(1, "one", 1)])
     assert limiter.acquire(request, "h", enqueue=False) == Refused("closed")
     assert main(["open"]) == 0
     assert isinstance(limiter.acquire(request, "h", enqueue=False), Granted)
@@ -47,8 +47,8 @@ def test_without_redis_a_command_fails_and_says_why(
 
 def test_neither_the_commands_nor_the_routes_load_airflow() -> None:
     code = (
-        "import sys, account_limiter.__main__, account_limiter.web.routes\n"
-        "account_limiter.__main__.main(['open'])\n"
+        "import sys, account_limiter.commands, account_limiter.web.routes\n"
+        "account_limiter.commands.main(['open'])\n"
         "sys.exit(any(name.partition('.')[0] == 'airflow' for name in sys.modules))"
     )
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}

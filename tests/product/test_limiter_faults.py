@@ -15,8 +15,8 @@ import httpx
 import psutil
 import pytest
 
+from account_limiter import events_key
 from account_limiter.airflow.connection import connect, from_env
-from account_limiter.redis.scripts import EVENTS
 from streamflow.names import CHECK_POOL
 from support.running_product import Product, eventually, probing
 
@@ -84,7 +84,7 @@ def test_a_terminated_task_gives_its_slot_back_itself_and_is_checked_after_the_o
 def ends_of(product: Product, lease_id: str) -> list[str]:
     """How a lease ended, each time."""
     with connect(**from_env(product.stack.env)) as redis:
-        events = [fields for _, fields in redis.xrange(EVENTS) if fields[b"lease_id"].decode() == lease_id]
+        events = [fields for _, fields in redis.xrange(events_key()) if fields[b"lease_id"].decode() == lease_id]
     return [kind for kind in (fields[b"kind"].decode() for fields in events) if kind in ("released", "expired")]
 
 

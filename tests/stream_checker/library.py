@@ -125,7 +125,7 @@ def fill(store: Udi) -> None:
 def limits(limiter: Limiter) -> Lease:
     """Tell the limiter the accounts, and hold one slot of the first."""
     limiter.configure(
-        accounts=[account_limiter.Account(one.id, one.name, one.max_streams) for one in ACCOUNTS],
+        accounts=[account_limiter.AccountLimit(one.id, one.name, one.max_streams) for one in ACCOUNTS],
         global_limit=10,
         stagger_delay=0,
     )

@@ -16,7 +16,7 @@ from airflow.sdk.exceptions import AirflowFailException, TaskDeferred
 from redis import Redis
 
 from account_limiter import LimiterOutdated, connect
-from account_limiter.redis import scripts
+from account_limiter.redis.library import LAYOUT, library
 from lab import Account, Behaviour, Channel, Group, Lab, Library, Media, Stream, running
 from stream_tasks import check, limits, rooms, slates
 from stream_tasks.check import CheckStream
@@ -361,7 +361,7 @@ def test_nothing_is_checked_by_a_version_that_a_newer_one_has_replaced(
     home: Path, redis_client: Redis, provider: Lab
 ) -> None:
     plan(PARAMS | {"channel_ids": [2]}, RUN)
-    redis_client.hset(scripts.key("layout"), "layout", scripts.LAYOUT + 1)
+    redis_client.hset(library().keys["layout"], "layout", LAYOUT + 1)
     opened = provider.record()["global"]["total"]
     for sequential in (False, True):
         with pytest.raises(LimiterOutdated, match="a newer version"):

@@ -28,7 +28,7 @@ class Accounts:
 def test_the_limiter_gets_accounts_priorities_and_one_for_streams_without() -> None:
     settings = Config.model_validate({"concurrent_streams": {"account_priority": {"2": 5, "account 1": 3}}})
     made = accounts([account(1, max_streams=2), account(2, is_active=False)], settings)
-    assert [(one.account_id, one.max_streams, one.priority, one.active) for one in made] == [
+    assert [(one.account_id, one.limit, one.priority, one.active) for one in made] == [
         (1, 2, 3, True), (2, 0, 5, False), (NO_ACCOUNT, 0, 0, True),
     ]  # fmt: skip
 

@@ -89,7 +89,7 @@ def test_the_lower_of_what_is_configured_and_what_the_panel_says_holds(
     redis_client: Redis, limiter: Limiter, provider: Lab, configured: int, believed: int
 ) -> None:
     north, south = told(redis_client, known(provider, max_streams=configured))
-    assert (north.max_streams, north.believed_limit, north.effective_limit) == (configured, believed, believed)
+    assert (north.limit, north.believed_limit, north.effective_limit) == (configured, believed, believed)
     assert south.believed_limit == 1
     assert len(north.evidence) == 1
     assert north.evidence[0].startswith("the panel says max_connections 2, 0 in use, at 20")
@@ -207,5 +207,5 @@ def test_refused_says_less_than_the_panel(redis_client: Redis, limiter: Limiter,
     assert limiter.report_busy(answer.lease, retry_after=0) == 1
     north, _ = told(redis_client, store)
     assert (north.believed_limit, north.effective_limit) == (1, 1)
-    assert len(north.evidence) == 2 and north.evidence[1].startswith("refused 1 connection as one too many")
+    assert len(north.evidence) == 2 and north.evidence[1].startswith("refused 1 connection as too many")
     assert limiter.acquire(Request("b", 1), "h", enqueue=False) == Refused("full")

@@ -19,7 +19,7 @@ import uuid
 
 from redis import Redis
 
-from account_limiter import Account, Granted, Holder, Limiter, LimiterUnavailable, Queued, Refused, Request
+from account_limiter import AccountLimit, Granted, Holder, Limiter, LimiterUnavailable, Queued, Refused, Request
 
 WORKERS = 16
 SETTINGS = {"global_limit": 6, "lease_ttl": 2, "stagger_delay": 0, "grant_ttl": 1}
@@ -36,7 +36,7 @@ def use(port: int, account: str, holder: Holder, seconds: float) -> None:
 
 def contend(path: str, port: int, use_at_most: float, limits: dict[str, int], counts: memoryview) -> None:
     limiter = Limiter(Redis(unix_socket_path=path, socket_timeout=0.5))
-    accounts = [Account(name, max_streams=limit) for name, limit in limits.items()]
+    accounts = [AccountLimit(name, limit=limit) for name, limit in limits.items()]
     while True:
         seconds = 4 if random.random() < 0.2 * use_at_most else random.random() * use_at_most
         (account,) = random.choices(list(limits), list(limits.values()))

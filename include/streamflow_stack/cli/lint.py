@@ -49,7 +49,7 @@ def linters(folder: Path) -> list[Linter]:
         Linter(
             "luacheck, limiter",
             ["luacheck", "--no-color", "--quiet", "-"],
-            source=[sys.executable, "-m", "account_limiter", "library"],
+            source=[sys.executable, "-m", "account_limiter.commands", "library"],
             install="lua-check",
         ),
         Linter(

@@ -1,1 +1,1 @@
-"""Airflow's side of the limiter: operator, trigger and connection."""
+"""Airflow's side of the limiter: operator, trigger, hub of the waiters, and connection."""

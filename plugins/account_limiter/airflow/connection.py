@@ -1,4 +1,4 @@
-"""Where Redis is: the Airflow connection ``redis_default`` if there is one, else the environment."""
+"""Clients of the Redis that an Airflow connection names, or else the environment."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
 
-CONNECTION_ID = "redis_default"
+DEFAULT_CONNECTION_ID = "redis_default"
 _COMMON: dict[str, Any] = {
     "socket_connect_timeout": 2.0,
     "socket_timeout": 4.0,
@@ -23,45 +23,51 @@ _COMMON: dict[str, Any] = {
 _TLS = ("ssl_cert_reqs", "ssl_ca_certs", "ssl_keyfile", "ssl_certfile", "ssl_check_hostname")
 
 
-def connect(**options: Any) -> Redis:
-    """A pooled client with timeouts and one repetition; it connects with its first command.
+def connect(connection_id: str = DEFAULT_CONNECTION_ID, **options: Any) -> Redis:
+    """Return a pooled client with timeouts that repeats a failed command once. It connects with its first command.
 
-    ``options`` are those of ``redis.Redis`` that say where it is, if that is known. On an event loop inside Airflow
-    use :func:`connect_async`.
+    An event loop inside of Airflow needs :func:`connect_async`.
+
+    :param connection_id: Airflow connection of the server; without it the environment counts, see :func:`from_env`.
+    :param options: address of the server as options of ``redis.Redis``, in place of a connection.
     """
-    return Redis(retry=Retry(ExponentialBackoff(0.1, 0.01), 1), **{**_COMMON, **(options or address())})
+    known = options or address(connection_id)
+    return Redis(retry=Retry(ExponentialBackoff(0.1, 0.01), 1), **{**_COMMON, **known})
 
 
-async def connect_async(**options: Any) -> AsyncRedis:
-    """As :func:`connect`, for asyncio."""
-    known = options or await address_async()
+async def connect_async(connection_id: str = DEFAULT_CONNECTION_ID, **options: Any) -> AsyncRedis:
+    """Return an asyncio client, otherwise as :func:`connect`."""
+    known = options or await address_async(connection_id)
     return AsyncRedis(retry=AsyncRetry(ExponentialBackoff(0.1, 0.01), 1), **{**_COMMON, **known})
 
 
-def address() -> dict[str, Any]:
-    """Where Redis is, as options of its clients."""
+def address(connection_id: str = DEFAULT_CONNECTION_ID) -> dict[str, Any]:
+    """Return the address of Redis as options of its clients."""
     from airflow.sdk import Connection
     from airflow.sdk.exceptions import AirflowNotFoundException
 
     try:
-        return _from_connection(Connection.get(CONNECTION_ID))
+        return _from_connection(Connection.get(connection_id))
     except AirflowNotFoundException:
         return from_env()
 
 
-async def address_async() -> dict[str, Any]:
-    """As :func:`address`, without blocking an event loop."""
+async def address_async(connection_id: str = DEFAULT_CONNECTION_ID) -> dict[str, Any]:
+    """Return the address of Redis as :func:`address` does, without blocking an event loop."""
     from airflow.sdk import Connection
     from airflow.sdk.exceptions import AirflowNotFoundException
 
     try:
-        return _from_connection(await Connection.async_get(CONNECTION_ID))
+        return _from_connection(await Connection.async_get(connection_id))
     except AirflowNotFoundException:
         return from_env()
 
 
 def from_env(env: Mapping[str, str] = os.environ) -> dict[str, Any]:
-    """``REDIS_SOCKET``, or ``REDIS_HOST``, ``REDIS_PORT`` and ``REDIS_SSL``; ``REDIS_DB`` and ``REDIS_PASSWORD``."""
+    """Return the address of Redis that the environment names.
+
+    Reads ``REDIS_SOCKET``, or ``REDIS_HOST``, ``REDIS_PORT`` and ``REDIS_SSL``; ``REDIS_DB`` and ``REDIS_PASSWORD``.
+    """
     options: dict[str, Any] = {"db": int(env.get("REDIS_DB") or 0), "password": env.get("REDIS_PASSWORD") or None}
     if socket := env.get("REDIS_SOCKET"):
         return {**options, "unix_socket_path": socket.removeprefix("unix://")}
@@ -71,17 +77,17 @@ def from_env(env: Mapping[str, str] = os.environ) -> dict[str, Any]:
     return options
 
 
-def _from_connection(found: Any) -> dict[str, Any]:
-    # Not by extra_dejson: it blocks, and nothing in here is secret but the password, which Airflow masks.
-    extra = json.loads(found.extra or "{}")
+def _from_connection(connection: Any) -> dict[str, Any]:
+    # extra_dejson would block: it masks secrets in the extras. The password is the only secret here, masked already.
+    extra = json.loads(connection.extra or "{}")
     options: dict[str, Any] = {
         "db": int(extra.get("db") or 0),
-        "username": found.login or None,
-        "password": found.password or None,
+        "username": connection.login or None,
+        "password": connection.password or None,
     }
-    if (found.host or "").startswith("/"):
-        return {**options, "unix_socket_path": found.host}
-    options |= {"host": found.host or "127.0.0.1", "port": found.port or 6379}
+    if (connection.host or "").startswith("/"):
+        return {**options, "unix_socket_path": connection.host}
+    options |= {"host": connection.host or "127.0.0.1", "port": connection.port or 6379}
     if extra.get("ssl"):
         options |= {"ssl": True, **{name: extra[name] for name in _TLS if name in extra}}
     return options

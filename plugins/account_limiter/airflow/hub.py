@@ -1,4 +1,4 @@
-"""All waiters of one process: one subscription and one command connection, whatever their number."""
+"""All waiters of one process over one subscription and one command connection, whatever their number."""
 
 from __future__ import annotations
 
@@ -13,30 +13,33 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
-from account_limiter.airflow.connection import connect_async
-from account_limiter.core.errors import LimiterUnavailable
+from account_limiter.airflow.connection import DEFAULT_CONNECTION_ID, connect_async
 from account_limiter.core.records import Queued, Refused, Request
-from account_limiter.redis import scripts, transitions
+from account_limiter.redis import transitions
+from account_limiter.redis.library import DEFAULT_PREFIX, library, run_async
 
 log = logging.getLogger(__name__)
 
 POLL_SECONDS = 2.0
 TOUCH_SECONDS = 10.0
-TOUCHED_AT_ONCE = 500
-# A Redis that stays away for longer is reported to the waiters.
+WAITERS_PER_TOUCH = 500
+# Waiters are released as "unavailable" when Redis fails for longer.
 ABSENCE_SECONDS = 30.0
 LINGER_SECONDS = 10.0
-_RETRY_SECONDS = 0.5
+RETRY_SECONDS = 0.5
 
 Connect = Callable[[], Awaitable[Redis]]
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """``status``: ``granted``, ``called`` (the slot is about to come free), ``refused`` with its ``reason``, or
-    ``unavailable``. ``rank`` keeps the place in the queue."""
+class WaitResult:
+    """End of a wait.
+
+    :param status: ``granted``, ``called`` (a slot is about to become free), ``refused`` or ``unavailable``.
+    :param rank: place in the queue, which a later request may take again.
+    :param reason: reason of ``refused`` or ``unavailable``.
+    """
 
     status: str
     rank: str
@@ -47,46 +50,61 @@ class Outcome:
 class _Waiter:
     request: Request
     rank: str
-    outcome: asyncio.Future[Outcome]
+    result: asyncio.Future[WaitResult]
 
     def end(self, status: str, reason: str = "") -> None:
-        if not self.outcome.done():
-            self.outcome.set_result(Outcome(status, self.rank, reason))
+        if not self.result.done():
+            self.result.set_result(WaitResult(status, self.rank, reason))
 
 
 class Hub:
-    """Waits for the grants of many. It runs while somebody waits, and keeps trying while Redis is away."""
+    """Waits for the grants of many requests. It runs while there are waiters.
 
-    def __init__(self, connect: Connect) -> None:
+    An error of any kind ends one round of the hub, which starts the next one after a pause. Waiters are released as
+    ``unavailable`` when all rounds of ``ABSENCE_SECONDS`` have failed. A request that cannot be sent is refused alone.
+
+    :param connect: opens the client of Redis.
+    :param prefix: beginning of the limiter's keys.
+    """
+
+    def __init__(self, connect: Connect, prefix: str = DEFAULT_PREFIX) -> None:
         self._connect = connect
+        self._library = library(prefix)
         self._redis: Redis | None = None
+        self._connecting = asyncio.Lock()
+        self._command = asyncio.Lock()
         self._waiters: dict[str, _Waiter] = {}
         self._new: deque[_Waiter] = deque()
         self._tasks: list[asyncio.Task[None]] = []
-        self._command = asyncio.Lock()
         self._soon = asyncio.Event()
-        self._away_since: float | None = None
+        self._failing_since: float | None = None
         self._touched_at = 0.0
 
-    async def wait(self, request: Request, rank: str = "") -> Outcome:
-        """Queue, at ``rank`` if there was one, and wait for what comes of it. Cancelling leaves the place."""
-        # The commands are left to the hub's own task: redis-py may swallow a cancellation that meets it connecting.
+    async def wait(self, request: Request, rank: str = "") -> WaitResult:
+        """Queue the request and wait for the end of its wait. A cancelled wait keeps its place in the queue.
+
+        :param rank: place in the queue that the request had before.
+        """
+        # The hub's own task sends the commands: redis-py can swallow a cancellation while it connects.
         waiter = _Waiter(request, rank, asyncio.get_running_loop().create_future())
         self._waiters[request.lease_id] = waiter
         self._new.append(waiter)
         self._start()
         try:
-            return await waiter.outcome
+            return await waiter.result
         finally:
             if self._waiters.get(request.lease_id) is waiter:
                 del self._waiters[request.lease_id]
 
     async def drop(self, lease_id: str) -> None:
-        """Forget a waiter or its unclaimed grant. Raises LimiterUnavailable."""
+        """Remove a waiter or its unclaimed grant.
+
+        :raises LimiterUnavailable: while Redis is away.
+        """
         await self._run("release", [lease_id, "", "", ""])
 
     async def close(self) -> None:
-        """End what runs in the background."""
+        """End the background tasks and close the connections."""
         tasks, self._tasks = self._tasks, []
         for task in tasks:
             task.cancel()
@@ -97,93 +115,63 @@ class Hub:
 
     def _start(self) -> None:
         self._soon.set()
-        if not any(not task.done() for task in self._tasks):
+        if not self._tasks or any(task.done() for task in self._tasks):
+            for task in self._tasks:
+                task.cancel()
             self._tasks = [asyncio.create_task(self._listen()), asyncio.create_task(self._pulse())]
 
-    async def _run(self, name: str, args: Sequence[Any] = ()) -> Any:
-        async with self._command:
+    async def _client(self) -> Redis:
+        async with self._connecting:
             if self._redis is None:
                 self._redis = await self._connect()
-            try:
-                answer = await scripts.run_async(self._redis, name, args)
-            except LimiterUnavailable:
-                if self._away_since is None:
-                    self._away_since = time.monotonic()
-                    log.warning("Redis is away, %d waiters stay and try again", len(self._waiters))
-                raise
-            self._away_since = None
-            return answer
+            return self._redis
 
-    async def _welcome(self) -> None:
-        """Enqueues who is new, and who is not yet because Redis was away."""
-        while self._new:
-            waiter = self._new[0]
-            if self._waiters.get(waiter.request.lease_id) is waiter:
-                await self._enqueue(waiter)
-            self._new.popleft()
-
-    async def _enqueue(self, waiter: _Waiter) -> None:
-        answer = transitions.enqueued(await self._run("enqueue", transitions.enqueue_args(waiter.request, waiter.rank)))
-        match answer:
-            case Queued(rank=rank):
-                waiter.rank = rank
-            case Refused(reason):
-                waiter.end("refused", reason)
-            case _:
-                waiter.end("granted")
+    async def _run(self, transition: str, args: Sequence[Any] = ()) -> Any:
+        async with self._command:
+            return await run_async(await self._client(), self._library, transition, args)
 
     async def _listen(self) -> None:
-        """Hears of grants. After every gap in hearing, all waiters are looked at."""
+        """Receive grants. After every gap of the subscription, all waiters are checked."""
         while not _cancelled():
             try:
-                redis = self._redis or await self._connect()
-                self._redis = self._redis or redis
+                redis = await self._client()
                 async with redis.pubsub(ignore_subscribe_messages=True) as channel:
-                    await channel.subscribe(scripts.GRANTS)
-                    self._touched_at = 0.0
-                    self._soon.set()
+                    await channel.subscribe(self._library.channel)
+                    self._touch_soon()
                     while not _cancelled():
                         message = await channel.get_message(timeout=TOUCH_SECONDS)
                         if message:
-                            self._heard(message["data"])
-            except (RedisError, OSError) as error:
-                log.debug("the subscription ended: %s", error)
-                await asyncio.sleep(_RETRY_SECONDS)
+                            self._receive(message["data"])
+            except Exception as error:  # noqa: BLE001 - no error may end the hub; the rounds poll meanwhile
+                log.debug("The subscription ended: %s", error)
+                await asyncio.sleep(RETRY_SECONDS)
 
-    def _heard(self, data: bytes | str) -> None:
+    def _receive(self, data: bytes | str) -> None:
         text = data.decode() if isinstance(data, bytes) else data
         *called, lease_id = text.rsplit("|", 1)
         if waiter := self._waiters.get(lease_id):
             waiter.end("called" if called else "granted")
         elif not lease_id:
-            self._touched_at = 0.0
-            self._soon.set()
+            self._touch_soon()
+
+    def _touch_soon(self) -> None:
+        self._touched_at = 0.0
+        self._soon.set()
 
     async def _pulse(self) -> None:
-        """Lets time pass in the limiter, and keeps the waiters alive there."""
-        empty_since: float | None = None
+        """Run a round at every poll until there has been no waiter for ``LINGER_SECONDS``."""
+        idle_since = time.monotonic()
         while not _cancelled():
-            pause = POLL_SECONDS
             self._soon.clear()
             try:
-                await self._welcome()
-                tick = transitions.ticked(await self._run("tick"))
-                for lease_id in tick.granted:
-                    if waiter := self._waiters.get(lease_id):
-                        waiter.end("granted")
-                if tick.due is not None:
-                    pause = min(pause, tick.due + 0.005)
-                if time.monotonic() - self._touched_at >= TOUCH_SECONDS:
-                    await self._touch()
-                    self._touched_at = time.monotonic()
-            except LimiterUnavailable:
-                pause = _RETRY_SECONDS
-                self._report_absence()
+                pause = await self._round()
+                self._failing_since = None
+            except Exception as error:  # noqa: BLE001 - no error may end the hub
+                pause = RETRY_SECONDS
+                self._note_failure(error)
             if self._waiters:
-                empty_since = None
-            elif empty_since is None:
-                empty_since = time.monotonic()
-            elif time.monotonic() - empty_since > LINGER_SECONDS:
+                idle_since = time.monotonic()
+            elif time.monotonic() - idle_since > LINGER_SECONDS:
                 asyncio.get_running_loop().call_soon(lambda: asyncio.ensure_future(self._retire()))
                 return
             if _cancelled():
@@ -196,12 +184,50 @@ class Hub:
         if not self._waiters:
             await self.close()
 
+    async def _round(self) -> float:
+        """Enqueue new waiters, let time pass in the limiter, and keep the waiters alive there.
+
+        :returns: seconds until the next round.
+        """
+        await self._enqueue_new()
+        tick = transitions.ticked(await self._run("tick"))
+        for lease_id in tick.granted:
+            if waiter := self._waiters.get(lease_id):
+                waiter.end("granted")
+        if time.monotonic() - self._touched_at >= TOUCH_SECONDS:
+            await self._touch()
+            self._touched_at = time.monotonic()
+        return POLL_SECONDS if tick.due is None else min(POLL_SECONDS, tick.due + 0.005)
+
+    async def _enqueue_new(self) -> None:
+        while self._new:
+            waiter = self._new[0]
+            if self._waiters.get(waiter.request.lease_id) is waiter:
+                await self._enqueue(waiter)
+            self._new.popleft()
+
+    async def _enqueue(self, waiter: _Waiter) -> None:
+        try:
+            reply = await self._run("enqueue", transitions.enqueue_args(waiter.request, waiter.rank))
+        except (TypeError, ValueError) as error:
+            # The request itself is wrong: the other waiters go on.
+            log.warning("Lease %r cannot be requested: %s", waiter.request.lease_id, error)
+            waiter.end("refused", f"invalid request: {error}")
+            return
+        match transitions.enqueued(reply):
+            case Queued(rank=rank):
+                waiter.rank = rank
+            case Refused(reason):
+                waiter.end("refused", reason)
+            case _:
+                waiter.end("granted")
+
     async def _touch(self) -> None:
         waiters = list(self._waiters.values())
-        for i in range(0, len(waiters), TOUCHED_AT_ONCE):
-            some = waiters[i : i + TOUCHED_AT_ONCE]
-            states = await self._run("touch", [waiter.request.lease_id for waiter in some])
-            for waiter, state in zip(some, states, strict=True):
+        for i in range(0, len(waiters), WAITERS_PER_TOUCH):
+            batch = waiters[i : i + WAITERS_PER_TOUCH]
+            states = await self._run("touch", [waiter.request.lease_id for waiter in batch])
+            for waiter, state in zip(batch, states, strict=True):
                 match state.decode():
                     case "waiting":
                         continue
@@ -212,11 +238,13 @@ class Hub:
                     case reason:
                         waiter.end("refused", reason)
 
-    def _report_absence(self) -> None:
-        if self._away_since is None or time.monotonic() - self._away_since < ABSENCE_SECONDS:
-            return
-        for waiter in self._waiters.values():
-            waiter.end("unavailable")
+    def _note_failure(self, error: Exception) -> None:
+        if self._failing_since is None:
+            self._failing_since = time.monotonic()
+            log.warning("The limiter fails, %d waiters stay and try again: %s", len(self._waiters), error)
+        elif time.monotonic() - self._failing_since >= ABSENCE_SECONDS:
+            for waiter in self._waiters.values():
+                waiter.end("unavailable", str(error))
 
 
 def _cancelled() -> bool:
@@ -224,12 +252,12 @@ def _cancelled() -> bool:
     return task is not None and task.cancelling() > 0
 
 
-_hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = WeakKeyDictionary()
+_hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[str, str], Hub]] = WeakKeyDictionary()
 
 
-def hub() -> Hub:
-    """The hub of this process' event loop."""
-    loop = asyncio.get_running_loop()
-    if loop not in _hubs:
-        _hubs[loop] = Hub(connect_async)
-    return _hubs[loop]
+def hub(connection_id: str = DEFAULT_CONNECTION_ID, prefix: str = DEFAULT_PREFIX) -> Hub:
+    """Return the hub of this event loop for one connection and prefix."""
+    hubs = _hubs.setdefault(asyncio.get_running_loop(), {})
+    if (connection_id, prefix) not in hubs:
+        hubs[connection_id, prefix] = Hub(lambda: connect_async(connection_id), prefix)
+    return hubs[connection_id, prefix]

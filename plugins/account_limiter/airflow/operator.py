@@ -1,4 +1,4 @@
-"""Tasks that work while they hold a slot, and are deferred while they have none."""
+"""Tasks that work while they hold a slot and are deferred while they have none."""
 
 from __future__ import annotations
 
@@ -10,25 +10,29 @@ from typing import Any, NoReturn
 
 from airflow.sdk import BaseOperator, Context
 
-from account_limiter.airflow.connection import connect
+from account_limiter.airflow.connection import DEFAULT_CONNECTION_ID, connect
 from account_limiter.airflow.trigger import SlotTrigger
 from account_limiter.core.errors import LeaseLost, LimiterError, LimiterUnavailable
 from account_limiter.core.records import AccountId, Granted, Lease, Queued, Refused, Request
 from account_limiter.redis.holder import Holder
+from account_limiter.redis.library import DEFAULT_PREFIX
 from account_limiter.redis.limiter import Limiter, new_holder
 
 State = dict[str, Any]
 Answer = Granted | Queued | Refused
 
-# Waits that end sooner than a deferral and its return take are spent in the worker.
+# A shorter wait is spent in the worker, because a deferral and its return take longer.
 SHORT_WAIT_SECONDS = 2.0
 CALLED_WAIT_SECONDS = 4.0
-# What a task held when Redis went away expires by itself; until then it cannot have a slot again.
+# Pause before a task asks again for a lease that its earlier attempt still holds; that lease expires by itself.
 HELD_WAIT_SECONDS = 5.0
 
 
 class SlotRefused(LimiterError):
-    """The limiter gives this account no slot at all; ``reason`` as in :class:`account_limiter.core.records.Refused`."""
+    """The limiter grants this account no slot.
+
+    :param reason: see :class:`account_limiter.Refused`.
+    """
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"no slot: {reason}")
@@ -36,9 +40,11 @@ class SlotRefused(LimiterError):
 
 
 class TryAgain(Exception):
-    """Raised by :attr:`SlotWork.run` to give the slot back and queue again after ``delay`` seconds.
+    """Raised by :attr:`SlotWork.run` to give the slot back and queue again later.
 
-    ``state``, JSON and small, is what the next attempt is called with.
+    :param delay: seconds before the task queues again.
+    :param why: reason, for the log.
+    :param state: small JSON object that the next attempt receives.
     """
 
     def __init__(self, delay: float, why: str, state: State | None = None) -> None:
@@ -69,24 +75,24 @@ def _raise_unavailable(error: LimiterUnavailable) -> Any:
 class SlotWork:
     """Work that needs a slot, and the decisions that are the task's own.
 
-    :param account_id: the account whose slot is needed.
-    :param run: does the work, with the holder of the slot and the ``state`` that the attempt before left. Its result is
-        the task's. When ``holder.lost`` is set it stops by raising LeaseLost (``holder.check()``), and the task queues
-        again.
-    :param limiter: by default the one in the Redis of :func:`account_limiter.connect`.
-    :param expected_seconds: how long the work takes, for calling the next waiter in time.
-    :param yields: whether the work stops and queues again when viewers need the slot.
-    :param labels: what the lease is shown with, beside the task's own labels.
+    :param account_id: account whose slot is needed.
+    :param run: does the work, with the holder of the slot and the ``state`` of the last :class:`TryAgain` (empty at
+        first). Its result is the task's. When ``holder.lost`` is set, it stops by a call of ``holder.check()``, and the
+        task queues again.
+    :param limiter: grants the slots; by default the limiter of the operator's connection and prefix.
+    :param expected_seconds: expected duration of the work; the limiter calls the next waiter shortly before its end.
+    :param yields: stop and queue again when viewers need the slot.
+    :param labels: labels of the lease beside ``dag_id``, ``run_id`` and ``map_index``.
     :param prepare: called before each request for a slot.
-    :param introduce: configures a limiter that does not know the account, for instance since Redis lost its data;
-        returns whether it did.
+    :param introduce: configures a limiter that does not know the account, for instance after Redis lost its data;
+        returns whether the limiter knows the account now.
     :param refused: returns the task's result when the account gets no slot. By default it raises SlotRefused.
     :param without_limiter: returns the task's result while Redis is away. By default it raises the error.
     """
 
     account_id: AccountId
     run: Callable[[Holder, State], Any]
-    limiter: Limiter = field(default_factory=lambda: Limiter(connect()))
+    limiter: Limiter | None = None
     expected_seconds: float = 0.0
     yields: bool = False
     labels: Mapping[str, Any] = field(default_factory=dict)
@@ -97,57 +103,69 @@ class SlotWork:
 
 
 class SlotOperator(BaseOperator):
-    """Does its work while it holds a slot of an account; neither worker nor pool slot is held while it waits."""
+    """Works while it holds a slot of an account. While it waits, it occupies no worker and no pool slot.
 
-    def __init__(self, **kwargs: Any) -> None:
+    :param connection_id: Airflow connection of Redis; without it the ``REDIS_*`` variables count.
+    :param prefix: beginning of the limiter's keys.
+    """
+
+    def __init__(
+        self, *, connection_id: str = DEFAULT_CONNECTION_ID, prefix: str = DEFAULT_PREFIX, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
+        self.connection_id = connection_id
+        self.prefix = prefix
         self._holder: Holder | None = None
         self._killed = False
 
     @abstractmethod
     def slot_work(self, context: Context) -> SlotWork:
-        """Return the work, and the account whose slot it needs. Called once for each time that the task runs."""
+        """Return the work and the account whose slot it needs. Called once for each time that the task runs."""
 
     def execute(self, context: Context) -> Any:
+        """Work with a slot, or defer the task until it gets one."""
         return self._attempt(context, self.slot_work(context), rank="", state={})
 
     def resume(self, context: Context, event: dict[str, Any], state: State | None = None) -> Any:
-        """Goes on after the trigger's event."""
+        """Continue after the event of the trigger."""
         work = self.slot_work(context)
         if event["status"] == "refused" and event["reason"] != "unknown_account":
             return work.refused(event["reason"])
         return self._attempt(context, work, rank=event["rank"], state=state or {}, called=event["status"] == "called")
 
     def on_kill(self) -> None:
-        """Ends the wait or the work; the slot is free as soon as nobody uses it any more."""
+        """Stop the wait or the work. The slot is released when the work has stopped."""
         self._killed = True
         if self._holder:
-            # Airflow calls this in a signal's handler, which may have interrupted the holder of the locks it needs.
+            # Airflow calls this in a signal handler, which may have interrupted a thread with the holder's locks.
             threading.Thread(target=self._holder.stop, args=("killed",), name="on-kill").start()
 
     def _attempt(self, context: Context, work: SlotWork, *, rank: str, state: State, called: bool = False) -> Any:
-        request = _request(context, work)
+        limiter, request = work.limiter or Limiter(connect(self.connection_id), self.prefix), _request(context, work)
         try:
-            work.prepare(work.limiter)
-            answer, rank = self._acquire(work, request, rank=rank, called=called)
+            work.prepare(limiter)
+            answer, rank = self._acquire(work, limiter, request, rank=rank, called=called)
         except LimiterUnavailable as error:
             return work.without_limiter(error)
         match answer:
             case Granted(lease):
-                return self._hold(work, lease, rank=rank, state=state)
+                return self._hold(work, limiter, lease, rank=rank, state=state)
             case Queued(rank=rank):
-                return self._defer(request, rank=rank, state=state)
+                return self._defer(limiter, request, rank=rank, state=state)
             case Refused("held"):
-                return self._defer(request, rank=rank, state=state, delay=HELD_WAIT_SECONDS)
+                return self._defer(limiter, request, rank=rank, state=state, delay=HELD_WAIT_SECONDS)
             case Refused(reason):
                 return work.refused(reason)
 
-    def _acquire(self, work: SlotWork, request: Request, *, rank: str, called: bool) -> tuple[Answer, str]:
-        """Acquire a slot, or queue, and return the place in the queue too; a short wait is spent here.
+    def _acquire(
+        self, work: SlotWork, limiter: Limiter, request: Request, *, rank: str, called: bool
+    ) -> tuple[Answer, str]:
+        """Acquire a slot or queue, and spend a short wait here.
 
+        :returns: the answer, and the place in the queue.
         :raises LimiterUnavailable: while Redis is away.
         """
-        limiter, holder = work.limiter, new_holder()
+        holder = new_holder()
         answer = limiter.acquire(request, holder, rank=rank)
         if answer == Refused("unknown_account") and work.introduce(limiter):
             answer = limiter.acquire(request, holder, rank=rank)
@@ -159,24 +177,31 @@ class SlotOperator(BaseOperator):
                 limiter.drop(request.lease_id)
         return answer, rank
 
-    def _hold(self, work: SlotWork, lease: Lease, *, rank: str, state: State) -> Any:
-        self._holder = Holder(work.limiter, lease, yields=work.yields)
+    def _hold(self, work: SlotWork, limiter: Limiter, lease: Lease, *, rank: str, state: State) -> Any:
+        self._holder = Holder(limiter, lease, yields=work.yields)
         try:
             with self._holder as holder:
                 return work.run(holder, state)
         except TryAgain as again:
             self.log.info("%s", again)
-            return self._defer(lease.request, rank=rank, state=again.state, delay=again.delay)
+            return self._defer(limiter, lease.request, rank=rank, state=again.state, delay=again.delay)
         except LeaseLost as lost:
-            self.log.warning("%s; queueing again", lost)
-            return self._defer(lease.request, rank=rank, state=state)
+            self.log.warning("%s; the task queues again", lost)
+            return self._defer(limiter, lease.request, rank=rank, state=state)
 
-    def _defer(self, request: Request, *, rank: str, state: State, delay: float = 0.0) -> NoReturn:
-        self.defer(
-            trigger=SlotTrigger.of(request, rank=rank, delay=delay),
-            method_name="resume",
-            kwargs={"state": state},
+    def _defer(self, limiter: Limiter, request: Request, *, rank: str, state: State, delay: float = 0.0) -> NoReturn:
+        trigger = SlotTrigger(
+            lease_id=request.lease_id,
+            account_id=request.account_id,
+            expected_seconds=request.expected_seconds,
+            priority=request.priority,
+            labels=dict(request.labels),
+            rank=rank,
+            delay=delay,
+            connection_id=self.connection_id,
+            prefix=limiter.prefix,
         )
+        self.defer(trigger=trigger, method_name="resume", kwargs={"state": state})
 
 
 def _request(context: Context, work: SlotWork) -> Request:

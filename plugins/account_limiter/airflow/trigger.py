@@ -1,28 +1,38 @@
-"""The deferral of a task until its slot is granted."""
+"""The deferral of a task until it gets a slot."""
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from account_limiter.airflow.hub import hub
+from account_limiter.airflow.connection import DEFAULT_CONNECTION_ID
+from account_limiter.airflow.hub import Hub, WaitResult, hub
 from account_limiter.core.records import AccountId, Request
+from account_limiter.redis.library import DEFAULT_PREFIX
+
+log = logging.getLogger(__name__)
+
+# A wait without result is queued again after this time, in its old place.
+REQUEUE_SECONDS = 300.0
 
 
 class SlotTrigger(BaseTrigger):
-    """Waits in the queue of an account, in the triggerer's hub.
+    """Waits in the queue of an account, in the hub of the triggerer.
 
-    Fires one event: ``{"status", "reason", "rank"}`` as in :class:`account_limiter.airflow.hub.Outcome`. A triggerer
-    that stops leaves the place in the queue, and another one takes it up; a user who clears, marks or deletes the task
-    gives it up.
+    Fires one event, ``{"status", "reason", "rank"}`` as in :class:`account_limiter.airflow.hub.WaitResult`. When a
+    triggerer stops, the waiter keeps its place and another triggerer continues. A user who clears, marks or deletes
+    the task removes the waiter.
 
-    :param delay: seconds before it queues, counted anew by a triggerer that takes it over: the clocks of a worker and a
-        triggerer may differ by any amount.
-    :param not_before: what an earlier version deferred with in place of ``delay``: such a waiter queues at once.
-    :param rank: the place it had in the queue before.
+    :param rank: place in the queue that the task had before.
+    :param delay: seconds before the task queues. A triggerer that takes over counts them from the beginning, because
+        the clocks of two machines may differ.
+    :param not_before: argument of waiters that an earlier version deferred; they queue at once.
+    :param connection_id: Airflow connection of Redis.
+    :param prefix: beginning of the limiter's keys.
     """
 
     def __init__(
@@ -36,37 +46,49 @@ class SlotTrigger(BaseTrigger):
         rank: str = "",
         delay: float = 0.0,
         not_before: float = 0.0,  # noqa: ARG002
+        connection_id: str = DEFAULT_CONNECTION_ID,
+        prefix: str = DEFAULT_PREFIX,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.request = Request(lease_id, account_id, expected_seconds, priority, labels or {})
         self.rank = rank
         self.delay = delay
-
-    @classmethod
-    def of(cls, request: Request, *, rank: str = "", delay: float = 0.0) -> SlotTrigger:
-        return cls(**_fields(request), rank=rank, delay=delay)
+        self.connection_id = connection_id
+        self.prefix = prefix
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        return (
-            f"{type(self).__module__}.{type(self).__qualname__}",
-            {**_fields(self.request), "rank": self.rank, "delay": self.delay},
-        )
+        """Return the class path and the arguments that create this trigger in the triggerer."""
+        arguments = {
+            "lease_id": self.request.lease_id,
+            "account_id": self.request.account_id,
+            "expected_seconds": self.request.expected_seconds,
+            "priority": self.request.priority,
+            "labels": dict(self.request.labels),
+            "rank": self.rank,
+            "delay": self.delay,
+            "connection_id": self.connection_id,
+            "prefix": self.prefix,
+        }
+        return f"{type(self).__module__}.{type(self).__qualname__}", arguments
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Wait for a slot and yield one event."""
         await asyncio.sleep(self.delay)
-        outcome = await hub().wait(self.request, self.rank)
-        event = {"status": outcome.status, "reason": outcome.reason, "rank": outcome.rank}
+        result = await self._wait()
+        event = {"status": result.status, "reason": result.reason, "rank": result.rank}
         yield TriggerEvent(event)  # type: ignore[no-untyped-call]
 
     async def on_kill(self) -> None:
-        await hub().drop(self.request.lease_id)
+        """Remove the waiter, or its unclaimed grant."""
+        await self._hub().drop(self.request.lease_id)
 
+    def _hub(self) -> Hub:
+        return hub(self.connection_id, self.prefix)
 
-def _fields(request: Request) -> dict[str, Any]:
-    return {
-        "lease_id": request.lease_id,
-        "account_id": request.account_id,
-        "expected_seconds": request.expected_seconds,
-        "priority": request.priority,
-        "labels": dict(request.labels),
-    }
+    async def _wait(self) -> WaitResult:
+        while True:
+            try:
+                async with asyncio.timeout(REQUEUE_SECONDS):
+                    return await self._hub().wait(self.request, self.rank)
+            except TimeoutError:
+                log.debug("Lease %s is queued again", self.request.lease_id)

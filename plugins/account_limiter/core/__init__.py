@@ -1,1 +1,1 @@
-"""The limiter's data and rules, without Redis and without Airflow."""
+"""Data and rules of the limiter, without Redis and without Airflow."""

@@ -1,4 +1,12 @@
-"""What can go wrong with a limiter, as its users see it."""
+"""Errors of the limiter.
+
+::
+
+    LimiterError
+    ├── LimiterUnavailable    Redis is away or cannot write
+    │   └── LimiterOutdated   a newer version of the package has taken over
+    └── LeaseLost             a lease ended before its holder released it
+"""
 
 
 class LimiterError(Exception):
@@ -6,22 +14,23 @@ class LimiterError(Exception):
 
 
 class LimiterUnavailable(LimiterError):
-    """Redis does not answer, or cannot write: nobody acquires until it is back."""
+    """Redis does not respond or cannot write. No slot is granted until it is back."""
 
 
 class LimiterOutdated(LimiterUnavailable):
-    """A newer version with another layout of its keys has taken the limiter over: nobody acquires by this one.
+    """A newer version with another layout of the keys uses this Redis. This version gets no slot.
 
-    Its leases are not seen here, so nothing may be started without a lease either.
+    The leases of the newer version are invisible here, so no work may start without a lease either.
     """
 
 
 class LeaseLost(LimiterError):
-    """The lease is over, its slot may be given away.
+    """The lease has ended and its slot may be granted to another holder.
 
-    ``reason``: ``reset`` (all leases were dropped), ``stale`` (it lived for ``stale_after``), ``taken`` (its id has
-    another holder), ``full`` (it had expired and there is no room to register again), ``unreachable`` (it could not
-    be renewed in time), ``viewer`` (it yields to one) or ``killed`` (its task is to end).
+    :param lease_id: id of the lease.
+    :param reason: ``reset`` (all leases were dropped), ``stale`` (it reached ``stale_after``), ``taken`` (another
+        holder has its id), ``full`` (it had expired and its slot is in use), ``unreachable`` (it could not be renewed
+        in time), ``viewer`` (it yielded to a viewer) or ``killed`` (its task was stopped).
     """
 
     def __init__(self, lease_id: str, reason: str) -> None:

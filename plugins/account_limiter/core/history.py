@@ -1,4 +1,4 @@
-"""What the limiter did over time: its samples, folded into series of equal steps."""
+"""The limiter's use over time: stored samples, folded into series of equal steps."""
 
 from __future__ import annotations
 
@@ -10,15 +10,23 @@ from typing import Any
 POINTS = 1000
 _KEPT_MS = 30 * 86400 * 1000
 
-# Its slot of time, and a row for each account that had anything.
+# Number of its time slot, and a row for each account that had leases, waiters or events in it.
 _Sample = tuple[int, list[str]]
 _COLUMNS = ("active", "waiting", "granted", "refused", "finished", "wait_ms")
 
 
 @dataclass(frozen=True)
 class Series:
-    """One value a step. ``active`` and ``waiting`` are means over the step, ``granted``, ``refused`` and ``finished``
-    are counts; ``wait`` is the mean time in seconds that those granted had waited, 0 where none was."""
+    """Use over time, one value for each step.
+
+    :param active: mean number of leases.
+    :param waiting: mean number of waiters.
+    :param granted: number of grants.
+    :param refused: number of refused requests.
+    :param finished: number of released leases.
+    :param finished_per_minute: rate of released leases.
+    :param wait: mean seconds that the granted requests had waited, 0 without a grant.
+    """
 
     active: tuple[float, ...]
     waiting: tuple[float, ...]
@@ -31,8 +39,13 @@ class Series:
 
 @dataclass(frozen=True)
 class History:
-    """``at`` is the start of each step in seconds since the epoch, ``step`` its length in seconds; the last one is not
-    over yet. The account ``""`` stands for the least busy ones of very many."""
+    """Series of equal steps; the last step has not ended yet.
+
+    :param step: length of a step in seconds.
+    :param at: begin of each step, in seconds since the epoch.
+    :param total: series over all accounts.
+    :param accounts: series by account id; ``""`` sums up the least busy accounts above 100.
+    """
 
     step: float
     at: tuple[float, ...]
@@ -42,7 +55,7 @@ class History:
 
 @dataclass
 class _Grid:
-    """Steps on the clock, from the one that contains ``since`` to the one that contains ``now``; milliseconds."""
+    """Steps from the one that contains ``since`` to the one that contains ``now``; times are milliseconds."""
 
     since: int
     now: int
@@ -54,12 +67,12 @@ class _Grid:
         self.points = self.now // self.step - self.first + 1
 
     def point(self, at: int) -> int | None:
-        """The step that contains ``at``, if one does."""
+        """Return the number of the step that contains ``at``, None outside of the grid."""
         point = at // self.step - self.first
         return point if 0 <= point < self.points else None
 
     def of(self, account: str) -> list[list[float]]:
-        """The account's sums, a list of all steps for each column."""
+        """Return the account's sums, a list of all steps for each column."""
         sums = self.sums.get(account)
         if sums is None:
             sums = self.sums[account] = [[0.0] * self.points for _ in _COLUMNS]
@@ -67,12 +80,16 @@ class _Grid:
 
 
 def history_args(since: float, step: float) -> list[str | int]:
+    """Return the arguments of the transition ``history``."""
     return [int(since * 1000), int(step * 1000)]
 
 
-def history(since: float, step: float, answer: Sequence[Any]) -> History:
-    """The script's answer as series. The step becomes a multiple of what was sampled, and long enough for POINTS."""
-    now, lives, coarse_width, coarse, fine_width, fine, unit = answer
+def history(since: float, step: float, reply: Sequence[Any]) -> History:
+    """Return the reply of the transition ``history`` as series.
+
+    The step becomes a multiple of the sampled step, and long enough for at most ``POINTS`` steps.
+    """
+    now, lives, coarse_width, coarse, fine_width, fine, unit = reply
     begin = max(now - _KEPT_MS, min(int(since * 1000), now))
     least = max(int(step * 1000), (now - begin) // (POINTS - 1), 1)
     grid = _Grid(begin, now, -(-least // unit) * unit)
@@ -92,11 +109,13 @@ def history(since: float, step: float, answer: Sequence[Any]) -> History:
 
 
 def _fold(grid: _Grid, width: int, samples: Iterable[_Sample], *, lives: int) -> None:
-    """Add samples of ``width`` ms to the grid. A day of many accounts has a million rows: each is split once, and what
-    is nothing is not added."""
+    """Add samples of ``width`` ms to the grid.
+
+    A day of many accounts has a million rows, so each row is split once and zeros are not added.
+    """
     now: _Sample = grid.now // width + 1, []
     for (slot, rows), (end, _) in pairwise([*samples, now]):
-        # Where nothing happened the state stayed, but no longer than what is held lives without a sign of life.
+        # A slot without a sample repeats the state before it, for at most the life of an unrenewed lease.
         stays = max(1, min(end - slot, lives // width))
         points = [grid.point((slot + i) * width) for i in range(stays)]
         lasting = [point for point in points if point is not None]

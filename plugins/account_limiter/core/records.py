@@ -1,4 +1,4 @@
-"""What the limiter takes and answers. Times are seconds; a limit of 0 means unlimited."""
+"""Arguments and results of the limiter. Times are seconds; a limit of 0 means unlimited."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from typing import Any
 
 AccountId = int | str
 _json = json.JSONEncoder(separators=(",", ":"), default=str).encode
-
-
-def _utc(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
+_LONGEST_ID = 250
 
 
 def checked_id(value: AccountId) -> str:
-    """The id as the scripts know it; raises ValueError for what could break a record."""
+    """Return the id as text that is safe in the keys and replies of the transitions.
+
+    :raises ValueError: when it is empty, longer than 250 characters, or has ``|``, ``,`` or unprintable characters.
+    """
     text = str(value)
-    if not text or len(text) > 250 or "|" in text or "," in text or not text.isprintable():
+    if not text or len(text) > _LONGEST_ID or "|" in text or "," in text or not text.isprintable():
         raise ValueError(f"not an id for the limiter: {text!r} (1 to 250 printable characters without '|' and ',')")
     return text
 
@@ -34,32 +34,40 @@ class Budget:
 
 
 @dataclass(frozen=True)
-class Account:
-    """An account and where its slots come from.
+class AccountLimit:
+    """An account and the budgets that its slots come from.
 
-    Without ``budgets`` it has one of its own with ``max_streams``; with several (an account's profiles) a slot comes
-    from the first that has room. Higher ``priority`` is served first.
+    :param limit: slots of the account's own budget; unused when ``budgets`` names others.
+    :param priority: waiters of an account with a higher priority are served first.
+    :param active: an account that is not active gets no slot.
+    :param budgets: budgets to take slots from, in this order; empty for one budget of the account's own.
     """
 
     account_id: AccountId
     name: str = ""
-    max_streams: int = 0
+    limit: int = 0
     priority: int = 0
     active: bool = True
     budgets: tuple[Budget, ...] = ()
 
     @property
     def sources(self) -> tuple[Budget, ...]:
-        return self.budgets or (Budget(f"account-{self.account_id}", self.max_streams),)
+        """Return the budgets that slots come from."""
+        return self.budgets or (Budget(f"account-{self.account_id}", self.limit),)
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How long leases live, how starts are spaced and how early waiters are called; seconds.
+    """Settings of a limiter; times are seconds.
 
-    ``called_limit``: so many waiters at once are called ``call_lead`` before a slot is expected to come free (0: none),
-    as far as ``global_limit`` leaves room beside those who hold a slot. ``adapted`` bounds the global limit further,
-    0: not at all; see :meth:`account_limiter.redis.limiter.Limiter.adapt`.
+    :param global_limit: slots over all accounts.
+    :param lease_ttl: life of a lease that is not renewed.
+    :param stale_after: longest life of a lease, renewed or not.
+    :param stagger_delay: least time between two starts on one budget.
+    :param grant_ttl: time that a waiter has to claim its grant.
+    :param call_lead: a waiter is called this long before a slot is expected to become free.
+    :param called_limit: most waiters that are called at one time, within the global limit; 0 calls none.
+    :param adapted: further bound of the global limit, set by :meth:`account_limiter.Limiter.adapt`; 0 for none.
     """
 
     global_limit: int = 10
@@ -74,7 +82,13 @@ class Settings:
 
 @dataclass(frozen=True)
 class Request:
-    """Who asks for a slot of which account. ``labels`` is carried along and shown, never looked into."""
+    """A request for a slot.
+
+    :param lease_id: id of the lease to be, and of the waiter until then.
+    :param expected_seconds: expected duration of the work; 0 when it is unknown.
+    :param priority: waiters of one account with a higher priority are served first.
+    :param labels: values that are stored and shown with the lease; the limiter does not read them.
+    """
 
     lease_id: str
     account_id: AccountId
@@ -84,6 +98,7 @@ class Request:
 
     @property
     def info(self) -> str:
+        """Return the account id and the labels as a JSON object."""
         return _json({"account_id": self.account_id, **self.labels})
 
 
@@ -111,9 +126,15 @@ class BudgetUsage:
 class Lease:
     """A slot that is held.
 
-    ``ttl``, ``life`` and ``starts_in`` count from ``asked_at``, this process' monotonic clock before the call that
-    brought them; the other times are Redis' and since the epoch. ``budget_limit`` is the configured limit of the
-    budget, ``usage`` its use when the lease was granted.
+    :param holder: name of the holder; no other holder can renew or release the lease.
+    :param generation: period between two resets; a lease of an earlier period cannot be renewed.
+    :param acquired_at: time of Redis, in seconds since the epoch.
+    :param ttl: life of the lease without renewal, counted from ``asked_at``.
+    :param life: longest life of the lease, counted from ``asked_at``.
+    :param starts_in: booked start of the work, counted from ``asked_at``.
+    :param budget_limit: configured limit of the budget.
+    :param usage: use of the budget when the lease was granted.
+    :param asked_at: this process' monotonic clock before the call that returned the lease.
     """
 
     request: Request
@@ -131,36 +152,49 @@ class Lease:
 
     @property
     def age(self) -> float:
+        """Return the seconds since ``asked_at``."""
         return time.monotonic() - self.asked_at
 
 
 @dataclass(frozen=True)
 class Granted:
+    """The request got a slot."""
+
     lease: Lease
 
 
 @dataclass(frozen=True)
 class Queued:
-    """``rank`` keeps the place; ``position`` counts within the account from 1; ``due`` is the time in seconds until
-    the passing of time alone may free something, 0 when unknown."""
+    """The request waits for a slot.
+
+    :param rank: place in the queue; a later request with this rank takes the same place.
+    :param due: seconds until a slot may become free by time alone, 0 when unknown.
+    """
 
     rank: str
-    position: int
     due: float
 
 
 @dataclass(frozen=True)
 class Refused:
-    """``reason``: ``unknown_account``, ``inactive``, ``full``, ``closed`` (waiting for holders from before a restart
-    of Redis) or ``held`` (another live holder has this lease id)."""
+    """The request got no slot and does not wait.
+
+    :param reason: ``unknown_account``, ``inactive``, ``full``, ``closed`` (earlier holders may still be alive after a
+        restart of Redis) or ``held`` (another live holder has this lease id).
+    """
 
     reason: str
 
 
 @dataclass(frozen=True)
 class Renewed:
-    """``over``: by how many leases the budget exceeds what it allows now, since viewers came or a limit was lowered;
-    ``gives_way``: there are viewers, and this lease is among its budget's youngest, that many."""
+    """A renewed lease.
+
+    :param ttl: life of the lease without a further renewal.
+    :param life: rest of the longest life of the lease.
+    :param over: number of leases above the present limit of the budget, since viewers came or the limit was lowered.
+    :param gives_way: the budget has viewers, and this lease is among its ``over`` youngest.
+    """
 
     ttl: float
     life: float
@@ -170,7 +204,11 @@ class Renewed:
 
 @dataclass(frozen=True)
 class Tick:
-    """``due``: seconds until time alone changes something, None if nothing will; ``granted``: unclaimed grants."""
+    """Result of a tick.
+
+    :param due: seconds until the passing of time changes something, None when it changes nothing.
+    :param granted: ids of all grants that are not claimed yet.
+    """
 
     due: float | None
     granted: tuple[str, ...]
@@ -178,13 +216,18 @@ class Tick:
 
 @dataclass(frozen=True)
 class Reset:
+    """Numbers of leases and waiters that a reset dropped."""
+
     released: int
     waiters_dropped: int
 
 
 @dataclass(frozen=True)
 class LeaseState:
-    """``state`` is ``held``, or ``granted`` while its waiter has not come back. Times are seconds since the epoch."""
+    """A lease in a snapshot; times are seconds since the epoch.
+
+    :param state: ``held``, or ``granted`` until its waiter claims it.
+    """
 
     lease_id: str
     state: str
@@ -198,10 +241,19 @@ class LeaseState:
 
 @dataclass(frozen=True)
 class BudgetState:
-    """A login. Of the limits ``limit`` is configured, ``claimed`` said by the provider and ``believed`` taught by
-    refusals (0: nothing); ``believed_limit`` is the lowest of them, 0 when unlimited, and ``effective_limit`` what it
-    leaves to checks, None when unlimited. ``elsewhere`` counts the connections that neither viewers nor checks hold.
-    ``active`` counts the holders that a reset has not stopped yet, too."""
+    """A budget in a snapshot; times are seconds since the epoch.
+
+    :param limit: configured limit.
+    :param effective_limit: leases that the budget allows now, after viewers; None when unlimited.
+    :param believed_limit: lowest of the configured, claimed and learned limit; 0 when unlimited.
+    :param believed: limit learned from refusals; 0 for none.
+    :param elsewhere: connections that the provider counts beyond leases and viewers.
+    :param active: leases, those included that a reset ended but whose holders have not stopped yet.
+    :param cool_until: time before which the budget grants no slot.
+    :param refusals: number of connections that the provider refused as too many.
+    :param claimed: limit that the provider states; 0 for none.
+    :param words: statement of the provider as text.
+    """
 
     budget_id: str
     limit: int
@@ -220,23 +272,30 @@ class BudgetState:
 
     @property
     def evidence(self) -> tuple[str, ...]:
-        """What speaks for the limit, a sentence each."""
-        found = []
+        """Return the evidence for ``believed_limit``, a sentence each."""
+        sentences = []
         if self.claimed_at:
-            found.append(f"{self.words}, at {_utc(self.claimed_at)}")
+            sentences.append(f"{self.words}, at {_utc(self.claimed_at)}")
         if self.refusals:
             refused = "1 connection" if self.refusals == 1 else f"{self.refusals} connections"
-            found.append(f"refused {refused} as one too many, the last at {_utc(self.refused_at)}")
-        return tuple(found)
+            sentences.append(f"refused {refused} as too many, the last at {_utc(self.refused_at)}")
+        return tuple(sentences)
 
 
 @dataclass(frozen=True)
 class AccountState:
-    """``effective_limit`` is None and ``believed_limit`` 0 when unlimited; ``evidence`` is that of its logins."""
+    """An account in a snapshot.
+
+    :param limit: configured limit of the account's own budget.
+    :param effective_limit: leases that its budgets allow now; None when unlimited, 0 when the account is not active.
+    :param believed_limit: sum of its budgets' limits as configured, claimed and learned; 0 when unlimited.
+    :param evidence: evidence of its budgets.
+    :param budgets: ids of its budgets.
+    """
 
     account_id: AccountId
     name: str
-    max_streams: int
+    limit: int
     effective_limit: int | None
     believed_limit: int
     evidence: tuple[str, ...]
@@ -251,7 +310,10 @@ class AccountState:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The limiter at one moment. ``open_at`` is in the future while it waits for holders from before a restart."""
+    """The limiter at one moment; times are seconds since the epoch.
+
+    :param open_at: time before which no slot is granted after a restart of Redis, because earlier holders may be alive.
+    """
 
     at: float
     generation: int
@@ -265,4 +327,9 @@ class Snapshot:
 
     @property
     def active(self) -> int:
+        """Return the number of leases."""
         return len(self.leases)
+
+
+def _utc(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")

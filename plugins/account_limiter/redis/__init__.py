@@ -1,1 +1,1 @@
-"""The limiter's state and transitions in Redis."""
+"""The limiter's state in Redis and its transitions."""

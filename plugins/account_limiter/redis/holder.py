@@ -1,4 +1,4 @@
-"""Holding a lease: a heartbeat that renews it, and a watch that tells in time when it is lost."""
+"""A held lease: a heartbeat renews it, and a watch reports in time when it is lost."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ log = logging.getLogger(__name__)
 
 
 class Holder:
-    """Keeps a lease alive while its block runs, and gives the slot back after it.
+    """Keeps a lease alive while its block runs, and gives the slot back at its end. Thread-safe.
 
-    ``lost`` is set before the slot can be given away: whoever uses the slot must stop then. Time is counted on this
-    process' monotonic clock from before each renewal was sent, so a slow answer shortens the lease, never prolongs it.
-    One that ``yields`` loses its lease, by the reason ``viewer``, when viewers need the slot and it is among the
-    youngest of its budget. To a lowered limit holders drain down by ending.
-    Thread-safe; entering waits for the start that the limiter booked.
+    Guaranteed: ``lost`` is set before the slot can be granted to another holder. The user of the slot has to stop then.
+    Time counts on this process' monotonic clock from before each renewal was sent, so a slow reply shortens the lease
+    and never prolongs it. Entering the block waits for the start that the limiter booked.
+
+    :param yields: lose the lease, with the reason ``viewer``, when viewers need the slot and the lease is among the
+        youngest of its budget. A lowered limit takes no lease away.
     """
 
     def __init__(self, limiter: Limiter, lease: Lease, *, yields: bool = False) -> None:
@@ -42,7 +43,7 @@ class Holder:
 
     @staticmethod
     def _usable(ttl: float) -> float:
-        """Of a lease's life, what its holder uses: the rest is for stopping."""
+        """Return the part of a lease's life that its holder uses; the rest is for stopping."""
         return ttl - min(2.0, ttl * 0.15)
 
     def __enter__(self) -> Self:
@@ -57,30 +58,33 @@ class Holder:
         self.release(succeeded=kind is None and not self.lost.is_set())
 
     def check(self) -> None:
-        """Raises LeaseLost once the lease is lost."""
+        """Raise an error if the lease is lost.
+
+        :raises LeaseLost: when the lease is lost.
+        """
         if self.lost.is_set():
             raise LeaseLost(self.lease.request.lease_id, self.reason or "unreachable")
 
     def stop(self, reason: str) -> None:
-        """Tell whoever uses the slot to stop, as if the lease were lost; the slot is given back when its block ends."""
+        """Mark the lease as lost, so that the user of the slot stops. The end of the block gives the slot back."""
         self._lose(reason)
 
     def report_busy(self, *, retry_after: float = 10.0) -> int | None:
-        """See :meth:`Limiter.report_busy`."""
+        """Report a refused connection, see :meth:`Limiter.report_busy`."""
         return self._limiter.report_busy(self.lease, retry_after=retry_after)
 
     def suspect_busy(self, *, retry_after: float = 10.0) -> int | None:
-        """See :meth:`Limiter.suspect_busy`."""
+        """Report a possibly refused connection, see :meth:`Limiter.suspect_busy`."""
         return self._limiter.suspect_busy(self.lease, retry_after=retry_after)
 
     def settle_suspicion(self, *, right: bool) -> int | None:
-        """See :meth:`Limiter.settle_suspicion`."""
+        """Confirm or withdraw a suspicion, see :meth:`Limiter.settle_suspicion`."""
         return self._limiter.settle_suspicion(self.lease, right=right)
 
     def release(self, *, succeeded: bool = False, starved: bool | None = None) -> None:
-        """Stop the heartbeat and give the slot back at once; once is enough. With Redis away it expires by itself.
+        """Stop the heartbeat and give the slot back, see :meth:`Limiter.release`.
 
-        See :meth:`Limiter.release` for what the work may tell.
+        A second call does nothing. While Redis is away, the lease is left to expire.
         """
         self._done.set()
         with self._changed:
@@ -91,7 +95,7 @@ class Holder:
         try:
             self._limiter.release(self.lease, succeeded=succeeded, starved=starved)
         except LimiterUnavailable as error:
-            log.warning("lease %s is left to expire: %s", self.lease.request.lease_id, error)
+            log.warning("Lease %s is left to expire: %s", self.lease.request.lease_id, error)
 
     def _beat(self) -> None:
         pause = self.lease.ttl / 3
@@ -103,7 +107,7 @@ class Holder:
                 self._lose(error.reason)
                 return
             except LimiterUnavailable as error:
-                log.warning("lease %s could not be renewed, trying again: %s", self.lease.request.lease_id, error)
+                log.warning("Lease %s could not be renewed, trying again: %s", self.lease.request.lease_id, error)
                 pause = min(0.5, self.lease.ttl / 10)
                 continue
             if self.yields and renewed.gives_way:

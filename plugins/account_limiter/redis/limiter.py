@@ -1,4 +1,4 @@
-"""The limiter, for whoever is not on an event loop."""
+"""The limiter for code that is not on an event loop."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import Any
 
 from redis import Redis
 
-from account_limiter.core.adaptive import Reading
 from account_limiter.core.history import History, history, history_args
+from account_limiter.core.machine_load import MachineLoad
 from account_limiter.core.records import (
-    Account,
+    AccountLimit,
     Granted,
     Lease,
     Queued,
@@ -24,42 +24,64 @@ from account_limiter.core.records import (
     Snapshot,
     Tick,
 )
-from account_limiter.redis import transitions, wire
+from account_limiter.redis import transitions
+from account_limiter.redis.library import DEFAULT_PREFIX, library
+from account_limiter.redis.wire import wire
 
 log = logging.getLogger(__name__)
 
-# The search for a grant between two looks; the wake-up is to come within 250 ms.
+# Interval between two looks for a grant; a waiter has to wake up within 250 ms.
 _LOOK_SECONDS = 0.1
 
 
 class Limiter:
-    """Slots of accounts, and the global ones, in one Redis.
+    """Slots of accounts, and global slots, in one Redis.
 
-    Every method is one atomic script on Redis' clock and raises LimiterUnavailable while Redis is away. All of them
-    may be repeated after an answer that was lost on the way.
+    Guaranteed: the leases of a budget never exceed its limit less its viewers, the leases of all budgets never exceed
+    the global limit, and a holder that stops renewing loses its lease after ``lease_ttl``, also when Redis restarts or
+    loses its data. Waiters of one account are served by priority and then in the order of arrival.
+
+    Not guaranteed: that a holder which ignores a lost lease stops.
+
+    Every method runs one atomic transition on the clock of Redis, may be repeated after a lost reply, and raises
+    :class:`~account_limiter.LimiterUnavailable` while Redis is away.
+
+    :param redis: client of the server that keeps the state.
+    :param prefix: beginning of all keys, with a tag in braces. Limiters with different prefixes do not affect each
+        other; two projects that share a Redis use two prefixes.
     """
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: Redis, prefix: str = DEFAULT_PREFIX) -> None:
+        library(prefix)
+        self.prefix = prefix
+        # A client that nobody refers to closes its connections.
         self._redis = redis
-        self._wire = wire.of(redis)
+        self._wire = wire(redis)
 
     def _run(self, name: str, *args: Any) -> Any:
-        return self._wire.run(name, args)
+        return self._wire.run(library(self.prefix), name, args)
 
-    def configure(self, *, accounts: Iterable[Account] | None = None, **settings: float) -> None:
-        """Take over all accounts, and those fields of :class:`~account_limiter.core.records.Settings` that are named.
+    def configure(self, *, accounts: Iterable[AccountLimit] | None = None, **settings: float) -> None:
+        """Replace all accounts of this prefix, and change the settings that are named.
 
-        Leases in use stay; a lowered limit is reached as they end. What was learned of a budget stays.
+        Existing leases stay; a lowered limit is reached as they end. Limits learned from refusals stay.
+
+        :param accounts: all accounts of this prefix; None keeps the present ones.
+        :param settings: fields of :class:`~account_limiter.Settings`.
+        :raises ValueError: when an id is invalid or one budget has two limits.
         """
         self._run("configure", *transitions.configure_args(settings, accounts))
 
     def acquire(
         self, request: Request, holder: str, *, enqueue: bool = True, rank: str = ""
     ) -> Granted | Queued | Refused:
-        """Take a slot of the account and a global one, or neither.
+        """Take a slot of the account and a global slot, or neither.
 
-        The same holder may ask again for what it has. With ``enqueue`` one who gets nothing is queued in the same
-        step, at ``rank`` if it had one before.
+        The same holder may ask again for the lease that it has.
+
+        :param holder: name of the holder, from :func:`new_holder`.
+        :param enqueue: queue the request in the same step when there is no slot.
+        :param rank: place in the queue that an earlier call returned.
         """
         args = transitions.acquire_args(request, holder, enqueue=enqueue, rank=rank)
         asked_at = time.monotonic()
@@ -74,7 +96,11 @@ class Limiter:
         rank: str = "",
         stopped: Callable[[], bool] = lambda: False,
     ) -> Granted | Queued | Refused:
-        """Queue, and wait for the grant in this thread for at most ``timeout`` seconds, keeping the place after."""
+        """Queue the request and wait in this thread until a slot is granted.
+
+        :param timeout: longest wait in seconds. A request that is still queued then keeps its place.
+        :param stopped: ends the wait early when it returns True.
+        """
         deadline = time.monotonic() + timeout
         while True:
             answer = self.acquire(request, holder, rank=rank)
@@ -85,32 +111,56 @@ class Limiter:
             time.sleep(min(left, _LOOK_SECONDS, answer.due or _LOOK_SECONDS))
 
     def renew(self, lease: Lease) -> Renewed:
-        """Prolong the lease. Raises LeaseLost."""
+        """Prolong the lease.
+
+        :raises LeaseLost: when the lease has ended.
+        """
         return transitions.renewed(lease.request.lease_id, self._run("renew", *transitions.renew_args(lease)))
 
     def release(self, lease: Lease, *, succeeded: bool = False, starved: bool | None = None) -> bool:
-        """Give the slot back; False if it was not held any more. A success speaks for the account's limit; ``starved``
-        tells, where that is known, that the connection did not keep up with real time: see :meth:`adapt`."""
+        """Give the slot back.
+
+        :param succeeded: the provider served the connection, which confirms the budget's limit.
+        :param starved: the connection was slower than real time, for :meth:`adapt`; None when that is unknown.
+        :returns: whether the lease was held until now.
+        """
         outcome, pace = "ok" if succeeded else "", "" if starved is None else int(starved)
         return bool(self._run("release", lease.request.lease_id, lease.holder, outcome, pace))
 
     def drop(self, lease_id: str) -> bool:
-        """Forget a waiter, or a grant that nobody has claimed; a lease that is held stays."""
+        """Remove a waiter or a grant that is not claimed yet. A held lease stays.
+
+        :returns: whether there was such a waiter or grant.
+        """
         return bool(self._run("release", lease_id, "", "", ""))
 
     def report_busy(self, lease: Lease, *, retry_after: float = 10.0) -> int | None:
-        """The provider said that this connection is one too many: no start for ``retry_after`` seconds, and at most
-        as many at once as worked. Answers the limit believed from now on, None if the lease is not held any more."""
+        """Report that the provider refused this connection as too many.
+
+        The budget starts nothing for ``retry_after`` seconds, and its limit falls to the number of connections that
+        were served.
+
+        :returns: the limit learned, None when the lease is not held any more.
+        """
         return self._busy(lease, "refused", retry_after)
 
     def suspect_busy(self, lease: Lease, *, retry_after: float = 10.0) -> int | None:
-        """This connection may be one too many: as :meth:`report_busy`, but for a minute after the rest only, or until
-        :meth:`settle_suspicion`, and no evidence against the account."""
+        """Report that the provider may have refused this connection as too many.
+
+        The budget is limited as by :meth:`report_busy`, but only until :meth:`settle_suspicion` or one minute after
+        ``retry_after``, and without evidence against the account.
+
+        :returns: the limit suspected, None when the lease is not held any more.
+        """
         return self._busy(lease, "suspected", retry_after)
 
     def settle_suspicion(self, lease: Lease, *, right: bool) -> int | None:
-        """What was suspected of the lease's budget was seen again with fewer connections (not ``right``), or was not:
-        then it was a refusal."""
+        """Confirm the suspicion about the lease's budget (``right``) or withdraw it.
+
+        It is confirmed when the same work succeeded with fewer connections.
+
+        :returns: the limit learned, 0 for none, None when the lease is not held any more.
+        """
         return self._busy(lease, "confirmed" if right else "unfounded", 0.0)
 
     def _busy(self, lease: Lease, kind: str, retry_after: float) -> int | None:
@@ -118,50 +168,72 @@ class Limiter:
         return None if believed < 0 else int(believed)
 
     def set_viewers(self, viewers: Mapping[str, int], *, age: float = 0.0, complete: bool = True) -> int:
-        """Note the viewers of each budget as they were ``age`` seconds ago; an older view never replaces a newer one.
-        With ``complete``, budgets that are not named have none. Answers the changes."""
+        """Set the number of viewers of each budget. An older count never replaces a newer one.
+
+        :param viewers: number of viewers by budget id.
+        :param age: seconds since the viewers were counted.
+        :param complete: budgets that are not named have no viewers.
+        :returns: number of budgets whose count changed.
+        """
         return int(self._run("viewers", *transitions.viewers_args(viewers, age, complete=complete)))
 
     def claim(self, budget_id: str, *, limit: int, elsewhere: int, words: str) -> bool:
-        """Note what a provider says of a login, in ``words`` to be shown: the connections that it allows (0: it does
-        not say), believed for a day, and those in use that are none of ours, which count for ten minutes. Answers
-        whether there is such a budget."""
+        """Set the limit and the connections that a provider states for a login.
+
+        :param limit: connections that the provider allows, valid for a day; 0 when it states none.
+        :param elsewhere: connections beyond leases and viewers that the provider counts, valid for ten minutes.
+        :param words: statement of the provider as text, shown as evidence.
+        :returns: whether the budget exists.
+        """
         return bool(self._run("claim", *transitions.claim_args(budget_id, limit, elsewhere, words)))
 
-    def adapt(self, reading: Reading, *, floor: int, ceiling: int) -> int:
-        """Let the global limit follow what a machine and its line bear, between ``floor`` and ``ceiling`` and never
-        above the one that is configured; one step in 10 s, whoever calls. The line is full when most accounts' works of
-        the last minute starved. Answers the limit. ``configure(adapted=0)`` ends it."""
-        before, after, why = self._run("adapt", reading.direction, floor, ceiling, str(reading))
+    def adapt(self, load: MachineLoad, *, floor: int, ceiling: int) -> int:
+        """Move the global limit one step towards what the machine and its line can bear.
+
+        The limit moves at most once in 10 s. It falls when the machine is busy, or when in the last minute most
+        connections on most accounts were slower than real time. It never exceeds the configured global limit.
+        ``configure(adapted=0)`` removes the bound.
+
+        :param floor: least limit.
+        :param ceiling: greatest limit.
+        :returns: the global limit in force.
+        """
+        before, after, why = self._run("adapt", load.direction, floor, ceiling, str(load))
         if before != after:
-            log.info("global limit %d instead of %d: %s", after, before, why.decode())
+            log.info("The global limit changes from %d to %d: %s", before, after, why.decode())
         return int(after)
 
     def tick(self) -> Tick:
-        """Let pass what time alone brings about: expiries and the grants that follow."""
+        """Apply the passing of time: end expired leases and grant their slots."""
         return transitions.ticked(self._run("tick"))
 
     def reset(self) -> Reset:
-        """Drop every lease and waiter. Holders notice at their next renewal; until they have stopped, or are certain to
-        have, their slots are not given away."""
+        """Drop every lease and waiter.
+
+        Holders notice it at their next renewal. A slot is granted again when its holder has stopped, or when its lease
+        would have expired.
+        """
         return Reset(*self._run("reset"))
 
     def open_now(self) -> None:
-        """Skip the wait for earlier holders after a start of Redis. Only for whoever knows that none is alive."""
+        """Grant slots at once after a start of Redis. Correct only when no earlier holder is alive."""
         self._run("open")
 
     def history(self, since: float, step: float) -> History:
-        """What happened ``since`` (seconds since the epoch), in steps of at least ``step`` seconds.
+        """Return the use over time.
 
-        A day is kept at 10 s, 30 days at 300 s; the step is made longer where that is needed. Changes nothing.
+        A day is kept in steps of 10 s, 30 days in steps of 300 s.
+
+        :param since: begin, in seconds since the epoch.
+        :param step: least length of a step in seconds; it grows where the stored steps or the size require it.
         """
         return history(since, step, self._run("history", *history_args(since, step)))
 
     def snapshot(self) -> Snapshot:
-        """Everything at one moment, without changing it."""
+        """Return the whole state at one moment without changing it."""
         return transitions.snapshot(self._run("snapshot"))
 
 
 def new_holder() -> str:
-    """A name for one holder's life."""
+    """Return a unique name for a holder."""
     return uuid.uuid4().hex

@@ -1,4 +1,4 @@
-"""Each transition's arguments and answer, for the clients of both kinds."""
+"""Arguments and replies of the transitions, shared by the synchronous and the asyncio client."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from account_limiter.core.errors import LeaseLost
 from account_limiter.core.records import (
-    Account,
+    AccountLimit,
     AccountState,
     BudgetState,
     BudgetUsage,
@@ -42,8 +42,8 @@ def _ms(seconds: float) -> int:
     return math.ceil(seconds * 1000)
 
 
-def _fields(answer: bytes) -> list[str]:
-    return _str(answer).split("|")
+def _fields(reply: bytes) -> list[str]:
+    return _str(reply).split("|")
 
 
 def _str(value: bytes | str) -> str:
@@ -51,14 +51,22 @@ def _str(value: bytes | str) -> str:
 
 
 def acquire_args(request: Request, holder: str, *, enqueue: bool, rank: str) -> Args:
+    """Return the arguments of ``acquire``.
+
+    :raises ValueError: when an id is invalid.
+    """
     return [
         checked_id(request.lease_id), checked_id(holder), checked_id(request.account_id), request.priority,
         int(enqueue), rank, _ms(request.expected_seconds), request.info,
     ]  # fmt: skip
 
 
-def acquired(request: Request, holder: str, asked_at: float, answer: bytes) -> Granted | Queued | Refused:
-    kind, *rest = _fields(answer)
+def acquired(request: Request, holder: str, asked_at: float, reply: bytes) -> Granted | Queued | Refused:
+    """Return the result of ``acquire``.
+
+    :param asked_at: monotonic clock before the call.
+    """
+    kind, *rest = _fields(reply)
     match kind:
         case "granted":
             budget, *numbers = rest
@@ -73,20 +81,24 @@ def acquired(request: Request, holder: str, asked_at: float, answer: bytes) -> G
 
 
 def _queued(fields: Sequence[str]) -> Queued:
-    rank, position, due = fields
-    return Queued(rank, int(position), int(due) / 1000)
+    rank, due = fields
+    return Queued(rank, int(due) / 1000)
 
 
 def enqueue_args(request: Request, rank: str) -> Args:
+    """Return the arguments of ``enqueue``.
+
+    :raises ValueError: when an id is invalid.
+    """
     return [
         checked_id(request.lease_id), checked_id(request.account_id), request.priority, rank,
         _ms(request.expected_seconds), request.info,
     ]  # fmt: skip
 
 
-def enqueued(answer: bytes) -> str | Queued | Refused:
-    """The state ``granted`` or ``held`` of the lease that is there already, or the place in the queue."""
-    kind, *rest = _fields(answer)
+def enqueued(reply: bytes) -> str | Queued | Refused:
+    """Return the place in the queue, or the state ``granted`` or ``held`` of a lease that exists already."""
+    kind, *rest = _fields(reply)
     match kind:
         case "queued":
             return _queued(rest)
@@ -97,6 +109,7 @@ def enqueued(answer: bytes) -> str | Queued | Refused:
 
 
 def renew_args(lease: Lease) -> Args:
+    """Return the arguments of ``renew``."""
     request, age = lease.request, lease.age
     return [
         request.lease_id, lease.holder, lease.generation, str(request.account_id), lease.budget_id, _ms(age),
@@ -105,20 +118,29 @@ def renew_args(lease: Lease) -> Args:
     ]  # fmt: skip
 
 
-def renewed(lease_id: str, answer: bytes) -> Renewed:
-    kind, *rest = _fields(answer)
+def renewed(lease_id: str, reply: bytes) -> Renewed:
+    """Return the result of ``renew``.
+
+    :raises LeaseLost: when the lease has ended.
+    """
+    kind, *rest = _fields(reply)
     if kind == "lost":
         raise LeaseLost(lease_id, rest[0])
     ttl, life, over, gives_way = map(int, rest)
     return Renewed(ttl / 1000, life / 1000, over, bool(gives_way))
 
 
-def ticked(answer: Sequence[Any]) -> Tick:
-    due, granted = answer
-    return Tick(None if due < 0 else due / 1000, tuple(_str(one) for one in granted))
+def ticked(reply: Sequence[Any]) -> Tick:
+    """Return the result of ``tick``."""
+    due, granted = reply
+    return Tick(None if due < 0 else due / 1000, tuple(_str(lease_id) for lease_id in granted))
 
 
-def configure_args(settings: Mapping[str, float], accounts: Iterable[Account] | None) -> Args:
+def configure_args(settings: Mapping[str, float], accounts: Iterable[AccountLimit] | None) -> Args:
+    """Return the arguments of ``configure``.
+
+    :raises ValueError: when an id is invalid or one budget has two limits.
+    """
     args: Args = [len(settings)]
     for name, value in settings.items():
         key, scale = _SETTINGS[name]
@@ -134,7 +156,7 @@ def configure_args(settings: Mapping[str, float], accounts: Iterable[Account] | 
                 raise ValueError(
                     f"budget {budget.budget_id} has two limits: {budgets[budget.budget_id]}, {budget.limit}"
                 )
-        info = {"account_id": account.account_id, "name": account.name, "max_streams": account.max_streams}
+        info = {"account_id": account.account_id, "name": account.name, "limit": account.limit}
         args += [
             checked_id(account.account_id), int(account.active), account.priority, json.dumps(info),
             len(account.sources), *(budget.budget_id for budget in account.sources),
@@ -146,6 +168,11 @@ def configure_args(settings: Mapping[str, float], accounts: Iterable[Account] | 
 
 
 def viewers_args(viewers: Mapping[str, int], age: float, *, complete: bool) -> Args:
+    """Return the arguments of ``viewers``.
+
+    :param age: seconds since the viewers were counted.
+    :param complete: budgets that are not named have no viewers.
+    """
     args: Args = [_ms(age), int(complete)]
     for budget_id, number in viewers.items():
         args += [checked_id(budget_id), number]
@@ -153,13 +180,18 @@ def viewers_args(viewers: Mapping[str, int], age: float, *, complete: bool) -> A
 
 
 def claim_args(budget_id: str, limit: int, elsewhere: int, words: str) -> Args:
+    """Return the arguments of ``claim``.
+
+    :raises ValueError: when a number is negative.
+    """
     if min(limit, elsewhere) < 0:
-        raise ValueError(f"a claim of less than no connections: limit {limit}, elsewhere {elsewhere}")
+        raise ValueError(f"a claim with a negative number of connections: limit {limit}, elsewhere {elsewhere}")
     return [checked_id(budget_id), limit, elsewhere, words]
 
 
-def snapshot(answer: Sequence[Any]) -> Snapshot:
-    at, generation, global_limit, lease_ttl, open_at, waiting, raw_leases, raw_accounts, raw_budgets = answer
+def snapshot(reply: Sequence[Any]) -> Snapshot:
+    """Return the result of ``snapshot``."""
+    at, generation, global_limit, lease_ttl, open_at, waiting, raw_leases, raw_accounts, raw_budgets = reply
     leases = tuple(_lease(row) for row in raw_leases)
     budgets = {budget.budget_id: budget for budget in map(_budget, raw_budgets)}
     active: dict[str, int] = {}
@@ -195,13 +227,13 @@ def _budget(row: Sequence[Any]) -> BudgetState:
 
 def _account(row: Sequence[Any], budgets: Mapping[str, BudgetState], active: Mapping[str, int]) -> AccountState:
     account_id, enabled, priority, budget_ids, waiting, info = row
-    known = json.loads(info)
+    stored = json.loads(info)
     own = [budgets[name] for name in map(_str, budget_ids) if name in budgets]
     limits = [budget.effective_limit for budget in own]
     effective = None if None in limits else sum(limit for limit in limits if limit is not None)
     believed = [budget.believed_limit for budget in own]
     return AccountState(
-        known["account_id"], known["name"], known["max_streams"], effective if enabled else 0,
+        stored["account_id"], stored["name"], stored["limit"], effective if enabled else 0,
         0 if 0 in believed else sum(believed), tuple(words for budget in own for words in budget.evidence),
         sum(budget.viewers for budget in own), sum(budget.elsewhere for budget in own),
         active.get(_str(account_id), 0), waiting, bool(enabled), priority, tuple(budget.budget_id for budget in own),

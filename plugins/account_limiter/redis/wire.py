@@ -1,4 +1,4 @@
-"""Calls of transitions over connections that are kept, packed in advance: half the work of a pooled client's call."""
+"""Calls of transitions over kept connections with prepared commands, at half the cost of a pooled client's call."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from weakref import WeakKeyDictionary
 from redis import Redis
 from redis.exceptions import ConnectionError, ResponseError, TimeoutError
 
-from account_limiter.redis import scripts
+from account_limiter.redis.library import Library, is_loaded, is_missing, translated
 
 
 class Wire:
-    """Connections of a client's pool that are kept between calls; thread-safe, and of each process its own.
+    """Connections of a client's pool that are kept between calls. Thread-safe and safe to fork.
 
-    A pool makes sure of every connection that it lends. A transition may be repeated, so it is cheaper to send it at
-    once and to repeat it when the connection turns out to be dead, as often as the client's ``retry`` says.
+    A pool tests every connection that it lends. A transition may be repeated, so the wire sends it at once and repeats
+    it when the connection turns out to be dead, as often as the client's ``retry`` allows.
     """
 
     def __init__(self, redis: Redis) -> None:
@@ -27,29 +27,32 @@ class Wire:
         self._idle: deque[Any] = deque()
         self._process = os.getpid()
 
-    def run(self, name: str, args: Sequence[str | int]) -> Any:
-        """Run a transition; a server that does not know it gets the library. Raises LimiterUnavailable."""
-        command = _head(name, len(args)) + _packed(args)
+    def run(self, library: Library, transition: str, args: Sequence[str | int]) -> Any:
+        """Run a transition and return its reply. A server that lacks the library receives it.
+
+        :raises LimiterUnavailable: when Redis is away or cannot write.
+        """
+        command = _head(library, transition, len(args)) + _packed(args)
         try:
             connection = self._take()
             try:
-                answer = _answer(connection, command)
+                reply = _reply(connection, library, command)
             except ResponseError:
                 self._idle.append(connection)
                 raise
             except BaseException:
-                # Whatever was on its way must not become the next call's answer.
+                # A reply that is still on its way must not become the reply to the next call.
                 connection.disconnect()
                 self._pool.release(connection)
                 raise
         except (ConnectionError, TimeoutError, ResponseError) as error:
-            raise scripts.understood(error) from error
+            raise translated(error) from error
         self._idle.append(connection)
-        return answer
+        return reply
 
     def _take(self) -> Any:
         if self._process != os.getpid():
-            # After a fork the connections are the parent's.
+            # After a fork the connections belong to the parent.
             self._idle, self._process = deque(), os.getpid()
         try:
             return self._idle.pop()
@@ -60,39 +63,39 @@ class Wire:
 _wires: WeakKeyDictionary[Redis, Wire] = WeakKeyDictionary()
 
 
-def of(redis: Redis) -> Wire:
-    """The wire of a client: one for all of its limiters."""
-    wire = _wires.get(redis)
-    # Two threads may make one each: the later is kept, and both work.
-    return wire or _wires.setdefault(redis, Wire(redis))
+def wire(redis: Redis) -> Wire:
+    """Return the wire of a client, shared by all its limiters."""
+    known = _wires.get(redis)
+    # Two threads may create one each: both work, and the later one is kept.
+    return known or _wires.setdefault(redis, Wire(redis))
 
 
-def _answer(connection: Any, command: bytes) -> Any:
+def _reply(connection: Any, library: Library, command: bytes) -> Any:
     try:
-        return _ask(connection, command)
+        return _send(connection, command)
     except ResponseError as error:
-        if not scripts.is_missing(error):
+        if not is_missing(error):
             raise
     try:
-        _ask(connection, _command("FUNCTION", "LOAD", scripts.text()))
+        _send(connection, _command("FUNCTION", "LOAD", library.text))
     except ResponseError as error:
-        if not scripts.is_there(error):
+        if not is_loaded(error):
             raise
-    return _ask(connection, command)
+    return _send(connection, command)
 
 
-def _ask(connection: Any, command: bytes) -> Any:
-    def ask() -> Any:
+def _send(connection: Any, command: bytes) -> Any:
+    def send() -> Any:
         connection.send_packed_command((command,))
         return connection.read_response()
 
-    return connection.retry.call_with_retry(ask, lambda _: connection.disconnect())
+    return connection.retry.call_with_retry(send, lambda _: connection.disconnect())
 
 
 @cache
-def _head(name: str, args: int) -> bytes:
-    """A call of a transition up to its arguments."""
-    return _command("FCALL", scripts.function(name), 1, scripts.KEY, more=args)
+def _head(library: Library, transition: str, args: int) -> bytes:
+    """Return the call of a transition up to its arguments."""
+    return _command("FCALL", library.function(transition), 1, library.main_key, more=args)
 
 
 def _command(*parts: str | int, more: int = 0) -> bytes:

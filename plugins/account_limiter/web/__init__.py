@@ -1,1 +1,1 @@
-"""The limiter's HTTP routes."""
+"""HTTP routes of the limiter."""

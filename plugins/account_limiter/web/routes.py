@@ -1,4 +1,4 @@
-"""The limiter's own HTTP routes, to be included in an application that knows who may call them."""
+"""The limiter's HTTP routes, for an application that decides who may call them."""
 
 # FastAPI reads the annotations of the routes, which name arguments of `router`: they must not be strings.
 
@@ -17,29 +17,33 @@ from account_limiter.redis.limiter import Limiter
 
 
 @dataclass(frozen=True)
-class Policy:
-    """What the configuration says: whether to check concurrently at all, and the limit while Redis cannot tell."""
+class Concurrency:
+    """Configured concurrency.
+
+    :param enabled: work runs concurrently while Redis is up.
+    :param global_limit: limit shown while Redis is away; 0 means unlimited.
+    """
 
     enabled: bool
     global_limit: int
 
 
-class _Answer(BaseModel):
+class _Model(BaseModel):
     model_config = ConfigDict(from_attributes=True)
 
 
-class GlobalUse(_Answer):
-    """``limit`` 0 means unlimited."""
+class GlobalUse(_Model):
+    """Use of the global slots; ``limit`` 0 means unlimited."""
 
     limit: int = Field(examples=[10])
     active: int = Field(examples=[4])
     waiting: int = Field(examples=[2])
 
 
-class BudgetUse(_Answer):
-    """What one login allows: ``limit`` is configured, ``claimed`` said by the provider, ``believed`` learned from
-    ``refusals`` (0: nothing); ``believed_limit`` is the lowest of them (0: unlimited), ``evidence`` what speaks for it.
-    ``elsewhere`` counts the connections that neither viewers nor checks hold."""
+class BudgetUse(_Model):
+    """Use of one login. ``limit`` is configured, ``claimed`` stated by the provider, ``believed`` learned from
+    ``refusals`` (0: none); ``believed_limit`` is the lowest of them (0: unlimited). ``elsewhere`` counts connections
+    beyond viewers and leases."""
 
     budget_id: str
     limit: int
@@ -57,12 +61,12 @@ class BudgetUse(_Answer):
     cool_until: datetime | None
 
 
-class AccountUse(_Answer):
-    """``max_streams`` and ``believed_limit`` 0 and ``effective_limit`` null mean unlimited."""
+class AccountUse(_Model):
+    """Use of an account. ``limit`` and ``believed_limit`` 0 and ``effective_limit`` null mean unlimited."""
 
     account_id: AccountId = Field(examples=[1])
     name: str = Field(examples=["Provider A"])
-    max_streams: int = Field(examples=[3])
+    limit: int = Field(examples=[3])
     effective_limit: int | None = Field(examples=[2])
     believed_limit: int = Field(examples=[3])
     evidence: list[str] = Field(examples=[["the panel says max_connections 3, 1 in use, at 2026-01-02T03:04:05+00:00"]])
@@ -75,36 +79,33 @@ class AccountUse(_Answer):
     budgets: list[BudgetUse]
 
 
-class LeaseUse(_Answer):
-    """``state`` is ``granted`` while the task that waited for the slot has not come back yet."""
+class LeaseUse(_Model):
+    """A lease with the labels of its request. ``state`` is ``granted`` until the waiting task claims its slot."""
 
     lease_id: str
     state: Literal["held", "granted"]
     account_id: AccountId
-    stream_id: int | None
-    dag_id: str | None
-    run_id: str | None
-    map_index: int | None
     acquired_at: datetime
     expires_at: datetime
+    labels: dict[str, Any]
 
 
 class Status(BaseModel):
-    """Limits in use at one moment; ``open_at``: after a restart of Redis nobody is let in before."""
+    """Limits in use at one moment. No slot is granted before ``open_at`` after a restart of Redis."""
 
     model_config = ConfigDict(populate_by_name=True)
 
     mode: Literal["concurrent", "sequential"]
     redis: Literal["up", "down"]
     all: GlobalUse = Field(alias="global")
-    accounts: list[AccountUse]
-    leases: list[LeaseUse]
+    accounts: Sequence[AccountUse]
+    leases: Sequence[LeaseUse]
     open_at: datetime | None = None
 
 
-class Use(_Answer):
-    """One value a step: means of ``active`` and ``waiting``, counts of what was ``granted``, ``refused`` and
-    ``finished``, the mean time in seconds that those granted had waited."""
+class Use(_Model):
+    """One value for each step: means of ``active`` and ``waiting``, counts of ``granted``, ``refused`` and
+    ``finished`` requests, and the mean wait of granted requests in seconds."""
 
     active: list[float]
     waiting: list[float]
@@ -116,13 +117,13 @@ class Use(_Answer):
 
 
 class AccountHistory(Use):
-    """The account ``""`` stands for the least busy ones of very many."""
+    """Use of an account over time. The account ``""`` sums up the least busy accounts above 100."""
 
     account_id: str
 
 
 class UseHistory(BaseModel):
-    """Series of equal steps; ``at`` is the start of each, ``step`` its length in seconds. The last is not over yet."""
+    """Series of equal steps; ``at`` is the begin of each, ``step`` its length in seconds. The last has not ended."""
 
     model_config = ConfigDict(populate_by_name=True)
 
@@ -132,7 +133,9 @@ class UseHistory(BaseModel):
     accounts: list[AccountHistory]
 
 
-class ResetDone(_Answer):
+class ResetDone(_Model):
+    """Numbers of leases and waiters that a reset dropped."""
+
     released: int
     waiters_dropped: int
 
@@ -140,63 +143,68 @@ class ResetDone(_Answer):
 def router(
     *,
     limiter: Callable[..., Limiter],
-    policy: Callable[..., Policy],
+    concurrency: Callable[..., Concurrency],
     reader: Any,
     editor: Any,
     expensive: Sequence[Any] = (),
+    status_model: type[Status] = Status,
 ) -> APIRouter:
-    """Routes under ``/concurrency``.
+    """Return the routes under ``/concurrency``.
 
-    :param limiter: dependency that gives the limiter.
-    :param policy: dependency that gives what the configuration says.
-    :param reader: ``Depends`` that refuses who may not read.
-    :param editor: ``Depends`` that refuses who may not change.
-    :param expensive: ``Depends`` that bound what takes long.
+    :param limiter: dependency that returns the limiter.
+    :param concurrency: dependency that returns the configured concurrency.
+    :param reader: ``Depends`` that rejects users who may not read.
+    :param editor: ``Depends`` that rejects users who may not change.
+    :param expensive: ``Depends`` that limit the calls of slow routes.
+    :param status_model: model of the status, for an application that shows labels as fields of their own.
     """
     routes = APIRouter(prefix="/concurrency", tags=["concurrency"])
 
-    @routes.get("/status", dependencies=[reader])
-    def status(limiter: Annotated[Limiter, Depends(limiter)], policy: Annotated[Policy, Depends(policy)]) -> Status:
-        """Slots in use and tasks waiting, over all and for each account. Without Redis checks go one after another."""
+    @routes.get("/status", dependencies=[reader], response_model=status_model)
+    def status(
+        limiter: Annotated[Limiter, Depends(limiter)],
+        concurrency: Annotated[Concurrency, Depends(concurrency)],
+    ) -> Status:
+        """Return slots in use and waiting tasks, over all and by account. Without Redis the mode is sequential."""
         try:
             snapshot = limiter.snapshot()
         except LimiterUnavailable:
-            limit = GlobalUse(limit=policy.global_limit, active=0, waiting=0)
-            return Status(mode="sequential", redis="down", all=limit, accounts=[], leases=[])
-        return _status(snapshot, policy)
+            limit = GlobalUse(limit=concurrency.global_limit, active=0, waiting=0)
+            return status_model(mode="sequential", redis="down", all=limit, accounts=[], leases=[])
+        return status_model.model_validate(_status(snapshot, concurrency))
 
     @routes.get("/history", dependencies=[reader, *expensive])
     def history(
         limiter: Annotated[Limiter, Depends(limiter)],
         since: Annotated[
-            datetime | None, Query(description="An hour ago by default; a day is kept in detail, 30 days in outline")
+            datetime | None, Query(description="An hour ago by default; steps of 10 s for a day, of 300 s for 30 days")
         ] = None,
         step: Annotated[
-            float, Query(ge=10, le=86400, description="Seconds; made longer where needed for what is kept, or in size")
+            float, Query(ge=10, le=86400, description="Seconds; grows where the stored steps or the size require it")
         ] = 60,
     ) -> UseHistory:
-        """Slots in use, tasks waiting and checks per minute over time, over all and for each account."""
+        """Return slots in use, waiting tasks and finished tasks over time, over all and by account."""
         begin = _utc(since) if since else datetime.now(UTC) - timedelta(hours=1)
         return _history(limiter.history(begin.timestamp(), step))
 
     @routes.post("/reset", dependencies=[editor])
     def reset(limiter: Annotated[Limiter, Depends(limiter)]) -> ResetDone:
-        """Drop every lease and waiter, for recovery. Running checks notice and stop; waiting ones queue again."""
+        """Drop every lease and waiter, for recovery. Running work notices it and stops; waiting tasks queue again."""
         return ResetDone.model_validate(limiter.reset())
 
     return routes
 
 
-def _status(snapshot: Snapshot, policy: Policy) -> Status:
+def _status(snapshot: Snapshot, concurrency: Concurrency) -> dict[str, Any]:
     budgets = {budget.budget_id: _budget(budget) for budget in snapshot.budgets}
-    return Status(
-        mode="concurrent" if policy.enabled else "sequential",
-        redis="up",
-        all=GlobalUse(limit=snapshot.global_limit, active=snapshot.active, waiting=snapshot.waiting),
-        accounts=[_account(account, budgets) for account in snapshot.accounts],
-        leases=[_lease(lease) for lease in snapshot.leases],
-        open_at=_time(snapshot.open_at) if snapshot.open_at > snapshot.at else None,
-    )
+    return {
+        "mode": "concurrent" if concurrency.enabled else "sequential",
+        "redis": "up",
+        "all": {"limit": snapshot.global_limit, "active": snapshot.active, "waiting": snapshot.waiting},
+        "accounts": [_account(account, budgets) for account in snapshot.accounts],
+        "leases": [_lease(lease) for lease in snapshot.leases],
+        "open_at": _time(snapshot.open_at) if snapshot.open_at > snapshot.at else None,
+    }
 
 
 def _history(history: History) -> UseHistory:
@@ -211,11 +219,8 @@ def _history(history: History) -> UseHistory:
     )
 
 
-def _account(account: AccountState, budgets: dict[str, BudgetUse]) -> AccountUse:
-    return AccountUse(
-        **{name: getattr(account, name) for name in AccountUse.model_fields if name != "budgets"},
-        budgets=[budgets[name] for name in account.budgets],
-    )
+def _account(account: AccountState, budgets: dict[str, BudgetUse]) -> dict[str, Any]:
+    return {**vars(account), "budgets": [budgets[budget_id] for budget_id in account.budgets]}
 
 
 def _budget(budget: BudgetState) -> BudgetUse:
@@ -223,18 +228,8 @@ def _budget(budget: BudgetState) -> BudgetUse:
     return BudgetUse(**{name: getattr(budget, name) for name in BudgetUse.model_fields if name not in times}, **times)
 
 
-def _lease(lease: LeaseState) -> LeaseUse:
-    labels = {name: lease.labels.get(name) for name in ("stream_id", "dag_id", "run_id", "map_index")}
-    return LeaseUse.model_validate(
-        {
-            "lease_id": lease.lease_id,
-            "state": lease.state,
-            "account_id": lease.account_id,
-            "acquired_at": _time(lease.acquired_at),
-            "expires_at": _time(lease.expires_at),
-            **labels,
-        }
-    )
+def _lease(lease: LeaseState) -> dict[str, Any]:
+    return {**vars(lease), "acquired_at": _time(lease.acquired_at), "expires_at": _time(lease.expires_at)}
 
 
 def _utc(moment: datetime) -> datetime:

@@ -22,13 +22,12 @@ from weakref import WeakKeyDictionary
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from account_limiter import connect_async
-from account_limiter.redis.scripts import EVENTS as LIMITER_EVENTS
+from account_limiter import connect_async, events_key
 from streamflow.udi.redis.store import EVENTS as UDI_EVENTS
 
 log = logging.getLogger(__name__)
 
-SOURCES = (UDI_EVENTS, LIMITER_EVENTS)
+SOURCES = (UDI_EVENTS, events_key())
 # Both streams keep about 2,000 events: the ring holds what they do.
 KEPT = 4000
 # Far below what a listener may be behind: whoever keeps up takes them between two readings.

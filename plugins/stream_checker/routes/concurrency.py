@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Annotated, Any
 
 from airflow.models.pool import Pool
 from airflow.utils.session import create_session
 from fastapi import APIRouter, Body
-from pydantic import ValidationError
+from pydantic import AliasPath, Field, ValidationError
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from account_limiter import Limiter
-from account_limiter.web.routes import Policy
-from account_limiter.web.routes import router as limiter_router
+from account_limiter.web import routes as limiter_routes
+from account_limiter.web.routes import Concurrency
 from stream_checker import resources
 from stream_checker.http import access
 from stream_checker.http.problems import Fault, Problem, responses
@@ -28,15 +29,48 @@ from streamflow.errors import ConfigError
 SECTION = "concurrent_streams"
 
 
-def policy() -> Policy:
+def _label(name: str) -> Any:
+    return Field(default=None, validation_alias=AliasPath("labels", name))
+
+
+class LeaseUse(limiter_routes.LeaseUse):
+    """A lease and the check that holds it."""
+
+    labels: dict[str, Any] = Field(exclude=True)
+    stream_id: int | None = _label("stream_id")
+    dag_id: str | None = _label("dag_id")
+    run_id: str | None = _label("run_id")
+    map_index: int | None = _label("map_index")
+
+
+class AccountUse(limiter_routes.AccountUse):
+    """Use of an account. ``max_streams`` and ``believed_limit`` 0 and ``effective_limit`` null mean unlimited."""
+
+    limit: int = Field(serialization_alias="max_streams", examples=[3])
+
+
+class Status(limiter_routes.Status):
+    """Limits in use at one moment. No slot is granted before ``open_at`` after a restart of Redis."""
+
+    accounts: Sequence[AccountUse]
+    leases: Sequence[LeaseUse]
+
+
+def concurrency() -> Concurrency:
+    """Return the configured concurrency."""
     section = config.load().concurrent_streams
-    return Policy(section.enabled, section.global_limit)
+    return Concurrency(section.enabled, section.global_limit)
 
 
 router = APIRouter()
 router.include_router(
-    limiter_router(
-        limiter=resources.limiter, policy=policy, reader=access.Reader, editor=access.Editor, expensive=[at_once(4)]
+    limiter_routes.router(
+        limiter=resources.limiter,
+        concurrency=concurrency,
+        reader=access.Reader,
+        editor=access.Editor,
+        expensive=[at_once(4)],
+        status_model=Status,
     ),
     responses=responses(401, 403, 429, 503),
 )

@@ -8,10 +8,10 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 from redis import Redis
 
-from account_limiter import Account, Granted, Lease, Limiter, Request, connect_async
+from account_limiter import AccountLimit, Granted, Lease, Limiter, Request, connect_async
 from account_limiter.airflow import hub as hub_module
 from account_limiter.airflow.hub import Hub
-from account_limiter.redis import scripts
+from account_limiter.redis.library import library
 
 RequestOf = Callable[..., Request]
 
@@ -71,7 +71,7 @@ async def test_a_waiter_hears_that_its_slot_is_about_to_come_free(
 async def test_two_thousand_waiters_take_two_connections_and_little_work(
     hub: Hub, limiter: Limiter, redis_client: Redis
 ) -> None:
-    limiter.configure(accounts=[Account(n, f"{n}", 1) for n in range(4)], global_limit=3)
+    limiter.configure(accounts=[AccountLimit(n, f"{n}", 1) for n in range(4)], global_limit=3)
     leases = []
     for n in range(4):
         answer = limiter.acquire(Request(f"first-{n}", n), "h", enqueue=False)
@@ -109,7 +109,7 @@ async def test_a_waiter_that_redis_forgot_comes_back_in_its_place(
     for number, request in enumerate((first, second), 1):
         waits[request.lease_id] = asyncio.create_task(hub.wait(request))
         await queued(limiter, number)
-    redis_client.delete(*map(scripts.key, ("waiters", "queue", "touched")))
+    redis_client.delete(*(library().keys[name] for name in ("waiters", "queue", "touched")))
     await queued(limiter, 2)
     limiter.release(lease)
     assert (await asyncio.wait_for(waits[first.lease_id], 1)).status == "granted"
@@ -137,7 +137,7 @@ async def test_an_account_that_becomes_inactive_refuses_its_waiters(
     take(1)
     waiting = asyncio.create_task(hub.wait(request_of(1)))
     await queued(limiter, 1)
-    limiter.configure(accounts=[Account(1, "one", 1, active=False)])
+    limiter.configure(accounts=[AccountLimit(1, "one", 1, active=False)])
     outcome = await asyncio.wait_for(waiting, 1)
     assert (outcome.status, outcome.reason) == ("refused", "inactive")
 
@@ -160,7 +160,7 @@ async def test_an_absent_redis_is_reported_after_a_while_and_waited_for_until_th
     monkeypatch: pytest.MonkeyPatch, request_of: RequestOf
 ) -> None:
     monkeypatch.setattr(hub_module, "ABSENCE_SECONDS", 0.2)
-    monkeypatch.setattr(hub_module, "_RETRY_SECONDS", 0.05)
+    monkeypatch.setattr(hub_module, "RETRY_SECONDS", 0.05)
 
     hub = Hub(lambda: connect_async(unix_socket_path="/nonexistent/redis.sock"))
     begun = time.monotonic()

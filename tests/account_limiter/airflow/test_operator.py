@@ -13,7 +13,7 @@ import pytest
 from airflow.sdk.exceptions import TaskDeferred
 
 from account_limiter import (
-    Account,
+    AccountLimit,
     Holder,
     Lease,
     LeaseLost,
@@ -165,7 +165,7 @@ def test_what_an_earlier_life_of_the_task_left_behind_is_waited_for(limiter: Lim
 
 
 def test_a_refusal_is_the_tasks_to_decide(limiter: Limiter) -> None:
-    limiter.configure(accounts=[Account(1, active=False)])
+    limiter.configure(accounts=[AccountLimit(1, active=False)])
     task, context = new_task(limiter, None)
     with pytest.raises(SlotRefused, match="inactive"):
         task.execute(context)
@@ -173,7 +173,7 @@ def test_a_refusal_is_the_tasks_to_decide(limiter: Limiter) -> None:
 
 def test_an_account_that_the_limiter_forgot_is_introduced_again(limiter: Limiter) -> None:
     def introduce(limiter: Limiter) -> bool:
-        limiter.configure(accounts=[Account(1, max_streams=1)])
+        limiter.configure(accounts=[AccountLimit(1, limit=1)])
         return True
 
     limiter.configure(accounts=[])
@@ -223,8 +223,8 @@ async def test_the_trigger_fires_when_its_slot_is_granted_and_leaves_the_queue_w
     limiter: Limiter, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hub = Hub(lambda: connect_async(unix_socket_path=redis_url.removeprefix("unix://")))
-    monkeypatch.setattr(trigger_module, "hub", lambda: hub)
-    limiter.configure(accounts=[Account(1, max_streams=1)])
+    monkeypatch.setattr(trigger_module, "hub", lambda *_: hub)
+    limiter.configure(accounts=[AccountLimit(1, limit=1)])
     granted = [event async for event in SlotTrigger(lease_id="a", account_id=1).run()]
     assert granted[0].payload["status"] == "granted"
     killed = SlotTrigger(lease_id="b", account_id=1)

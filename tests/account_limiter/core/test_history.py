@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from account_limiter import Account, Lease, Limiter, Request
+from account_limiter import AccountLimit, Lease, Limiter, Request
 
 Take = Callable[..., Lease]
 RequestOf = Callable[..., Request]
@@ -101,7 +101,7 @@ def test_steps_are_made_long_enough_for_what_is_kept_and_for_an_answer_of_bounde
 
 
 def test_of_very_many_accounts_the_least_busy_are_summed_up(limiter: Limiter, clock: Any) -> None:
-    limiter.configure(accounts=[Account(n, max_streams=2) for n in range(150)], global_limit=0)
+    limiter.configure(accounts=[AccountLimit(n, limit=2) for n in range(150)], global_limit=0)
     for number in range(160):
         limiter.acquire(Request(f"{number}", number % 150), "h")
     clock.move(10)
@@ -125,7 +125,7 @@ def test_a_clock_set_back_does_not_end_history(limiter: Limiter, clock: Any, tak
 def test_a_day_of_fifty_busy_accounts_and_a_month_take_less_than_25_mb(
     limiter: Limiter, clock: Any, redis_client: Redis
 ) -> None:
-    limiter.configure(accounts=[Account(n, max_streams=40) for n in range(50)], global_limit=0)
+    limiter.configure(accounts=[AccountLimit(n, limit=40) for n in range(50)], global_limit=0)
     for number in range(1000):
         limiter.acquire(Request(f"{number}", number % 50), "h")
     clock.move(10)

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from account_limiter import Account, Lease, Limiter, Queued, Request
-from account_limiter.redis import scripts
+from account_limiter import AccountLimit, Lease, Limiter, Queued, Request
+from account_limiter.redis.library import library
 
 Take = Callable[..., Lease]
 RequestOf = Callable[..., Request]
@@ -27,7 +27,7 @@ def limiter(clock: Any, limiter: Limiter) -> Limiter:
 def heard(redis_client: Redis) -> Iterator[Heard]:
     """What was said to waiters since it was last asked."""
     with redis_client.pubsub(ignore_subscribe_messages=True) as channel:
-        channel.subscribe(scripts.GRANTS)
+        channel.subscribe(library().channel)
         channel.get_message(timeout=1)
 
         def listen() -> list[str]:
@@ -64,7 +64,7 @@ def test_the_next_waiter_is_called_shortly_before_a_slot_is_due_and_granted_when
 def test_no_more_are_called_than_slots_are_about_to_come_free(
     limiter: Limiter, clock: Any, take: Take, request_of: RequestOf, heard: Heard
 ) -> None:
-    limiter.configure(accounts=[Account(1, max_streams=3)], called_limit=9)
+    limiter.configure(accounts=[AccountLimit(1, limit=3)], called_limit=9)
     take(1, expected_seconds=10), take(1, expected_seconds=10), take(1, expected_seconds=20)
     waiters = [request_of(1) for _ in range(4)]
     wait(limiter, *waiters)

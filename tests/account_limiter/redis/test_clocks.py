@@ -12,9 +12,9 @@ from redis import Redis
 
 from account_limiter import Granted, Holder, Lease, Limiter, Queued, Request
 from account_limiter.airflow import trigger as trigger_module
-from account_limiter.airflow.hub import Outcome
+from account_limiter.airflow.hub import WaitResult
 from account_limiter.airflow.operator import TryAgain
-from account_limiter.redis import scripts
+from account_limiter.redis.library import library
 
 from ..airflow.test_operator import deferral, new_task
 from ..conftest import Clock
@@ -58,14 +58,14 @@ def test_the_slot_of_a_dead_holder_whose_clock_was_wrong_comes_free(
 async def test_a_task_tries_again_in_time_whatever_the_clocks_of_its_worker_and_triggerer_say(
     limiter: Limiter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Nobody:
-        async def wait(self, request: Request, rank: str) -> Outcome:
-            return Outcome("granted", rank)
+    class EmptyHub:
+        async def wait(self, request: Request, rank: str) -> WaitResult:
+            return WaitResult("granted", rank)
 
     def again(*_: object) -> None:
         raise TryAgain(0.05, "it is busy")
 
-    monkeypatch.setattr(trigger_module, "hub", Nobody)
+    monkeypatch.setattr(trigger_module, "hub", lambda *_: EmptyHub())
     trigger = deferral(*new_task(limiter, again)).trigger
     async with asyncio.timeout(5):
         begun = time.monotonic()
@@ -127,7 +127,7 @@ def test_when_redis_clock_is_set_back_the_lost_are_not_waited_for_and_viewers_ar
     for lease in leases:
         limiter.renew(lease)
     limiter.tick()
-    assert redis_client.zrange(scripts.key("called"), 0, -1) == [kept_out.lease_id.encode()]
+    assert redis_client.zrange(library().keys["called"], 0, -1) == [kept_out.lease_id.encode()]
     assert limiter.snapshot().budgets[0].elsewhere == 0
     clock.move(20)
     for lease in leases:

@@ -16,7 +16,7 @@ from redis import Redis
 from redis.exceptions import ResponseError
 
 from account_limiter import (
-    Account,
+    AccountLimit,
     Granted,
     Holder,
     Lease,
@@ -29,9 +29,9 @@ from account_limiter import (
     connect_async,
 )
 from account_limiter.airflow.hub import Hub
-from account_limiter.redis import scripts
+from account_limiter.redis.library import DEFAULT_PREFIX, library, translated
 
-ONE = [Account(1, "one", 1)]
+ONE = [AccountLimit(1, "one", 1)]
 SETTINGS = {"lease_ttl": 0.5, "stagger_delay": 0.0, "global_limit": 4}
 
 
@@ -154,13 +154,13 @@ def test_after_a_failover_to_a_replica_that_lacks_the_latest_leases_the_limit_ho
     with own_redis.client() as main:
         main.config_set("port", port)
         limiter = Limiter(main)
-        limiter.configure(accounts=[Account(1, "two", 2)], **SETTINGS | {"lease_ttl": 30})
+        limiter.configure(accounts=[AccountLimit(1, "two", 2)], **SETTINGS | {"lease_ttl": 30})
         limiter.open_now()
         first = limiter.acquire(request_of(1), "h")
         redis_client.replicaof("127.0.0.1", port)
         try:
             deadline = time.monotonic() + 10
-            while redis_client.hlen(scripts.key("leases")) < 1:
+            while redis_client.hlen(library().keys["leases"]) < 1:
                 assert time.monotonic() < deadline
                 time.sleep(0.02)
         finally:
@@ -201,8 +201,8 @@ def test_a_holder_that_was_away_while_its_slot_was_taken_is_told_so(limiter: Lim
 
 
 def test_what_another_layout_left_in_redis_is_no_obstacle(redis_client: Redis) -> None:
-    redis_client.hset(scripts.PREFIX + "leases", "a", "held|h|1|account-1|0|0|0|0|{}")
-    redis_client.hset(scripts.PREFIX + "meta", "global_limit", "1")
+    redis_client.hset(DEFAULT_PREFIX + "leases", "a", "held|h|1|account-1|0|0|0|0|{}")
+    redis_client.hset(DEFAULT_PREFIX + "meta", "global_limit", "1")
     limiter = Limiter(redis_client)
     limiter.configure(accounts=ONE, **SETTINGS)
     limiter.open_now()
@@ -211,6 +211,6 @@ def test_what_another_layout_left_in_redis_is_no_obstacle(redis_client: Redis) -
 
 def test_a_redis_without_functions_is_said_to_be_too_old() -> None:
     # As Redis 6.2 says it; the client leaves "ERR" out.
-    error = scripts.understood(ResponseError("unknown command `FCALL`, with args beginning with: `x`, `1`, "))
+    error = translated(ResponseError("unknown command `FCALL`, with args beginning with: `x`, `1`, "))
     assert isinstance(error, LimiterUnavailable)
-    assert "Redis 7.0 or newer is needed" in str(error)
+    assert "Redis 7.0 or newer, or Valkey, is needed" in str(error)

@@ -8,7 +8,7 @@ import pytest
 from redis import Redis
 
 from account_limiter import (
-    Account,
+    AccountLimit,
     Budget,
     BudgetState,
     BudgetUsage,
@@ -23,7 +23,7 @@ from account_limiter import (
     connect,
     new_holder,
 )
-from account_limiter.redis import scripts
+from account_limiter.redis.library import library
 
 Take = Callable[..., Lease]
 RequestOf = Callable[..., Request]
@@ -78,7 +78,7 @@ def test_release_may_be_repeated_and_needs_the_holder(limiter: Limiter, take: Ta
 
 
 def test_inactive_and_unknown_accounts_get_nothing(limiter: Limiter, request_of: RequestOf) -> None:
-    limiter.configure(accounts=[Account(1, "one", 1, active=False)])
+    limiter.configure(accounts=[AccountLimit(1, "one", 1, active=False)])
     assert limiter.acquire(request_of(1), "h") == Refused("inactive")
     assert limiter.acquire(request_of(9), "h") == Refused("unknown_account")
     assert limiter.snapshot().accounts[0].effective_limit == 0
@@ -90,7 +90,7 @@ def test_a_freed_slot_goes_to_the_first_waiter_who_claims_it(
     lease = take(1)
     first, second = request_of(1), request_of(1)
     assert isinstance(limiter.acquire(first, "a"), Queued)
-    assert limiter.acquire(second, "b") == Queued(limiter.acquire(second, "b").rank, 2, 0)  # type: ignore[union-attr]
+    assert isinstance(limiter.acquire(second, "b"), Queued)
     limiter.release(lease)
     assert states(limiter) == {first.lease_id: "granted"}
     assert isinstance(limiter.acquire(second, "b"), Queued)
@@ -130,7 +130,7 @@ def test_one_freed_limit_is_granted_to_all_who_fit(limiter: Limiter, take: Take,
 def test_higher_priority_goes_first_and_then_the_order_of_arrival(
     limiter: Limiter, take: Take, request_of: RequestOf
 ) -> None:
-    limiter.configure(accounts=[Account(1, "low", 0), Account(2, "high", 0, priority=5)], global_limit=1)
+    limiter.configure(accounts=[AccountLimit(1, "low", 0), AccountLimit(2, "high", 0, priority=5)], global_limit=1)
     lease = take(1)
     low, high, urgent = request_of(1), request_of(2), request_of(1, priority=9)
     for waiter in (low, high, urgent):
@@ -155,24 +155,26 @@ def test_a_waiter_that_comes_back_with_its_rank_has_its_old_place(
     assert isinstance(queued, Queued)
     limiter.acquire(second, "b")
     limiter.drop(first.lease_id)
-    assert limiter.acquire(first, "a", rank=queued.rank) == Queued(queued.rank, 1, 0)
+    assert limiter.acquire(first, "a", rank=queued.rank) == Queued(queued.rank, 0)
 
 
 def test_accounts_that_share_a_login_share_its_budget(limiter: Limiter, take: Take, request_of: RequestOf) -> None:
     login = (Budget("login", 2),)
-    limiter.configure(accounts=[Account(1, budgets=login), Account(2, budgets=login)])
+    limiter.configure(accounts=[AccountLimit(1, budgets=login), AccountLimit(2, budgets=login)])
     take(1), take(2)
     assert limiter.acquire(request_of(1), "h", enqueue=False) == Refused("full")
 
 
 def test_the_profiles_of_an_account_are_used_one_after_the_other(limiter: Limiter, take: Take) -> None:
-    limiter.configure(accounts=[Account(1, budgets=(Budget("a", 1), Budget("b", 2)))])
+    limiter.configure(accounts=[AccountLimit(1, budgets=(Budget("a", 1), Budget("b", 2)))])
     assert [take(1).budget_id for _ in range(3)] == ["a", "b", "b"]
 
 
 def test_one_budget_cannot_have_two_limits(limiter: Limiter) -> None:
     with pytest.raises(ValueError, match="two limits"):
-        limiter.configure(accounts=[Account(1, budgets=(Budget("x", 1),)), Account(2, budgets=(Budget("x", 2),))])
+        limiter.configure(
+            accounts=[AccountLimit(1, budgets=(Budget("x", 1),)), AccountLimit(2, budgets=(Budget("x", 2),))]
+        )
 
 
 @pytest.mark.parametrize("wrong", ["", "a|b", "a,b", "a\nb", "x" * 251])
@@ -195,7 +197,7 @@ def test_viewers_take_slots_and_give_them_back(limiter: Limiter, take: Take, req
 
 
 def test_a_lease_carries_the_use_of_its_budget_when_it_was_granted(limiter: Limiter, take: Take) -> None:
-    limiter.configure(accounts=[Account(1, max_streams=4), Account(2)])
+    limiter.configure(accounts=[AccountLimit(1, limit=4), AccountLimit(2)])
     limiter.set_viewers({"account-1": 1})
     assert take(1).usage == BudgetUsage(limit=4, active=1, viewers=1)
     second = take(1)
@@ -406,7 +408,7 @@ def test_after_a_reset_a_slot_is_given_away_when_its_holder_is_certain_to_have_s
 
 def test_a_lowered_limit_lets_holders_end_and_asks_none_to_give_way(limiter: Limiter, take: Take) -> None:
     older, younger = take(2), take(2)
-    limiter.configure(accounts=[Account(2, "two", 1)])
+    limiter.configure(accounts=[AccountLimit(2, "two", 1)])
     renewed = limiter.renew(older), limiter.renew(younger)
     assert [(one.over, one.gives_way) for one in renewed] == [(1, False), (1, False)]
 
@@ -415,7 +417,7 @@ def test_waiters_that_viewers_keep_out_are_called_now_and_then_to_look_again(
     limiter: Limiter, clock: Any, redis_client: Redis, request_of: RequestOf
 ) -> None:
     heard = redis_client.pubsub(ignore_subscribe_messages=True)
-    heard.subscribe(scripts.GRANTS)
+    heard.subscribe(library().channel)
     heard.get_message(timeout=1)
 
     def called() -> list[bytes]:
@@ -477,7 +479,7 @@ def test_all_keys_lie_in_one_slot_of_a_cluster(
     look()
     clock.move(400)
     look()
-    assert keys == set(scripts.KEYS), "what is not listed is not cleared"
+    assert keys == set(library().keys.values()), "what is not listed is not cleared"
     assert all(key.startswith("{streamflow}:limiter:") for key in keys)
 
 
@@ -514,7 +516,7 @@ def test_a_lease_registered_before_the_ttl_is_known_again_lives_as_it_was_told_t
 ) -> None:
     limiter.configure(lease_ttl=10)
     lease = take(1)
-    redis_client.delete(*scripts.KEYS)
+    redis_client.delete(*library().keys.values())
     told = limiter.renew(lease).ttl
     limiter.configure(lease_ttl=10)
     limiter.tick()

@@ -29,20 +29,21 @@ from hypothesis.stateful import (
 from redis import Redis
 
 from account_limiter import (
-    Account,
+    AccountLimit,
     Budget,
     BudgetUsage,
     Granted,
     Lease,
     LeaseLost,
     Limiter,
+    MachineLoad,
     Queued,
-    Reading,
     Refused,
     Request,
 )
 from account_limiter.core import records
-from account_limiter.redis import scripts, transitions
+from account_limiter.redis import transitions
+from account_limiter.redis.library import library
 
 EXAMPLES = int(os.environ.get("STREAMFLOW_EXAMPLES", "80"))
 HEAD_START = 3600.0
@@ -53,7 +54,7 @@ SUSPECTED = 60.0
 BOOKING = 3.0
 STEP = 10.0
 CALL_LIFE_MS, CALLED_LIMIT = 6000, 2
-BUSY, EVEN, CALM = Reading(3.0, 0.6), Reading(1.2, 0.6), Reading(0.2, 0.6)
+BUSY, EVEN, CALM = MachineLoad(3.0, 0.6), MachineLoad(1.2, 0.6), MachineLoad(0.2, 0.6)
 
 
 @dataclass
@@ -131,7 +132,7 @@ class Model:
     generation: float = 0.0
     configured: bool = False
     ttl_known: bool = False
-    accounts: dict[str, Account] = field(default_factory=dict)
+    accounts: dict[str, AccountLimit] = field(default_factory=dict)
     logins: dict[str, Login] = field(default_factory=dict)
     leases: dict[str, HeldLease] = field(default_factory=dict)
     waiters: dict[str, Waiter] = field(default_factory=dict)
@@ -325,7 +326,7 @@ class Model:
         self.grant_all()
         return lower(login.believed, login.suspected)
 
-    def configure(self, accounts: list[Account]) -> None:
+    def configure(self, accounts: list[AccountLimit]) -> None:
         self.begin()
         self.accounts = {str(account.account_id): account for account in accounts}
         kept = {budget.budget_id: budget.limit for account in accounts for budget in account.sources}
@@ -361,16 +362,16 @@ def finite(limit: float) -> int | None:
 
 
 @st.composite
-def account_lists(draw: st.DrawFn) -> list[Account]:
+def account_lists(draw: st.DrawFn) -> list[AccountLimit]:
     """Accounts of their own login, two that share one, and one with a second profile."""
     shared, spare = Budget("shared", draw(LIMITS)), Budget("spare", draw(LIMITS))
     own = Budget("own", draw(LIMITS))
     active = st.sampled_from([True, True, True, False])
     known = [
-        Account(1, max_streams=draw(LIMITS), priority=draw(PRIORITIES), active=draw(active)),
-        Account(2, priority=draw(PRIORITIES), active=draw(active), budgets=(shared,)),
-        Account(3, active=draw(active), budgets=(shared, spare)),
-        Account(4, budgets=(own, spare)),
+        AccountLimit(1, limit=draw(LIMITS), priority=draw(PRIORITIES), active=draw(active)),
+        AccountLimit(2, priority=draw(PRIORITIES), active=draw(active), budgets=(shared,)),
+        AccountLimit(3, active=draw(active), budgets=(shared, spare)),
+        AccountLimit(4, budgets=(own, spare)),
     ]
     return known[: draw(st.integers(2, 4))]
 
@@ -384,8 +385,8 @@ class Contention(RuleBasedStateMachine):
     restarted: Callable[[], None]
 
     @initialize(accounts=account_lists(), limit=st.integers(0, 4), stagger=STAGGERS)
-    def prepare(self, accounts: list[Account], limit: int, stagger: float) -> None:
-        self.redis.delete(*scripts.KEYS)
+    def prepare(self, accounts: list[AccountLimit], limit: int, stagger: float) -> None:
+        self.redis.delete(*library().keys.values())
         self.clock.set(1_800_000_000.0)
         self.limiter = Limiter(self.redis)
         self.model = Model(self.clock.now)
@@ -420,16 +421,9 @@ class Contention(RuleBasedStateMachine):
         match answer:
             case Refused(reason):
                 assert reason == expected
-            case Queued(rank, position):
+            case Queued(rank):
                 assert expected == "queued"
                 self.model.waiters.setdefault(lease_id, Waiter(account, rank, self.model.now))
-                mine = self.model.waiters[lease_id]
-                ahead = [
-                    other
-                    for key, other in self.model.waiters.items()
-                    if other.account == mine.account and (other.rank, key) < (mine.rank, lease_id)
-                ]
-                assert position == len(ahead) + 1
             case Granted(lease):
                 assert expected == "granted"
                 assert lease.usage == self.model.usage(lease.budget_id)
@@ -525,7 +519,7 @@ class Contention(RuleBasedStateMachine):
         answer = self.limiter.reset()
         assert (answer.released, answer.waiters_dropped) == self.model.reset()
 
-    def set_accounts(self, accounts: list[Account]) -> None:
+    def set_accounts(self, accounts: list[AccountLimit]) -> None:
         self.model.configure(accounts)
         self.limiter.configure(accounts=accounts)
 
@@ -548,7 +542,7 @@ class Contention(RuleBasedStateMachine):
 
     def restart_redis(self, forget: bool) -> None:
         if forget:
-            self.redis.delete(*scripts.KEYS)
+            self.redis.delete(*library().keys.values())
             self.model = Model(self.clock.now)
         else:
             self.restarted()
@@ -559,7 +553,7 @@ class Contention(RuleBasedStateMachine):
         expected = self.model.claim(budget, limit, elsewhere)
         assert self.limiter.claim(budget, limit=limit, elsewhere=elsewhere, words="it says so") == expected
 
-    def adapt(self, reading: Reading) -> None:
+    def adapt(self, reading: MachineLoad) -> None:
         expected = self.model.adapt(reading.direction, 1, 3)
         assert self.limiter.adapt(reading, floor=1, ceiling=3) == expected
 
@@ -619,7 +613,7 @@ class Contention(RuleBasedStateMachine):
 
     @invariant()
     def no_more_are_called_than_may_be_and_only_who_waits(self) -> None:
-        called = dict(self.redis.zrange(scripts.key("called"), 0, -1, withscores=True))
+        called = dict(self.redis.zrange(library().keys["called"], 0, -1, withscores=True))
         assert {lease_id.decode() for lease_id in called} <= set(self.model.waiters)
         assert sum(at > self.clock.now * 1000 - CALL_LIFE_MS for at in called.values()) <= CALLED_LIMIT
 
@@ -631,7 +625,7 @@ class Contention(RuleBasedStateMachine):
         for _ in range(6):
             self.pass_time(ELSEWHERE_LIFE / 6)
             self.touch(sorted(self.model.waiters) or ["none"])
-        self.set_accounts([Account(n, max_streams=1) for n in range(1, 5)])
+        self.set_accounts([AccountLimit(n, limit=1) for n in range(1, 5)])
         for _ in range(len(self.model.waiters) + 1):
             self.pass_time(60)
             self.touch(sorted(self.model.waiters) or ["none"])
@@ -643,7 +637,7 @@ class Contention(RuleBasedStateMachine):
         self.pass_time(60)
         self.tick()
         for key in ("leases", "expiry", "held", "granted", "ends", "waiters", "queue", "touched", "called"):
-            assert not self.redis.exists(scripts.key(key)), key
+            assert not self.redis.exists(library().keys[key]), key
 
 
 def test_the_scripts_do_what_the_model_says(

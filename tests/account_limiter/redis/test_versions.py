@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
 from redis import Redis
 
 from account_limiter import Granted, Limiter, LimiterOutdated, Queued, Request
-from account_limiter.redis import scripts
+from account_limiter.redis.library import FOLDER, LAYOUT, library
 
 from ..conftest import ACCOUNTS, library_of
 
-OWN = scripts.LAYOUT
+OWN = LAYOUT
 TTL = 1.5
 
 # A holder of this version, in a process of its own: the test's own process plays the other one.
@@ -38,8 +39,7 @@ with Holder(limiter, answer.lease) as holder:
 
 def version(layout: int) -> AbstractContextManager[None]:
     """This code as if its layout had another number."""
-    keys = {name: key.replace(f":{OWN}:", f":{layout}:") for name, key in scripts._KEYS.items()}
-    return library_of(LAYOUT=layout, _KEYS=keys, KEY=keys["meta"])
+    return library_of(LAYOUT=layout)
 
 
 def configured(redis: Redis, **settings: Any) -> Limiter:
@@ -115,10 +115,13 @@ def test_a_reset_gives_the_limiter_back_to_an_older_version(
     assert isinstance(older.acquire(request, "h"), Granted)
 
 
-def test_versions_of_one_layout_share_leases(limiter: Limiter, request_of: Callable[..., Request]) -> None:
+def test_versions_of_one_layout_share_leases(
+    limiter: Limiter, request_of: Callable[..., Request], tmp_path: Path
+) -> None:
     assert isinstance(limiter.acquire(request_of(), "h"), Granted)
-    older, text = scripts.library(), scripts._body()
-    later = cache(lambda: f"{text}\n-- a later text")
-    with library_of(_body=later):
-        assert scripts.library() != older
+    older, later = library().name, tmp_path / "lua"
+    shutil.copytree(FOLDER, later)
+    (later / "open.lua").open("a").write("-- a later text\n")
+    with library_of(FOLDER=later):
+        assert library().name != older
         assert isinstance(limiter.acquire(request_of(), "n"), Queued)

@@ -8,7 +8,7 @@ from fastapi import Depends, FastAPI, HTTPException
 from fastapi.testclient import TestClient
 
 from account_limiter import Lease, Limiter, Request, connect
-from account_limiter.web.routes import Policy, router
+from account_limiter.web.routes import Concurrency, router
 
 
 def client_of(limiter: Limiter, *, may_edit: bool = True) -> TestClient:
@@ -20,7 +20,7 @@ def client_of(limiter: Limiter, *, may_edit: bool = True) -> TestClient:
     app.include_router(
         router(
             limiter=lambda: limiter,
-            policy=lambda: Policy(enabled=True, global_limit=7),
+            concurrency=lambda: Concurrency(enabled=True, global_limit=7),
             reader=Depends(lambda: None),
             editor=Depends(editor),
         )
@@ -44,10 +44,10 @@ def test_status_tells_what_is_held_and_who_waits(
     assert (status["mode"], status["redis"]) == ("concurrent", "up")
     assert status["global"] == {"limit": 4, "active": 2, "waiting": 1}
     two = next(account for account in status["accounts"] if account["account_id"] == 2)
-    expected = {"name": "two", "max_streams": 2, "effective_limit": 1, "viewers": 1, "active": 1, "waiting": 0}
+    expected = {"name": "two", "limit": 2, "effective_limit": 1, "viewers": 1, "active": 1, "waiting": 0}
     assert two.items() >= expected.items()
     lease = next(lease for lease in status["leases"] if lease["account_id"] == 2)
-    assert lease.items() >= {"stream_id": 12, "dag_id": "check", "run_id": "r", "map_index": 0}.items()
+    assert lease["labels"] == {"stream_id": 12, "dag_id": "check", "run_id": "r", "map_index": 0}
 
 
 def test_without_redis_checks_go_one_after_another() -> None:

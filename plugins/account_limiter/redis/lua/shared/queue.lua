@@ -27,9 +27,7 @@ local function enqueue(waiter, priority)
 end
 
 local function queued(waiter, due)
-  local prefix = waiter.account .. '|'
-  local ahead = call('ZLEXCOUNT', QUEUE, '[' .. prefix, '(' .. prefix .. waiter.rank .. '|' .. waiter.id)
-  return answer('queued', waiter.rank, ahead + 1, due > now and due - now or 0)
+  return answer('queued', waiter.rank, due > now and due - now or 0)
 end
 
 -- Why an account gets no slot at all, or nil.

@@ -7,21 +7,22 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from account_limiter import Account, Granted, Lease, Limiter, Queued, Reading, Request
-from account_limiter.redis import scripts
+from account_limiter import AccountLimit, Granted, Lease, Limiter, MachineLoad, Queued, Request
+from account_limiter.redis.library import library
 
-CALM, BUSY, EVEN = Reading(0.2, 0.6), Reading(3.0, 0.6), Reading(1.2, 0.6)
+CALM, BUSY, EVEN = MachineLoad(0.2, 0.6), MachineLoad(3.0, 0.6), MachineLoad(1.2, 0.6)
 
 
 @pytest.mark.parametrize(
-    ("reading", "direction"), [(CALM, 1), (BUSY, -1), (EVEN, 0), (Reading(0.2, 0.05), -1), (Reading(0.2, 0.15), 0)]
+    ("reading", "direction"),
+    [(CALM, 1), (BUSY, -1), (EVEN, 0), (MachineLoad(0.2, 0.05), -1), (MachineLoad(0.2, 0.15), 0)],
 )
-def test_what_a_reading_asks_for(reading: Reading, direction: int) -> None:
+def test_what_a_reading_asks_for(reading: MachineLoad, direction: int) -> None:
     assert reading.direction == direction
 
 
 def test_this_machine_can_be_read() -> None:
-    reading = Reading.take()
+    reading = MachineLoad.measure()
     assert reading.load >= 0
     assert 0 < reading.memory < 1
 
@@ -31,7 +32,7 @@ def test_the_limit_comes_down_in_steps_to_its_floor_and_up_again_to_its_ceiling(
 ) -> None:
     limiter.configure(global_limit=20)
 
-    def limits(reading: Reading, steps: int) -> list[int]:
+    def limits(reading: MachineLoad, steps: int) -> list[int]:
         found = []
         for _ in range(steps):
             clock.move(10)
@@ -73,7 +74,7 @@ def test_a_lowered_limit_is_kept_to_and_a_raised_one_used_at_once(
 @pytest.fixture
 def work(limiter: Limiter, take: Callable[..., Lease]) -> Callable[[int, bool | None], None]:
     """Takes a slot of an account and gives it back, having starved or not."""
-    limiter.configure(accounts=[Account(n, max_streams=0) for n in (1, 2, 3)], global_limit=20)
+    limiter.configure(accounts=[AccountLimit(n, limit=0) for n in (1, 2, 3)], global_limit=20)
 
     def done(account: int, starved: bool | None) -> None:
         limiter.release(take(account), succeeded=True, starved=starved)
@@ -88,7 +89,7 @@ def test_a_full_line_brings_the_limit_down_once_for_what_it_told(
         work(account, starved)
     with caplog.at_level(logging.INFO):
         assert limiter.adapt(CALM, floor=2, ceiling=20) == 16
-    assert "global limit 16 instead of 20: 3 of 4 works of 3 accounts fell behind real time" in caplog.text
+    assert "changes from 20 to 16: 3 of 4 works of 3 accounts fell behind real time" in caplog.text
     clock.move(10)
     assert limiter.adapt(CALM, floor=2, ceiling=20) == 17
 
@@ -112,4 +113,4 @@ def test_what_was_told_a_minute_ago_is_forgotten(
     clock.move(61)
     work(1, False)
     assert limiter.adapt(CALM, floor=2, ceiling=20) == 9
-    assert redis_client.zcard(scripts.key("paces")) == 1
+    assert redis_client.zcard(library().keys["paces"]) == 1

@@ -1,4 +1,7 @@
-"""``python -m account_limiter COMMAND``: the limiter of the Redis that the environment names, without Airflow."""
+"""Commands of the limiter for the Redis that the environment names. They need no Airflow.
+
+``account-limiter COMMAND``, or ``python -m account_limiter.commands COMMAND``.
+"""
 
 from __future__ import annotations
 
@@ -10,31 +13,35 @@ from collections.abc import Sequence
 
 from account_limiter.airflow.connection import connect, from_env
 from account_limiter.core.errors import LimiterUnavailable
-from account_limiter.redis import scripts
+from account_limiter.redis.library import DEFAULT_PREFIX, library
 from account_limiter.redis.limiter import Limiter
 
 _COMMANDS = {
     "library": "print the Lua library as Redis loads it",
-    "open": "skip the wait for earlier holders after a start of Redis: only when none of them is alive",
-    "reset": "drop every lease and waiter; their holders notice and stop",
-    "status": "limits, leases, accounts and budgets as one JSON object",
+    "open": "grant slots at once after a start of Redis; correct only when no earlier holder is alive",
+    "reset": "drop every lease and waiter; their holders notice it and stop",
+    "status": "print limits, leases, accounts and budgets as one JSON object",
 }
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command on the Redis of ``REDIS_*``; 1, with the reason on standard error, when it is away."""
-    parser = argparse.ArgumentParser(prog="account_limiter", description=__doc__)
+    """Run one command on the Redis of the ``REDIS_*`` variables.
+
+    :returns: exit status; 1, with the reason on standard error, while Redis is away.
+    """
+    parser = argparse.ArgumentParser(prog="account-limiter", description=__doc__)
+    parser.add_argument("--prefix", default=DEFAULT_PREFIX, help="beginning of the keys (default %(default)s)")
     commands = parser.add_subparsers(dest="command", required=True)
     for name, does in _COMMANDS.items():
         commands.add_parser(name, help=does)
-    command = parser.parse_args(argv).command
-    if command == "library":
-        print(scripts.text())
+    options = parser.parse_args(argv)
+    if options.command == "library":
+        print(library(options.prefix).text)
         return 0
     with connect(**from_env()) as redis:
-        limiter = Limiter(redis)
+        limiter = Limiter(redis, options.prefix)
         try:
-            match command:
+            match options.command:
                 case "open":
                     limiter.open_now()
                 case "reset":
