@@ -42,6 +42,20 @@ def test_the_same_result_again_changes_nothing(store: Store) -> None:
     assert store.results.streams_of_verdict("ok") == [10]
 
 
+@pytest.mark.parametrize("later", [[], [5]], ids=["as the latest", "behind a later one"])
+def test_a_changed_result_of_the_same_check_replaces_the_former_one(store: Store, later: list[int]) -> None:
+    store.runs.settle("no run", result(10, "ok", minutes=-5))
+    store.runs.settle("no run", result(10, "dead", reason="no_data"))
+    newer = [result(10, minutes=minutes) for minutes in later]
+    for one in newer:
+        store.runs.settle("no run", one)
+    changed = result(10, "unknown", reason="source_unavailable")
+    store.runs.settle("no run", changed)
+    assert store.results.history(10) == [*newer, changed, result(10, "ok", minutes=-5)]
+    assert store.results.latest(10) == (newer[0] if newer else changed)
+    assert store.results.streams_of_verdict("dead") == []
+
+
 def test_streams_are_found_by_their_latest_verdict(store: Store) -> None:
     store.runs.settle("no run", result(10, "dead"))
     store.runs.settle("no run", result(11, "dead"))

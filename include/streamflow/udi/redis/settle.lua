@@ -22,13 +22,22 @@ local newest = redis.call('LINDEX', KEYS[3], 0)
 if not newest or time(newest) < at then
   redis.call('LPUSH', KEYS[3], entry)
 else
-  local known, older = false, nil
-  for _, past in ipairs(redis.call('LRANGE', KEYS[3], 0, -1)) do
-    known = known or past == entry
-    if not older and time(past) < at then older = past end
+  -- A result of the same time is the same check: its entry is replaced, not doubled.
+  local same, older = nil, nil
+  for place, past in ipairs(redis.call('LRANGE', KEYS[3], 0, -1)) do
+    if time(past) == at then same = place - 1 end
+    if time(past) < at then
+      older = past
+      break
+    end
   end
-  if not known and older then redis.call('LINSERT', KEYS[3], 'BEFORE', older, entry) end
-  if not known and not older then redis.call('RPUSH', KEYS[3], entry) end
+  if same then
+    redis.call('LSET', KEYS[3], same, entry)
+  elseif older then
+    redis.call('LINSERT', KEYS[3], 'BEFORE', older, entry)
+  else
+    redis.call('RPUSH', KEYS[3], entry)
+  end
 end
 redis.call('LTRIM', KEYS[3], 0, tonumber(ARGV[7]) - 1)
 redis.call('XADD', KEYS[4], 'MAXLEN', '~', 2000, '*', 'type', 'result', 'json', ARGV[6])
