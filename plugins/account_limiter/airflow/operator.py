@@ -151,6 +151,7 @@ class SlotOperator(BaseOperator):
             case Granted(lease):
                 return self._hold(work, limiter, lease, rank=rank, state=state)
             case Queued(rank=rank):
+                self._explain(answer)
                 return self._defer(limiter, request, rank=rank, state=state)
             case Refused("held"):
                 return self._defer(limiter, request, rank=rank, state=state, delay=HELD_WAIT_SECONDS)
@@ -176,6 +177,14 @@ class SlotOperator(BaseOperator):
             if self._killed and isinstance(answer, Queued):
                 limiter.drop(request.lease_id)
         return answer, rank
+
+    def _explain(self, queued: Queued) -> None:
+        if queued.reason == "closed":
+            self.log.info(
+                "No slot is granted for %.0f s: Redis was started, and earlier holders may still be alive", queued.due
+            )
+        else:
+            self.log.info("The account or the global limit is full: the task waits for a slot")
 
     def _hold(self, work: SlotWork, limiter: Limiter, lease: Lease, *, rank: str, state: State) -> Any:
         self._holder = Holder(limiter, lease, yields=work.yields)

@@ -169,10 +169,12 @@ class Queued:
 
     :param rank: place in the queue; a later request with this rank takes the same place.
     :param due: seconds until a slot may become free by time alone, 0 when unknown.
+    :param reason: ``full``, or ``closed`` (earlier holders may still be alive after a start of Redis).
     """
 
     rank: str
     due: float
+    reason: str
 
 
 @dataclass(frozen=True)

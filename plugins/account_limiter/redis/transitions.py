@@ -81,8 +81,8 @@ def acquired(request: Request, holder: str, asked_at: float, reply: bytes) -> Gr
 
 
 def _queued(fields: Sequence[str]) -> Queued:
-    rank, due = fields
-    return Queued(rank, int(due) / 1000)
+    rank, due, reason = fields
+    return Queued(rank, int(due) / 1000, reason)
 
 
 def enqueue_args(request: Request, rank: str) -> Args:

@@ -23,6 +23,7 @@ from account_limiter import (
     LeaseLost,
     Limiter,
     LimiterUnavailable,
+    Queued,
     Refused,
     Request,
     connect,
@@ -102,6 +103,10 @@ def test_running_holders_keep_their_slots_over_a_restart(own_redis: Any, forget:
         own_redis.start()
         newcomer = limiter.acquire(Request("b", 1), "h", enqueue=False)
         assert newcomer == Refused("unknown_account" if forget else "closed")
+        if not forget:
+            queued = limiter.acquire(Request("c", 1), "h")
+            assert isinstance(queued, Queued) and queued.reason == "closed"
+            limiter.drop("c")
         limiter.renew(answer.lease)
         limiter.configure(accounts=ONE)
         limiter.open_now()

@@ -155,7 +155,7 @@ def test_a_waiter_that_comes_back_with_its_rank_has_its_old_place(
     assert isinstance(queued, Queued)
     limiter.acquire(second, "b")
     limiter.drop(first.lease_id)
-    assert limiter.acquire(first, "a", rank=queued.rank) == Queued(queued.rank, 0)
+    assert limiter.acquire(first, "a", rank=queued.rank) == Queued(queued.rank, 0, "full")
 
 
 def test_accounts_that_share_a_login_share_its_budget(limiter: Limiter, take: Take, request_of: RequestOf) -> None:

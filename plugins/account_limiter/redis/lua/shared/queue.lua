@@ -27,7 +27,7 @@ local function enqueue(waiter, priority)
 end
 
 local function queued(waiter, due)
-  return answer('queued', waiter.rank, due > now and due - now or 0)
+  return answer('queued', waiter.rank, due > now and due - now or 0, closed_until > now and 'closed' or 'full')
 end
 
 -- Why an account gets no slot at all, or nil.
