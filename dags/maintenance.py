@@ -1,4 +1,4 @@
-"""Keeps what StreamFlow stores small and whole. No limit's correctness waits for it."""
+"""Merges, prunes and compacts StreamFlow's own data. No limit depends on it."""
 
 from __future__ import annotations
 
@@ -11,15 +11,17 @@ from streamflow import names
 
 @dag(
     dag_id=names.MAINTENANCE_DAG,
-    description="Merges what the file store took while Redis was away, and prunes what is old",
+    description="Merges the writes that the file store took while Redis was away, and prunes old data",
     schedule=timedelta(minutes=15),
     max_active_runs=1,
+    dagrun_timeout=timedelta(hours=1),
     tags=["streamflow"],
     doc_md=__doc__,
 )
 def maintenance() -> None:
-    @task(retries=1, retry_delay=timedelta(seconds=30))
+    @task(retries=1, retry_delay=timedelta(seconds=30), execution_timeout=timedelta(minutes=25))
     def tidy() -> dict[str, object]:
+        """Return the numbers of merged and pruned records."""
         from stream_tasks.upkeep import tidy
 
         return tidy()

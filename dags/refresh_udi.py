@@ -15,6 +15,7 @@ from streamflow import names
     description="Brings accounts, groups, channels and streams from Dispatcharr into the UDI",
     schedule=schedule(names.REFRESH_DAG),
     max_active_runs=1,
+    dagrun_timeout=timedelta(hours=1, minutes=30),
     params={
         "force": Param(False, type="boolean", description="Accept a library that has lost most of its streams"),
     },
@@ -22,8 +23,14 @@ from streamflow import names
     doc_md=__doc__,
 )
 def refresh_udi() -> None:
-    @task(outlets=[Asset(names.UDI_ASSET)], retries=3, retry_delay=timedelta(seconds=20))
+    @task(
+        outlets=[Asset(names.UDI_ASSET)],
+        retries=3,
+        retry_delay=timedelta(seconds=20),
+        execution_timeout=timedelta(minutes=20),
+    )
     def refresh(params: dict[str, object] | None = None) -> dict[str, object]:
+        """Return the numbers of records that the refresh added, changed and removed."""
         from stream_tasks.refresh import refresh
 
         return refresh(force=bool((params or {}).get("force")))

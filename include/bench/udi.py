@@ -27,7 +27,8 @@ from redis.backoff import ConstantBackoff
 from redis.retry import Retry
 
 from streamflow.config import Config
-from streamflow.planning.plan import CheckParams, plan
+from streamflow.planning.params import CheckParams
+from streamflow.planning.plan import Request, plan
 from streamflow.records import Account, Channel, Group, Result, Stream
 from streamflow.udi import open_udi
 from streamflow.udi.ports import Store
@@ -261,7 +262,7 @@ def _took(ask: Callable[[Any], object], keys: Iterable[Any]) -> dict[str, float]
 def _planned(store: Store, now: datetime) -> float:
     """How long a plan over all channels takes."""
     begun = time.perf_counter()
-    plan(store, Config(), CheckParams(), run_id="bench", now=now, redis_up=True)
+    plan(store, Config(), Request("bench", CheckParams(), now))
     return round(time.perf_counter() - begun, 3)
 
 

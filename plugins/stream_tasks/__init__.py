@@ -1,1 +1,1 @@
-"""What the DAGs' tasks do: the domain's steps, joined to Airflow and the limiter."""
+"""The tasks of the DAGs: each opens its resources, calls the domain, and reports to Airflow."""

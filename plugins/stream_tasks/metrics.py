@@ -1,6 +1,6 @@
-"""What checks tell Airflow's own metrics, which go to StatsD or OpenTelemetry as Airflow is configured.
+"""Metrics of checks, sent as Airflow's own metrics are: to StatsD or OpenTelemetry.
 
-A verdict is a part of its metric's name, since plain StatsD knows no tags; where tags are known, they tell the rest.
+The verdict is a part of the metric's name, because plain StatsD has no tags; the tags carry account and reason.
 """
 
 from __future__ import annotations
@@ -13,12 +13,15 @@ from streamflow.records import Result
 
 
 def admitted(started_at: datetime) -> None:
-    """A check has its slot: how long it has waited for it since it first started."""
+    """Send the time that a check waited for its slot.
+
+    :param started_at: when the task first started.
+    """
     stats.timing("streamflow.slot_wait", datetime.now(UTC) - started_at)
 
 
 def checked(result: Result) -> None:
-    """A check has its verdict: one more of that, and how long the probe took."""
+    """Count a check by its verdict, and send the time that the probe took."""
     tags = {"account_id": str(result.account_id), "reason": result.reason or "none"}
     stats.incr(f"streamflow.checks.{result.verdict}", tags=tags)
     if result.elapsed_s:

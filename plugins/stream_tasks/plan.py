@@ -1,54 +1,46 @@
-"""The plan of a run, what is left for one-after-another checking, and what the chain's next run is told."""
+"""The plan of a run, the streams left for sequential checks, and the next run of the chain."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
 from airflow.sdk.exceptions import AirflowFailException
 
-from stream_tasks import rooms
-from stream_tasks.limits import push_limits
+from account_limiter import Limiter
+from stream_tasks import resources
+from stream_tasks.limits import configure
 from stream_tasks.refresh import bring_in
 from streamflow import config
 from streamflow.errors import UnknownRecord
-from streamflow.planning.plan import CheckParams
-from streamflow.planning.plan import plan as make_plan
+from streamflow.planning import plan as planning
+from streamflow.planning.params import CheckParams
+from streamflow.records import Run
 
 log = logging.getLogger(__name__)
 
 
-def chained(run_id: str, params: dict[str, Any], started_at: datetime) -> dict[str, Any]:
-    """How the run after this one knows its chain: the first run, when it started, and its own number from 2."""
-    chain = params.get("chain") or {"first": run_id, "since": started_at.isoformat(), "number": 1}
-    return {**chain, "number": chain["number"] + 1}
+def plan(params: dict[str, Any], run_id: str) -> list[dict[str, Any]]:
+    """Plan the run and keep it in the UDI.
 
-
-def next_run_id(chain: dict[str, Any]) -> str:
-    """Made from the chain alone, so that a repeated trigger starts no second run."""
-    return f"{chain['first']}__part{chain['number']}"
-
-
-def plan(params: dict[str, Any], run_id: str) -> list[int]:
-    """Plan the run and keep it in the UDI; answers the streams to check concurrently, in order of starting."""
+    :returns: the arguments of each concurrent check, in the order to start them.
+    """
     settings = config.load()
-    chain = params.get("chain") or {}
-    wanted = CheckParams.model_validate({name: params[name] for name in CheckParams.model_fields if name in params})
-    with rooms.redis() as redis:
-        store = rooms.udi(redis)
+    with resources.redis() as redis:
+        store = resources.udi(redis)
         if store.library.refreshed_at() is None:
             bring_in(redis, store)
+        request = planning.Request(
+            run_id=run_id,
+            params=CheckParams.model_validate(dict(params)),
+            now=datetime.now(UTC),
+            since=_chain_start(params),
+            redis_up=configure(Limiter(redis), store, settings),
+        )
         try:
-            run = make_plan(
-                store,
-                settings,
-                wanted,
-                run_id=run_id,
-                now=datetime.now(UTC),
-                redis_up=push_limits(redis, store, settings),
-                since=datetime.fromisoformat(chain["since"]) if chain else None,
-            )
+            run = planning.plan(store, settings, request)
         except UnknownRecord as error:
             # No repetition makes a wrong id right.
             raise AirflowFailException(str(error)) from error
@@ -61,20 +53,46 @@ def plan(params: dict[str, Any], run_id: str) -> list[int]:
         len(run.skipped),
         run.remaining,
     )
-    return list(run.stream_ids) if run.mode == "concurrent" else []
+    return _checks(run, run.stream_ids) if run.mode == "concurrent" else []
 
 
-def leftover(run_id: str) -> list[int]:
-    """The streams of the run without a verdict: all of a sequential run, else those no limiter could admit."""
-    with rooms.store() as store:
-        return store.runs.unsettled_streams(run_id)
+def leftover(run_id: str) -> list[dict[str, Any]]:
+    """Return the arguments of each sequential check: of the run's streams without a result."""
+    with resources.store() as store:
+        state = store.runs.state(run_id)
+        return _checks(state.run, store.runs.unsettled_streams(run_id)) if state else []
+
+
+def _checks(run: Run, stream_ids: Iterable[int]) -> list[dict[str, Any]]:
+    radio = set(run.radio_stream_ids)
+    return [{"stream_id": stream, "radio": True} if stream in radio else {"stream_id": stream} for stream in stream_ids]
 
 
 def next_in_chain(run_id: str, params: dict[str, Any]) -> list[dict[str, Any]]:
-    """The id and conf of the chain's next run, or nothing when this run was the last."""
-    with rooms.store() as store:
+    """Return id and conf of the chain's next run, in a list that is empty when this run is the last."""
+    with resources.store() as store:
         state = store.runs.state(run_id)
-    if state is None or not state.run.remaining:
+    following = next_run_id(state.run, params) if state else None
+    if state is None or following is None:
         return []
-    chain = chained(run_id, params, state.run.started_at)
-    return [{"trigger_run_id": next_run_id(chain), "conf": {**params, "chain": chain}}]
+    return [{"trigger_run_id": following, "conf": {**params, "chain": _next_link(state.run, params)}}]
+
+
+def next_run_id(run: Run, params: dict[str, Any]) -> str | None:
+    """Return the id of the chain's next run; None when this run is the last.
+
+    It derives from the chain alone, so that a repeated trigger starts no second run.
+    """
+    chain = _next_link(run, params)
+    return f"{chain['first']}__part{chain['number']}" if run.remaining else None
+
+
+def _next_link(run: Run, params: dict[str, Any]) -> dict[str, Any]:
+    """Return the place of the next run in its chain: the first run, its start, and the next run's number from 2."""
+    chain = params.get("chain") or {"first": run.run_id, "since": run.started_at.isoformat(), "number": 1}
+    return {**chain, "number": chain["number"] + 1}
+
+
+def _chain_start(params: dict[str, Any]) -> datetime | None:
+    chain = params.get("chain")
+    return datetime.fromisoformat(chain["since"]) if chain else None

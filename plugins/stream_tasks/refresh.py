@@ -1,4 +1,4 @@
-"""The refresh: from the source into the UDI, and its limits into the limiter."""
+"""The refresh: from the source into the UDI, and the accounts' limits into the limiter."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any
 
 from redis import Redis
 
-from account_limiter import LimiterUnavailable
-from stream_tasks import rooms
-from stream_tasks.limits import push_limits
+from account_limiter import Limiter, LimiterUnavailable
+from stream_tasks import resources
+from stream_tasks.limits import configure
 from stream_tasks.panels import ask_panels
 from streamflow import config, sources
 from streamflow.udi import Udi
@@ -18,9 +18,13 @@ log = logging.getLogger(__name__)
 
 
 def refresh(*, force: bool = False) -> dict[str, Any]:
-    """Bring the library in; answers what was added, changed and removed. Raises SourceError."""
-    with rooms.redis() as redis:
-        store = rooms.udi(redis)
+    """Refresh the UDI, and return how many records of each kind were added, changed and removed.
+
+    :param force: accept a library that has lost most of its streams.
+    :raises SourceError: when the source cannot be read.
+    """
+    with resources.redis() as redis:
+        store = resources.udi(redis)
         report = bring_in(redis, store, force=force)
         try:
             ask_panels(redis, store, config.load())
@@ -30,12 +34,12 @@ def refresh(*, force: bool = False) -> dict[str, Any]:
 
 
 def bring_in(redis: Redis, store: Udi, *, force: bool = False) -> dict[str, Any]:
-    """Fetch, publish and let the limiter know the accounts."""
+    """Read the source, publish its library in the UDI, and configure the limiter with its accounts."""
     with sources.opened() as source:
         snapshot = source.fetch()
         destination = source.destination(store)
     report = store.publish(snapshot, force=force, over=destination.arranged)
     for record, why in report.broken:
         log.warning("skipped a broken record: %s: %s", record, why)
-    push_limits(redis, store, config.load())
+    configure(Limiter(redis), store, config.load())
     return report.model_dump(mode="json")

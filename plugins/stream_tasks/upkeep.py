@@ -1,4 +1,4 @@
-"""Upkeep: merging, pruning, and letting go of what nobody asks about."""
+"""Upkeep: merging the file store, and pruning results, pictures and logs."""
 
 from __future__ import annotations
 
@@ -9,13 +9,16 @@ from typing import Any
 
 from airflow.configuration import conf
 
-from stream_tasks import rooms
+from stream_tasks import resources
 from streamflow import config, names, retention, thumbnails
 
 
 def tidy() -> dict[str, Any]:
-    """Merge what the file store took, prune the UDI, pictures and old logs; answers how much of each."""
-    with rooms.store() as store:
+    """Merge the writes that only the file store has, and prune the UDI, pictures and old logs.
+
+    :returns: the number of merged writes, pruned records by kind, removed pictures and removed logs.
+    """
+    with resources.store() as store:
         merged = store.merge()
         pruned = store.prune()
     logs = Path(conf.get_mandatory_value("logging", "base_log_folder"))
@@ -26,15 +29,15 @@ def tidy() -> dict[str, Any]:
 
 
 def prune_logs(folder: Path, days: float) -> int:
-    """Remove log files older than ``days``, and the folders that this leaves empty; answers how many files."""
+    """Remove log files older than ``days`` and the folders that become empty; return the number of files."""
     oldest = time.time() - days * 86_400
     removed = 0
-    for where, _, files in os.walk(folder, topdown=False):
+    for path, _, files in os.walk(folder, topdown=False):
         for name in files:
-            file = Path(where, name)
+            file = Path(path, name)
             if file.lstat().st_mtime < oldest:
                 file.unlink()
                 removed += 1
-        if Path(where) != folder and not any(Path(where).iterdir()):
-            Path(where).rmdir()
+        if Path(path) != folder and not any(Path(path).iterdir()):
+            Path(path).rmdir()
     return removed

@@ -1,4 +1,4 @@
-"""Alerts: what a finished run raises, and that who is configured gets them."""
+"""The alerts of a finished run reach the configured recipients."""
 
 from __future__ import annotations
 
@@ -48,38 +48,6 @@ def settle(store: Store, **verdicts: tuple[Any, str | None]) -> None:
         store.runs.settle("r", result(id, verdict, run_id="r", reason=reason, account_id=1 if id < 5 else 2))
 
 
-def raised(store: Store) -> dict[str, list[str]]:
-    state = store.runs.state("r")
-    assert state
-    return {alert.kind: [one.name for one in alert.subjects] for alert in alerts.alerts(store, state)}
-
-
-def test_a_stream_that_died_is_told_and_one_that_was_dead_is_not(store: Store) -> None:
-    settle(store, s1=("ok", None), s2=("dead", "http_404"), s5=("dead", "http_404"), s6=("ok", None))
-    assert raised(store) == {"streams_dead": ["stream 2"]}
-
-
-def test_a_channel_whose_last_stream_died_is_dark(store: Store) -> None:
-    settle(store, s3=("dead", "no_data"), s4=("dead", "no_data"))
-    assert raised(store) == {"streams_dead": ["stream 3", "stream 4"], "channel_dark": ["channel 2"]}
-
-
-def test_an_undecided_stream_keeps_its_channel_lit(store: Store) -> None:
-    settle(store, s3=("dead", "no_data"), s4=("unknown", "slot_timeout"))
-    assert raised(store) == {"streams_dead": ["stream 3"]}
-
-
-def test_refused_and_lost_checks_are_told_by_account(store: Store) -> None:
-    busy, lost = ("unknown", "provider_busy"), ("unknown", "internal_error")
-    settle(store, s1=busy, s2=busy, s5=busy, s6=lost)
-    assert raised(store) == {"account_over_limit": ["one (2)", "two (1)"], "checks_lost": ["two (1)"]}
-
-
-def test_a_run_without_news_raises_nothing(store: Store) -> None:
-    settle(store, s1=("ok", None), s5=("dead", "http_404"))
-    assert raised(store) == {}
-
-
 class Webhook(HTTPServer):
     """Answers with ``statuses``, one after another."""
 
@@ -101,7 +69,7 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(self.server.statuses.pop(0))
         self.end_headers()
 
-    def log_message(self, *told: object) -> None:
+    def log_message(self, *parts: object) -> None:
         """Keep quiet."""
 
 
@@ -119,7 +87,7 @@ def test_a_webhook_that_fails_is_tried_again(webhook: Webhook) -> None:
     assert webhook.got == [{"text": "x"}, {"text": "x"}]
 
 
-def test_a_refusal_is_not_tried_again_and_the_address_stays_secret(
+def test_a_rejected_document_is_not_sent_again_and_the_address_stays_secret(
     webhook: Webhook, caplog: pytest.LogCaptureFixture
 ) -> None:
     webhook.statuses = [404]
@@ -136,7 +104,7 @@ def test_alerts_reach_the_webhook_without_a_url(
     webhook.statuses = [200]
     monkeypatch.setenv(alerts.WEBHOOK, webhook.address)
     settle(store, s3=("dead", "no_data"), s4=("dead", "no_data"))
-    assert [alert.kind for alert in alerts.tell(store, "r")] == ["streams_dead", "channel_dark"]
+    assert [alert.kind for alert in alerts.send(store, "r")] == ["streams_dead", "channel_dark"]
     (document,) = webhook.got
     assert document["run_id"] == "r"
     assert document["text"].endswith("1 channels with no working stream left: channel 2")
@@ -157,26 +125,26 @@ class Kept(BaseNotifier):
         self.sent.append(self.text)
 
 
-def test_a_notifier_is_made_as_configured_and_sees_the_alerts(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_configured_notifier_sees_the_alerts(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(alerts.NOTIFIER, f"{__name__}.Kept")
     monkeypatch.setenv(alerts.NOTIFIER_KWARGS, json.dumps({"text": "{{ alerts[0].kind }}: {{ alert_text }}"}))
     monkeypatch.setattr(alerts, "get_current_context", dict)
     settle(store, s2=("dead", "http_404"))
-    alerts.tell(store, "r")
+    alerts.send(store, "r")
     assert Kept.sent == ["streams_dead: StreamFlow run r\n1 newly dead streams: stream 2"]
 
 
-def test_a_notifier_that_is_none_is_logged(
+def test_a_notifier_that_does_not_exist_is_logged(
     store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv(alerts.NOTIFIER, "nowhere.Notifier")
     settle(store, s2=("dead", "http_404"))
-    assert len(alerts.tell(store, "r")) == 1
+    assert len(alerts.send(store, "r")) == 1
     assert "nowhere.Notifier" in caplog.text
 
 
-def test_nobody_configured_costs_nothing(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_recipients_nothing_is_read(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(alerts.WEBHOOK, raising=False)
     monkeypatch.delenv(alerts.NOTIFIER, raising=False)
     settle(store, s2=("dead", "http_404"))
-    assert alerts.tell(store, "r") == []
+    assert alerts.send(store, "r") == []

@@ -1,4 +1,4 @@
-"""A chain of bounded runs, any part of which may die and be done again, as Airflow does its tasks again."""
+"""A chain of bounded runs whose parts may die at any moment and are repeated, as Airflow repeats tasks."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from redis import Redis
 
 from account_limiter import connect
 from conftest import RedisServer
-from stream_tasks import rooms
-from stream_tasks.finish import finish_channels, finish_ready, summarise
+from stream_tasks import resources
+from stream_tasks.finish import RunResults, finish_run, summarise
 from stream_tasks.plan import leftover, next_in_chain, plan
 from streamflow import config
 from streamflow.records import Account, Channel, Group
@@ -28,7 +28,7 @@ T = TypeVar("T")
 
 STREAMS = {channel: tuple(range(channel * 10, channel * 10 + 4)) for channel in range(1, 8)}
 PARAMS: dict[str, Any] = {
-    "channel_ids": [], "group_ids": [], "account_ids": [], "stream_ids": [], "force": True, "mode": "auto",
+    "channel_ids": None, "group_ids": None, "account_ids": None, "stream_ids": None, "force": True, "mode": "auto",
     "sample_seconds": None, "write_back": False, "chain": None,
 }  # fmt: skip
 
@@ -42,7 +42,7 @@ def store(tmp_path: Path, redis_client: Redis, monkeypatch: pytest.MonkeyPatch) 
     """The UDI of a home with seven channels of four streams, and runs of ten streams at most."""
     monkeypatch.setenv("STREAMFLOW_HOME", str(tmp_path))
     path = redis_client.connection_pool.connection_kwargs["path"]
-    monkeypatch.setattr(rooms, "connect", lambda: connect(unix_socket_path=path))
+    monkeypatch.setattr(resources, "connect", lambda: connect(unix_socket_path=path))
     config.save(config.Config(max_streams_per_run=10))
     udi = open_udi(redis_client, tmp_path)
     udi.publish(
@@ -89,20 +89,21 @@ class Airflow:
                 continue
 
     def check(self, run_id: str, stream_id: int) -> None:
-        found = result(stream_id, at=datetime.now(UTC), run_id=run_id)
-        finish_ready(self.store, self.store.runs.settle(run_id, found), run_id, write_back=False)
+        opened = resources.Resources.open()
+        RunResults(opened, run_id, write_back=False).keep(result(stream_id, at=datetime.now(UTC)))
 
     def run(self, run_id: str, params: dict[str, Any]) -> list[dict[str, Any]]:
-        """One run of the DAG; answers what it triggers."""
-        planned = self.until_it_succeeds(lambda: plan(params, run_id))
+        """Run the DAG once, and return the runs that it triggers."""
+        planned = [check["stream_id"] for check in self.until_it_succeeds(lambda: plan(params, run_id))]
         assert 0 < len(planned) <= 10
         for stream_id in planned:
             # One in ten loses its worker for good: the run's end must say so.
             if self.chance.random() < 0.9:
                 self.until_it_succeeds(lambda stream_id=stream_id: self.check(run_id, stream_id))  # type: ignore[misc]
             self.checked[stream_id] += 1
-        assert set(self.until_it_succeeds(lambda: leftover(run_id))) <= set(planned)
-        self.until_it_succeeds(lambda: finish_channels(run_id, write_back=False))
+        left = self.until_it_succeeds(lambda: leftover(run_id))
+        assert {check["stream_id"] for check in left} <= set(planned)
+        self.until_it_succeeds(lambda: finish_run(run_id, write_back=False))
         summary = self.until_it_succeeds(lambda: summarise(run_id, params))
         assert "pending" not in summary["verdicts"]
         state = self.store.runs.state(run_id)
@@ -119,10 +120,10 @@ def test_a_chain_checks_each_stream_once_and_finishes_each_channel_whatever_dies
     following: list[dict[str, Any]] = [{"trigger_run_id": "first", "conf": PARAMS}]
     runs = []
     while following:
-        (told,) = following
-        runs.append(told["trigger_run_id"])
+        (following_run,) = following
+        runs.append(following_run["trigger_run_id"])
         assert len(runs) < 10
-        following = airflow.run(told["trigger_run_id"], told["conf"])
+        following = airflow.run(following_run["trigger_run_id"], following_run["conf"])
     assert airflow.crashes > 5
     assert runs == ["first", *(f"first__part{n}" for n in range(2, len(runs) + 1))]
     assert airflow.checked == Counter(i for listed in STREAMS.values() for i in listed)
@@ -137,11 +138,11 @@ def test_a_trigger_that_is_repeated_names_the_same_run(store: Udi) -> None:
 def test_a_chain_goes_on_with_the_file_store_when_redis_dies_between_two_runs(
     own_redis: RedisServer, tmp_path: Path, store: Udi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rooms, "connect", lambda: connect(unix_socket_path=str(own_redis.socket)))
+    monkeypatch.setattr(resources, "connect", lambda: connect(unix_socket_path=str(own_redis.socket)))
     plan(PARAMS, "first")
     own_redis.kill()
-    (told,) = next_in_chain("first", PARAMS)
+    (following_run,) = next_in_chain("first", PARAMS)
     # Nobody is let in without Redis, so what there is to check is left to the checks one after another.
-    assert plan(told["conf"], told["trigger_run_id"]) == []
-    waiting = leftover(told["trigger_run_id"])
+    assert plan(following_run["conf"], following_run["trigger_run_id"]) == []
+    waiting = leftover(following_run["trigger_run_id"])
     assert 0 < len(waiting) <= 10

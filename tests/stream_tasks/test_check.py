@@ -15,15 +15,16 @@ import pytest
 from airflow.sdk.exceptions import AirflowFailException, TaskDeferred
 from redis import Redis
 
-from account_limiter import LimiterOutdated, connect
+from account_limiter import Limiter, LimiterOutdated, connect
 from account_limiter.redis.library import LAYOUT, library
 from lab import Account, Behaviour, Channel, Group, Lab, Library, Media, Stream, running
-from stream_tasks import check, limits, rooms, slates
+from stream_tasks import finish, limits, resources
 from stream_tasks.check import CheckStream
-from stream_tasks.finish import finish_channels, finish_ready, summarise
+from stream_tasks.finish import finish_run, summarise
 from stream_tasks.plan import leftover, plan
-from stream_tasks.tries import BUSY_TRIES, undecided
-from streamflow import thumbnails
+from streamflow import config, thumbnails
+from streamflow.checking.slates import RedisSlates
+from streamflow.checking.tries import BUSY_TRIES
 from streamflow.udi import Udi, open_udi
 
 CLIP = "sd480p30"
@@ -46,7 +47,7 @@ LIBRARY = Library(
     [Group(10, "News"), Group(20, "Radio")],
 )
 PARAMS = {
-    "channel_ids": [], "group_ids": [], "account_ids": [], "stream_ids": [], "force": False, "mode": "auto",
+    "channel_ids": None, "group_ids": None, "account_ids": None, "stream_ids": None, "force": False, "mode": "auto",
     "sample_seconds": 1.0, "write_back": True, "chain": None,
 }  # fmt: skip
 RUN = "a run"
@@ -67,9 +68,8 @@ def home(tmp_path: Path, provider: Lab, redis_client: Redis, monkeypatch: pytest
     monkeypatch.setenv("DISPATCHARR_URL", provider.dispatcharr)
     monkeypatch.setenv("DISPATCHARR_API_KEY", provider.addresses()["api_key"])
     path = redis_client.connection_pool.connection_kwargs["path"]
-    for module in (rooms, check):
-        monkeypatch.setattr(module, "connect", lambda: connect(unix_socket_path=path))
-    check.Limiter(redis_client).open_now()
+    monkeypatch.setattr(resources, "connect", lambda: connect(unix_socket_path=path))
+    Limiter(redis_client).open_now()
     watch(provider)
     for channel in LIBRARY.channels:
         provider.servers.dispatcharr.state.channels[channel.id]["streams"] = list(channel.stream_ids)
@@ -104,8 +104,8 @@ def context(*, tried: int = 0, cleared: bool = False, **params: Any) -> Any:
     return {"ti": ti, "run_id": RUN, "params": PARAMS | params}
 
 
-def run_check(stream_id: int, *, sequential: bool = False, **params: Any) -> CheckStream:
-    task = CheckStream(task_id="check", stream_id=stream_id, sequential=sequential, retries=RETRIES)
+def run_check(stream_id: int, *, sequential: bool = False, radio: bool = False, **params: Any) -> CheckStream:
+    task = CheckStream(task_id="check", stream_id=stream_id, radio=radio, sequential=sequential, retries=RETRIES)
     task.execute(context(**params))
     return task
 
@@ -133,7 +133,7 @@ def order(provider: Lab, channel_id: int) -> list[int]:
 
 
 def test_a_channel_is_finished_by_the_check_of_its_last_stream(home: Path, store: Udi, provider: Lab) -> None:
-    assert sorted(plan(PARAMS | {"channel_ids": [1]}, RUN)) == [1, 2]
+    assert plan(PARAMS | {"channel_ids": [1]}, RUN) == [{"stream_id": 1}, {"stream_id": 2}]
     run_check(1)
     assert order(provider, 1) == [1, 2]
     assert run_check(2).stream_label == "One backup · South"
@@ -145,7 +145,7 @@ def test_a_channel_is_finished_by_the_check_of_its_last_stream(home: Path, store
     assert thumbnails.load(home, 2)
     stats = provider.servers.dispatcharr.state.streams[2]["stream_stats"]
     assert (stats["resolution"], stats["streamflow_verdict"]) == (f"{results[2].width}x480", "ok")
-    assert finish_channels(RUN, write_back=True) == []
+    assert finish_run(RUN, write_back=True) == []
     summary = summarise(RUN, PARAMS)
     assert summary["verdicts"] == {"dead": 1, "ok": 1}
     assert (summary["channels"], summary["channels_changed"]) == (1, 1)
@@ -157,10 +157,11 @@ def test_the_slot_is_given_back_before_the_channel_is_written(
     held: list[int] = []
 
     def finish_and_look(*args: Any, **options: Any) -> None:
-        held.append(check.Limiter(redis_client).snapshot().active)
+        held.append(Limiter(redis_client).snapshot().active)
         finish_ready(*args, **options)
 
-    monkeypatch.setattr(check, "finish_ready", finish_and_look)
+    finish_ready = finish.finishing.finish_ready
+    monkeypatch.setattr(finish.finishing, "finish_ready", finish_and_look)
     plan(PARAMS | {"stream_ids": [3]}, RUN)
     run_check(3)
     assert held == [0]
@@ -174,7 +175,7 @@ def test_a_provider_that_stays_full_teaches_the_limiter_to_the_last_try(
     with httpx.stream("GET", provider.url(LIBRARY.streams[2])):
         task.resume(context(), {"status": "granted", "reason": "", "rank": ""}, last)
     result = store.results.latest(3)
-    (login,) = (one for one in check.Limiter(redis_client).snapshot().budgets if one.refusals)
+    (login,) = (one for one in Limiter(redis_client).snapshot().budgets if one.refusals)
     assert result and result.reason == "provider_busy"
     assert login.refusals == 1
 
@@ -187,7 +188,7 @@ def test_a_slate_of_a_full_account_is_tried_again_unless_it_was_shown_with_room_
     with httpx.stream("GET", url), httpx.stream("GET", url):
         run_check(6, sample_seconds=3.0)
         assert store.results.latest(6).reason == "frozen_video"
-        assert len(slates.known(redis_client, 4)) == 1
+        assert len(RedisSlates(redis_client).known(4)) == 1
         watch(provider, 40)
         redis_client.delete(limits._ASKED)
         run_check(6, sample_seconds=3.0)
@@ -227,7 +228,7 @@ def test_a_slate_of_a_full_account_was_a_refusal_if_the_picture_moves_with_fewer
 
 def login_of(redis: Redis, account_id: int) -> tuple[int | None, int]:
     """How many slots the account gives to checks, and how many connections its login was refused."""
-    snapshot = check.Limiter(redis).snapshot()
+    snapshot = Limiter(redis).snapshot()
     (account,) = (one for one in snapshot.accounts if one.account_id == account_id)
     return account.effective_limit, sum(one.refusals for one in snapshot.budgets if one.budget_id in account.budgets)
 
@@ -248,7 +249,7 @@ def test_a_full_account_defers_and_its_retries_hold_no_slot(home: Path, redis_cl
         run_check(4)
     assert deferred.value.trigger.delay > 0
     assert deferred.value.kwargs["state"]["tries"][0]["reason"] == "http_5xx"
-    snapshot = check.Limiter(redis_client).snapshot()
+    snapshot = Limiter(redis_client).snapshot()
     assert (snapshot.active, snapshot.waiting) == (0, 0)
 
 
@@ -267,16 +268,18 @@ def test_a_viewer_takes_the_accounts_slot(home: Path, provider: Lab, redis_clien
 
 
 def test_radio_needs_no_picture(home: Path, store: Udi) -> None:
-    plan(PARAMS | {"channel_ids": [3]}, RUN)
-    run_check(5)
+    (arguments,) = plan(PARAMS | {"channel_ids": [3]}, RUN)
+    assert arguments == {"stream_id": 5, "radio": True}
+    run_check(**arguments)
     result = store.results.latest(5)
     assert result and result.verdict == "ok"
 
 
 def test_no_slot_for_an_inactive_account_is_a_skip(home: Path, store: Udi, redis_client: Redis) -> None:
     plan(PARAMS | {"channel_ids": [2]}, RUN)
-    snapshot = [one.model_copy(update={"is_active": False}) for one in store.library.accounts()]
-    limits.push_limits(redis_client, SimpleNamespace(accounts=lambda: snapshot), check.config.load())  # type: ignore[arg-type]
+    inactive = [account.model_copy(update={"is_active": False}) for account in store.library.accounts()]
+    library = SimpleNamespace(accounts=lambda: inactive)
+    limits.configure(Limiter(redis_client), SimpleNamespace(library=library), config.load())  # type: ignore[arg-type]
     run_check(3)
     result = store.results.latest(3)
     assert result and (result.verdict, result.reason) == ("skipped", "account_inactive")
@@ -284,7 +287,7 @@ def test_no_slot_for_an_inactive_account_is_a_skip(home: Path, store: Udi, redis
 
 def test_a_limiter_that_forgot_the_accounts_is_told_again(home: Path, store: Udi, redis_client: Redis) -> None:
     plan(PARAMS | {"channel_ids": [2]}, RUN)
-    check.Limiter(redis_client).configure(accounts=[])
+    Limiter(redis_client).configure(accounts=[])
     run_check(3)
     result = store.results.latest(3)
     assert result and result.verdict == "ok"
@@ -293,8 +296,7 @@ def test_a_limiter_that_forgot_the_accounts_is_told_again(home: Path, store: Udi
 @pytest.fixture
 def without_redis(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The same home, when Redis does not answer any more."""
-    for module in (rooms, check):
-        monkeypatch.setattr(module, "connect", lambda: connect(unix_socket_path=str(home / "nowhere")))
+    monkeypatch.setattr(resources, "connect", lambda: connect(unix_socket_path=str(home / "nowhere")))
     return home
 
 
@@ -302,7 +304,7 @@ def test_without_redis_a_run_is_planned_and_checked_one_after_another(
     store: Udi, without_redis: Path, provider: Lab
 ) -> None:
     assert plan(PARAMS | {"channel_ids": [1]}, RUN) == []
-    assert leftover(RUN) == [1, 2]
+    assert leftover(RUN) == [{"stream_id": 1}, {"stream_id": 2}]
     for stream_id in (1, 2):
         run_check(stream_id, sequential=True)
     assert order(provider, 1) == [2, 1]
@@ -312,10 +314,9 @@ def test_without_redis_a_run_is_planned_and_checked_one_after_another(
 def test_what_a_concurrent_run_could_not_check_is_left_over(store: Udi, home: Path, monkeypatch: Any) -> None:
     plan(PARAMS | {"channel_ids": [1]}, RUN)
     run_check(1)
-    for module in (rooms, check):
-        monkeypatch.setattr(module, "connect", lambda: connect(unix_socket_path=str(home / "nowhere")))
+    monkeypatch.setattr(resources, "connect", lambda: connect(unix_socket_path=str(home / "nowhere")))
     run_check(2)
-    assert leftover(RUN) == [2]
+    assert leftover(RUN) == [{"stream_id": 2}]
 
 
 def test_alone_a_retry_is_deferred_and_viewers_are_given_way(without_redis: Path, provider: Lab) -> None:
@@ -325,36 +326,22 @@ def test_alone_a_retry_is_deferred_and_viewers_are_given_way(without_redis: Path
     assert deferred.value.method_name == "check_alone"
     watch(provider, 10)
     run_check(3, sequential=True)
-    result = open_udi(None, without_redis).result(3)
+    result = open_udi(None, without_redis).results.latest(3)
     assert result and (result.verdict, result.reason) == ("unknown", "slot_timeout")
 
 
 def test_a_check_that_never_ended_leaves_its_stream_undecided_and_its_channel_finished(home: Path, store: Udi) -> None:
     plan(PARAMS | {"channel_ids": [1]}, RUN)
     run_check(2)
-    assert finish_channels(RUN, write_back=True) == [1]
+    assert finish_run(RUN, write_back=True) == [1]
     result = store.results.latest(1)
     assert result and (result.verdict, result.reason) == ("unknown", "internal_error")
 
 
 def test_a_run_whose_plan_failed_has_no_summary_and_is_not_tried_again(home: Path) -> None:
-    assert finish_channels("never planned", write_back=True) == []
+    assert finish_run("never planned", write_back=True) == []
     with pytest.raises(AirflowFailException, match="its plan failed"):
         summarise("never planned", PARAMS)
-
-
-@pytest.mark.parametrize(
-    ("extra", "starved"),
-    [
-        ({}, None),
-        ({"real_time_share": 1.0}, False),
-        ({"real_time_share": 0.6}, False),
-        ({"real_time_share": 0.6, "stall_s": 2.5}, True),
-        ({"real_time_share": 0.97, "stall_s": 0.4}, False),
-    ],
-)
-def test_a_stream_starves_that_comes_slower_than_it_plays(extra: dict[str, float], starved: bool | None) -> None:
-    assert check.starves(undecided(1, None, "ok", "", "").model_copy(update={"extra": extra})) is starved
 
 
 def test_nothing_is_checked_by_a_version_that_a_newer_one_has_replaced(

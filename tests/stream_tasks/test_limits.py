@@ -5,7 +5,7 @@ from typing import Any
 from redis import Redis
 
 from account_limiter import Limiter, connect
-from stream_tasks.limits import NO_ACCOUNT, accounts, push_limits, viewers_of_budgets
+from stream_tasks.limits import NO_ACCOUNT, configure, limited_accounts
 from streamflow.config import Config
 from streamflow.records import Account, Profile
 
@@ -15,7 +15,7 @@ def account(account_id: int, **fields: Any) -> Account:
 
 
 class Accounts:
-    """As much of a store as the limits ask for."""
+    """The part of a store that holds accounts."""
 
     def __init__(self, *known: Account) -> None:
         self.known = list(known)
@@ -27,7 +27,7 @@ class Accounts:
 
 def test_the_limiter_gets_accounts_priorities_and_one_for_streams_without() -> None:
     settings = Config.model_validate({"concurrent_streams": {"account_priority": {"2": 5, "account 1": 3}}})
-    made = accounts([account(1, max_streams=2), account(2, is_active=False)], settings)
+    made = limited_accounts([account(1, max_streams=2), account(2, is_active=False)], settings)
     assert [(one.account_id, one.limit, one.priority, one.active) for one in made] == [
         (1, 2, 3, True), (2, 0, 5, False), (NO_ACCOUNT, 0, 0, True),
     ]  # fmt: skip
@@ -39,27 +39,18 @@ def test_further_profiles_of_an_account_add_their_own_budgets() -> None:
         Profile(id=11, max_streams=3),
         Profile(id=12, max_streams=9, is_active=False),
     )
-    (made, _) = accounts([account(1, max_streams=2, profiles=profiles)], Config())
+    (made, _) = limited_accounts([account(1, max_streams=2, profiles=profiles)], Config())
     assert [(budget.budget_id, budget.limit) for budget in made.budgets] == [("profile-10", 2), ("profile-11", 3)]
 
 
 def test_accounts_with_one_login_share_the_lowest_limit_that_is_one(redis_client: Redis) -> None:
     shared = [Account(id=i, name=str(i), budget="login-x", max_streams=n) for i, n in ((1, 0), (2, 3), (3, 2))]
-    made = accounts(shared, Config())
+    made = limited_accounts(shared, Config())
     assert {budget.limit for one in made[:3] for budget in one.budgets} == {2}
-    assert push_limits(redis_client, Accounts(*shared), Config())  # type: ignore[arg-type]
+    assert configure(Limiter(redis_client), Accounts(*shared), Config())  # type: ignore[arg-type]
     assert Limiter(redis_client).snapshot().accounts[0].effective_limit == 2
 
 
 def test_without_redis_nobody_can_be_let_in() -> None:
     with connect(port=9) as away:
-        assert not push_limits(away, Accounts(account(1)), Config())  # type: ignore[arg-type]
-
-
-def test_viewers_count_against_the_budget_of_their_profile() -> None:
-    profiles = (Profile(id=10, is_default=True), Profile(id=11))
-    known = [
-        account(1, profiles=profiles),
-        Account(id=2, name="two", budget="login-x", profiles=(Profile(id=20, is_default=True),)),
-    ]
-    assert viewers_of_budgets({10: 2, 11: 1, 20: 4, 99: 7}, known) == {"profile-10": 2, "profile-11": 1, "login-x": 4}
+        assert not configure(Limiter(away), Accounts(account(1)), Config())  # type: ignore[arg-type]

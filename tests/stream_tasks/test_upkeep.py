@@ -10,7 +10,7 @@ import pytest
 from airflow.configuration import conf
 from redis import Redis
 
-from stream_tasks import rooms
+from stream_tasks import resources
 from stream_tasks.upkeep import tidy
 from streamflow import thumbnails
 
@@ -35,7 +35,7 @@ def logs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, redis_client: Redis) -
     def the_tests_redis() -> Iterator[Redis]:
         yield redis_client
 
-    monkeypatch.setattr(rooms, "redis", the_tests_redis)
+    monkeypatch.setattr(resources, "redis", the_tests_redis)
     return tmp_path / "logs"
 
 

@@ -60,6 +60,11 @@ class Result(Record):
     # What the contract's fields leave out: GOP, stalls, each attempt, variants and the like.
     extra: dict[str, Any] = Field(default_factory=dict)
 
+    @property
+    def is_working(self) -> bool:
+        """Return whether the stream was served and plays."""
+        return self.verdict in ("ok", "degraded")
+
 
 def as_twin(result: Result, stream_id: int) -> Result:
     """A result as that of another stream of the same URL and account; what its own name promises was not compared."""

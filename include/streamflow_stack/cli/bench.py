@@ -11,6 +11,7 @@ MODULES = {
     "limiter": ["bench.limiter"],
     "probe": ["bench.probe"],
     "verdicts": ["bench.verdicts"],
+    "check": ["bench.check"],
     "udi": ["bench.udi"],
     "run": ["bench.run"],
     "faults": ["bench.faults"],

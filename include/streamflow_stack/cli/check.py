@@ -25,9 +25,9 @@ def command(
     """Starts a run through Airflow's REST API and prints its id."""
     api = connect()
     conf = {
-        "channel_ids": list(channel_ids),
-        "group_ids": list(group_ids),
-        "account_ids": list(account_ids),
+        "channel_ids": list(channel_ids) or None,
+        "group_ids": list(group_ids) or None,
+        "account_ids": list(account_ids) or None,
         "force": force,
     }
     run_id = api.trigger(names.CHECK_DAG, conf)

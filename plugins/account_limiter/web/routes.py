@@ -69,7 +69,7 @@ class AccountUse(_Model):
     limit: int = Field(examples=[3])
     effective_limit: int | None = Field(examples=[2])
     believed_limit: int = Field(examples=[3])
-    evidence: list[str] = Field(examples=[["the panel says max_connections 3, 1 in use, at 2026-01-02T03:04:05+00:00"]])
+    evidence: list[str] = Field(examples=[["the panel reports max_connections 3, at 2026-01-02T03:04:05+00:00"]])
     viewers: int = Field(examples=[1])
     elsewhere: int = Field(examples=[0])
     active: int = Field(examples=[2])

@@ -22,7 +22,7 @@ SETTLE_SECONDS = 10.0
 # How long a refresh is waited for, and how often it is looked for.
 REFRESHED_WITHIN_SECONDS = 900.0
 LOOK_SECONDS = 5.0
-# A check of more streams than that is a check of everything that is not fresh.
+# A webhook starts a check of at most this number of streams; the schedule checks the rest.
 MOST_NAMED = 1000
 CHANNELS = "{streamflow}:hooks:channels"
 REFRESHING = "{streamflow}:hooks:refreshing"
@@ -115,9 +115,11 @@ class DebouncedRuns:
             log.warning("what is new is left to the next scheduled check: the refresh has not ended in time")
 
     def _check_new(self) -> None:
-        new = sorted(set(self._store.library.stream_ids()).difference(self._store.results.checked_since(EVER)))
+        library, checked = self._store.library, self._store.results.checked_since(EVER)
+        of_channels = {stream for channel in library.channels() for stream in channel.stream_ids}
+        new = sorted(of_channels.intersection(library.stream_ids()).difference(checked))
         if new:
-            self._trigger(names.CHECK_DAG, {"stream_ids": new} if len(new) <= MOST_NAMED else {})
+            self._trigger(names.CHECK_DAG, {"stream_ids": new[:MOST_NAMED]})
 
 
 def _later(seconds: float, act: Callable[[], None]) -> None:

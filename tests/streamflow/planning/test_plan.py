@@ -10,7 +10,9 @@ import pytest
 
 from streamflow.config import Config
 from streamflow.errors import UnknownRecord
-from streamflow.planning.plan import CheckParams, in_rounds, plan
+from streamflow.planning.params import CheckParams
+from streamflow.planning.plan import Request, plan
+from streamflow.planning.rounds import in_rounds
 from streamflow.records import Account, DeadMemory, Profile, Run
 from streamflow.udi.ports import Store
 from support.library import NOW, result, stored, stream
@@ -19,8 +21,8 @@ from support.library import NOW, result, stored, stream
 def planned(
     store: Store, settings: Config | None = None, *, redis_up: bool = True, since: Any = None, **params: Any
 ) -> Run:
-    wanted = CheckParams(**params)
-    return plan(store, settings or Config(), wanted, run_id="run", now=NOW, redis_up=redis_up, since=since)
+    request = Request("run", CheckParams(**params), NOW, since=since, redis_up=redis_up)
+    return plan(store, settings or Config(), request)
 
 
 def test_everything_is_checked_without_filters_and_a_shared_stream_once(tmp_path: Path) -> None:

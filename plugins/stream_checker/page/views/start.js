@@ -9,7 +9,7 @@ export function StartCheck({ accounts, close }) {
   const act = async (form) => {
     const account = form.get("account");
     const conf = {
-      account_ids: account ? [Number(account)] : [],
+      account_ids: account ? [Number(account)] : null,
       force: form.has("force"),
       write_back: form.has("write_back"),
       mode: form.get("mode"),

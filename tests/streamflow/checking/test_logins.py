@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from stream_tasks.logins import rewritten, url_for
+from streamflow.checking.logins import rewritten, url_for
 from streamflow.records import Account, Profile, Stream
 
 URL = "http://tv.test/live/alice/one/7.ts"

@@ -1,15 +1,15 @@
-"""The URL of a stream for the login whose slot is held: an account's further profiles rewrite it."""
+"""The URL of a stream for one login of its account: the account's further profiles rewrite it."""
 
 from __future__ import annotations
 
 import re
 
-from stream_tasks.limits import budget_of
+from streamflow.checking.budgets import budget_of
 from streamflow.records import Account, Profile, Stream
 
 
 def url_for(stream: Stream, account: Account | None, budget: str | None) -> str:
-    """The stream's URL as the profile behind ``budget`` opens it; empty for a stream without one."""
+    """Return the stream's URL as the profile behind ``budget`` opens it; empty for a stream without a URL."""
     url = stream.url or ""
     for profile in account.profiles if account else ():
         if not profile.is_default and budget_of(profile) == budget:
@@ -18,7 +18,11 @@ def url_for(stream: Stream, account: Account | None, budget: str | None) -> str:
 
 
 def rewritten(url: str, profile: Profile) -> str:
-    """The URL by a profile's patterns, which are written as in JavaScript: ``(?<name>…)``, ``$1`` and ``$<name>``."""
+    """Return the URL rewritten by a profile's patterns.
+
+    Dispatcharr's patterns have JavaScript's syntax: ``(?<name>…)``, ``$1`` and ``$<name>`` (ECMA-262, RegExp and
+    String.prototype.replace).
+    """
     pattern = re.sub(r"\(\?<(?![=!])", "(?P<", profile.search_pattern)
     replacement = profile.replace_pattern.replace("\\", r"\\")
     replacement = re.sub(r"\$(\d+)", r"\\g<\1>", re.sub(r"\$<(\w+)>", r"\\g<\1>", replacement))

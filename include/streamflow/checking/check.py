@@ -1,0 +1,158 @@
+"""One check: a stream with the settings in force, its tries, and the result."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Protocol
+
+from streamflow import config
+from streamflow.checking import feedback
+from streamflow.checking.logins import url_for
+from streamflow.checking.ports import ResultSink, SlateMemory, Slot
+from streamflow.checking.subject import Subject
+from streamflow.checking.tries import Tries, pause_before_next
+from streamflow.config import Config
+from streamflow.errors import UdiUnavailable
+from streamflow.probing import ProbeOutcome, ProbeTarget, Progress, probe
+from streamflow.records import Result, Stream
+from streamflow.scoring import score
+from streamflow.udi import ports as udi
+
+log = logging.getLogger(__name__)
+
+# The time between the grant of a slot and its release exceeds the sample by this.
+OPENING_SECONDS = 1.0
+
+
+class Prober(Protocol):
+    """A probe of a stream; see :func:`streamflow.probing.probe`."""
+
+    def __call__(
+        self,
+        target: ProbeTarget,
+        settings: config.Probe,
+        *,
+        cancel: threading.Event,
+        on_progress: Callable[[Progress], None],
+    ) -> ProbeOutcome:
+        """Probe a stream over one connection."""
+
+
+@dataclass(frozen=True)
+class Retry:
+    """The end of a try whose verdict may still change: the next one follows after ``delay`` seconds."""
+
+    delay: float
+    why: str
+    tries: Tries
+
+
+def with_sample(settings: Config, sample_seconds: float | None) -> Config:
+    """Return the settings with a run's own length of the sample; None leaves them unchanged."""
+    if sample_seconds is None:
+        return settings
+    probe_settings = settings.probe.model_copy(update={"sample_seconds": sample_seconds})
+    return settings.model_copy(update={"probe": probe_settings})
+
+
+@dataclass(frozen=True)
+class Check:
+    """The check of one stream.
+
+    :param radio: a channel of the stream is radio, so that no video is expected.
+    """
+
+    subject: Subject
+    settings: Config
+    slates: SlateMemory
+    progress: udi.Progress
+    results: ResultSink
+    radio: bool = False
+    prober: Prober = probe
+
+    @property
+    def expected_seconds(self) -> float:
+        """Return the time from the grant of a slot to its release."""
+        return self.settings.probe.sample_seconds + OPENING_SECONDS
+
+    def attempt(self, slot: Slot | None, tries: Tries) -> Retry | None:
+        """Probe the stream once, report to the limiter, and keep the result unless another try may change it.
+
+        :param slot: the slot held for the connection; None without a limiter.
+        :param tries: the tries before this one.
+        :returns: the next try, with the slot still held; None when the result is kept and the slot released.
+        :raises Exception: the limiter's error when the slot was lost.
+        """
+        if self.subject.stream is None:
+            self.results.keep(self.subject.vanished())
+            return None
+        outcome = self._probed(self.subject.stream, slot)
+        if slot:
+            slot.check()
+        done = tries.after(outcome)
+        delay = pause_before_next(outcome, done, self.settings.probe)
+        if slot:
+            retry_after = delay or self.settings.probe.retry_delay
+            feedback.report(slot, outcome, was_suspicious=tries.suspicious, retry_after=retry_after)
+        if delay is not None:
+            return Retry(delay, f"{outcome.result.reason}: {outcome.result.detail}", done)
+        if slot:
+            # The connection is closed: the work that follows must not hold up the next check.
+            feedback.release(slot, outcome.result, adaptive=self.settings.concurrent_streams.adaptive)
+        self.results.keep(self._scored(outcome.result, done), outcome.thumbnail)
+        return None
+
+    def refuse(self, reason: str) -> None:
+        """Keep the result of a check that the limiter gave no slot, by the limiter's reason."""
+        self.results.keep(self.subject.refused(reason))
+
+    def crowd_out(self) -> None:
+        """Keep the result of a check without a limiter whose account has no connection to spare."""
+        self.results.keep(self.subject.crowded_out())
+
+    def _probed(self, stream: Stream, slot: Slot | None) -> ProbeOutcome:
+        account, lease = self.subject.account, slot.lease if slot else None
+        connections = lease.usage.connections if lease else 0
+        is_full = lease is not None and connections > 1 and 0 < lease.budget_limit <= connections
+        target = ProbeTarget(
+            url=url_for(stream, account, lease.budget_id if lease else None),
+            name=stream.name,
+            account_id=stream.account_id,
+            stream_id=stream.id,
+            user_agent=account.user_agent if account else None,
+            radio=self.radio,
+            # A refusal, or a still picture, may then mean one connection too many.
+            account_busy=connections > 1,
+            account_full=is_full,
+            known_slates=self.slates.known(stream.account_id) if is_full else (),
+        )
+        settings = self.settings.probe.for_account(stream.account_id, account.name if account else None)
+        cancel = slot.lost if slot else threading.Event()
+        try:
+            outcome = self.prober(target, settings, cancel=cancel, on_progress=self._show)
+        finally:
+            self._show(None)
+        if outcome.slate and slot and not is_full:
+            self.slates.learn(stream.account_id, outcome.slate)
+        return outcome
+
+    def _show(self, progress: Progress | None) -> None:
+        try:
+            self.progress.publish(self.subject.stream_id, asdict(progress) if progress else None)
+        except UdiUnavailable as error:
+            log.warning("progress is not shown: %s", error)
+
+    def _scored(self, result: Result, tries: Tries) -> Result:
+        """Return the result with its score and, after several tries, the findings of each."""
+        account = self.subject.account
+        findings = {"tries": list(tries.tries)} if tries.attempts > 1 else {}
+        return result.model_copy(
+            update={
+                "attempts": tries.attempts,
+                "score": score(result, self.settings.scoring, account.name if account else None),
+                "extra": result.extra | findings,
+            }
+        )

@@ -1,0 +1,56 @@
+"""Finishing the channels of a run as soon as the results of their streams are known."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+
+from streamflow.checking.subject import Subject
+from streamflow.config import Config
+from streamflow.errors import SourceError
+from streamflow.ordering.finish import finish
+from streamflow.sources import Destination
+from streamflow.udi.ports import Store
+
+log = logging.getLogger(__name__)
+
+# Opens the place that orders are written to; None for a run that only plans its changes.
+OpenDestination = Callable[[], AbstractContextManager[Destination | None]]
+
+
+def finish_channels(
+    store: Store, open_destination: OpenDestination, channel_ids: Sequence[int], run_id: str, settings: Config
+) -> None:
+    """Order channels by the results of their streams.
+
+    :raises SourceError: when a channel cannot be written now.
+    """
+    if not channel_ids:
+        return
+    with open_destination() as destination:
+        for channel_id in channel_ids:
+            finish(store, destination, channel_id, run_id, settings)
+
+
+def finish_ready(
+    store: Store, open_destination: OpenDestination, channel_ids: Sequence[int], run_id: str, settings: Config
+) -> None:
+    """Order channels as :func:`finish_channels` does, and leave those that cannot be written to the run's end."""
+    try:
+        finish_channels(store, open_destination, channel_ids, run_id, settings)
+    except SourceError as error:
+        log.warning("channels %s are left to the run's summary: %s", channel_ids, error)
+
+
+def finish_run(store: Store, open_destination: OpenDestination, run_id: str, settings: Config) -> list[int]:
+    """Settle the checks of a run that ended without a result, and order the channels that are left.
+
+    :returns: these channels.
+    :raises SourceError: when a channel cannot be written now.
+    """
+    for stream_id in store.runs.unsettled_streams(run_id):
+        store.runs.settle(run_id, Subject(stream_id).lost().model_copy(update={"run_id": run_id}))
+    channels = store.runs.unfinished_channels(run_id)
+    finish_channels(store, open_destination, channels, run_id, settings)
+    return channels

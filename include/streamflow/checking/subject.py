@@ -1,0 +1,70 @@
+"""The subject of a check: a stream and its account."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Self
+
+from streamflow.records import Account, Result, Stream, Verdict
+from streamflow.udi.ports import Library
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A stream and its account; None for each that the UDI does not hold, or that the stream does not have."""
+
+    stream_id: int
+    stream: Stream | None = None
+    account: Account | None = None
+
+    @classmethod
+    def load(cls, library: Library, stream_id: int) -> Self:
+        """Read the stream and its account.
+
+        :raises UdiUnavailable: while they cannot be read.
+        """
+        stream = library.stream(stream_id)
+        account_id = stream.account_id if stream else None
+        return cls(stream_id, stream, library.account(account_id) if account_id is not None else None)
+
+    @property
+    def account_id(self) -> int | None:
+        """Return the account's id; None for a stream without an account."""
+        return self.stream.account_id if self.stream else None
+
+    @property
+    def label(self) -> str:
+        """Return the names of the stream and its account, as people see them."""
+        name = self.stream.name if self.stream else f"stream {self.stream_id}"
+        return f"{name} · {self.account.name}" if self.account else name
+
+    def undecided(self, verdict: Verdict, reason: str, detail: str) -> Result:
+        """Return the result of a check that opened no connection."""
+        return Result(
+            stream_id=self.stream_id,
+            account_id=self.account_id,
+            url_hash=self.stream.url_hash if self.stream else "",
+            checked_at=datetime.now(UTC),
+            verdict=verdict,
+            reason=reason,
+            detail=detail,
+        )
+
+    def refused(self, reason: str) -> Result:
+        """Return the result of a check that the limiter gave no slot, by the limiter's reason."""
+        if reason == "inactive":
+            return self.undecided("skipped", "account_inactive", "its account is inactive")
+        return self.undecided("unknown", "limiter_unavailable", f"no slot: {reason}")
+
+    def crowded_out(self) -> Result:
+        """Return the result of a check without a limiter whose account has no connection to spare."""
+        return self.undecided("unknown", "slot_timeout", "viewers use all connections of its account")
+
+    def vanished(self) -> Result:
+        """Return the result of a check whose stream left the library."""
+        return self.undecided("unknown", "source_unavailable", "the UDI holds it no more")
+
+    def lost(self) -> Result:
+        """Return the result of a check that ended without one."""
+        return self.undecided("unknown", "internal_error", "its check ended without a verdict; see the task's log")

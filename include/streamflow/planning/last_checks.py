@@ -1,0 +1,59 @@
+"""The last check of each stream: when it was, what it found, and whether it is fresh."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Self
+
+from streamflow.config import Freshness
+from streamflow.records import Verdict
+from streamflow.udi.ports import Store
+
+# A check with another verdict decided nothing: it is never fresh.
+DECIDED: tuple[Verdict, ...] = ("ok", "degraded", "dead")
+
+
+@dataclass(frozen=True)
+class LastChecks:
+    """The last checks of some streams.
+
+    :param times: the time of the last check of each stream that was checked.
+    :param verdicts: the verdict of each last check that decided something.
+    :param failures: for dead streams, the number of checks in a row that found them dead.
+    :param changed: streams that have another URL since.
+    """
+
+    times: Mapping[int, datetime]
+    verdicts: Mapping[int, Verdict]
+    failures: Mapping[int, int]
+    changed: Collection[int]
+
+    @classmethod
+    def load(cls, store: Store, stream_ids: Collection[int]) -> Self:
+        """Read the last checks of these streams."""
+        wanted = set(stream_ids)
+        times = {stream: at for stream, at in store.results.last_checks().items() if stream in wanted}
+        verdicts = {stream: verdict for verdict in DECIDED for stream in store.results.streams_of_verdict(verdict)}
+        verdicts = {stream: verdict for stream, verdict in verdicts.items() if stream in times}
+        dead = [stream for stream, verdict in verdicts.items() if verdict == "dead"]
+        failures = {stream: memory.failures for stream, memory in store.results.dead_memory(dead).items()}
+        return cls(times, verdicts, failures, store.results.changed_urls(times))
+
+    def is_fresh(self, stream_id: int, freshness: Freshness, now: datetime) -> bool:
+        """Return whether the last check decided about this URL, and not too long ago."""
+        verdict = self.verdicts.get(stream_id)
+        if verdict is None or stream_id in self.changed:
+            return False
+        return now - self.times[stream_id] <= freshness.pause(verdict, self.failures.get(stream_id, 1))
+
+    def urgency(self, stream_ids: Collection[int], now: datetime) -> tuple[int, datetime]:
+        """Return a key that sorts streams to check together, the most urgent first.
+
+        New and changed streams come first, then dead ones, then those whose last check is the oldest.
+        """
+        if any(stream not in self.times or stream in self.changed for stream in stream_ids):
+            return 0, now
+        has_dead = any(self.verdicts.get(stream) == "dead" for stream in stream_ids)
+        return (1 if has_dead else 2), min((self.times[stream] for stream in stream_ids), default=now)

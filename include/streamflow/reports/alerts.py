@@ -1,0 +1,100 @@
+"""The alerts that a finished run raises. They name no stream's URL."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+from pydantic import BaseModel
+
+from streamflow.masking import mask
+from streamflow.records import Result, RunState
+from streamflow.udi.ports import Store
+
+MOST_NAMED = 20
+# Past checks that are searched for the last verdict that decided something.
+SEARCHED = 10
+
+Kind = Literal["streams_dead", "channel_dark", "account_over_limit", "checks_lost"]
+
+
+class Subject(BaseModel):
+    """The stream, channel or account of an alert; ``id`` is None for streams without an account."""
+
+    id: int | None
+    name: str
+
+
+class Alert(BaseModel):
+    """An alert about ``count`` subjects, of which ``subjects`` names at most 20."""
+
+    kind: Kind
+    text: str
+    count: int
+    subjects: list[Subject]
+
+
+def alerts(store: Store, state: RunState) -> list[Alert]:
+    """Return the alerts about what a run found changed.
+
+    :raises UdiUnavailable: while the UDI is away.
+    """
+    results = _results(store, state)
+    died = [result.stream_id for result in results.values() if result.verdict == "dead" and _was_alive(store, result)]
+    streams = store.library.streams(died)
+    refused = _by_account(store, results.values(), "provider_busy")
+    lost = _by_account(store, results.values(), "internal_error")
+    candidates = [
+        _alert("streams_dead", "newly dead streams", [(id, streams[id].name) for id in died if id in streams]),
+        _alert("channel_dark", "channels with no working stream left", _dark(store, state, set(died))),
+        _alert("account_over_limit", "accounts refused as using one connection too many (checks)", refused),
+        _alert("checks_lost", "accounts with checks that ended without a verdict; are workers down? (checks)", lost),
+    ]
+    return [alert for alert in candidates if alert]
+
+
+def _results(store: Store, state: RunState) -> dict[int, Result]:
+    """Return the run's own results; later runs may have replaced some."""
+    ids = {*state.streams, *(twin for twins in state.run.twins.values() for twin in twins)}
+    return {id: result for id, result in store.results.latest_of(ids).items() if result.run_id == state.run.run_id}
+
+
+def _was_alive(store: Store, result: Result) -> bool:
+    """Return whether the last check of another run that decided something found the stream alive, or there is none."""
+    for past in store.results.history(result.stream_id, SEARCHED):
+        if past.run_id != result.run_id and (past.is_working or past.verdict == "dead"):
+            return past.is_working
+    return True
+
+
+def _dark(store: Store, state: RunState, died: set[int]) -> list[tuple[int, str]]:
+    """Return the channels whose streams are all dead since this run."""
+    channels = [
+        channel for channel in store.library.channels(state.run.channels) if died.intersection(channel.stream_ids)
+    ]
+    results = store.results.latest_of({stream for channel in channels for stream in channel.stream_ids})
+    return [
+        (channel.id, channel.name)
+        for channel in channels
+        if all(stream in results and results[stream].verdict == "dead" for stream in channel.stream_ids)
+    ]
+
+
+def _by_account(store: Store, results: Iterable[Result], reason: str) -> list[tuple[int | None, str]]:
+    """Return the accounts with results of this reason, named with their number, the most first."""
+    names = {account.id: account.name for account in store.library.accounts()}
+    counts = Counter(result.account_id for result in results if result.reason == reason)
+    return [
+        (id, f"{names.get(id, id) if id is not None else 'no account'} ({number})")
+        for id, number in counts.most_common()
+    ]
+
+
+def _alert(kind: Kind, title: str, subjects: Sequence[tuple[int | None, str]]) -> Alert | None:
+    if not subjects:
+        return None
+    named = [Subject(id=id, name=mask(name)) for id, name in subjects[:MOST_NAMED]]
+    rest = f" and {len(subjects) - len(named)} more" if len(subjects) > len(named) else ""
+    text = f"{len(subjects)} {title}: {', '.join(one.name for one in named)}{rest}"
+    return Alert(kind=kind, text=text, count=len(subjects), subjects=named)

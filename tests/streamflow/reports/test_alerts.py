@@ -1,0 +1,74 @@
+"""The alerts that a finished run raises."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from streamflow.records import Account, Run
+from streamflow.reports.alerts import alerts
+from streamflow.udi.ports import Store
+from support.library import NOW, result, stored, stream
+
+PAST = NOW - timedelta(days=1)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    streams = [stream(id, 1 if id < 5 else 2) for id in range(1, 7)]
+    accounts = (Account(id=1, name="one"), Account(id=2, name="two"))
+    store = stored(tmp_path, {1: [1, 2], 2: [3, 4], 3: [5, 6]}, accounts=accounts, streams=streams)
+    for id in (1, 2, 3, 4):
+        store.runs.settle("no run", result(id, at=PAST, run_id="before"))
+    store.runs.settle("no run", result(5, "dead", at=PAST, run_id="before"))
+    store.runs.open(
+        Run(
+            run_id="r",
+            started_at=NOW,
+            mode="concurrent",
+            stream_ids=(1, 2, 3, 4, 5, 6),
+            channels={1: (1, 2), 2: (3, 4), 3: (5, 6)},
+        )
+    )
+    return store
+
+
+def settle(store: Store, **verdicts: tuple[Any, str | None]) -> None:
+    for name, (verdict, reason) in verdicts.items():
+        id = int(name.removeprefix("s"))
+        store.runs.settle("r", result(id, verdict, run_id="r", reason=reason, account_id=1 if id < 5 else 2))
+
+
+def raised(store: Store) -> dict[str, list[str]]:
+    state = store.runs.state("r")
+    assert state
+    return {alert.kind: [one.name for one in alert.subjects] for alert in alerts(store, state)}
+
+
+def test_a_newly_dead_stream_raises_an_alert_and_a_dead_one_does_not(store: Store) -> None:
+    settle(store, s1=("ok", None), s2=("dead", "http_404"), s5=("dead", "http_404"), s6=("ok", None))
+    assert raised(store) == {"streams_dead": ["stream 2"]}
+
+
+def test_a_channel_whose_last_stream_died_is_dark(store: Store) -> None:
+    settle(store, s3=("dead", "no_data"), s4=("dead", "no_data"))
+    assert raised(store) == {"streams_dead": ["stream 3", "stream 4"], "channel_dark": ["channel 2"]}
+
+
+def test_an_undecided_stream_keeps_its_channel_lit(store: Store) -> None:
+    settle(store, s3=("dead", "no_data"), s4=("unknown", "slot_timeout"))
+    assert raised(store) == {"streams_dead": ["stream 3"]}
+
+
+def test_refused_and_lost_checks_are_counted_by_account(store: Store) -> None:
+    busy, lost = ("unknown", "provider_busy"), ("unknown", "internal_error")
+    settle(store, s1=busy, s2=busy, s5=busy, s6=lost)
+    assert raised(store) == {"account_over_limit": ["one (2)", "two (1)"], "checks_lost": ["two (1)"]}
+
+
+def test_a_run_without_news_raises_nothing(store: Store) -> None:
+    settle(store, s1=("ok", None), s5=("dead", "http_404"))
+    assert raised(store) == {}
