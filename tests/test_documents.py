@@ -1,4 +1,4 @@
-"""The documents name tests, files and anchors that exist."""
+"""The documents name tests and files that exist."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LINK = re.compile(r"\]\((?!https?:|#|/)([^)#]+)")
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
-def test_every_test_and_file_that_a_document_names_is_there(document: Path) -> None:
+def test_every_test_and_file_named_in_a_document_exists(document: Path) -> None:
     text = document.read_text()
     missing = [
         f"{file}::{name}"
@@ -25,7 +25,7 @@ def test_every_test_and_file_that_a_document_names_is_there(document: Path) -> N
     assert missing == []
 
 
-def test_the_threat_model_names_a_test_for_everything_that_could_be_tried() -> None:
+def test_the_threat_model_names_a_test_for_every_attempt() -> None:
     text = (ROOT / "docs" / "use" / "security.md").read_text()
     rows = text.partition("## What could be tried")[2].partition("\n## ")[0]
     attempts = [row for row in rows.splitlines() if row.startswith("|")][2:]

@@ -1,30 +1,31 @@
-"""The score of a result: how good a stream is to watch, for ordering a channel's streams."""
+"""The score of a result: one number for the quality of a stream, by which a channel's streams are ordered."""
 
 from __future__ import annotations
 
 from streamflow.config import Scoring
-from streamflow.records import Result
+from streamflow.records import WORKING, Result
 
 FULL_BITRATE_KBPS = 8000
 FULL_FPS = 60
-# Least lines and their share; the step above 1.0 lets 2160 lines win over 1080 that are otherwise alike.
+# Least number of lines and its share. The step above 1.0 lets 2160 lines win over 1080 at the same bitrate and rate.
 RESOLUTIONS = ((2160, 1.2), (1080, 1.0), (720, 0.7), (576, 0.5))
 LOW_RESOLUTION = 0.3
 NEW_CODECS = ("hevc", "av1")
-# What is left of the score of a stream that can be opened and yet is no pleasure, by the reason.
+# The factor on the score of a degraded stream, by the reason.
 DEGRADED = {"black_video": 0.1, "frozen_video": 0.1, "low_bitrate": 0.8}
-DEGRADED_OTHERWISE = 0.5
+OTHER_DEGRADED = 0.5
 
 
 def score(result: Result, settings: Scoring, account: str | None = None) -> float | None:
-    """From 0 (dead) to about 1 and beyond for 2160 lines; None where the verdict decides nothing.
+    """Return the weighted mean of bitrate, resolution, frame rate and codec, plus the addend of the account.
 
-    The weighted mean of bitrate, resolution, frame rate and codec, plus what ``prefer_accounts`` adds by the account's
-    id or name.
+    :param account: the account's name; ``prefer_accounts`` lists addends by id or name.
+    :returns: 0 for a dead stream, about 1 for a very good one, more for 2160 lines; None for a verdict that decides
+        nothing.
     """
     if result.verdict == "dead":
         return 0.0
-    if result.verdict not in ("ok", "degraded"):
+    if result.verdict not in WORKING:
         return None
     weights = settings.weights
     total = weights.bitrate + weights.resolution + weights.fps + weights.codec
@@ -35,7 +36,7 @@ def score(result: Result, settings: Scoring, account: str | None = None) -> floa
         + weights.codec * _codec(result.video_codec, settings.prefer_h265)
     ) / (total or 1)
     if result.verdict == "degraded":
-        quality *= DEGRADED.get(result.reason or "", DEGRADED_OTHERWISE)
+        quality *= DEGRADED.get(result.reason or "", OTHER_DEGRADED)
     preferred = settings.prefer_accounts
     addend = preferred.get(str(result.account_id), preferred.get(account or "", 0.0))
     return round(max(0.0, quality + addend), 4)
@@ -44,7 +45,7 @@ def score(result: Result, settings: Scoring, account: str | None = None) -> floa
 def _resolution(result: Result) -> float:
     if not result.height:
         return 0.0
-    # A film cropped to 1920x800 is no less than 1080 lines.
+    # A film cropped to 1920x800 counts as 1080 lines.
     lines = max(result.height, (result.width or 0) * 9 // 16)
     return next((share for least, share in RESOLUTIONS if lines >= least), LOW_RESOLUTION)
 

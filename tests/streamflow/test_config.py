@@ -66,7 +66,7 @@ def test_missing_keys_take_the_contracts_defaults(tmp_path: Path) -> None:
         ({"probe": {"account_proxies": {"North": "socks4://me:secret@host"}}}, "probe.account_proxies.North"),
     ],
 )
-def test_unknown_and_ill_typed_keys_are_refused_by_their_path(wrong: dict[str, Any], path: str) -> None:
+def test_unknown_and_ill_typed_keys_are_refused_with_their_path(wrong: dict[str, Any], path: str) -> None:
     with pytest.raises(ConfigError, match=rf"{path}: ") as refused:
         config.parse(wrong)
     assert "secret" not in str(refused.value)
@@ -120,23 +120,23 @@ def test_an_account_may_have_probe_settings_of_its_own(tmp_path: Path) -> None:
     assert probe.for_account(8, "South") is probe
 
 
-def test_an_account_has_its_own_proxy_by_id_or_name_or_that_of_all() -> None:
+def test_an_account_has_a_proxy_of_its_own_by_id_or_name() -> None:
     own = {"7": "socks5://seven:1080", "North": "http://north:8080", "Lan": None}
     probe = config.parse({"probe": {"proxy": "http://me:secret@all:8080", "account_proxies": own}}).probe
-    told = [probe.for_account(*account).proxy for account in ((7, "North"), (8, "North"), (9, "Lan"), (1, "South"))]
-    assert told == ["socks5://seven:1080", "http://north:8080", None, "http://me:secret@all:8080"]
+    proxies = [probe.for_account(*account).proxy for account in ((7, "North"), (8, "North"), (9, "Lan"), (1, "South"))]
+    assert proxies == ["socks5://seven:1080", "http://north:8080", None, "http://me:secret@all:8080"]
     assert probe.for_account(None, None).proxy == "http://me:secret@all:8080"
     assert "secret" not in repr(probe)
 
 
-def test_a_file_that_is_no_json_is_named_with_the_place(tmp_path: Path) -> None:
+def test_a_file_that_is_not_json_is_named_with_line_and_column(tmp_path: Path) -> None:
     file = tmp_path / "broken.json"
     file.write_text('{"probe": \n}')
     with pytest.raises(ConfigError, match=r"broken.json: not JSON at line 2"):
         config.load(file)
 
 
-def test_what_is_saved_is_read_again_and_nothing_is_left_beside_it(tmp_path: Path) -> None:
+def test_saved_settings_are_read_back_and_leave_no_other_file(tmp_path: Path) -> None:
     file = tmp_path / "settings.json"
     settings = Config().with_section("concurrent_streams", {"global_limit": 3})
     config.save(settings, file)

@@ -20,7 +20,7 @@ def measured(**fields: Any) -> Result:
     return Result(**(known | fields))
 
 
-def test_the_default_formula_weighs_bitrate_resolution_rate_and_codec() -> None:
+def test_the_default_formula_weighs_bitrate_resolution_frame_rate_and_codec() -> None:
     assert score(measured(), DEFAULT) == pytest.approx(0.40 * 0.75 + 0.35 * 1.0 + 0.15 * 25 / 60 + 0.10 * 0.8, abs=1e-4)
 
 
@@ -28,7 +28,7 @@ def test_the_default_formula_weighs_bitrate_resolution_rate_and_codec() -> None:
     ("width", "height", "share"),
     [(3840, 2160, 1.2), (1920, 1080, 1.0), (1920, 800, 1.0), (1280, 720, 0.7), (720, 576, 0.5), (640, 480, 0.3)],
 )
-def test_resolution_has_steps_and_films_count_by_their_width(width: int, height: int, share: float) -> None:
+def test_resolution_counts_in_steps_and_films_by_their_width(width: int, height: int, share: float) -> None:
     only = Scoring(weights=Weights(bitrate=0, resolution=1, fps=0, codec=0))
     assert score(measured(width=width, height=height), only) == pytest.approx(share)
 
@@ -47,7 +47,7 @@ def test_the_preferred_codec_is_the_users_choice(codec: str, prefer_h265: bool, 
     assert score(measured(video_codec=codec), only) == pytest.approx(share)
 
 
-def test_dead_is_nothing_and_undecided_is_no_score() -> None:
+def test_a_dead_stream_scores_zero_and_an_undecided_one_has_no_score() -> None:
     assert score(measured(verdict="dead", reason="http_404"), DEFAULT) == 0.0
     assert score(measured(verdict="unknown", reason="provider_busy"), DEFAULT) is None
     assert score(measured(verdict="skipped", reason="fresh"), DEFAULT) is None

@@ -7,12 +7,9 @@ from dataclasses import dataclass
 from itertools import takewhile
 
 from streamflow.config import Config
-from streamflow.records import DeadMemory, Result
+from streamflow.records import DECIDED, WORKING, DeadMemory, Result
 from streamflow.scoring import score
 from streamflow.udi.ports import Store
-
-WORKING = ("ok", "degraded")
-DECIDED = (*WORKING, "dead")
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,10 @@ from pydantic import Field
 from streamflow.records.record import Record
 
 Verdict = Literal["ok", "degraded", "dead", "unknown", "skipped"]
+# The stream can be watched.
+WORKING: tuple[Verdict, ...] = ("ok", "degraded")
+# The verdict says something about the stream; the others never count against it.
+DECIDED: tuple[Verdict, ...] = (*WORKING, "dead")
 
 
 class AudioTrack(Record):

@@ -1,1 +1,1 @@
-"""Reports on runs and libraries."""
+"""Reports about runs and libraries."""

@@ -1,18 +1,20 @@
-"""Rows as CSV, a part at a time, safe to open in a spreadsheet."""
+"""Rows as CSV that a spreadsheet can open safely, written part by part."""
 
 from __future__ import annotations
 
 import csv
 import io
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
 
-# A cell that begins so is a formula to a spreadsheet; names come from providers.
+# Spreadsheets run a cell with such a beginning as a formula, and names come from providers (OWASP: CSV injection).
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
-def csv_parts(columns: list[str], parts: Iterable[Iterable[Mapping[str, Any]]]) -> Iterator[str]:
-    """The header, then the lines of each part."""
+def csv_parts(columns: list[str], parts: Iterable[Iterable[Mapping[str, object]]]) -> Iterator[str]:
+    """Return the header, then the lines of each part.
+
+    :param columns: the keys of the rows, in the order of the columns; a missing value becomes an empty cell.
+    """
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(columns)
@@ -23,7 +25,7 @@ def csv_parts(columns: list[str], parts: Iterable[Iterable[Mapping[str, Any]]]) 
         yield rest
 
 
-def _cell(value: Any) -> Any:
+def _cell(value: object) -> object:
     return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
 
 

@@ -1,4 +1,4 @@
-"""The health report of a run: how much works in each group and account, and what an operator should look at."""
+"""The health report of a run: the share of working streams by group and account, and the streams to look at."""
 
 from __future__ import annotations
 
@@ -8,15 +8,14 @@ from datetime import datetime
 
 from pydantic import BaseModel, Field
 
-from streamflow.records import Channel, Result, Run, RunState, Stream
+from streamflow.records import DECIDED, WORKING, Channel, Result, Run, RunState, Stream
 from streamflow.udi.ports import Store
 
-WORKING = ("ok", "degraded")
 MOST_LISTED = 100
 
 
 class Share(BaseModel):
-    """A group's or an account's streams that the run decided: ``unknown`` and ``skipped`` are not among ``decided``."""
+    """The streams of a group or an account in the run; ``unknown`` and ``skipped`` ones do not count as ``decided``."""
 
     id: int | None
     name: str
@@ -28,7 +27,7 @@ class Share(BaseModel):
 
 
 class WeakChannel(BaseModel):
-    """A channel whose streams do not all work; one of which nothing is decided is left out."""
+    """A channel with a stream that does not work; a channel without any decided stream is left out."""
 
     channel_id: int
     name: str
@@ -38,7 +37,7 @@ class WeakChannel(BaseModel):
 
 
 class Mislabelled(BaseModel):
-    """A stream whose name promises what was not measured."""
+    """A stream whose name promises more than was measured."""
 
     stream_id: int
     name: str
@@ -47,7 +46,7 @@ class Mislabelled(BaseModel):
 
 
 class Duplicate(BaseModel):
-    """One URL that several streams have, and the channels that they are in."""
+    """Several streams with the same URL, and the channels that hold them."""
 
     url_hash: str
     stream_ids: list[int]
@@ -56,7 +55,7 @@ class Duplicate(BaseModel):
 
 
 class HealthReport(BaseModel):
-    """Each list holds the worst first, at most 100; ``mislabelled`` and ``duplicates`` are of the run's streams."""
+    """The report of one run. Each list holds at most 100 entries, the worst first."""
 
     run_id: str
     started_at: datetime
@@ -70,7 +69,10 @@ class HealthReport(BaseModel):
 
 
 def report(store: Store, state: RunState) -> HealthReport:
-    """The report of a run, finished or not. Raises UdiUnavailable."""
+    """Return the report of a run, finished or not.
+
+    :raises UdiUnavailable: the store cannot be read.
+    """
     run = state.run
     verdicts = _verdicts(state)
     streams = store.library.streams(verdicts)
@@ -94,7 +96,7 @@ def report(store: Store, state: RunState) -> HealthReport:
 
 
 def _verdicts(state: RunState) -> dict[int, str]:
-    """The verdict of each stream of the run; twins have that of the stream they were checked with."""
+    """Return the verdict of each stream of the run; a twin has the verdict of the stream that was probed for it."""
     return {**state.streams, **{twin: state.streams[id] for id, twins in _twins(state.run) for twin in twins}}
 
 
@@ -102,11 +104,15 @@ def _twins(run: Run) -> Iterable[tuple[int, tuple[int, ...]]]:
     return ((id, twins) for id, twins in run.twins.items() if id in run.stream_ids)
 
 
-def _shares(verdicts: Mapping[int, str], belongs: Mapping[int, int | None], names: Mapping[int, str]) -> list[Share]:
-    parts: dict[int | None, list[str]] = {}
+def _shares(verdicts: Mapping[int, str], owners: Mapping[int, int | None], names: Mapping[int, str]) -> list[Share]:
+    """Return the share of each owner (an account or a group) of streams, the worst first."""
+    by_owner: dict[int | None, list[str]] = {}
     for id, verdict in verdicts.items():
-        parts.setdefault(belongs.get(id), []).append(verdict)
-    shares = [_share(id, names.get(id, f"{id}") if id is not None else "none", of) for id, of in parts.items()]
+        by_owner.setdefault(owners.get(id), []).append(verdict)
+    shares = [
+        _share(owner, names.get(owner, f"{owner}") if owner is not None else "none", own)
+        for owner, own in by_owner.items()
+    ]
     return sorted(shares, key=lambda share: (share.share_working is None, share.share_working or 0, share.name))
 
 
@@ -126,14 +132,14 @@ def _share(id: int | None, name: str, verdicts: Iterable[str]) -> Share:
 
 
 def _worst(channels: Iterable[Channel], results: Mapping[int, Result]) -> list[WeakChannel]:
-    found = []
+    weak = []
     for channel in channels:
-        known = [results[id] for id in channel.stream_ids if id in results]
-        working = sum(result.verdict in WORKING for result in known)
-        if working == len(channel.stream_ids) or not any(result.verdict in (*WORKING, "dead") for result in known):
+        checked = [results[id] for id in channel.stream_ids if id in results]
+        working = sum(result.verdict in WORKING for result in checked)
+        if working == len(channel.stream_ids) or not any(result.verdict in DECIDED for result in checked):
             continue
-        scores = [result.score for result in known if result.score is not None]
-        found.append(
+        scores = [result.score for result in checked if result.score is not None]
+        weak.append(
             WeakChannel(
                 channel_id=channel.id,
                 name=channel.name,
@@ -142,14 +148,14 @@ def _worst(channels: Iterable[Channel], results: Mapping[int, Result]) -> list[W
                 best_score=max(scores, default=None),
             )
         )
-    found.sort(key=lambda one: (one.working > 0, one.best_score or 0, one.channel_id))
-    return found[:MOST_LISTED]
+    weak.sort(key=lambda one: (one.working > 0, one.best_score or 0, one.channel_id))
+    return weak[:MOST_LISTED]
 
 
 def _mislabelled(
     results: Mapping[int, Result], streams: Mapping[int, Stream], accounts: Mapping[int, str]
 ) -> list[Mislabelled]:
-    found = [
+    mislabelled = [
         Mislabelled(
             stream_id=id,
             name=streams[id].name,
@@ -159,17 +165,17 @@ def _mislabelled(
         for id, result in sorted(results.items())
         if result.label_mismatch and id in streams
     ]
-    return found[:MOST_LISTED]
+    return mislabelled[:MOST_LISTED]
 
 
 def _duplicates(store: Store, streams: Mapping[int, Stream]) -> list[Duplicate]:
-    # The index by URL knows the streams that were not of this run too.
+    # The index by URL includes streams outside of this run.
     hashes = {stream.url_hash: stream.name for stream in streams.values() if stream.url}
-    found = []
+    duplicates = []
     for url_hash, name in hashes.items():
         ids = sorted(store.library.streams_of_url(url_hash))
         if len(ids) > 1:
             channels = sorted({channel for id in ids for channel in store.library.channels_of_stream(id)})
-            found.append(Duplicate(url_hash=url_hash, stream_ids=ids, name=name, channel_ids=channels))
-    found.sort(key=lambda one: (-len(one.stream_ids), one.stream_ids))
-    return found[:MOST_LISTED]
+            duplicates.append(Duplicate(url_hash=url_hash, stream_ids=ids, name=name, channel_ids=channels))
+    duplicates.sort(key=lambda one: (-len(one.stream_ids), one.stream_ids))
+    return duplicates[:MOST_LISTED]

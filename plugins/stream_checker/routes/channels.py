@@ -14,8 +14,7 @@ from stream_checker.http.throttle import at_once
 from stream_checker.queries.dispatcharr_page import channels_page
 from stream_checker.queries.stream_names import NamedResult, NamedStream, StreamNames
 from stream_checker.resources import OpenNameIndex, Udi
-from streamflow.records import Channel, ChannelChange, Result
-from streamflow.reports.health import WORKING
+from streamflow.records import WORKING, Channel, ChannelChange, Result
 
 router = APIRouter(prefix="/channels", tags=["channels"], dependencies=[Reader])
 

@@ -48,7 +48,7 @@ def reported(store: Store) -> HealthReport:
     return report(store, state)
 
 
-def test_the_share_that_works_is_told_for_each_account_and_group(store: Store) -> None:
+def test_each_account_and_group_has_its_share_of_working_streams(store: Store) -> None:
     found = reported(store)
     assert (found.total.streams, found.total.decided, found.total.working, found.total.share_working) == (6, 5, 1, 0.2)
     assert [(one.name, one.decided, one.share_working) for one in found.accounts] == [
@@ -59,7 +59,7 @@ def test_the_share_that_works_is_told_for_each_account_and_group(store: Store) -
     assert {one.id: one.share_working for one in found.groups} == {10: 0.5, 20: 0.0, None: 0.0}
 
 
-def test_the_worst_channel_comes_first_and_an_undecided_one_not_at_all(store: Store) -> None:
+def test_the_worst_channel_comes_first_and_an_undecided_one_is_left_out(store: Store) -> None:
     found = reported(store).worst_channels
     assert [(one.channel_id, one.working, one.best_score) for one in found] == [(2, 0, 0.0), (1, 1, 0.8)]
 
@@ -71,7 +71,7 @@ def test_mislabelled_streams_and_duplicates_are_listed_without_their_url(store: 
     assert "secret" not in found.model_dump_json()
 
 
-def test_a_run_that_has_decided_nothing_has_a_report(store: Store) -> None:
+def test_a_run_without_any_decided_stream_has_a_report(store: Store) -> None:
     store.runs.open(Run(run_id="new", started_at=NOW, mode="concurrent", stream_ids=(1,), channels={1: (1,)}))
     state = store.runs.state("new")
     assert state

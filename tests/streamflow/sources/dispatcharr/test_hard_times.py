@@ -19,7 +19,7 @@ from streamflow.sources import opened
 from streamflow.sources.dispatcharr import Dispatcharr, session
 from streamflow.sources.dispatcharr import source as source_module
 from support.library import result
-from support.web_answers import answering
+from support.web_server import serving
 
 CHANNEL = json.dumps({"id": 1, "streams": [3, 1, 2]}).encode()
 
@@ -71,13 +71,13 @@ def certified(authority: trustme.CA) -> ssl.SSLContext:
 def test_a_private_certificate_is_trusted_by_its_authority_alone(tmp_path: Path) -> None:
     authority, file = trustme.CA(), tmp_path / "ca.pem"
     authority.cert_pem.write_to_path(str(file))
-    with answering(CHANNEL, context=certified(authority)) as address:
+    with serving(CHANNEL, context=certified(authority)) as address:
         with at(address, DISPATCHARR_CA_FILE=str(file)) as source:
             assert source.channels.order(1) == (3, 1, 2)
         with at(address) as source, pytest.raises(SourceRefused, match="DISPATCHARR_CA_FILE"):
             source.channels.order(1)
     with (
-        answering(CHANNEL, context=certified(trustme.CA())) as address,
+        serving(CHANNEL, context=certified(trustme.CA())) as address,
         at(address, DISPATCHARR_CA_FILE=str(file)) as source,
         pytest.raises(SourceRefused, match="not trusted"),
     ):
@@ -96,7 +96,7 @@ def test_a_wrong_certificate_file_is_named(tmp_path: Path, content: str | None) 
 
 @pytest.mark.parametrize("address", ["{}/tv/box", "{}/tv/box/"])
 def test_a_path_prefix_precedes_every_path(address: str) -> None:
-    with answering(CHANNEL, prefix="/tv/box/api/") as root:
+    with serving(CHANNEL, prefix="/tv/box/api/") as root:
         with at(address.format(root)) as source:
             assert source.channels.order(1) == (3, 1, 2)
         with at(root) as source, pytest.raises(SourceRefused, match="path prefix"):
@@ -136,7 +136,7 @@ def test_after_a_change_of_the_password_the_old_one_is_rejected_and_the_new_one_
 )  # fmt: skip
 def test_every_status_has_its_error_class(status: int, error: type[Exception]) -> None:
     with (
-        answering(b"<html>no</html>", status) as address,
+        serving(b"<html>no</html>", status) as address,
         at(address) as source,
         pytest.raises(error, match=str(status) if status != 404 else "no such"),
     ):
@@ -145,7 +145,7 @@ def test_every_status_has_its_error_class(status: int, error: type[Exception]) -
 
 def test_a_reply_that_is_cut_off_is_retried_and_then_reported() -> None:
     reached = pytest.raises(SourceUnavailable, match="cannot be reached")
-    with answering(CHANNEL, length=500) as address, at(address) as source, reached:
+    with serving(CHANNEL, length=500) as address, at(address) as source, reached:
         source.channels.order(1)
 
 
@@ -162,7 +162,7 @@ def test_a_reply_that_is_cut_off_is_retried_and_then_reported() -> None:
     ids=["order", "fetch", "write_order", "viewers", "write_results"],
 )
 def test_json_of_another_shape_is_an_error_or_empty(body: bytes, ask: Callable[[Dispatcharr], object]) -> None:
-    with answering(body) as address, at(address) as source:
+    with serving(body) as address, at(address) as source:
         try:
             found = ask(source)
         except SourceUnavailable:
@@ -186,7 +186,7 @@ def test_a_server_without_pages_returns_the_whole_list(served: Lab) -> None:
     streams = list(state(served).streams.values())
     paths = {"streams/": streams, "ids/": [each["id"] for each in streams]}
     lists = {path: json.dumps(records).encode() for path, records in paths.items()}
-    with answering(b"[]", paths=lists) as address, at(address) as source:
+    with serving(b"[]", paths=lists) as address, at(address) as source:
         assert len(list(source.fetch().streams)) == 7
 
 

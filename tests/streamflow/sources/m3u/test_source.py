@@ -14,7 +14,7 @@ import pytest
 from streamflow.errors import SourceRefused, SourceUnavailable
 from streamflow.sources import broken, m3u
 from streamflow.sources.m3u import Playlist
-from support.web_answers import answering
+from support.web_server import serving
 
 LIST = """#EXTM3U
 #EXTINF:-1 tvg-id="eins.de" group-title="News",Eins HD
@@ -60,7 +60,7 @@ def test_ids_do_not_depend_on_the_position_in_the_list(tmp_path: Path) -> None:
 
 def test_a_playlist_is_read_from_its_address_compressed_or_not() -> None:
     for body in (LIST.encode(), gzip.compress(LIST.encode())):
-        with answering(body) as address:
+        with serving(body) as address:
             assert len(Playlist(f"{address}/get.php?password=pa55word").fetch().streams) == 3
 
 
@@ -96,7 +96,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("status", "error"), [(403, SourceRefused), (404, SourceRefused), (503, SourceUnavailable)])
 def test_the_error_of_an_address_hides_its_password(status: int, error: type[Exception]) -> None:
-    with answering(b"no", status) as address:
+    with serving(b"no", status) as address:
         playlist = Playlist(f"{address}/get.php?username=u&password=pa55word")
         with pytest.raises(error, match=str(status)) as failed:
             playlist.fetch()
@@ -104,7 +104,7 @@ def test_the_error_of_an_address_hides_its_password(status: int, error: type[Exc
 
 
 def test_a_download_that_is_cut_off_is_an_error() -> None:
-    with answering(LIST.encode(), length=10_000) as address, pytest.raises(SourceUnavailable):
+    with serving(LIST.encode(), length=10_000) as address, pytest.raises(SourceUnavailable):
         Playlist(address).fetch()
 
 

@@ -14,7 +14,7 @@ import pytest
 from lab import Account, Group, Lab, Library, Media, Stream, running
 from streamflow.errors import SourceRefused, SourceUnavailable
 from streamflow.sources.xtream import Panel, UserInfo
-from support import web_answers
+from support import web_server
 
 
 @pytest.fixture
@@ -26,9 +26,9 @@ def provider(lab_media: Media) -> Iterator[Lab]:
 
 
 @contextmanager
-def answering(body: bytes, status: int = 200, length: int | None = None) -> Iterator[Panel]:
+def serving(body: bytes, status: int = 200, length: int | None = None) -> Iterator[Panel]:
     """Serve a panel that sends the same reply to every request."""
-    with web_answers.answering(body, status, length=length) as address:
+    with web_server.serving(body, status, length=length) as address:
         yield Panel(address, "user", "pa55word")
 
 
@@ -61,14 +61,14 @@ def test_a_wrong_login_is_refused(provider: Lab) -> None:
 def test_figures_are_read_in_any_notation(
     raw: bytes, limit: int | None, active: int | None, expires: int | None
 ) -> None:
-    with answering(b'\xef\xbb\xbf{"user_info": ' + raw + b"}") as panel:
+    with serving(b'\xef\xbb\xbf{"user_info": ' + raw + b"}") as panel:
         info = panel.user_info()
     assert (info.max_connections, info.active_connections) == (limit, active)
     assert (info.expires_at.year if info.expires_at else None) == expires
 
 
 def test_missing_figures_stay_missing() -> None:
-    with answering(b'{"user_info": {}}') as panel:
+    with serving(b'{"user_info": {}}') as panel:
         assert panel.user_info() == UserInfo()
 
 
@@ -89,18 +89,18 @@ def test_missing_figures_stay_missing() -> None:
     ],
 )
 def test_an_invalid_reply_is_an_error_with_the_panels_name(body: bytes, status: int, error: type[Exception]) -> None:
-    with answering(body, status) as panel, pytest.raises(error, match="the Xtream panel at http://127"):
+    with serving(body, status) as panel, pytest.raises(error, match="the Xtream panel at http://127"):
         panel.user_info()
 
 
 def test_a_reply_that_is_cut_off_is_a_temporary_failure() -> None:
-    with answering(b'{"user_info": {', length=100) as panel, pytest.raises(SourceUnavailable, match="cannot be read"):
+    with serving(b'{"user_info": {', length=100) as panel, pytest.raises(SourceUnavailable, match="cannot be read"):
         panel.user_info()
 
 
 def test_the_password_is_in_no_log_no_error_and_no_repr(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    with answering(b"Forbidden", 403) as panel, pytest.raises(SourceRefused) as refused:
+    with serving(b"Forbidden", 403) as panel, pytest.raises(SourceRefused) as refused:
         panel.user_info()
     gone = replace(panel, server="http://127.0.0.1:9")
     with pytest.raises(SourceUnavailable) as away:

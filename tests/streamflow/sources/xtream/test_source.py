@@ -11,7 +11,7 @@ import pytest
 from lab import Account, Group, Lab, Library, Media, Stream, running
 from streamflow.errors import SourceRefused, SourceUnavailable
 from streamflow.sources.xtream import Panel, Xtream
-from support.web_answers import answering
+from support.web_server import serving
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def of_lists(
         "get_live_streams": raw if raw is not None else json.dumps(streams).encode(),
         "get_live_categories": json.dumps(categories).encode(),
     }
-    with answering(json.dumps({"user_info": info or {}}).encode(), actions=actions) as address:
+    with serving(json.dumps({"user_info": info or {}}).encode(), actions=actions) as address:
         return Xtream(Panel(address, "us/er", "pa55 word")).fetch()
 
 

@@ -1,4 +1,4 @@
-"""A server that answers everything with one thing."""
+"""A web server that sends fixed replies."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 
 
 @contextmanager
-def answering(
+def serving(
     body: bytes,
     status: int = 200,
     *,
@@ -21,18 +21,22 @@ def answering(
     prefix: str = "/",
     context: ssl.SSLContext | None = None,
 ) -> Iterator[str]:
-    """Its address; ``length`` is what it promises to send, ``context`` makes it speak TLS.
+    """Serve ``body`` for every request, and return the server's address.
 
-    ``actions`` answers queries that name one of them, ``paths`` what ends so; outside of ``prefix`` all is 404.
+    :param length: the Content-Length that the server declares, by default the true one.
+    :param actions: bodies for requests with such an ``action`` in the query.
+    :param paths: bodies for requests with such an end of the path.
+    :param prefix: paths outside of it get a 404.
+    :param context: makes the server speak TLS.
     """
 
-    class Answer(BaseHTTPRequestHandler):
+    class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            asked = urlsplit(self.path)
-            action = parse_qs(asked.query).get("action", [""])[0]
-            sent = next((told for end, told in (paths or {}).items() if asked.path.endswith(end)), body)
+            request = urlsplit(self.path)
+            action = parse_qs(request.query).get("action", [""])[0]
+            sent = next((body for end, body in (paths or {}).items() if request.path.endswith(end)), body)
             sent = (actions or {}).get(action, sent)
-            self.send_response(status if asked.path.startswith(prefix) else 404)
+            self.send_response(status if request.path.startswith(prefix) else 404)
             self.send_header("Content-Length", str(len(sent) if length is None else length))
             self.end_headers()
             self.wfile.write(sent)
@@ -42,7 +46,7 @@ def answering(
         def log_message(self, *_: object) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         if context:
             server.socket = context.wrap_socket(server.socket, server_side=True)
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
