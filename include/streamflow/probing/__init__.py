@@ -1,4 +1,4 @@
-"""The probe: one connection to a stream, and all that it tells. Knows no Redis, no Airflow and no UDI."""
+"""The probe: one connection to a stream, and everything that it shows. Knows no Redis, no Airflow and no UDI."""
 
 from streamflow.probing.judgement.report import report
 from streamflow.probing.probe import probe

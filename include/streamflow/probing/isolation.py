@@ -1,4 +1,4 @@
-"""Isolation: work in a process of its own, so that a crash or a hang of libav ends that and nothing else."""
+"""Isolation: work in a process of its own, so that a crash or a hang of libav ends that process and nothing else."""
 
 from __future__ import annotations
 
@@ -15,35 +15,43 @@ from multiprocessing.connection import Connection
 from typing import Any, NoReturn
 
 LOOK_SECONDS = 0.15
-# What the process may take in all; a decoder of the largest pictures that are let pass needs a third of it.
+# The memory that the process may take; a decoder of the largest permitted pictures needs a third of it.
 MEMORY_BYTES = 3_000_000_000
 # Standard input, output and error.
 _STANDARD = 3
 
-Tell = Callable[[Any], None]
+Send = Callable[[Any], None]
 
 
 class Stopped(Exception):
-    """The work was told to stop."""
+    """The caller stopped the work."""
 
 
 class Hung(Exception):
-    """The work was not done in time."""
+    """The work did not end in time."""
 
 
 class Crashed(Exception):
-    """The work's process ended without an answer; ``signal`` is what ended it, None for an end by itself."""
+    """The work's process ended without a result; ``signal`` is what ended it, None where it ended by itself."""
 
     def __init__(self, by: signal.Signals | None) -> None:
         super().__init__(f"ended by {by.name if by else 'itself'}")
         self.signal = by
 
 
-def apart(work: Callable[[Tell], Any], *, on_told: Tell, stop: threading.Event, longest_s: float) -> Any:
-    """Call ``work`` in a forked process and return its answer.
+def isolated(work: Callable[[Send], Any], *, on_message: Send, stop: threading.Event, longest_s: float) -> Any:
+    """Call ``work`` in a forked process and return its result.
 
-    What it tells is handed to ``on_told`` in a thread of this process. The process, with whatever it has opened, is
-    gone when this returns or raises: Stopped, Hung, Crashed, or what ``on_told`` raised. It ends with its parent too.
+    The process, with everything it has opened, is gone when this returns or raises. It ends with its parent too.
+
+    :param work: is called with a function that sends a message to this process.
+    :param on_message: is called with each message, in a thread of this process.
+    :param stop: ends the work when it is set.
+    :param longest_s: seconds after which the work is ended.
+    :raises Stopped: when ``stop`` was set.
+    :raises Hung: when the work took longer than ``longest_s``.
+    :raises Crashed: when the process ended without a result.
+    :raises Exception: what ``on_message`` raised.
     """
     here, there = multiprocessing.Pipe()
     child = os.fork()
@@ -51,24 +59,24 @@ def apart(work: Callable[[Tell], Any], *, on_told: Tell, stop: threading.Event, 
         _be_child(work, there)
     try:
         there.close()
-        told: queue.SimpleQueue[tuple[bool, Any]] = queue.SimpleQueue()
-        threading.Thread(target=_listen, args=(here, on_told, told), name="isolation", daemon=True).start()
-        is_answer, answer = _awaited(told, stop, time.monotonic() + longest_s)
+        results: queue.SimpleQueue[tuple[bool, Any]] = queue.SimpleQueue()
+        threading.Thread(target=_listen, args=(here, on_message, results), name="isolation", daemon=True).start()
+        is_result, result = _awaited(results, stop, time.monotonic() + longest_s)
     finally:
-        # What has ended already keeps the status that it ended with.
+        # A process that has ended keeps the status it ended with.
         os.kill(child, signal.SIGKILL)
         _, status = os.waitpid(child, 0)
-    if is_answer:
-        return answer
-    if answer is not None:
-        raise answer
+    if is_result:
+        return result
+    if result is not None:
+        raise result
     raise Crashed(signal.Signals(os.WTERMSIG(status)) if os.WIFSIGNALED(status) else None)
 
 
-def _awaited(told: queue.SimpleQueue[tuple[bool, Any]], stop: threading.Event, deadline: float) -> tuple[bool, Any]:
+def _awaited(results: queue.SimpleQueue[tuple[bool, Any]], stop: threading.Event, deadline: float) -> tuple[bool, Any]:
     while True:
         try:
-            return told.get(timeout=LOOK_SECONDS)
+            return results.get(timeout=LOOK_SECONDS)
         except queue.Empty:
             if stop.is_set():
                 raise Stopped from None
@@ -76,40 +84,40 @@ def _awaited(told: queue.SimpleQueue[tuple[bool, Any]], stop: threading.Event, d
                 raise Hung from None
 
 
-def _listen(here: Connection, on_told: Tell, told: queue.SimpleQueue[tuple[bool, Any]]) -> None:
-    """Hand on what the child tells, until its answer, its end (False, None) or a fault of ``on_told``."""
+def _listen(here: Connection, on_message: Send, results: queue.SimpleQueue[tuple[bool, Any]]) -> None:
+    """Pass on the child's messages until its result, its end (False, None) or a fault of ``on_message``."""
     with here:
         try:
             while True:
-                is_answer, what = here.recv()
-                if is_answer:
-                    return told.put((True, what))
-                on_told(what)
+                is_result, message = here.recv()
+                if is_result:
+                    return results.put((True, message))
+                on_message(message)
         except (EOFError, OSError):
-            told.put((False, None))
+            results.put((False, None))
         except Exception as error:  # noqa: BLE001 - it is raised where the work was asked for
-            told.put((False, error))
+            results.put((False, error))
 
 
-def _be_child(work: Callable[[Tell], Any], there: Connection) -> NoReturn:
+def _be_child(work: Callable[[Send], Any], there: Connection) -> NoReturn:
     status = 1
     try:
-        # What is the parent's stays as it is: neither collected, nor held open, nor handled by its handlers.
+        # The parent's objects stay as they are: not collected, and none of its files held open.
         gc.freeze()
         os.closerange(_STANDARD, there.fileno())
         os.closerange(there.fileno() + 1, os.sysconf("SC_OPEN_MAX"))
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        _bound()
+        _limit_resources()
         threading.Thread(target=_end_with_parent, args=(there,), name="isolation", daemon=True).start()
-        there.send((True, work(lambda what: there.send((False, what)))))
+        there.send((True, work(lambda message: there.send((False, message)))))
         status = 0
     finally:
         os._exit(status)
 
 
-def _bound() -> None:
-    """No more memory than is needed, and no dump of it: that would hold the URL."""
+def _limit_resources() -> None:
+    """Allow no more memory than is needed, and no dump of it: that would hold the URL."""
     for limit, most in ((resource.RLIMIT_DATA, MEMORY_BYTES), (resource.RLIMIT_CORE, 0)):
         _, hard = resource.getrlimit(limit)
         within = most if hard == resource.RLIM_INFINITY else min(most, hard)
@@ -117,7 +125,7 @@ def _bound() -> None:
 
 
 def _end_with_parent(there: Connection) -> None:
-    """The parent tells nothing: what can be read is its end."""
+    """End when the pipe closes: the parent sends nothing, so its end is all that can be read."""
     try:
         there.recv_bytes()
     except (EOFError, OSError):

@@ -10,35 +10,38 @@ import traceback
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from streamflow import config
 from streamflow.masking import mask
 from streamflow.probing import starvation
-from streamflow.probing.isolation import Crashed, Hung, Stopped, Tell, apart
+from streamflow.probing.isolation import Crashed, Hung, Send, Stopped, isolated
 from streamflow.probing.judgement import label, verdict
-from streamflow.probing.judgement.findings import content_type, extras, fields
+from streamflow.probing.judgement.evidence import Delivery, Evidence
 from streamflow.probing.judgement.refusal import Refusal, cancelled, dead
-from streamflow.probing.media import freeze, timing
-from streamflow.probing.media.analyzer import FIRST_PICTURE_SECONDS, Analyzer, Source
+from streamflow.probing.judgement.result_fields import content_type, extras, fields
+from streamflow.probing.media.analyzer import FIRST_PICTURE_SECONDS, Analyzer, SampleOptions
+from streamflow.probing.media.freeze import picture_statistics
+from streamflow.probing.media.luma import Picture
 from streamflow.probing.media.measurement import Measurement, Sample
+from streamflow.probing.media.playout import simulate_playout
+from streamflow.probing.media.source import Source
 from streamflow.probing.protocols import http as over_http
 from streamflow.probing.protocols import libav
 from streamflow.probing.protocols.http_feed import SourceInfo
 from streamflow.probing.target import HTTP, LIBAV, ProbeOutcome, ProbeTarget, Progress, address
 from streamflow.records import Result
+from streamflow.records.result import Verdict
 
-# Less lateness of this machine is not worth telling.
+# A shorter time in which this machine was starved is not worth noting.
 LEAST_STARVED = 0.1
 # Added to the longest time that a probe can take by its settings.
 HANG_SECONDS = 30.0
-# A stream whose rest is saved must have come at this share of real time at least.
+# A sample may end early when the stream came at this share of real time at least.
 STEADY_SHARE = 0.95
-# What a decoder that goes wrong ends with. Any other signal comes from outside.
+# Signals by which a faulty decoder ends. Any other signal comes from outside.
 CRASHES = frozenset({signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL})
-
-# Of what was measured, these are as they are: another try would end the same.
-FINAL = ("drm_protected", "no_video")
+# Measured faults that another try would find again.
+FINAL = ("drm_protected", "no_video", "codec_unsupported")
 
 OnProgress = Callable[[Progress], None]
 
@@ -52,40 +55,40 @@ def probe(
 ) -> ProbeOutcome:
     """Probe a stream over one connection for ``settings.sample_seconds``; never raises for what a stream does.
 
-    ``cancel`` ends it within a fifth of a second, with verdict ``unknown``, reason ``cancelled``. ``on_progress`` is
-    called in another thread.
+    :param cancel: ends the probe within a fifth of a second, with verdict ``unknown`` and reason ``cancelled``.
+    :param on_progress: is called in another thread.
     """
     run, phase = _Run(target, settings), "connecting"
 
-    def tell(now: Progress) -> None:
+    def report(progress: Progress) -> None:
         nonlocal phase
-        phase = now.phase
+        phase = progress.phase
         if on_progress:
-            on_progress(now)
+            on_progress(progress)
 
     try:
-        outcome: ProbeOutcome = apart(
-            run.ended, on_told=tell, stop=cancel or threading.Event(), longest_s=run.longest_s
+        outcome: ProbeOutcome = isolated(
+            run.outcome, on_message=report, stop=cancel or threading.Event(), longest_s=run.longest_s
         )
     except Stopped:
         return run.refused(cancelled())
     except Hung:
-        return run.refused(_fault(phase, f"had not come back after {run.longest_s:.0f} s", is_own=False))
+        return run.refused(_fault(phase, f"did not return within {run.longest_s:.0f} s", is_own=False))
     except Crashed as crash:
-        how = f"was ended by {crash.signal.name}" if crash.signal else "ended without an answer"
+        how = f"was ended by {crash.signal.name}" if crash.signal else "ended without a result"
         return run.refused(_fault(phase, how, is_own=crash.signal not in CRASHES))
     return outcome
 
 
 def _fault(phase: str, how: str, *, is_own: bool) -> Refusal:
-    """Of a probe that did not come to its end: the stream's fault where its media were being read, else ``is_own``."""
+    """Return the refusal for a probe that did not end well: the stream's fault while its media were read."""
     if is_own or phase == "connecting":
         return Refusal("unknown", "internal_error", f"the probe {how}")
     return dead("undecodable", f"the decoder {how}")
 
 
 def _place(error: Exception) -> str:
-    """Kind and place of an error: its message may hold a URL."""
+    """Return kind and place of an error: its message may hold a URL."""
     frame = traceback.extract_tb(error.__traceback__)[-1]
     return f"{type(error).__name__} at {Path(frame.filename).name}:{frame.lineno}"
 
@@ -95,122 +98,130 @@ class _Run:
         self.target = target
         self.settings = settings
         self.started = time.monotonic()
-        self.opening = SourceInfo()
-        self._tell: Tell = lambda _: None
+        self.info = SourceInfo()
+        self._send: Send = lambda _: None
 
     @property
     def longest_s(self) -> float:
-        """Seconds after which even the slowest stream has had its time, and the machine a good deal for itself."""
+        """Seconds in which even the slowest stream ends, with a good margin for a loaded machine."""
         sample = max(self.settings.sample_seconds, FIRST_PICTURE_SECONDS)
         reads = over_http.OPENING_READS * self.settings.read_timeout
         return self.settings.connect_timeout + reads + sample + HANG_SECONDS
 
-    def ended(self, tell: Tell) -> ProbeOutcome:
-        """The outcome, whatever happens; progress is told as it comes."""
-        self._tell = tell
+    def outcome(self, send: Send) -> ProbeOutcome:
+        """Return the outcome, whatever happens; progress is sent as it comes."""
+        self._send = send
         try:
             return self._judged(self._sample())
         except Refusal as refusal:
             return self.refused(refusal)
-        except Exception as error:  # noqa: BLE001 - a fault of the probe's own is a verdict too, told without the message
+        except Exception as error:  # noqa: BLE001 - a fault of the probe itself is a verdict too
             return self.refused(Refusal("unknown", "internal_error", _place(error)))
 
     def _sample(self) -> Sample:
-        where = address(self.target, self.settings.user_agent)
+        where, busy = address(self.target, self.settings.user_agent), self.target.account_busy
         if where.scheme in HTTP:
-            self._tell(Progress(0.0, 0, None, None, "connecting"))
-            return over_http.measure(
-                where,
-                self.settings,
-                self.opening,
-                self._measuring,
-                account_busy=self.target.account_busy,
-            )
+            self._send(Progress(0.0, 0, None, None, "connecting"))
+            return over_http.measure(where, self.settings, self.info, self._analyzer, account_busy=busy)
         if where.scheme in LIBAV:
-            # What libav opens itself it also reads at once.
-            self._tell(Progress(0.0, 0, None, None, "opening"))
-            return libav.measure(
-                where, self.settings, self._measuring, self.started, account_busy=self.target.account_busy
-            )
+            # libav reads at once when it opens an address itself.
+            self._send(Progress(0.0, 0, None, None, "opening"))
+            return libav.measure(where, self.settings, self._analyzer, self.started, account_busy=busy)
         known = ", ".join([*HTTP, *LIBAV])
         raise Refusal(
             "skipped", "unsupported_protocol", f"{where.scheme or 'none'} is none of {known}", retryable=False
         )
 
-    def _measuring(self, source: Source) -> Analyzer:
+    def _analyzer(self, source: Source) -> Analyzer:
+        options = SampleOptions(
+            sample_seconds=self.settings.sample_seconds,
+            min_sample_seconds=self.settings.min_sample_seconds,
+            thumbnails=self.settings.thumbnails,
+            expects_video=not self._is_radio,
+        )
         return Analyzer(
             source,
-            sample_seconds=self.settings.sample_seconds,
-            thumbnails=self.settings.thumbnails,
-            finite=lambda: self.opening.is_finite,
-            on_progress=lambda *told: self._tell(Progress(*told)),
-            sound_only=self._is_radio,
-            min_sample_seconds=self.settings.min_sample_seconds,
+            options,
+            is_finite=lambda: self.info.is_finite,
             is_healthy=self._is_healthy,
+            on_progress=lambda *figures: self._send(Progress(*figures)),
         )
 
+    # -- judgement ---------------------------------------------------------------------------
     def _judged(self, sample: Sample) -> ProbeOutcome:
-        found, late = sample.found, sample.late
-        look = freeze.picture_statistics(found.pictures, found.residue)
-        play = timing.simulate_playout(found.arrivals, sample.ended, late)
-        judged = self._judge(found, look, play, sample.cut)
-        extra = extras(found, look, play, self.opening)
-        if (starved := starvation.total(late, sample.ended)) >= LEAST_STARVED and not self.opening.is_finite:
+        measurement = sample.measurement
+        evidence = self._evidence(measurement, sample.ended, sample.starved, sample.interruption)
+        judged = verdict.judge(evidence)
+        extra = extras(evidence, self.info)
+        starved_s = starvation.total(sample.starved, sample.ended)
+        if starved_s >= LEAST_STARVED and not self.info.is_finite:
             # A file that comes faster than real time is held up on purpose.
-            extra["starved_s"] = round(starved, 2)
+            extra["starved_s"] = round(starved_s, 2)
         if sample.first_byte:
             extra |= {"first_byte_ms": round((sample.first_byte - self.started) * 1000), "bytes": sample.bytes}
-        first = found.first_frame
+        first = measurement.first_frame
         result = self._result(judged.verdict, judged.reason, judged.detail).model_copy(
-            update=fields(found, look, self.target.name, self.opening)
+            update=fields(evidence, self.target.name, self.info)
             | {"first_frame_ms": round((first - self.started) * 1000) if first else None, "extra": extra}
         )
+        is_still = evidence.pictures.is_still
         return ProbeOutcome(
             result,
-            found.thumbnail,
+            measurement.thumbnail,
             retryable=judged.verdict in ("dead", "unknown") and judged.reason not in FINAL,
-            slate=next(one.grey for one in found.pictures if one.is_whole) if look.is_still else None,
+            slate=next(picture.grey for picture in measurement.pictures if picture.is_whole) if is_still else None,
         )
 
-    def _judge(
-        self, found: Measurement, look: freeze.PictureStatistics, play: timing.Playout, cut: str | None = None
-    ) -> verdict.Judgement:
-        segmented = self.opening.segmented
-        return verdict.judge(
-            found,
-            look,
-            play,
-            radio=self._is_radio,
+    def _evidence(
+        self,
+        measurement: Measurement,
+        ended: float,
+        starved: Sequence[tuple[float, float]] = (),
+        interruption: str | None = None,
+    ) -> Evidence:
+        segmented = self.info.segmented
+        delivery = Delivery(interruption=interruption)
+        if segmented:
+            delivery = Delivery(
+                is_segmented=True,
+                interruption=interruption,
+                stale_s=segmented.stale_s,
+                announced_jumps=segmented.announced_jumps,
+                is_sound_coming=segmented.is_sound_coming,
+                sound_failure=segmented.sound_failure,
+            )
+        return Evidence(
+            measurement,
+            picture_statistics(measurement.pictures, measurement.residue),
+            simulate_playout(measurement.arrivals, ended, starved),
+            delivery,
             sample_s=self.settings.sample_seconds,
-            ended_early=cut,
-            stale_s=segmented.stale_s if segmented else None,
-            is_sound_coming=segmented is not None and segmented.is_sound_coming,
-            sound_failure=segmented.sound_failure if segmented else None,
-            is_segmented=segmented is not None,
-            announced_jumps=segmented.announced_jumps if segmented else 0,
-            slate_means_busy=self.target.account_full and not self._is_known_slate(found.pictures),
+            is_radio=self._is_radio,
+            slate_means_busy=self.target.account_full and not self._is_known_slate(measurement.pictures),
         )
 
-    def _is_known_slate(self, shown: Sequence[freeze.Picture]) -> bool:
-        known = [freeze.Picture(0.0, grey) for grey in self.target.known_slates]
-        return any(one.is_same(other) for one in shown for other in known)
+    def _is_known_slate(self, shown: Sequence[Picture]) -> bool:
+        known = [Picture(0.0, grey) for grey in self.target.known_slates]
+        return any(picture.is_same(slate) for picture in shown for slate in known)
 
     @property
     def _is_radio(self) -> bool:
         return self.target.radio or label.says_radio(self.target.name)
 
-    def _is_healthy(self, found: Measurement) -> bool:
-        """Whether a sample that has settled would be ok, and comes fast enough to stay so."""
-        play = timing.simulate_playout(found.arrivals, found.arrivals[-1][0])
-        in_real_time = not self.opening.is_finite and not self.opening.segmented
-        if self.opening.segmented and self.opening.segmented.separate_audio:
-            # It is listened to at the end.
+    def _is_healthy(self, measurement: Measurement) -> bool:
+        """Return whether a sample that may end early would be ok, and comes fast enough to stay so."""
+        segmented = self.info.segmented
+        if segmented and segmented.separate_audio:
+            # Sound in segments of its own is measured at the end.
             return False
-        if play.stall_s or (in_real_time and (play.share or 0) < STEADY_SHARE):
+        evidence = self._evidence(measurement, measurement.arrivals[-1][0])
+        playout, in_real_time = evidence.playout, not self.info.is_finite and not segmented
+        if playout.stall_s or (in_real_time and (playout.share or 0) < STEADY_SHARE):
             return False
-        return self._judge(found, freeze.picture_statistics(found.pictures, found.residue), play).verdict == "ok"
+        return verdict.judge(evidence).verdict == "ok"
 
-    def _result(self, word: Any, reason: str | None, detail: str | None) -> Result:
+    # -- results -----------------------------------------------------------------------------
+    def _result(self, word: Verdict, reason: str | None, detail: str | None) -> Result:
         return Result(
             stream_id=self.target.stream_id,
             account_id=self.target.account_id,
@@ -223,9 +234,9 @@ class _Run:
         )
 
     def refused(self, refusal: Refusal) -> ProbeOutcome:
-        """The outcome of a stream that gave no media, or of a probe that failed."""
+        """Return the outcome of a stream that gave no media, or of a probe that failed."""
         result = self._result(refusal.verdict, refusal.reason, refusal.detail)
-        if self.opening.redirects or self.opening.content_type:
-            told = {"redirects": self.opening.redirects, "content_type": content_type(self.opening)}
-            result = result.model_copy(update={"extra": {name: value for name, value in told.items() if value}})
+        noted = {"redirects": self.info.redirects, "content_type": content_type(self.info)}
+        if extra := {name: value for name, value in noted.items() if value}:
+            result = result.model_copy(update={"extra": extra})
         return ProbeOutcome(result, None, refusal.retryable, refusal.retry_after)

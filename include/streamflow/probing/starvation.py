@@ -1,6 +1,6 @@
-"""Measure when the machine did not let this process run, so that the stream is not blamed for it.
+"""Starvation: the times in which the machine did not let this process run, so that the stream is not blamed for it.
 
-Bytes that came in such a time were in the kernel's buffer and are noted late. All times are monotonic, in seconds.
+Bytes that arrive in such a time wait in the kernel's buffer and are noted late. All times are monotonic, in seconds.
 """
 
 from __future__ import annotations
@@ -9,17 +9,17 @@ import threading
 import time
 from collections.abc import Callable
 
-# How often it is looked. A healthy machine oversleeps by less than a millisecond.
+# The interval of the watch. A healthy machine oversleeps by less than a millisecond.
 TICK_SECONDS = 0.1
 GRAIN_SECONDS = 0.02
-# So long after it could run again, what had been buffered has been read.
+# Once the process runs again, buffered bytes have been read after this time.
 CATCH_UP_SECONDS = 2.0
 
 
 class StarvationMonitor:
-    """The times in which a thread that wanted nothing but to wake up did not get to run.
+    """Notes the times in which a thread that only sleeps was woken late.
 
-    ``sleep`` waits for the given seconds, or answers True when it is to end.
+    :param sleep: waits for the given seconds and returns whether the watch is to end.
     """
 
     def __init__(self, sleep: Callable[[float], bool] | None = None) -> None:
@@ -29,13 +29,15 @@ class StarvationMonitor:
         self._due = float("inf")
 
     def start(self) -> None:
-        threading.Thread(target=self.watch, name="lateness", daemon=True).start()
+        """Begin to watch, in a thread."""
+        threading.Thread(target=self.watch, name="starvation", daemon=True).start()
 
     def stop(self) -> None:
+        """End the watch."""
         self._stopping.set()
 
     def watch(self) -> None:
-        """Sleep and note each oversleeping, until stopped."""
+        """Sleep and note each time of oversleeping, until stopped."""
         while not self._stopping.is_set():
             due = self._due = time.monotonic() + TICK_SECONDS
             if self._sleep(TICK_SECONDS):
@@ -44,19 +46,19 @@ class StarvationMonitor:
         self._due = float("inf")
 
     def note(self, due: float, came: float) -> None:
-        """Count the time from ``due`` to ``came`` as this process's own, if it is worth mentioning."""
+        """Note that the process should have run at ``due`` and ran at ``came``."""
         if came - due >= GRAIN_SECONDS:
             self._spells.append((due, came))
 
     def spells(self) -> list[tuple[float, float]]:
-        """From when until when it was late, in order; the one that lasts included."""
+        """Return the begin and end of each spell in order, one that still lasts included."""
         now, due = time.monotonic(), self._due
         lasting = [(due, now)] if now - due >= GRAIN_SECONDS else []
         return [*self._spells, *lasting]
 
 
 def total(spells: list[tuple[float, float]], until: float = float("inf")) -> float:
-    """Seconds of lateness before ``until``; what overlaps counts once."""
+    """Return the seconds of starvation before ``until``; where spells overlap, the time counts once."""
     seconds, reached = 0.0, float("-inf")
     for due, came in sorted(spells):
         begin, end = max(due, reached), min(came, until)
@@ -66,5 +68,5 @@ def total(spells: list[tuple[float, float]], until: float = float("inf")) -> flo
 
 
 def excused(spells: list[tuple[float, float]], at: float) -> float:
-    """Seconds by which something that was noted ``at`` may have been there before."""
+    """Return the seconds by which something that was noted at ``at`` may have arrived earlier."""
     return total([spell for spell in spells if spell[0] < at and spell[1] > at - CATCH_UP_SECONDS], at)

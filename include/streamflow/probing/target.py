@@ -1,4 +1,4 @@
-"""What a probe is given, what it tells while it runs, and what comes out."""
+"""The target, the progress and the outcome of a probe."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 from streamflow.records import Result
 
 HTTP = ("http", "https")
-# What libav opens itself, with all the protocols that it may use for it.
+# The schemes that libav opens itself, each with all protocols that it may use for it.
 LIBAV = {
     "rtmp": "rtmp,tcp",
     "rtmps": "rtmps,tls,tcp",
@@ -25,9 +25,10 @@ LIBAV = {
 class ProbeTarget:
     """A stream to probe.
 
-    ``radio``: its channel is radio, so no video is asked of it. ``account_busy``: other connections of the account are
-    in use, so a 403 may mean that this one is too many. ``account_full``: with this one they are all that it allows, so
-    a picture that stands still may be the provider's way to say so, unless it is one of ``known_slates``.
+    :param radio: whether its channel is radio, so that no video is expected.
+    :param account_busy: whether other connections of the account are in use, so that a 403 may mean one too many.
+    :param account_full: whether this connection is the last that the account allows, so that a still picture may mean
+        one too many, unless it is one of ``known_slates``.
     """
 
     url: str = field(repr=False)
@@ -55,9 +56,12 @@ class Progress:
 
 @dataclass(frozen=True)
 class ProbeOutcome:
-    """A probe's result. ``retryable``: another try may end better; ``retry_after``: seconds the provider asked for.
+    """A probe's result.
 
-    ``slate``: the picture that stood still or repeated, in the form of :attr:`ProbeTarget.known_slates`.
+    :param thumbnail: a JPEG of the picture.
+    :param retryable: whether another try may end better.
+    :param retry_after: seconds that the provider asked to wait.
+    :param slate: the picture that stood still or repeated, in the form of :attr:`ProbeTarget.known_slates`.
     """
 
     result: Result
@@ -69,7 +73,7 @@ class ProbeOutcome:
 
 @dataclass(frozen=True)
 class Address:
-    """A URL without the options that players write behind it, and the headers that those ask for."""
+    """A URL without the options that players write behind it, and the headers that these ask for."""
 
     url: str = field(repr=False)
     scheme: str
@@ -82,7 +86,7 @@ _HEADER_NAMES = {"user-agent": "User-Agent", "referer": "Referer", "referrer": "
 def address(target: ProbeTarget, user_agent: str) -> Address:
     """Split ``URL|User-Agent=…&Referer=…``, the form of Kodi and of playlists made from ``#EXTVLCOPT`` lines.
 
-    The scheme is empty for what is no URL.
+    :returns: the address; its scheme is empty where the text is no URL.
     """
     url, _, options = target.url.strip().partition("|")
     headers = {"User-Agent": target.user_agent or user_agent, **target.headers}

@@ -17,16 +17,16 @@ import pytest
 from lab import Lab
 from streamflow import config
 from streamflow.probing import ProbeTarget, probe
-from streamflow.probing.isolation import Crashed, Hung, Stopped, Tell, apart
+from streamflow.probing.isolation import Crashed, Hung, Send, Stopped, isolated
 from support.probing.watching import assert_nobody_watches
 
 ROOT = Path(__file__).parents[3]
 QUICK = config.Probe(sample_seconds=0.5, connect_timeout=0.5, read_timeout=0.5)
 
 
-def ran(work: Callable[[Tell], object], *, told: list[object] | None = None, longest_s: float = 10) -> object:
+def ran(work: Callable[[Send], object], *, told: list[object] | None = None, longest_s: float = 10) -> object:
     into = [] if told is None else told
-    return apart(work, on_told=into.append, stop=threading.Event(), longest_s=longest_s)
+    return isolated(work, on_message=into.append, stop=threading.Event(), longest_s=longest_s)
 
 
 def segfault(*_: object) -> None:
@@ -44,7 +44,7 @@ def test_the_answer_and_what_is_told_before_come_in_order() -> None:
     [(segfault, signal.SIGSEGV), (lambda _: os.abort(), signal.SIGABRT), (lambda _: os._exit(3), None),
      (lambda _: 1 / 0, None)],
 )  # fmt: skip
-def test_how_the_work_crashed_is_told(work: Callable[[Tell], object], by: signal.Signals | None) -> None:
+def test_how_the_work_crashed_is_told(work: Callable[[Send], object], by: signal.Signals | None) -> None:
     with pytest.raises(Crashed) as crash:
         ran(work)
     assert crash.value.signal == by
@@ -53,7 +53,7 @@ def test_how_the_work_crashed_is_told(work: Callable[[Tell], object], by: signal
 def test_what_hangs_is_ended_and_leaves_no_process() -> None:
     told: list[object] = []
 
-    def hang(tell: Tell) -> None:
+    def hang(tell: Send) -> None:
         tell(os.getpid())
         time.sleep(60)
 
@@ -67,7 +67,7 @@ def test_what_is_stopped_has_no_answer() -> None:
     stop = threading.Event()
     stop.set()
     with pytest.raises(Stopped):
-        apart(lambda _: time.sleep(60), on_told=print, stop=stop, longest_s=10)
+        isolated(lambda _: time.sleep(60), on_message=print, stop=stop, longest_s=10)
 
 
 def test_a_fault_of_the_listener_is_raised_and_ends_the_work() -> None:
@@ -75,11 +75,11 @@ def test_a_fault_of_the_listener_is_raised_and_ends_the_work() -> None:
         raise LookupError("nobody home")
 
     with pytest.raises(LookupError):
-        apart(lambda tell: (tell(1), time.sleep(60)), on_told=listen, stop=threading.Event(), longest_s=10)
+        isolated(lambda tell: (tell(1), time.sleep(60)), on_message=listen, stop=threading.Event(), longest_s=10)
 
 
 def test_the_work_cannot_take_all_memory() -> None:
-    def greedy(_: Tell) -> bool:
+    def greedy(_: Send) -> bool:
         try:
             bytearray(8_000_000_000)
         except MemoryError:
@@ -97,10 +97,12 @@ def test_the_work_holds_none_of_the_files_that_were_open(tmp_path: Path) -> None
 
 def test_the_work_ends_with_its_parent() -> None:
     code = (
-        "import os, sys, threading, time; from streamflow.probing.isolation import apart\n"
+        "import os, sys, threading, time; from streamflow.probing.isolation import isolated\n"
         "def tell(pid):\n"
         "    print(pid, flush=True); os._exit(0)\n"
-        "apart(lambda told: (told(os.getpid()), time.sleep(60)), on_told=tell, stop=threading.Event(), longest_s=60)"
+        "def work(send):\n"
+        "    send(os.getpid()); time.sleep(60)\n"
+        "isolated(work, on_message=tell, stop=threading.Event(), longest_s=60)"
     )
     environment = os.environ | {"PYTHONPATH": str(ROOT / "include")}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, timeout=30)
@@ -113,7 +115,7 @@ def test_the_work_ends_with_its_parent() -> None:
 
 # -- the probe -----------------------------------------------------------------------------------
 def when_looking(monkeypatch: pytest.MonkeyPatch, fault: Callable[..., object]) -> None:
-    monkeypatch.setattr(sys.modules["streamflow.probing.media.freeze"].Scaler, "small", fault)
+    monkeypatch.setattr(sys.modules["streamflow.probing.media.luma"].Scaler, "small", fault)
 
 
 @pytest.mark.parametrize(
@@ -127,7 +129,7 @@ def when_looking(monkeypatch: pytest.MonkeyPatch, fault: Callable[..., object]) 
             "internal_error",
             "the probe was ended by SIGKILL",
         ),
-        (lambda *_: os._exit(1), "unknown", "internal_error", "the probe ended without an answer"),
+        (lambda *_: os._exit(1), "unknown", "internal_error", "the probe ended without a result"),
     ],
 )
 def test_a_decoder_that_crashes_is_a_verdict_and_may_be_tried_again(
@@ -159,8 +161,8 @@ def test_a_decoder_that_hangs_costs_one_check_and_no_connection(monkeypatch: pyt
 
 def test_the_command_survives_a_crash_and_says_so(lab: Lab, tmp_path: Path) -> None:
     code = (
-        "import ctypes, sys; from streamflow.probing.media import freeze\n"
-        "freeze.Scaler.small = lambda *_: ctypes.string_at(0)\n"
+        "import ctypes, sys; from streamflow.probing.media import luma\n"
+        "luma.Scaler.small = lambda *_: ctypes.string_at(0)\n"
         "from streamflow_stack.cli.probe import command; command()"
     )
     environment = os.environ | {"PYTHONPATH": str(ROOT / "include"), "STREAMFLOW_HOME": str(tmp_path)}

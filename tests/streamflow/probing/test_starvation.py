@@ -17,7 +17,7 @@ import pytest
 from lab import Lab
 from streamflow import config
 from streamflow.probing import ProbeTarget, probe
-from streamflow.probing.media.timing import simulate_playout
+from streamflow.probing.media.playout import simulate_playout
 from streamflow.probing.net import receive_buffer
 from streamflow.probing.starvation import GRAIN_SECONDS, StarvationMonitor, excused, total
 

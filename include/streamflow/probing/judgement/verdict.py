@@ -1,149 +1,215 @@
-"""The verdict: from what was measured to one word, one reason and a sentence of evidence."""
+"""The verdict on a stream that sent media: one word, one reason and a sentence of evidence.
+
+Each step looks at one fault and returns a judgement where it finds it. The first step that finds one decides.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from streamflow.probing.media.freeze import PictureStatistics
-from streamflow.probing.media.measurement import Measurement
-from streamflow.probing.media.timing import Playout
+from streamflow.probing.judgement.evidence import Evidence
 from streamflow.records import Verdict
 
 SCRAMBLED_SHARE = 0.5
 BLACK_SHARE = 0.9
 SILENT_SHARE = 0.98
-# Evidence that black, frozen and silent need, in seconds, or nine tenths of a shorter sample.
+# The evidence that black, frozen and silent need: this many seconds, or this share of a shorter sample.
 EVIDENCE_SECONDS = 8.0
 EVIDENCE_SHARE = 0.55
+# A live stream without a key frame for this long may have one later; a shorter one that ended has none.
+KEY_SECONDS = 15.0
 STALLED_SECONDS = 1.0
 REAL_TIME_SHARE = 0.9
-# Packets lost, as a share, and at least so many: a single burst is no reason.
+# Packets lost, as a share and at least: a single burst is no reason.
 LOST_SHARE = 0.0005
 LOST_PACKETS = 8
-BAD_PICTURES_SHARE = 0.3
-# Jumps of the time stamps in a second: ad breaks make one in minutes.
+DAMAGED_SHARE = 0.3
+# Jumps of the time stamps a second: ad breaks make one in minutes.
 JUMPS_PER_SECOND = 0.15
-# Bits for a point of a picture below which it can't look like anything, by codec; 1080p25: 0.8 Mbit/s of H.264.
+# Bits per point of a picture below which it may look bad, by codec; for 1080p25 that is 0.8 Mbit/s of H.264.
 BITS_PER_POINT = {"hevc": 0.0075, "av1": 0.006, "vp9": 0.009, "mpeg2video": 0.03}
 BITS_PER_POINT_H264 = 0.015
+# Below this quantizer a picture of H.264 looks good at any bitrate: it needs no more.
+GOOD_QUANTIZER = 32.0
 
 
 @dataclass(frozen=True)
 class Judgement:
+    """A verdict with its reason and a sentence of evidence."""
+
     verdict: Verdict
     reason: str | None = None
     detail: str | None = None
 
 
 OK = Judgement("ok")
+Step = Callable[[Evidence], Judgement | None]
 
 
-def judge(
-    found: Measurement,
-    look: PictureStatistics,
-    play: Playout,
-    *,
-    radio: bool,
-    sample_s: float,
-    ended_early: str | None,
-    stale_s: float | None,
-    is_sound_coming: bool,
-    sound_failure: str | None = None,
-    is_segmented: bool,
-    announced_jumps: int = 0,
-    slate_means_busy: bool = False,
-) -> Judgement:
-    """Judge a stream that gave media.
-
-    :param ended_early: how a live stream came to an end by itself, None if it did not.
-    :param stale_s: seconds for which a live playlist has had no new segment.
-    :param is_sound_coming: it is not missing yet; ``sound_failure`` tells why it never came.
-    :param announced_jumps: of the time stamps, which the playlist told of beforehand.
-    :param slate_means_busy: a picture that stands still may be the provider's word for too many connections.
-    """
-    if found.headers.scrambled_share > SCRAMBLED_SHARE:
-        return Judgement("dead", "drm_protected", f"{found.headers.scrambled_share:.0%} of the packets are scrambled")
-    if not found.has_video:
-        if radio and found.audio:
-            return _sound(found, sample_s) or _steady(found, play, ended_early, is_segmented, announced_jumps) or OK
-        return Judgement("dead", "no_video", "sound only" if found.audio else "neither video nor sound")
-    if not found.pictures:
-        seen = f"{found.key_frames} key frames, none could be decoded" if found.key_frames else "no key frame"
-        return Judgement("dead", "undecodable", f"{seen} in {found.media_s:.1f} s")
-    return (
-        _picture(look, sample_s, slate_means_busy)
-        or _stale(stale_s)
-        or _steady(found, play, ended_early, is_segmented, announced_jumps)
-        or (None if found.audio or is_sound_coming else Judgement("degraded", "no_audio", sound_failure or "no track"))
-        or _sound(found, sample_s)
-        or _bits(found)
-        or OK
-    )
+def judge(evidence: Evidence) -> Judgement:
+    """Return the judgement of the first step that finds a fault; ``ok`` where none does."""
+    steps = RADIO_STEPS if evidence.is_radio and evidence.is_sound_alone else STEPS
+    return next((judgement for step in steps if (judgement := step(evidence))), OK)
 
 
-def _enough(evidence_s: float, sample_s: float) -> bool:
-    return evidence_s >= min(EVIDENCE_SECONDS, EVIDENCE_SHARE * sample_s)
+def _is_enough(evidence: Evidence, seconds: float) -> bool:
+    return seconds >= min(EVIDENCE_SECONDS, EVIDENCE_SHARE * evidence.sample_s)
 
 
-def _picture(look: PictureStatistics, sample_s: float, slate_means_busy: bool) -> Judgement | None:
-    if not _enough(look.evidence_s, sample_s):
-        return None
-    if look.is_still and slate_means_busy:
-        shown = f"a still picture for {look.evidence_s:.1f} s"
-        return Judgement("unknown", "provider_busy", f"{shown} while all connections of the account were in use")
-    if look.black_ratio is not None and look.black_ratio >= BLACK_SHARE:
-        return Judgement("degraded", "black_video", f"black for {look.evidence_s:.1f} s")
-    if look.is_still:
-        if look.period_s:
-            detail = f"the same pictures every {look.period_s:.1f} s, for {look.evidence_s:.1f} s"
-        else:
-            detail = f"the same picture for {look.evidence_s:.1f} s"
-        return Judgement("degraded", "frozen_video", detail)
+# -- dead and unknown ---------------------------------------------------------------------------
+def encrypted(evidence: Evidence) -> Judgement | None:
+    """Find media that only a licence opens."""
+    share = evidence.measurement.headers.scrambled_share
+    if share > SCRAMBLED_SHARE:
+        return Judgement("dead", "drm_protected", f"{share:.0%} of the packets are scrambled")
+    if evidence.measurement.is_encrypted:
+        return Judgement("dead", "drm_protected", "the media are under common encryption")
     return None
 
 
-def _stale(stale_s: float | None) -> Judgement | None:
-    if stale_s is None:
+def unsupported(evidence: Evidence) -> Judgement | None:
+    """Find a video whose codec has no decoder here."""
+    measurement = evidence.measurement
+    if measurement.has_video or not measurement.unsupported_video:
         return None
-    return Judgement("degraded", "frozen_video", f"the live playlist has had no new segment for {stale_s:.0f} s")
+    return Judgement("unknown", "codec_unsupported", f"no decoder for {measurement.unsupported_video}")
 
 
-def _steady(
-    found: Measurement, play: Playout, ended_early: str | None, is_segmented: bool, announced_jumps: int
-) -> Judgement | None:
-    faults = []
-    if ended_early:
-        faults.append(ended_early)
-    if play.stall_s >= STALLED_SECONDS:
-        faults.append(f"playback would wait for {play.stall_s:.1f} s")
-    elif play.share is not None and play.share < REAL_TIME_SHARE and not is_segmented:
-        faults.append(f"comes at {play.share:.0%} of real time")
-    headers = found.headers
-    if headers.continuity_errors >= max(LOST_PACKETS, LOST_SHARE * headers.packets):
-        faults.append(f"{headers.continuity_errors} gaps in {headers.packets} packets")
-    decoded = sum(picture.is_whole for picture in found.pictures) + found.decode_errors
-    if found.decode_errors > 1 and found.decode_errors >= BAD_PICTURES_SHARE * decoded:
-        faults.append(f"{found.decode_errors} of {decoded} pictures are damaged")
-    jumps = found.discontinuities - announced_jumps
-    if jumps >= 2 and jumps > JUMPS_PER_SECOND * found.media_s:
-        faults.append(f"time stamps jumped {jumps} times")
+def without_video(evidence: Evidence) -> Judgement | None:
+    """Find a stream that sends no video."""
+    measurement = evidence.measurement
+    if evidence.is_sound_alone:
+        announced = "; nothing of the announced video came" if measurement.has_video else ""
+        return Judgement("dead", "no_video", f"sound only{announced}")
+    return None if measurement.has_video else Judgement("dead", "no_video", "neither video nor sound")
+
+
+def undecodable(evidence: Evidence) -> Judgement | None:
+    """Find a video of which no picture could be decoded."""
+    measurement = evidence.measurement
+    if measurement.pictures:
+        return None
+    if measurement.key_frames:
+        frames = f"{measurement.key_frames} key frame{'s' if measurement.key_frames > 1 else ''}"
+        return Judgement("dead", "undecodable", f"{frames} in {measurement.media_s:.1f} s, none could be decoded")
+    if measurement.media_s >= KEY_SECONDS and not evidence.delivery.interruption:
+        return Judgement("unknown", "no_key_frame", f"no key frame came within {measurement.media_s:.1f} s")
+    return Judgement("dead", "undecodable", f"no key frame in {measurement.media_s:.1f} s")
+
+
+def busy_slate(evidence: Evidence) -> Judgement | None:
+    """Find a still picture that the provider may show for want of a connection."""
+    pictures = evidence.pictures
+    if not (evidence.slate_means_busy and pictures.is_still and _is_enough(evidence, pictures.evidence_s)):
+        return None
+    shown = f"a still picture for {pictures.evidence_s:.1f} s"
+    return Judgement("unknown", "provider_busy", f"{shown} while all connections of the account were in use")
+
+
+# -- degraded -----------------------------------------------------------------------------------
+def black(evidence: Evidence) -> Judgement | None:
+    """Find a black picture."""
+    pictures = evidence.pictures
+    if (pictures.black_ratio or 0.0) < BLACK_SHARE or not _is_enough(evidence, pictures.evidence_s):
+        return None
+    return Judgement("degraded", "black_video", f"black for {pictures.evidence_s:.1f} s")
+
+
+def frozen(evidence: Evidence) -> Judgement | None:
+    """Find a still picture, or a few that repeat."""
+    pictures = evidence.pictures
+    if not pictures.is_still or not _is_enough(evidence, pictures.evidence_s):
+        return None
+    if pictures.period_s:
+        detail = f"the same pictures every {pictures.period_s:.1f} s, for {pictures.evidence_s:.1f} s"
+    else:
+        detail = f"the same picture for {pictures.evidence_s:.1f} s"
+    return Judgement("degraded", "frozen_video", detail)
+
+
+def stale(evidence: Evidence) -> Judgement | None:
+    """Find a live playlist that no longer moves on."""
+    seconds = evidence.delivery.stale_s
+    if seconds is None:
+        return None
+    return Judgement("degraded", "frozen_video", f"the live playlist has had no new segment for {seconds:.0f} s")
+
+
+def unstable(evidence: Evidence) -> Judgement | None:
+    """Find stalls, losses, damage and jumps of the time stamps."""
+    faults = [fault for look in (_delivery_fault, _loss_fault, _damage_fault, _jump_fault) if (fault := look(evidence))]
     return Judgement("degraded", "unstable", "; ".join(faults)) if faults else None
 
 
-def _sound(found: Measurement, sample_s: float) -> Judgement | None:
-    ratio, evidence = found.sound.silent_ratio, found.sound.evidence_s
-    if ratio is None or ratio < SILENT_SHARE or not _enough(evidence, sample_s):
-        return None
-    kind = "digital silence" if found.sound.digital_zero == found.sound.frames else "below -60 dB"
-    return Judgement("degraded", "silent_audio", f"{kind} for {evidence:.1f} s")
+def _delivery_fault(evidence: Evidence) -> str | None:
+    playout, delivery, faults = evidence.playout, evidence.delivery, []
+    if delivery.interruption:
+        faults.append(delivery.interruption)
+    if playout.stall_s >= STALLED_SECONDS:
+        faults.append(f"playback would wait for {playout.stall_s:.1f} s")
+    elif playout.share is not None and playout.share < REAL_TIME_SHARE and not delivery.is_segmented:
+        faults.append(f"comes at {playout.share:.0%} of real time")
+    return "; ".join(faults) or None
 
 
-def _bits(found: Measurement) -> Judgement | None:
-    if not (found.width and found.height and found.fps and found.video_codec):
+def _loss_fault(evidence: Evidence) -> str | None:
+    headers = evidence.measurement.headers
+    is_lossy = headers.continuity_errors >= max(LOST_PACKETS, LOST_SHARE * headers.packets)
+    return f"{headers.continuity_errors} gaps in {headers.packets} packets" if is_lossy else None
+
+
+def _damage_fault(evidence: Evidence) -> str | None:
+    measurement = evidence.measurement
+    damaged = measurement.decode_errors
+    decoded = sum(picture.is_whole for picture in measurement.pictures) + damaged
+    is_damaged = damaged > 1 and damaged >= DAMAGED_SHARE * decoded
+    return f"{damaged} of {decoded} pictures are damaged" if is_damaged else None
+
+
+def _jump_fault(evidence: Evidence) -> str | None:
+    jumps = evidence.measurement.discontinuities - evidence.delivery.announced_jumps
+    is_jumping = jumps >= 2 and jumps > JUMPS_PER_SECOND * evidence.measurement.media_s
+    return f"time stamps jumped {jumps} times" if is_jumping else None
+
+
+def without_sound(evidence: Evidence) -> Judgement | None:
+    """Find a video without sound."""
+    measurement, delivery = evidence.measurement, evidence.delivery
+    if measurement.audio or delivery.is_sound_coming:
         return None
-    # What stuffing fills up is no picture, so the elementary stream would tell more; but filler is inside it, too.
-    rate = found.video_kbps or found.bitrate_kbps
-    least = BITS_PER_POINT.get(found.video_codec, BITS_PER_POINT_H264) * found.width * found.height * found.fps / 1000
-    if rate is None or rate >= least:
+    unreadable = ", ".join(measurement.unreadable)
+    why = delivery.sound_failure or (f"the track of {unreadable} cannot be decoded" if unreadable else "no track")
+    return Judgement("degraded", "no_audio", why)
+
+
+def silent(evidence: Evidence) -> Judgement | None:
+    """Find sound that cannot be heard."""
+    levels = evidence.measurement.levels
+    ratio, seconds = levels.silent_ratio, levels.evidence_s
+    if ratio is None or ratio < SILENT_SHARE or not _is_enough(evidence, seconds):
+        return None
+    kind = "digital silence" if levels.digital_zero == levels.frames else "below -60 dB"
+    return Judgement("degraded", "silent_audio", f"{kind} for {seconds:.1f} s")
+
+
+def starved(evidence: Evidence) -> Judgement | None:
+    """Find a video that has too few bits for its size and its content."""
+    measurement, video = evidence.measurement, evidence.measurement.format
+    # What fills up a constant bitrate is no picture, so the elementary stream's rate is nearer to the truth.
+    rate = measurement.video_kbps or measurement.bitrate_kbps
+    if not (video.width and video.height and measurement.fps and video.codec and rate):
+        return None
+    per_point = BITS_PER_POINT.get(video.codec, BITS_PER_POINT_H264)
+    least = per_point * video.width * video.height * measurement.fps / 1000
+    is_good = measurement.quantizer is not None and measurement.quantizer <= GOOD_QUANTIZER
+    if rate >= least or is_good:
         return None
     return Judgement("degraded", "low_bitrate", f"{rate:.0f} kbit/s of video; {least:.0f} is the least for its size")
+
+
+STEPS: tuple[Step, ...] = (
+    encrypted, unsupported, without_video, undecodable, busy_slate, black, frozen, stale, unstable, without_sound,
+    silent, starved,
+)  # fmt: skip
+RADIO_STEPS: tuple[Step, ...] = (encrypted, silent, unstable)

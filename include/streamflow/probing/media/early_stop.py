@@ -1,7 +1,7 @@
-"""Settling: whether a healthy sample may end before its time, because nothing that came later would change its result.
+"""Early stop: whether a healthy sample may end before its time, because more of it would not change its result.
 
-It may when its second half measures as its first did, and nothing in it needs more evidence: no two pictures are the
-same, none is black, something was heard, and nothing was lost or damaged.
+It may when its second half measures like its first, and nothing in it needs more evidence: no two pictures are the
+same, none is dark, something was heard, and nothing was lost or damaged.
 """
 
 from __future__ import annotations
@@ -19,33 +19,38 @@ LEAST_PICTURES = 3
 SILENT_SHARE = 0.5
 
 
-def can_stop_early(found: Measurement, steps: Sequence[float], marks: Sequence[Mark], *, wants_sound: bool) -> bool:
-    """Whether the sample so far is as good as the whole one.
+def can_stop_early(
+    measurement: Measurement, steps: Sequence[float], marks: Sequence[Mark], *, wants_sound: bool
+) -> bool:
+    """Return whether the sample so far is as good as the whole one.
 
-    :param steps: seconds from frame to frame of the main stream.
-    :param marks: where its packets stood.
+    :param steps: seconds from frame to frame of the main track.
+    :param marks: the places of its packets.
+    :param wants_sound: whether there is sound to be heard.
     """
+    levels = measurement.levels
     return (
-        not (found.decode_errors or found.discontinuities or found.headers.continuity_errors)
-        and _is_lively(found)
-        and (not wants_sound or ((found.sound.silent_ratio or 0.0) < SILENT_SHARE and found.sound.frames > 0))
-        and (not found.has_video or _same_rate(steps, bool(found.interlaced)))
+        not (measurement.decode_errors or measurement.discontinuities or measurement.headers.continuity_errors)
+        and measurement.formats <= 1
+        and _is_lively(measurement)
+        and (not wants_sound or ((levels.silent_ratio or 0.0) < SILENT_SHARE and levels.frames > 0))
+        and (not measurement.has_video or _same_rate(steps, bool(measurement.format.interlaced)))
         and _same_bitrate(marks)
     )
 
 
-def _is_lively(found: Measurement) -> bool:
-    if not found.has_video:
+def _is_lively(measurement: Measurement) -> bool:
+    if not measurement.has_video:
         return True
-    pictures = found.pictures
-    if len(pictures) < LEAST_PICTURES or any(picture.is_black for picture in pictures):
+    pictures = measurement.pictures
+    if len(pictures) < LEAST_PICTURES or any(picture.is_dark for picture in pictures):
         return False
     return not any(one.is_same(other) for one, other in combinations(pictures, 2))
 
 
 def _same_rate(steps: Sequence[float], interlaced: bool) -> bool:
     middle = len(steps) // 2
-    first, second = (timing.frame_rate(list(half), interlaced)[0] for half in (steps[:middle], steps[middle:]))
+    first, second = (timing.frame_rate(half, interlaced)[0] for half in (steps[:middle], steps[middle:]))
     return first is not None and first == second
 
 

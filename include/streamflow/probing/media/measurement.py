@@ -1,37 +1,57 @@
-"""What is measured of a stream."""
+"""The figures that a sample yields."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
 from streamflow.probing.media.audio import AudioLevels
-from streamflow.probing.media.freeze import Picture
+from streamflow.probing.media.luma import Picture
 from streamflow.probing.media.transport_stream import PacketHeaders
 from streamflow.records import AudioTrack
 
 
-@dataclass
-class Measurement:
-    """What was measured; None where the stream has no such thing or shows too little of it."""
+@dataclass(frozen=True)
+class VideoFormat:
+    """How the pictures are encoded; None where the stream has no such thing, or shows too little of it."""
 
-    container: str | None = None
-    video_codec: str | None = None
-    video_profile: str | None = None
+    codec: str | None = None
+    profile: str | None = None
     level: str | None = None
     width: int | None = None
     height: int | None = None
     sar: str | None = None
-    fps: float | None = None
-    vfr: bool = False
     interlaced: bool | None = None
     pixel_format: str | None = None
     hdr: str | None = None
-    # Whether the container says so; None before it was looked at, and where its tables tell (see headers).
-    dolby_vision: bool | None = None
+
+    @property
+    def size(self) -> tuple[int | None, int | None]:
+        """Width and height."""
+        return self.width, self.height
+
+
+@dataclass
+class Measurement:
+    """The figures of a sample; None where the stream has no such thing, or shows too little of it.
+
+    Where the tracks or their format change in the middle, the figures are those of the format that lasted longest.
+    ``unreadable`` names the tracks that no decoder here can read, ``unsupported_video`` the video's codec among them.
+    ``residue`` is bits per point of the pictures between key pictures, without mere filling; ``quantizer`` the mean
+    quantizer of the decoded pictures. ``arrivals`` are pairs of wall time and media time. ``saved_s`` is the part of
+    the sample that was not needed. ``broken`` names the error that ended the reading.
+    """
+
+    container: str | None = None
+    format: VideoFormat = field(default_factory=VideoFormat)
+    fps: float | None = None
+    vfr: bool = False
     audio: list[AudioTrack] = field(default_factory=list)
     audio_layouts: list[str | None] = field(default_factory=list)
     subtitles: list[str] = field(default_factory=list)
+    unreadable: list[str] = field(default_factory=list)
+    unsupported_video: str | None = None
     programs: int = 0
+    formats: int = 0
     first_frame: float | None = None
     media_s: float = 0.0
     bitrate_kbps: float | None = None
@@ -41,34 +61,36 @@ class Measurement:
     discontinuities: int = 0
     decode_errors: int = 0
     pictures: list[Picture] = field(default_factory=list)
-    # Bits for a point of the frames between key pictures, without what only fills up.
     residue: float | None = None
-    sound: AudioLevels = field(default_factory=AudioLevels)
+    quantizer: float | None = None
+    levels: AudioLevels = field(default_factory=AudioLevels)
     headers: PacketHeaders = field(default_factory=PacketHeaders)
+    is_encrypted: bool = False
     arrivals: list[tuple[float, float]] = field(default_factory=list)
     key_frames: int = 0
     video_packets: int = 0
     thumbnail: bytes | None = None
     broken: str | None = None
-    # Seconds of the sample that were not needed.
     saved_s: float | None = None
 
     @property
     def has_video(self) -> bool:
-        return self.video_codec is not None
+        """Whether a video track that can be decoded is announced."""
+        return self.format.codec is not None
 
 
 @dataclass(frozen=True)
 class Sample:
-    """What was measured, and how it came; times are monotonic.
+    """A measurement and how its bytes came; times are monotonic, in seconds.
 
-    ``ended``: when nothing more was looked at. ``late``: from when until when nobody could look. ``cut``: how a live
-    stream came to an end by itself, None if it did not.
+    :param ended: when the last byte that counts was looked at.
+    :param starved: the spells in which this process could not look.
+    :param interruption: how a live stream ended by itself; None if it did not.
     """
 
-    found: Measurement
+    measurement: Measurement
     ended: float
-    late: list[tuple[float, float]]
-    cut: str | None = None
+    starved: list[tuple[float, float]]
+    interruption: str | None = None
     first_byte: float | None = None
     bytes: int = 0

@@ -1,4 +1,4 @@
-"""Media time: frame rate, bitrate and playout from the packets' time stamps and arrivals. All times in seconds."""
+"""Media time: clock, frame rate and bitrate from the packets' time stamps. All times in seconds."""
 
 from __future__ import annotations
 
@@ -9,17 +9,11 @@ from itertools import pairwise
 from statistics import median
 from typing import NamedTuple
 
-from streamflow.probing import starvation
-
-# A step of decoding time beyond this, or back, is a discontinuity and no media time. A slide show may have a frame a
-# second, give or take the grain of its stamps.
+# A longer step of decoding time, or a step back, is a discontinuity and counts as no media time. A slide show may have
+# one frame a second, give or take the grain of its time stamps.
 MAX_STEP = 1.05
-# What a player keeps in hand before it starts.
-PREBUFFER = 1.0
-# The first seconds come in a burst from the server's buffer; the share of real time is told from after them.
-BURST_SECONDS = 1.0
-MIN_SHARE_SECONDS = 2.5
-GRAIN_SECONDS = 0.05
+# A frame that announces its duration may last this long.
+MAX_DURATION = 20.0
 RATES = tuple(
     Fraction(*rate)
     for rate in (
@@ -28,77 +22,119 @@ RATES = tuple(
     )
 )  # fmt: skip
 SNAP = 0.0006
+_NEAR, _GRAIN = 0.1, 1e-6
+# No interlaced format has more frames than this: a higher rate counts fields.
+_MAX_INTERLACED_RATE = 31
+_LEAST_STEPS = 5
+
+
+@dataclass
+class Stretch:
+    """Packets in a row without a jump of the time stamps and without a change of format."""
+
+    media_s: float = 0.0
+    bytes: int = 0
+    steps: list[float] = field(default_factory=list)
 
 
 @dataclass
 class Clock:
-    """The media time of one elementary stream.
-
-    ``media_s`` is the sum of the steps between packets, so that a jump of the stamps counts as no time.
-    """
+    """The media time of one elementary stream: the sum of the steps between packets, jumps left out."""
 
     media_s: float = 0.0
     discontinuities: int = 0
-    steps: list[float] = field(default_factory=list)
-    bytes: int = 0
-    packets: int = 0
+    stretches: list[Stretch] = field(default_factory=lambda: [Stretch()])
     _last: float | None = None
 
-    def take(self, at: float | None, size: int) -> bool:
-        """Note a packet of ``size`` bytes at decoding time ``at``, if it has one; False where the stamps jumped."""
-        self.packets += 1
-        self.bytes += size
+    def take(self, at: float | None, size: int, duration: float = 0.0) -> None:
+        """Note a packet.
+
+        :param at: its decoding time, where it has one.
+        :param size: in bytes.
+        :param duration: the time that it announces to last; 0 where it announces none.
+        """
         if at is None:
-            return True
-        last, self._last = self._last, at
-        if last is None:
-            return True
-        step = at - last
-        if step < -1e-6 or step > MAX_STEP:
+            self.stretches[-1].bytes += size
+            return
+        step = 0.0 if self._last is None else at - self._last
+        self._last = at
+        jumped = step < -_GRAIN or step > max(MAX_STEP, min(duration, MAX_DURATION) * (1 + _NEAR))
+        if jumped:
             self.discontinuities += 1
-            return False
-        if step > 1e-6:
-            self.steps.append(step)
+            self.stretches.append(Stretch())
+        stretch = self.stretches[-1]
+        stretch.bytes += size
+        if step > _GRAIN and not jumped:
+            stretch.steps.append(step)
+            stretch.media_s += step
             self.media_s += step
-        return True
+
+    def begin_stretch(self) -> None:
+        """Count what follows apart: the format changes."""
+        self.stretches.append(Stretch())
+
+    def restart(self) -> None:
+        """Count what follows apart, and let its time stamps begin anywhere."""
+        self.begin_stretch()
+        self._last = None
 
     @property
-    def kbps(self) -> float | None:
-        """Of the elementary stream: its bytes over its media time, the last packet's own time estimated."""
-        if not self.steps:
+    def bytes(self) -> int:
+        """The size of all packets."""
+        return sum(stretch.bytes for stretch in self.stretches)
+
+    @property
+    def steps(self) -> list[float]:
+        """All steps in order."""
+        return [step for stretch in self.stretches for step in stretch.steps]
+
+    def kbps(self, numbers: Sequence[int] | None = None) -> float | None:
+        """Return the bitrate of the elementary stream, with an estimate of each stretch's last packet's own time.
+
+        :param numbers: the stretches that count; None for all.
+        """
+        chosen = self.stretches if numbers is None else [self.stretches[number] for number in numbers]
+        chosen = [stretch for stretch in chosen if stretch.bytes]
+        steps = [step for stretch in chosen for step in stretch.steps]
+        if not steps:
             return None
-        return self.bytes * 8 / 1000 / (self.media_s + median(self.steps) * (1 + self.discontinuities))
+        seconds = sum(stretch.media_s for stretch in chosen) + median(steps) * len(chosen)
+        return sum(stretch.bytes for stretch in chosen) * 8 / 1000 / seconds
 
 
 class Mark(NamedTuple):
-    """A place in the container: its offset in bytes, the media time there, and how many jumps came before."""
+    """A place in the container: its offset in bytes, the media time there, and the number of the stretch."""
 
     offset: int
     media_s: float
-    jumps: int
+    stretch: int
 
 
 def bitrate(marks: Sequence[Mark], least_s: float = 0.0) -> float | None:
-    """Kilobits a second between the marks, without what lies around a jump; None if less than ``least_s`` is left."""
-    steps = [(before, after) for before, after in pairwise(marks) if before.jumps == after.jumps]
+    """Return kilobits a second between marks of the same stretch; None if they span less than ``least_s``."""
+    steps = [(before, after) for before, after in pairwise(marks) if before.stretch == after.stretch]
     seconds = sum(after.media_s - before.media_s for before, after in steps)
     size = sum(after.offset - before.offset for before, after in steps)
     return size * 8 / 1000 / seconds if seconds > 0 and seconds >= least_s and size > 0 else None
 
 
-def frame_rate(steps: list[float], interlaced: bool) -> tuple[float | None, bool]:
-    """Frames a second from the steps of decoding time, and whether the rate varies.
+def frame_rate(steps: Sequence[float], interlaced: bool) -> tuple[float | None, bool]:
+    """Return frames a second from the steps of decoding time, and whether the rate varies.
 
-    Fields that come as packets of their own are counted in pairs; lost frames don't lower the rate.
+    Two fields in packets of their own count as one frame. Lost frames do not lower the rate.
     """
-    if len(steps) < 5:
+    if len(steps) < _LEAST_STEPS:
         return None, False
     usual = median(steps)
-    regular = [step for step in steps if abs(step - usual) <= 0.1 * usual]
-    varies = len(regular) < 0.8 * len(steps)
-    # One field after the other alternates around half a frame: then nothing is regular but the mean.
-    rate = len(steps) / sum(steps) if varies else len(regular) / sum(regular)
-    if interlaced and rate > 31:
+    frames, seconds, regular = 0.0, 0.0, 0
+    for step, part in _by_frame(steps, usual, interlaced):
+        regular += 1
+        frames += part
+        seconds += step
+    varies = regular < 0.8 * len(steps)
+    # Fields may alternate around half a frame: then nothing is regular but the mean.
+    rate = len(steps) / sum(steps) if varies else frames / seconds
+    if interlaced and rate > _MAX_INTERLACED_RATE:
         rate /= 2
     nearest = min(RATES, key=lambda known: abs(float(known) - rate))
     if abs(float(nearest) - rate) <= SNAP * rate:
@@ -106,45 +142,11 @@ def frame_rate(steps: list[float], interlaced: bool) -> tuple[float | None, bool
     return round(rate, 3), varies
 
 
-@dataclass
-class Playout:
-    """Could this be watched? From pairs of arrival (wall time) and media time."""
-
-    stall_s: float = 0.0
-    stalls: int = 0
-    share: float | None = None
-    longest_gap_s: float = 0.0
-
-
-def simulate_playout(
-    arrivals: list[tuple[float, float]], end: float, late: Sequence[tuple[float, float]] = ()
-) -> Playout:
-    """Play ``(wall, media)`` pairs as a player with a second in hand would, until ``end`` (wall).
-
-    ``share`` is the media time that came over the wall time it took, after the first burst; None if too short.
-    ``late`` are the spells (wall) in which this process could not look: they count as no time of the stream's.
-    """
-    if not arrivals:
-        return Playout()
-    found = Playout()
-    spells = list(late)
-    first_wall, first_media = arrivals[0]
-    lag = PREBUFFER
-    for wall, media in [*arrivals, (end, arrivals[-1][1])]:
-        behind = (wall - first_wall) - (media - first_media) - lag
-        if spells and behind > GRAIN_SECONDS:
-            behind -= starvation.excused(spells, wall)
-        # Less than that is the grain of the sender's slices.
-        if behind > GRAIN_SECONDS:
-            found.stalls += behind > 0.2
-            found.stall_s += behind
-            lag += behind
-    gaps = [after[0] - before[0] for before, after in pairwise(arrivals)]
-    found.longest_gap_s = max([*gaps, end - arrivals[-1][0]])
-    start = next(((wall, media) for wall, media in arrivals if wall - first_wall >= BURST_SECONDS), None)
-    if start and end - start[0] >= MIN_SHARE_SECONDS:
-        own = starvation.total(spells, end) - starvation.total(spells, start[0])
-        came = arrivals[-1][1] - start[1]
-        # Late or not, media that kept up with the clock kept up: no share above one is made of an excuse.
-        found.share = max(came / (end - start[0]), min(1.0, came / max(end - start[0] - own, GRAIN_SECONDS)))
-    return found
+def _by_frame(steps: Sequence[float], usual: float, interlaced: bool) -> list[tuple[float, float]]:
+    """Return the regular steps, each with its share of a frame: single fields and whole frames may alternate."""
+    regular = [step for step in steps if abs(step - usual) <= _NEAR * usual]
+    for other, usual_part, other_part in ((2 * usual, 0.5, 1.0), (usual / 2, 1.0, 0.5)) if interlaced else ():
+        others = [step for step in steps if abs(step - other) <= _NEAR * other]
+        if len(others) >= _NEAR * len(steps):
+            return [(step, usual_part) for step in regular] + [(step, other_part) for step in others]
+    return [(step, 1.0) for step in regular]

@@ -1,203 +1,263 @@
-"""VideoAnalyzer: pictures decoded from few packets of the video, at a tenth of the cost of all."""
+"""Pictures of the video, decoded from a few packets at a tenth of the cost of all."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from array import array
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from fractions import Fraction
-from statistics import median
-from typing import Any, cast
+from itertools import pairwise
+from statistics import mean, median
+from typing import cast
 
 from av.error import FFmpegError
 from av.packet import Packet
+from av.sidedata.encparams import VideoEncParams
+from av.sidedata.sidedata import SideData
 from av.stream import Stream
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from streamflow.probing.media import freeze
-from streamflow.probing.media.measurement import Measurement
+from streamflow.probing.media.luma import Scaler
+from streamflow.probing.media.measurement import Measurement, VideoFormat
+from streamflow.probing.media.thumbnail import BestShot
 
 MAX_PIXELS = 8192 * 4608
-# Key pictures are decoded at most this often, in seconds of media; those of 2160 lines cost a tenth of a CPU-second.
+# Seconds of media between two decoded key pictures, at least; those of 2160 lines cost a tenth of a CPU-second each.
 PICTURE_EVERY = 0.45
-# More pictures than this of one sample tell nothing more.
-PICTURES = 20
 BIG_PICTURE_EVERY = 1.9
 BIG_LINES = 1440
-# Where key frames are further apart than this, the pictures between them are decoded too, but of 2160 lines.
+# More pictures of one sample would show nothing more.
+PICTURES = 20
+# Where key frames are further apart than this, the pictures between them are decoded too, unless they are big.
 RARE_KEY_SECONDS = 2.6
 RARE_PICTURE_EVERY = 0.9
-# Where no packet is marked as key for so long, all of them are decoded until a picture comes.
+# Where no packet is marked as key for this long, all packets are decoded until a picture comes.
 NO_KEY_SECONDS = 4.0
-# Of the frames between key pictures, so many are weighed; what fills them up to a constant bitrate is made of these
-# bytes (ITU-T H.264, 7.3.2.7 and 7.3.2.14; ISO/IEC 13818-2, 5.2.3).
+# Every n-th packet between key pictures is weighed. Encoders fill up to a constant bitrate with these bytes (ITU-T
+# H.264, 7.3.2.7 and 7.3.2.14; ISO/IEC 13818-2, 5.2.3).
 WEIGHED_EVERY = 7
 FILLING = b"\x00\x03\xff"
-# The start of an IDR slice of H.264 (ITU-T H.264, 7.4.1).
+# An IDR slice of H.264, and any slice whose type is I (7 or 2; ITU-T H.264, 7.3.3): first_mb_in_slice is 0 there.
 _IDR = re.compile(rb"\x00\x00\x01[\x25\x45\x65]")
+_INTRA = re.compile(rb"\x00\x00\x01[\x21\x41\x61][\x88-\x8f\xb0-\xb7]")
+# Transfer functions (ITU-T H.273): 16 is SMPTE ST 2084, 18 is ARIB STD-B67.
+_TRANSFERS = {16: "hdr10", 18: "hlg"}
+_LEVEL_SCALES = {"h264": 10, "hevc": 30}
+# Integers in one block of libav's AVVideoBlockParams: place, size, and last the difference of the quantizer.
+_BLOCK_INTEGERS = 5
 
 
 class VideoAnalyzer:
-    """The video of one sample: packets in; pictures, damage and what a picture tells into the measurement.
+    """The video of one part of a sample: takes packets and adds pictures and damage to the measurement.
 
-    ``on_first`` is told the packet of the first picture.
+    :param on_format: is called with the format of the pictures, when the first comes and when it changes.
     """
 
     def __init__(
         self,
         video: VideoStream,
-        found: Measurement,
+        measurement: Measurement,
+        best_shot: BestShot | None,
         *,
         sample_seconds: float,
-        thumbnails: bool,
-        on_first: Callable[[Packet[Stream]], None],
+        on_format: Callable[[VideoFormat], None],
     ) -> None:
         _prepare(video)
+        self.format: VideoFormat | None = None
         self._video = video
-        self._found = found
-        self._thumbnails = thumbnails
-        self._on_first = on_first
+        self._measurement = measurement
+        self._best_shot = best_shot
+        self._on_format = on_format
         self._every = max(PICTURE_EVERY, sample_seconds / PICTURES)
-        self._scaler = freeze.Scaler()
+        self._scaler = Scaler()
         self._key_times: list[float] = []
         self._weights: list[int] = []
+        self._quantizers: list[float] = []
         self._since_key: list[tuple[Packet[Stream], float]] = []
+        self._first_field: tuple[Packet[Stream], float] | None = None
+        self._is_field_coded = False
         self._is_following = False
         self._is_gradual = False
         self._pictured_at = float("-inf")
-        self._best_shot: tuple[bool, VideoFrame] | None = None
 
-    def look(self, packet: Packet[Stream], media: float) -> None:
-        """Take a packet of the video, ``media`` seconds of media after the first."""
-        found = self._found
-        found.video_packets += 1
+    # -- packets -----------------------------------------------------------------------------
+    def take(self, packet: Packet[Stream], at: float) -> None:
+        """Take a packet of the video; ``at`` is its media time in seconds."""
+        measurement = self._measurement
+        measurement.video_packets += 1
+        if self._first_field:
+            (first, first_at), self._first_field = self._first_field, None
+            if self._complete(first, first_at, packet):
+                return
         if packet.is_keyframe:
-            found.key_frames += 1
-            self._key_times.append(media)
-            self._since_key = [(packet, media)]
+            measurement.key_frames += 1
+            self._key_times.append(at)
+            self._since_key = [(packet, at)]
             if self._is_following and not self._is_gradual:
                 self._follow(False)
             if not self._is_following:
-                self._look_at_key(packet, media)
+                self._look_at_key(packet, at)
                 return
         else:
-            if found.video_packets % WEIGHED_EVERY == 0:
+            if measurement.video_packets % WEIGHED_EVERY == 0:
                 self._weights.append(len(bytes(packet).translate(None, FILLING)))
             if not self._is_following:
-                self._look_between(packet, media)
+                self._look_between(packet, at)
                 return
-        self._decode_on(packet, media)
+        self._decode_on(packet, at)
 
-    def _look_at_key(self, packet: Packet[Stream], media: float) -> None:
-        every = max(self._every, BIG_PICTURE_EVERY if (self._found.height or 0) > BIG_LINES else 0.0)
-        if media - self._pictured_at >= every or not self._found.pictures:
-            self._decode_alone(packet, media)
+    def _look_at_key(self, packet: Packet[Stream], at: float) -> None:
+        every = max(self._every, BIG_PICTURE_EVERY if self._is_big else 0.0)
+        if at - self._pictured_at < every and self._measurement.pictures:
+            return
+        if self._is_field_coded:
+            self._first_field = packet, at
+        elif frame := self._decoded_alone(packet):
+            self._take_picture(frame, at)
+        elif self._video.codec_context.codec.canonical_name == "h264":
+            # The first field of a pair (PAFF), or a point of gradual refresh.
+            self._first_field = packet, at
+        else:
+            self._measurement.decode_errors += 1
 
-    def _look_between(self, packet: Packet[Stream], media: float) -> None:
+    @property
+    def _is_big(self) -> bool:
+        return self.format is not None and (self.format.height or 0) > BIG_LINES
+
+    def _complete(self, first: Packet[Stream], at: float, packet: Packet[Stream]) -> bool:
+        """Decode the key picture that begins with ``first``; return whether ``packet`` was used up for it."""
+        if frame := self._decoded_alone(first, packet):
+            self._is_field_coded = self._is_field_coded or not self._measurement.pictures
+            self._take_picture(frame, at)
+            return not packet.is_keyframe or self._is_field_coded
+        if _IDR.search(bytes(first)) or _INTRA.search(bytes(first)):
+            self._measurement.decode_errors += 1
+            return False
+        # H.264 refreshes the picture bit by bit from here on.
+        self._is_gradual = True
+        self._follow(True)
+        self._decode_on(first, at)
+        return False
+
+    def _look_between(self, packet: Packet[Stream], at: float) -> None:
         """Keep what follows a key frame; begin to decode all of it when the next one is long in coming."""
         if not self._key_times:
-            if media > NO_KEY_SECONDS:
+            if at > NO_KEY_SECONDS:
                 self._follow(True)
-                self._decode_on(packet, media)
+                self._decode_on(packet, at)
             return
-        if (self._found.height or 0) > BIG_LINES:
+        if self._is_big:
             return
-        self._since_key.append((packet, media))
-        if media - self._key_times[-1] > RARE_KEY_SECONDS:
+        self._since_key.append((packet, at))
+        if at - self._key_times[-1] > RARE_KEY_SECONDS:
             kept, self._since_key = self._since_key, []
             self._follow(True)
-            for one, at in kept:
-                self._decode_on(one, at)
+            for one, time in kept:
+                self._decode_on(one, time)
 
+    # -- decoding ----------------------------------------------------------------------------
     def _follow(self, following: bool) -> None:
-        """Go over from key frames by themselves to all frames that others refer to, or back."""
+        """Change from single key frames to all frames that others refer to, or back."""
         self._is_following = following
         self._video.codec_context.flush_buffers()
         self._video.codec_context.skip_frame = "NONREF" if following else "NONKEY"
 
-    def _decode_on(self, packet: Packet[Stream], media: float) -> None:
+    def _decode_on(self, packet: Packet[Stream], at: float) -> None:
         """Decode a frame in its turn; a picture is taken of few."""
-        for frame in self._decoded(packet):
-            # Before the first whole picture, damage is only what was missed before the start.
-            if frame.is_corrupt and not self._is_gradual:
-                self._found.decode_errors += bool(self._found.pictures)
-            elif media - self._pictured_at >= max(self._every, RARE_PICTURE_EVERY) or not self._found.pictures:
-                self._take_picture(frame, packet, media)
-
-    def _decode_alone(self, packet: Packet[Stream], media: float) -> None:
-        """Decode a key frame by itself; a decoder that reorders would hold it back until the next."""
-        frames = self._decoded(packet, alone=True)
-        if frames:
-            self._found.decode_errors += frames[0].is_corrupt
-            self._take_picture(frames[0], packet, media)
-        elif self._video.codec_context.codec.canonical_name != "h264" or _IDR.search(bytes(packet)):
-            self._found.decode_errors += 1
-        else:
-            # No key frame but a point from which H.264 refreshes the picture bit by bit.
-            self._is_gradual = True
-            self._follow(True)
-            self._decode_on(packet, media)
-
-    def _decoded(self, packet: Packet[Stream], *, alone: bool = False) -> list[VideoFrame]:
-        context, payload = self._video.codec_context, cast("Packet[VideoStream]", packet)
+        measurement, context = self._measurement, self._video.codec_context
         try:
-            frames = context.decode(payload)
-            if alone:
-                frames += context.decode(None)
-                context.flush_buffers()
+            frames = context.decode(cast("Packet[VideoStream]", packet))
         except FFmpegError:
-            self._found.decode_errors += not alone and bool(self._found.pictures)
+            # Before the first whole picture, damage is only what was missed before the start.
+            measurement.decode_errors += bool(measurement.pictures)
             context.flush_buffers()
-            return []
-        return frames
+            return
+        for frame in frames:
+            if frame.is_corrupt and not self._is_gradual:
+                measurement.decode_errors += bool(measurement.pictures)
+            elif at - self._pictured_at >= max(self._every, RARE_PICTURE_EVERY) or not measurement.pictures:
+                self._take_picture(frame, at)
 
-    def _take_picture(self, frame: VideoFrame, packet: Packet[Stream], media: float) -> None:
-        self._pictured_at = media
-        self._see(frame, media)
-        if len(self._found.pictures) == 1:
-            self._on_first(packet)
+    def _decoded_alone(self, *packets: Packet[Stream]) -> VideoFrame | None:
+        """Decode a key picture by itself: a decoder that reorders would hold it back until the next."""
+        context = self._video.codec_context
+        context.skip_frame = "NONKEY" if len(packets) == 1 else "DEFAULT"
+        frames: list[VideoFrame] = []
+        try:
+            for packet in packets:
+                frames += context.decode(cast("Packet[VideoStream]", packet))
+            frames += context.decode(None)
+        except FFmpegError:
+            pass
+        context.flush_buffers()
+        context.skip_frame = "NONKEY"
+        return next((frame for frame in frames if frame.pts == packets[0].pts), frames[0] if frames else None)
 
-    def _see(self, frame: VideoFrame, media: float) -> None:
-        found = self._found
-        if found.width is None:
-            found.width, found.height = frame.width, frame.height
-            found.pixel_format = frame.format.name
-            found.hdr = _hdr(frame)
-        found.interlaced = bool(found.interlaced) or frame.interlaced_frame
-        # What refreshes bit by bit is never marked as whole.
+    # -- pictures ----------------------------------------------------------------------------
+    def _take_picture(self, frame: VideoFrame, at: float) -> None:
+        measurement = self._measurement
+        if not self._is_following:
+            measurement.decode_errors += frame.is_corrupt
+        self._pictured_at = at
+        self._note_format(frame)
+        if (quantizer := _quantizer(frame)) is not None:
+            self._quantizers.append(quantizer)
+        # A picture that is refreshed bit by bit is never marked as whole.
         is_whole = self._is_gradual or not frame.is_corrupt
-        picture = replace(self._scaler.small(frame, media), is_whole=is_whole)
-        found.pictures.append(picture)
-        if self._thumbnails:
-            shows = picture.is_whole and not picture.is_black
-            if self._best_shot is None or (shows and not self._best_shot[0]):
-                self._best_shot = shows, frame
+        picture = replace(self._scaler.small(frame, at), is_whole=is_whole)
+        measurement.pictures.append(picture)
+        if self._best_shot:
+            self._best_shot.offer(frame, self._sample_aspect, shows=picture.is_whole and not picture.is_dark)
 
-    def note(self) -> None:
-        """Note what the decoder knows by now."""
-        found, video = self._found, self._video
-        context = video.codec_context
-        found.video_codec = context.codec.canonical_name
-        found.video_profile = context.profile or video.profile
-        found.level = _level(found.video_codec, context.level)
-        if found.width is None and context.width:
-            found.width, found.height = context.width, context.height
-            found.pixel_format = context.pix_fmt
-        if self._weights and found.width and found.height:
-            found.residue = median(self._weights) * 8 / (found.width * found.height)
-        ratio = self._sample_aspect
-        found.sar = f"{ratio.numerator}:{ratio.denominator}" if ratio else None
-        if len(self._key_times) >= 2 and (span := self._key_times[-1] - self._key_times[0]) > 0:
-            found.gop_s = round(span / (len(self._key_times) - 1), 3)
+    def _note_format(self, frame: VideoFrame) -> None:
+        was = self.format
+        now = self._described(frame)
+        if was and was.size == now.size:
+            # Film in an interlaced stream has pictures that are marked as progressive.
+            now = replace(now, interlaced=was.interlaced or now.interlaced, hdr=was.hdr or now.hdr)
+        self.format = now
+        if was != now:
+            self._on_format(now)
+
+    def _described(self, frame: VideoFrame) -> VideoFormat:
+        described = self.announced()
+        interlaced = bool(frame.interlaced_frame)
+        # Field-coded HEVC comes as single fields (ITU-T H.265, D.3.3).
+        lines = frame.height * 2 if interlaced and described.codec == "hevc" else frame.height
+        return replace(described, width=frame.width, height=lines, pixel_format=frame.format.name,
+                       interlaced=interlaced, hdr=_hdr(frame))  # fmt: skip
+
+    def announced(self) -> VideoFormat:
+        """Return the format as far as the decoder knows it without a picture."""
+        context = self._video.codec_context
+        codec, ratio = context.codec.canonical_name, self._sample_aspect
+        has_size = bool(context.width)
+        return VideoFormat(
+            codec=codec,
+            profile=context.profile or self._video.profile,
+            level=_level(codec, context.level),
+            width=context.width if has_size else None,
+            height=context.height if has_size else None,
+            sar=f"{ratio.numerator}:{ratio.denominator}" if ratio else None,
+            pixel_format=context.pix_fmt if has_size else None,
+        )
 
     @property
     def _sample_aspect(self) -> Fraction | None:
         return self._video.codec_context.sample_aspect_ratio or self._video.sample_aspect_ratio
 
-    def thumbnail(self) -> bytes | None:
-        """A JPEG of the first picture that shows something; None where none is wanted or was seen."""
-        return freeze.jpeg(self._best_shot[1], self._sample_aspect) if self._best_shot else None
+    def conclude(self) -> None:
+        """Add to the measurement what follows from all packets so far."""
+        measurement = self._measurement
+        size = (self.format or self.announced()).size
+        if self._weights and size[0] and size[1]:
+            measurement.residue = median(self._weights) * 8 / (size[0] * size[1])
+        if self._quantizers:
+            measurement.quantizer = round(mean(self._quantizers), 1)
+        if len(self._key_times) >= 2:
+            measurement.gop_s = round(mean(after - before for before, after in pairwise(self._key_times)), 3) or None
 
 
 def _prepare(video: VideoStream) -> None:
@@ -205,19 +265,39 @@ def _prepare(video: VideoStream) -> None:
     # Frame threads would keep a picture each: a 2160-line stream then takes 250 MB.
     context.thread_count = 1
     context.skip_frame = "NONKEY"
-    # What the loop filter smoothes is nothing to small pictures, and a third of their cost.
-    context.options = {"max_pixels": str(MAX_PIXELS), "threads": "1", "skip_loop_filter": "all"}
+    # The loop filter's smoothing does not show in small pictures, and is a third of their cost.
+    context.options = {
+        "max_pixels": str(MAX_PIXELS), "threads": "1", "skip_loop_filter": "all", "export_side_data": "venc_params",
+    }  # fmt: skip
 
 
 def _hdr(frame: VideoFrame) -> str | None:
-    """By the transfer function (ITU-T H.273: 16 = SMPTE ST 2084, 18 = ARIB STD-B67) and Dolby Vision's metadata."""
-    if any("DOVI" in str(data.type).upper() for data in cast("Any", frame.side_data)):
+    if any("DOVI" in data.type.name for data in _side_data(frame)):
         return "dolby_vision"
-    return {16: "hdr10", 18: "hlg"}.get(int(frame.color_trc or 0))
+    return _TRANSFERS.get(int(frame.color_trc or 0))
+
+
+def _side_data(frame: VideoFrame) -> list[SideData]:
+    """Return a frame's side data; none where PyAV does not know one of its kinds, such as LCEVC's."""
+    try:
+        return list(cast("Iterable[SideData]", frame.side_data))
+    except ValueError:
+        return []
+
+
+def _quantizer(frame: VideoFrame) -> float | None:
+    """Return the mean quantizer of a frame of H.264 (0 to 51); None for other codecs."""
+    for data in _side_data(frame):
+        if isinstance(data, VideoEncParams) and data.codec_type.name == "H264":
+            size = data.nb_blocks * data.block_size
+            blocks = array("i", bytes(memoryview(data))[data.blocks_offset : data.blocks_offset + size])
+            differences = blocks[_BLOCK_INTEGERS - 1 :: _BLOCK_INTEGERS]
+            return data.qp + (mean(differences) if differences else 0)
+    return None
 
 
 def _level(codec: str, level: int | None) -> str | None:
     if not level or level < 0:
         return None
-    scale = {"h264": 10, "hevc": 30}.get(codec)
+    scale = _LEVEL_SCALES.get(codec)
     return f"{level / scale:.1f}" if scale else str(level)

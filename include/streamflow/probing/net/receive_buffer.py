@@ -30,7 +30,6 @@ class ReceiveBuffer:
         self.started = time.monotonic()
         self.late = StarvationMonitor()
         self.deadline = float("inf")
-        self.on_chunk: Callable[[bytes], object] = len
         self.on_wait: Callable[[], None] = lambda: None
         self.bytes = 0
         self.failure: Exception | None = None
@@ -117,6 +116,11 @@ class ReceiveBuffer:
                     break
             return head
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether the sender closed the stream in good order and every byte of it has been read."""
+        return self.is_exhausted and self.ended is not None and self.failure is None
+
     def read(self, size: int) -> bytes:
         """At most ``size`` bytes; none at the end."""
         self._is_begun = True
@@ -125,7 +129,6 @@ class ReceiveBuffer:
             if chunk is None:
                 self.is_exhausted = True
                 return b""
-            self.on_chunk(chunk)
             self._left = memoryview(chunk)
         taken, self._left = self._left[:size], self._left[size:]
         return bytes(taken)

@@ -7,8 +7,9 @@ import io
 import av
 from av.error import FFmpegError
 
-from streamflow.probing.media.analyzer import OPTIONS, SOUND_EVERY, demuxed
+from streamflow.probing.media import demuxer
 from streamflow.probing.media.measurement import Measurement
+from streamflow.probing.media.part import LISTEN_EVERY
 from streamflow.probing.media.selection import track
 from streamflow.probing.media.timing import Clock
 
@@ -18,28 +19,28 @@ def measure(data: bytes, language: str | None, found: Measurement) -> str | None
 
     :param language: what the playlist says of it.
     """
-    clock, heard_at, step = Clock(), float("-inf"), SOUND_EVERY
+    clock, heard_at, step = Clock(), float("-inf"), LISTEN_EVERY
     try:
-        with av.open(io.BytesIO(data), "r", options=OPTIONS, metadata_errors="ignore") as container:
+        with demuxer.open_container(io.BytesIO(data)) as container:
             audio = container.streams.best("audio")
             if not isinstance(audio, av.AudioStream):
                 return "no sound in the segments of the sound"
             tick = float(audio.time_base or 0)
-            for packet in demuxed(container):
+            for packet in demuxer.packets(container):
                 if packet.stream_index != audio.index or not packet.size:
                     continue
                 clock.take(None if packet.dts is None else packet.dts * tick, packet.size)
                 if clock.media_s - heard_at >= step:
                     heard_at = clock.media_s
                     for frame in audio.decode(packet):
-                        found.sound.hear(frame, clock.media_s)
+                        found.levels.hear(frame, clock.media_s)
             told = track(audio)
             layout = audio.codec_context.layout.name if audio.codec_context.channels else None
     except (FFmpegError, ValueError) as error:
         return f"the segments of the sound cannot be read: {type(error).__name__}"
     found.audio.append(told.model_copy(update={"language": told.language or language}))
     found.audio_layouts.append(layout)
-    found.audio_kbps = clock.kbps
+    found.audio_kbps = clock.kbps()
     if found.bitrate_kbps and clock.media_s:
         found.bitrate_kbps += len(data) * 8 / 1000 / clock.media_s
     return None

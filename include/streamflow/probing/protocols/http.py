@@ -7,8 +7,9 @@ from collections.abc import Callable
 
 from streamflow import config
 from streamflow.probing.judgement.refusal import Refusal, busy, dead
-from streamflow.probing.media.analyzer import Analyzer, Source
+from streamflow.probing.media.analyzer import Analyzer
 from streamflow.probing.media.measurement import Measurement, Sample
+from streamflow.probing.media.source import Source
 from streamflow.probing.media.transport_stream import is_transport_stream
 from streamflow.probing.net.http_client import HttpClient
 from streamflow.probing.net.receive_buffer import ReceiveBuffer
@@ -74,7 +75,7 @@ def _measured(reception: ReceiveBuffer, settings: config.Probe, measuring: Calla
     head = reception.peek(LEAST_BYTES)
     if len(head) < LEAST_BYTES and reception.ended is None:
         raise dead("no_data", f"{len(head)} bytes in {settings.read_timeout:g} s")
-    return measuring(reception).of_file(reception, "mpegts" if is_transport_stream(head) else None)
+    return measuring(reception).analyze_file(reception, "mpegts" if is_transport_stream(head) else None)
 
 
 def _sample(

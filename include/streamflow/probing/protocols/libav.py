@@ -16,8 +16,10 @@ from av.stream import Stream
 
 from streamflow import config
 from streamflow.probing.judgement.refusal import Refusal, dead, of_status
-from streamflow.probing.media.analyzer import Analyzer, Source, demuxed
+from streamflow.probing.media import demuxer
+from streamflow.probing.media.analyzer import Analyzer
 from streamflow.probing.media.measurement import Sample
+from streamflow.probing.media.source import Source
 from streamflow.probing.net.address_policy import NameNotFoundError, resolve
 from streamflow.probing.starvation import StarvationMonitor
 from streamflow.probing.target import LIBAV, Address
@@ -51,7 +53,7 @@ def measure(
         raise dead("dns_failure", str(error)) from error
     flow = _Flow(where, settings, started)
     try:
-        found = measuring(flow).of_packets(flow.container(account_busy), flow.packets())
+        found = measuring(flow).analyze_packets(flow.container(account_busy), flow.packets())
         sample = Sample(found, time.monotonic(), flow.late.spells(), None, flow.first_byte, flow.bytes)
     finally:
         flow.stop()
@@ -91,7 +93,7 @@ class _Flow:
         try:
             with av.open(where.url, "r", options=options, timeout=timeout, metadata_errors="ignore") as container:
                 self._tell(container)
-                for packet in demuxed(container):
+                for packet in demuxer.packets(container):
                     self._tell(packet)
                     if self._stopping.is_set():
                         return

@@ -8,8 +8,8 @@ from lab import Lab
 from streamflow import config
 from streamflow.probing import ProbeTarget, probe
 from streamflow.probing.media.early_stop import can_stop_early
-from streamflow.probing.media.freeze import HEIGHT, WIDTH, Picture
-from streamflow.probing.media.measurement import Measurement
+from streamflow.probing.media.luma import HEIGHT, WIDTH, Picture
+from streamflow.probing.media.measurement import Measurement, VideoFormat
 from streamflow.probing.media.timing import Mark
 from support.probing.at_once import probe_all
 
@@ -49,7 +49,7 @@ def picture(level: int) -> Picture:
 
 
 def sample(*levels: int) -> Measurement:
-    made = Measurement(video_codec="h264")
+    made = Measurement(format=VideoFormat(codec="h264"))
     made.pictures = [picture(level) for level in levels]
     return made
 

@@ -1,4 +1,4 @@
-"""Black, frozen and looping pictures, and the thumbnail."""
+"""Black, frozen and repeating pictures are recognized, and a thumbnail shows the picture."""
 
 from __future__ import annotations
 
@@ -11,17 +11,9 @@ import av
 import pytest
 from av.video.frame import VideoFrame
 
-from streamflow.probing.media.freeze import (
-    HEIGHT,
-    LIVE_BITS,
-    THUMBNAIL_BYTES,
-    WIDTH,
-    Picture,
-    PictureStatistics,
-    Scaler,
-    jpeg,
-    picture_statistics,
-)
+from streamflow.probing.media.freeze import IDLE_BITS, LIVE_BITS, PictureStatistics, picture_statistics
+from streamflow.probing.media.luma import HEIGHT, WIDTH, Picture, Scaler
+from streamflow.probing.media.thumbnail import MAX_BYTES, thumbnail
 
 SIZE = WIDTH * HEIGHT
 
@@ -50,8 +42,13 @@ def frame(luma: bytes, width: int, height: int) -> VideoFrame:
 
 
 def test_different_pictures_are_alive() -> None:
-    look = picture_statistics(sample(*(noisy(seed) for seed in range(8))))
-    assert (look.black_ratio, look.frozen_ratio, look.period_s, look.evidence_s) == (0.0, 0.0, None, 7.0)
+    statistics = picture_statistics(sample(*(noisy(seed) for seed in range(8))))
+    assert (statistics.black_ratio, statistics.frozen_ratio, statistics.period_s, statistics.evidence_s) == (
+        0.0,
+        0.0,
+        None,
+        7.0,
+    )
 
 
 def test_the_same_picture_with_the_trace_of_encoding_is_frozen() -> None:
@@ -68,22 +65,22 @@ def test_a_still_scene_with_a_live_cameras_noise_is_not_frozen() -> None:
 
 def test_a_loop_of_pictures_is_frozen_with_its_period() -> None:
     a, b, c = noisy(1), noisy(2), noisy(3)
-    look = picture_statistics(sample(a, b, c, a, b, c, a, step=2.0))
-    assert (look.frozen_ratio, look.period_s) == (1.0, 6.0)
+    statistics = picture_statistics(sample(a, b, c, a, b, c, a, step=2.0))
+    assert (statistics.frozen_ratio, statistics.period_s) == (1.0, 6.0)
 
 
-def test_a_picture_frozen_in_part_of_the_sample_is_so_in_that_share() -> None:
+def test_a_picture_frozen_in_part_of_the_sample_is_frozen_in_that_share() -> None:
     assert picture_statistics(sample(noisy(1), noisy(2), noisy(3), noisy(3), noisy(3))).frozen_ratio == 0.5
 
 
-def test_what_the_decoder_made_up_is_no_evidence() -> None:
+def test_damaged_pictures_are_no_evidence() -> None:
     whole = sample(*(noisy(seed) for seed in range(3)))
     damaged = [replace(picture, at=picture.at + 3, is_whole=False) for picture in sample(grey(0), grey(0), grey(0))]
     assert picture_statistics([*whole, *damaged]) == picture_statistics(whole)
     assert picture_statistics(damaged).frozen_ratio is None
 
 
-def test_what_stands_still_and_takes_bits_is_alive() -> None:
+def test_a_still_picture_that_takes_bits_is_alive() -> None:
     still = sample(*[noisy(1)] * 6)
     assert picture_statistics(still, residue=LIVE_BITS).frozen_ratio == 0.0
     assert picture_statistics(still, residue=LIVE_BITS / 2).frozen_ratio == 1.0
@@ -92,7 +89,7 @@ def test_what_stands_still_and_takes_bits_is_alive() -> None:
     assert picture_statistics(sample(*faint), residue=LIVE_BITS) == PictureStatistics(0.0, 0.0, None, 5.0)
 
 
-def test_a_loop_that_is_seen_to_move_is_one_whatever_its_bits() -> None:
+def test_a_visible_loop_is_frozen_whatever_its_bits() -> None:
     a, b = noisy(1), noisy(2)
     assert picture_statistics(sample(a, b, a, b, a, b), residue=1.0).frozen_ratio == 1.0
 
@@ -102,9 +99,46 @@ def test_two_pictures_are_no_evidence_of_a_still() -> None:
     assert picture_statistics([]).black_ratio is None
 
 
+def logo(at: int = 0) -> bytes:
+    made = bytearray(grey(0))
+    made[at : at + 60] = b"\xff" * 60
+    return bytes(made)
+
+
 def test_a_logo_on_black_is_still_black() -> None:
-    logo = grey(0)[: SIZE - 60] + b"\xff" * 60
-    assert picture_statistics(sample(logo, grey(4), grey(0))).black_ratio == 1.0
+    assert picture_statistics(sample(*[logo()] * 6, grey(4), grey(0))).black_ratio == 1.0
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        [logo(64 * number) for number in range(8)],
+        [
+            bytes(200 if random.Random(place + seed).random() < 0.01 else 3 for place in range(SIZE))
+            for seed in range(8)
+        ],
+    ],
+    ids=["digits", "stars"],
+)
+def test_lights_that_move_on_black_are_not_black(shown: list[bytes]) -> None:
+    assert picture_statistics(sample(*shown)).black_ratio == 0.0
+
+
+def touched(picture: bytes, places: int, by: int) -> bytes:
+    return bytes(level + by * (place < places) for place, level in enumerate(picture))
+
+
+def test_a_slate_is_frozen_although_its_key_pictures_differ_a_little_where_nothing_is_sent_between_them() -> None:
+    slate = noisy(1)
+    shown = sample(slate, touched(slate, 9, 5), slate, touched(slate, 9, 5), touched(slate, 3, 4), slate)
+    assert picture_statistics(shown, residue=0.0001).frozen_ratio == 1.0
+    assert (picture_statistics(shown, residue=IDLE_BITS).frozen_ratio or 0.0) < 0.95
+
+
+def test_a_clock_on_a_slate_is_not_frozen_however_few_bits_it_takes() -> None:
+    slate = noisy(1)
+    shown = sample(*(touched(slate, number * 4, 40) for number in range(6)))
+    assert picture_statistics(shown, residue=0.0001).frozen_ratio == 0.0
 
 
 def test_a_dark_scene_is_not_black() -> None:
@@ -113,7 +147,7 @@ def test_a_dark_scene_is_not_black() -> None:
 
 
 @pytest.mark.parametrize(("luma", "level"), [(16, 0), (235, 255)])
-def test_videos_range_is_stretched_to_the_whole(luma: int, level: int) -> None:
+def test_the_range_of_video_is_stretched_to_the_full_one(luma: int, level: int) -> None:
     picture = Scaler().small(frame(bytes((luma,)) * (320 * 180), 320, 180), 1.5)
     assert len(picture.grey) == SIZE
     assert abs(picture.grey[0] - level) <= 1
@@ -121,21 +155,21 @@ def test_videos_range_is_stretched_to_the_whole(luma: int, level: int) -> None:
 
 
 @pytest.mark.parametrize(("width", "height"), [(1920, 1080), (720, 576), (322, 1000)])
-def test_a_thumbnail_is_a_small_jpeg(width: int, height: int) -> None:
+def test_a_thumbnail_is_a_small_thumbnail(width: int, height: int) -> None:
     shade = b"".join(bytes((row * 255 // height,)) * width for row in range(height))
-    data = jpeg(frame(shade, width, height))
+    data = thumbnail(frame(shade, width, height))
     assert data is not None
-    assert len(data) <= THUMBNAIL_BYTES
+    assert len(data) <= MAX_BYTES
     with av.open(io.BytesIO(data)) as image:
         assert next(image.decode(video=0)).width == 320
 
 
 @pytest.mark.parametrize(("points", "height"), [((1, 1), 256), ((64, 45), 180), ((1, 100000), 640), ((100000, 1), 2)])
 def test_a_thumbnail_has_the_shape_that_is_watched(points: tuple[int, int], height: int) -> None:
-    data = jpeg(frame(bytes((90,)) * (720 * 576), 720, 576), Fraction(*points))
+    data = thumbnail(frame(bytes((90,)) * (720 * 576), 720, 576), Fraction(*points))
     with av.open(io.BytesIO(data or b"")) as image:
         assert next(image.decode(video=0)).height == height
 
 
-def test_a_picture_that_stays_too_big_gives_no_thumbnail() -> None:
-    assert jpeg(frame(random.Random(0).randbytes(320 * 640), 320, 640)) is None
+def test_a_picture_that_cannot_be_made_small_gives_no_thumbnail() -> None:
+    assert thumbnail(frame(random.Random(0).randbytes(320 * 640), 320, 640)) is None

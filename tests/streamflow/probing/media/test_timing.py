@@ -1,4 +1,4 @@
-"""Frame rate, media time and simulate_playout from time stamps and arrivals."""
+"""Frame rate, media time and bitrate follow from the packets' time stamps."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import pytest
 
-from streamflow.probing.media.timing import Clock, Mark, bitrate, frame_rate, simulate_playout
+from streamflow.probing.media.timing import Clock, Mark, bitrate, frame_rate
 
 
 def clock_of(times: list[float], size: int = 1000) -> Clock:
@@ -18,7 +18,7 @@ def clock_of(times: list[float], size: int = 1000) -> Clock:
 
 
 @pytest.mark.parametrize(
-    ("rate", "told"),
+    ("rate", "measured"),
     [
         (Fraction(24000, 1001), 23.976),
         (Fraction(24), 24.0),
@@ -30,12 +30,12 @@ def clock_of(times: list[float], size: int = 1000) -> Clock:
         (Fraction(60), 60.0),
     ],
 )
-def test_a_rate_is_told_from_its_neighbour_by_stamps_of_90_khz(rate: Fraction, told: float) -> None:
+def test_neighbouring_rates_are_distinguished_by_stamps_of_90_khz(rate: Fraction, measured: float) -> None:
     stamps = [int(number * 90_000 / rate) / 90_000 for number in range(100)]
-    assert frame_rate(clock_of(stamps).steps, interlaced=False) == (told, False)
+    assert frame_rate(clock_of(stamps).steps, interlaced=False) == (measured, False)
 
 
-def test_stamps_in_milliseconds_tell_the_rate_too() -> None:
+def test_time_stamps_in_milliseconds_give_the_rate_too() -> None:
     stamps = [round(number * 1001 / 24000, 3) for number in range(200)]
     assert frame_rate(clock_of(stamps).steps, interlaced=False)[0] == 23.976
 
@@ -51,16 +51,16 @@ def test_lost_frames_do_not_lower_the_rate() -> None:
     assert frame_rate(clock_of(stamps).steps, interlaced=False)[0] == 25.0
 
 
-def test_a_varying_rate_is_the_mean_and_said_to_vary() -> None:
+def test_a_varying_rate_is_the_mean_and_marked_as_varying() -> None:
     steps = [0.04, 0.08, 0.12] * 20
     assert frame_rate(steps, interlaced=False) == (12.5, True)
 
 
-def test_too_few_frames_tell_no_rate() -> None:
+def test_too_few_frames_give_no_rate() -> None:
     assert frame_rate([0.04] * 4, interlaced=False) == (None, False)
 
 
-def test_a_jump_of_the_stamps_is_no_media_time() -> None:
+def test_a_jump_of_the_time_stamps_is_no_media_time() -> None:
     first = [number / 25 for number in range(26)]
     clock = clock_of([*first, *(at + 1000 for at in first), *first])
     assert clock.media_s == pytest.approx(3.0)
@@ -69,16 +69,16 @@ def test_a_jump_of_the_stamps_is_no_media_time() -> None:
 
 def test_a_packet_without_a_time_has_its_size_alone() -> None:
     clock = clock_of([number / 25 for number in range(26)])
-    assert clock.take(None, 500)
+    clock.take(None, 500)
     assert (clock.media_s, clock.discontinuities, clock.bytes) == (pytest.approx(1.0), 0, 26_500)
 
 
 def test_the_bitrate_is_bytes_over_media_time_with_the_last_frames_own() -> None:
     clock = clock_of([number / 25 for number in range(50)], size=5000)
-    assert clock.kbps == pytest.approx(1000.0)
+    assert clock.kbps() == pytest.approx(1000.0)
 
 
-def test_what_lies_around_a_jump_is_no_part_of_the_bitrate() -> None:
+def test_bytes_around_a_jump_are_no_part_of_the_bitrate() -> None:
     marks = [Mark(number * 1000, number * 0.1, 0) for number in range(11)]
     marks += [Mark(900_000 + number * 1000, 1.0 + number * 0.1, 1) for number in range(11)]
     assert bitrate(marks) == pytest.approx(80.0)
@@ -88,43 +88,29 @@ def test_what_lies_around_a_jump_is_no_part_of_the_bitrate() -> None:
 @pytest.mark.parametrize(
     "marks", [[], [Mark(0, 0.0, 0)], [Mark(5, 1.0, 0), Mark(9, 1.0, 0)], [Mark(5, 1.0, 0), Mark(9, 2.0, 1)]]
 )
-def test_marks_without_time_between_tell_no_bitrate(marks: list[Mark]) -> None:
+def test_marks_without_time_between_give_no_bitrate(marks: list[Mark]) -> None:
     assert bitrate(marks) is None
 
 
-def arrivals(seconds: float, *, burst: float = 0.0, speed: float = 1.0) -> list[tuple[float, float]]:
-    """Frames of 40 ms that come when due, those of the first ``burst`` seconds at once."""
-    frames = [number / 25 for number in range(int(seconds * 25))]
-    return [(100 + max(0.0, media - burst) / speed, media) for media in frames]
+def test_single_fields_and_whole_frames_may_alternate() -> None:
+    assert frame_rate([0.02, 0.02, 0.04] * 30, interlaced=True) == (25.0, False)
+    assert frame_rate([0.04, 0.04, 0.02, 0.02, 0.04] * 30, interlaced=True) == (25.0, False)
 
 
-@pytest.mark.parametrize("burst", [0.0, 1.0, 5.0])
-def test_a_stream_in_real_time_never_stalls_whatever_its_burst(burst: float) -> None:
-    found = simulate_playout(arrivals(10, burst=burst), 100 + 10 - burst)
-    assert (found.stalls, found.stall_s) == (0, 0.0)
-    assert found.share == pytest.approx(1.0, abs=0.02)
+def test_a_slow_frame_that_announces_its_duration_is_no_jump() -> None:
+    clock = Clock()
+    for number in range(6):
+        clock.take(number * 2.0, 1000, duration=2.0)
+    assert (clock.media_s, clock.discontinuities) == (10.0, 0)
 
 
-def test_a_slow_source_shows_in_its_share_of_real_time() -> None:
-    assert simulate_playout(arrivals(6, speed=0.6), 110).share == pytest.approx(0.6, abs=0.02)
-
-
-def test_a_gap_longer_than_what_is_in_hand_is_a_stall() -> None:
-    stopped = [(wall + (3.0 if media >= 2 else 0.0), media) for wall, media in arrivals(6)]
-    found = simulate_playout(stopped, 109)
-    assert found.stalls == 1
-    assert found.stall_s == pytest.approx(2.0, abs=0.1)
-    assert found.longest_gap_s == pytest.approx(3.04, abs=0.01)
-
-
-def test_a_gap_within_the_burst_is_none() -> None:
-    stopped = [(wall + (2.0 if media >= 6 else 0.0), media) for wall, media in arrivals(9, burst=3)]
-    assert simulate_playout(stopped, 108).stalls == 0
-
-
-def test_a_source_that_stops_for_good_stalls_until_the_end() -> None:
-    assert simulate_playout(arrivals(2), 110).stall_s == pytest.approx(7.0, abs=0.1)
-
-
-def test_nothing_that_came_tells_nothing() -> None:
-    assert simulate_playout([], 5).share is None
+def test_a_stretch_is_counted_apart() -> None:
+    clock = clock_of([number / 25 for number in range(26)])
+    clock.begin_stretch()
+    for number in range(26, 31):
+        clock.take(number / 25, 1000)
+    clock.restart()
+    clock.take(500.0, 1000)
+    assert [len(stretch.steps) for stretch in clock.stretches] == [25, 5, 0]
+    assert (clock.media_s, clock.discontinuities) == (pytest.approx(1.2), 0)
+    assert clock.kbps([0]) == pytest.approx(200.0)

@@ -1,0 +1,96 @@
+"""The fields of a result, from what was measured."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from streamflow.masking import mask
+from streamflow.probing.judgement import label
+from streamflow.probing.judgement.evidence import Evidence
+from streamflow.probing.media.measurement import Measurement
+from streamflow.probing.protocols.http_feed import SourceInfo
+
+MAX_NOTED_CHARACTERS = 100
+
+
+def fields(evidence: Evidence, name: str, info: SourceInfo) -> dict[str, Any]:
+    """Return the result contract's fields; ``name`` is the stream's, for what it promises."""
+    measurement, video, pictures = evidence.measurement, evidence.measurement.format, evidence.pictures
+    return {
+        "width": video.width,
+        "height": video.height,
+        "fps": measurement.fps,
+        "interlaced": video.interlaced,
+        "hdr": video.hdr,
+        "video_codec": video.codec,
+        "video_profile": video.profile,
+        "pixel_format": video.pixel_format,
+        "bitrate_kbps": round(measurement.bitrate_kbps) if measurement.bitrate_kbps else None,
+        "container": info.segmented.protocol if info.segmented else measurement.container,
+        "audio": tuple(measurement.audio),
+        "black_ratio": pictures.black_ratio,
+        "frozen_ratio": pictures.frozen_ratio,
+        "silent_ratio": measurement.levels.silent_ratio,
+        "decode_errors": measurement.decode_errors,
+        "discontinuities": measurement.discontinuities,
+        "label_mismatch": _mismatch(measurement, name),
+    }
+
+
+def _mismatch(measurement: Measurement, name: str) -> str | None:
+    video = measurement.format
+    if not (video.width and video.height):
+        return None
+    return label.mismatch(name, video.width, video.height, video.codec, video.hdr, interlaced=bool(video.interlaced))
+
+
+def extras(evidence: Evidence, info: SourceInfo) -> dict[str, Any]:
+    """Return what the contract's fields leave out, without what was not measured."""
+    measurement, playout, pictures = evidence.measurement, evidence.playout, evidence.pictures
+    levels, segmented = measurement.levels, info.segmented
+    noted: dict[str, Any] = {
+        "level": measurement.format.level,
+        "sar": measurement.format.sar,
+        "vfr": measurement.vfr or None,
+        "gop_s": measurement.gop_s,
+        "media_s": round(measurement.media_s, 2),
+        "saved_s": _rounded(measurement.saved_s, 2),
+        "video_kbps": _rounded(measurement.video_kbps),
+        "audio_kbps": _rounded(measurement.audio_kbps),
+        "quantizer": measurement.quantizer,
+        "formats": measurement.formats if measurement.formats > 1 else None,
+        "unreadable_tracks": measurement.unreadable or None,
+        "continuity_errors": measurement.headers.continuity_errors or None,
+        "stalls": playout.stalls or None,
+        "stall_s": round(playout.stall_s, 2) or None,
+        "real_time_share": _rounded(playout.share, 3),
+        "picture_evidence_s": pictures.evidence_s or None,
+        "slate_period_s": pictures.period_s,
+        "sound_evidence_s": round(levels.evidence_s, 2) or None,
+        "loudness_db": levels.loudness_db,
+        "clipped_ratio": levels.clipped_ratio or None,
+        "audio_layouts": measurement.audio_layouts or None,
+        "subtitles": [*measurement.subtitles, *(segmented.subtitles if segmented else [])] or None,
+        "programs": measurement.programs if measurement.programs > 1 else None,
+        "redirects": info.redirects or None,
+        "content_type": content_type(info),
+    }
+    if segmented:
+        noted |= {
+            "segments": segmented.segments,
+            "missing_segments": segmented.missing or None,
+            "encrypted": segmented.encrypted or None,
+            "announced_jumps": segmented.announced_jumps or None,
+            "variants": segmented.variants or None,
+            "separate_audio": segmented.separate_audio or None,
+        }
+    return {name: value for name, value in noted.items() if value is not None}
+
+
+def content_type(info: SourceInfo) -> str | None:
+    """Return the content type that the server sent, cut short and masked."""
+    return mask(info.content_type[:MAX_NOTED_CHARACTERS]) if info.content_type else None
+
+
+def _rounded(value: float | None, digits: int | None = None) -> float | None:
+    return None if value is None else round(value, digits)

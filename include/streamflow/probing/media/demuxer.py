@@ -1,0 +1,60 @@
+"""The demuxer: libav's formats and limits for media that others send."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol
+
+import av
+from av.container import InputContainer
+from av.packet import Packet
+from av.stream import Stream
+
+# Demuxers for a feed of bytes: none of them opens further files or addresses by itself.
+FORMATS = "mpegts,flv,mov,matroska,aac,mp3,ac3,eac3,ogg,flac,mpeg,h264,hevc,mpegvideo,asf,wav,loas,ivf,avi"
+# The largest amount that is read to find out about the streams. The same bytes are measured as well.
+MAX_PROBE_BYTES = 3_000_000
+MIN_PROBE_BYTES = 64_000
+BUFFER_BYTES = 65_536
+OPTIONS = {
+    "probesize": str(MAX_PROBE_BYTES),
+    "analyzeduration": "1500000",
+    "fpsprobesize": "0",
+    "format_whitelist": FORMATS,
+    "protocol_whitelist": "",
+    "max_streams": "100",
+    # Bytes after which a format that is still unknown counts as no media.
+    "formatprobesize": "131072",
+}
+
+
+class Readable(Protocol):
+    """A file of bytes, as libav reads it."""
+
+    def read(self, size: int) -> bytes:
+        """Return at most ``size`` bytes; none at the end."""
+
+
+def open_container(
+    file: Readable, container_format: str | None = None, probe_bytes: int | None = None
+) -> InputContainer:
+    """Open a file of bytes.
+
+    :param container_format: libav's name of the format; None to detect it.
+    :param probe_bytes: the most that is read to find out about the streams.
+    :raises FFmpegError: when the bytes are no media of a known format.
+    """
+    options = OPTIONS if probe_bytes is None else OPTIONS | {"probesize": str(probe_bytes)}
+    return av.open(
+        file, "r", format=container_format, options=options, buffer_size=BUFFER_BYTES, metadata_errors="ignore"
+    )
+
+
+def packets(container: InputContainer) -> Iterator[Packet[Stream]]:
+    """Yield all packets, except those of streams that a program adds later: PyAV raises IndexError for each of them."""
+    while True:
+        try:
+            yield from container.demux()
+        except IndexError:
+            continue
+        return
