@@ -1,1 +1,1 @@
-"""The web side: HTTP routes over the UDI and the limiter, and the page in the Airflow UI."""
+"""The HTTP API over the UDI and the limiter, and the page in the Airflow UI."""

@@ -1,4 +1,4 @@
-"""What a route works with: the UDI, the limiter and the names of streams, each opened once a process."""
+"""Resources that routes depend on: Redis, the UDI, the limiter and the caches, each opened once a process."""
 
 from __future__ import annotations
 
@@ -19,46 +19,51 @@ from streamflow.udi.ports import Store
 
 
 @lru_cache(maxsize=1)
-def client() -> Redis:
-    """Redis, for all threads of the process."""
+def redis() -> Redis:
+    """Return the Redis client that all threads of the process share."""
     return connect()
 
 
 @lru_cache(maxsize=1)
 def store() -> Store:
-    """The UDI: Redis, or the file store while Redis is away."""
-    return open_udi(client(), config.home())
+    """Return the UDI, which reads the file store while Redis is unavailable."""
+    return open_udi(redis(), config.home())
 
 
 @lru_cache(maxsize=1)
 def limiter() -> Limiter:
-    return Limiter(client())
+    """Return the limiter."""
+    return Limiter(redis())
 
 
 @lru_cache(maxsize=1)
-def names() -> NameIndex:
+def name_index() -> NameIndex:
+    """Return the names of all streams and channels."""
     return NameIndex()
 
 
 @lru_cache(maxsize=1)
-def standings() -> ResultIndex:
+def result_index() -> ResultIndex:
+    """Return the fields by which results are sorted and filtered."""
     return ResultIndex()
 
 
 @lru_cache(maxsize=1)
-def outcomes() -> RunOutcomes:
+def run_outcomes() -> RunOutcomes:
+    """Return the outcomes of runs."""
     return RunOutcomes()
 
 
 @lru_cache(maxsize=1)
-def bursts() -> DebouncedRuns:
-    return DebouncedRuns(client(), store())
+def debounced_runs() -> DebouncedRuns:
+    """Return the starter of the runs that webhooks request."""
+    return DebouncedRuns(redis(), store())
 
 
-Udi = Annotated[Store, Depends(store)]
-Limits = Annotated[Limiter, Depends(limiter)]
-OpenDebouncedRuns = Annotated[DebouncedRuns, Depends(bursts)]
-OpenNameIndex = Annotated[NameIndex, Depends(names)]
-OpenResultIndex = Annotated[ResultIndex, Depends(standings)]
-OpenRunOutcomes = Annotated[RunOutcomes, Depends(outcomes)]
-OpenRedis = Annotated[Redis, Depends(client)]
+OpenStore = Annotated[Store, Depends(store)]
+OpenLimiter = Annotated[Limiter, Depends(limiter)]
+OpenRedis = Annotated[Redis, Depends(redis)]
+OpenNameIndex = Annotated[NameIndex, Depends(name_index)]
+OpenResultIndex = Annotated[ResultIndex, Depends(result_index)]
+OpenRunOutcomes = Annotated[RunOutcomes, Depends(run_outcomes)]
+OpenDebouncedRuns = Annotated[DebouncedRuns, Depends(debounced_runs)]

@@ -1,4 +1,4 @@
-"""The routes as a caller meets them: over HTTP, behind Airflow's auth manager, over a real Redis with data."""
+"""The routes as a client sees them: over HTTP, behind Airflow's auth manager, over a real Redis with data."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from .server import Server
 def server(redis_server: Any, tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[Server]:
     """The API server of this test process."""
     base = tmp_path_factory.getbasetemp()
-    running = Server(
+    server = Server(
         tmp_path_factory.mktemp("airflow"), redis_server.socket, base if worker_id == "master" else base.parent
     )
     try:
-        running.start()
-        yield running
+        server.start()
+        yield server
     finally:
-        running.close()
+        server.close()
 
 
 @pytest.fixture
@@ -42,25 +42,26 @@ def udi(server: Server, redis_client: Redis) -> Udi:
 
 @pytest.fixture
 def limiter(redis_client: Redis) -> Limiter:
+    """The limiter without accounts."""
     return Limiter(redis_client)
 
 
 @pytest.fixture
 def lease(limiter: Limiter) -> Lease:
-    """A slot in use."""
+    """A slot in use; the limiter knows the library's accounts."""
     return library.limits(limiter)
 
 
 @pytest.fixture
 def admin(server: Server, udi: Udi, lease: Lease) -> Iterator[httpx.Client]:
-    """A client with every right, over a server with data."""
+    """A client with every right, of a server with data."""
     with server.client("admin") as client:
         yield client
 
 
 @pytest.fixture
 def redis_away(server: Server, redis_server: Any) -> Callable[[], AbstractContextManager[None]]:
-    """A time in which nobody reaches Redis: its socket has another name, and the connections are cut."""
+    """A context in which nobody reaches Redis: its socket has another name, and all connections are cut."""
 
     @contextmanager
     def away() -> Iterator[None]:

@@ -36,10 +36,12 @@ ACCOUNTS = [
 
 
 def url(stream_id: int) -> str:
+    """Return the URL of a stream, which contains a password."""
     return f"http://provider.invalid:8080/live/user/{SECRET}/{stream_id}.ts"
 
 
 def snapshot() -> Snapshot:
+    """Return the accounts, streams and channels."""
     streams = [
         Stream(
             id=id,
@@ -58,7 +60,7 @@ def snapshot() -> Snapshot:
 
 
 def result(stream_id: int, **more: Any) -> Result:
-    """A good result, but for what ``more`` says."""
+    """Return a good result with other values for the fields in ``more``."""
     good: dict[str, Any] = {
         "account_id": (stream_id - 1) % 3 + 1,
         "checked_at": NOW - timedelta(minutes=stream_id),
@@ -78,7 +80,7 @@ def result(stream_id: int, **more: Any) -> Result:
 
 
 def fill(store: Udi) -> None:
-    """Publish the library, give it results, and a run that is half done."""
+    """Publish the library with results and a half-finished run."""
     store.publish(snapshot(), force=True)
     for id in range(7, 21):
         store.runs.settle("no run", result(id, score=round(0.9 - id / 50, 2), bitrate_kbps=2000 + 137 * id % 1000))
@@ -123,7 +125,10 @@ def fill(store: Udi) -> None:
 
 
 def limits(limiter: Limiter) -> Lease:
-    """Tell the limiter the accounts, and hold one slot of the first."""
+    """Configure the accounts, take a slot of the first two, and queue a waiter.
+
+    :returns: the lease of the first account.
+    """
     limiter.configure(
         accounts=[account_limiter.AccountLimit(one.id, one.name, one.max_streams) for one in ACCOUNTS],
         global_limit=10,

@@ -1,4 +1,4 @@
-"""A reverse proxy as people put before Airflow: all under a path prefix is passed on, whatever else is a 404."""
+"""A reverse proxy in front of Airflow: it forwards requests under a path prefix and answers others with a 404."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from contextlib import contextmanager
 import aiohttp
 from aiohttp import web
 
-# What holds for one connection alone, and what the proxy says anew.
-OWN = {"connection", "keep-alive", "transfer-encoding", "content-length", "content-encoding", "date", "server"}
+# Hop-by-hop headers (RFC 9110, section 7.6.1), and those that the proxy writes itself.
+HOP_HEADERS = {"connection", "keep-alive", "transfer-encoding", "content-length", "content-encoding", "date", "server"}
 
 
 class ReverseProxy:
-    """``upstream`` is set when it is known; it gets the prefix to see, as Airflow needs it."""
+    """Forwards requests to ``upstream`` with their path prefix, as Airflow requires it."""
 
     def __init__(self, prefix: str) -> None:
         self.prefix = prefix
@@ -23,9 +23,10 @@ class ReverseProxy:
         self.address = ""
 
     async def forward(self, request: web.Request) -> web.StreamResponse:
+        """Forward one request."""
         if not request.path.startswith(f"{self.prefix}/"):
             raise web.HTTPNotFound
-        headers = {name: value for name, value in request.headers.items() if name.lower() not in OWN}
+        headers = {name: value for name, value in request.headers.items() if name.lower() not in HOP_HEADERS}
         body = await request.read()
         async with (
             aiohttp.ClientSession() as session,
@@ -35,7 +36,7 @@ class ReverseProxy:
         ):
             response = web.StreamResponse(status=answer.status)
             for name, value in answer.headers.items():
-                if name.lower() not in OWN:
+                if name.lower() not in HOP_HEADERS:
                     response.headers.add(name, value)
             await response.prepare(request)
             async for part in answer.content.iter_any():
@@ -45,7 +46,7 @@ class ReverseProxy:
 
 @contextmanager
 def running(prefix: str) -> Iterator[ReverseProxy]:
-    """The proxy on a port of its own."""
+    """Run the proxy on its own port."""
     proxy, loop, ready = ReverseProxy(prefix), asyncio.new_event_loop(), threading.Event()
 
     async def serve() -> web.AppRunner:

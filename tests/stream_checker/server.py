@@ -1,4 +1,4 @@
-"""A real Airflow API server in a process of its own, with its plugins, its auth manager and a database."""
+"""A real Airflow API server in its own process, with the plugins, an auth manager and a database."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ import httpx
 
 PROJECT = Path(__file__).parents[2]
 AUTH_MANAGERS = Path(__file__).parent / "auth_managers"
-# Name and role in Airflow's SimpleAuthManager; each one's password is its name.
-USERS = {"admin": "admin", "editor": "op", "reader": "viewer"}
+VIEWERS = [f"viewer-{number}" for number in range(25)]
+# Names and roles in Airflow's SimpleAuthManager. The password of each user is its name.
+USERS = {"admin": "admin", "editor": "op", "reader": "viewer"} | dict.fromkeys(VIEWERS, "viewer")
 WEBHOOK_SECRET = "webhook-secret-for-tests"
 START_SECONDS = 100.0
 SIMPLE = "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager"
@@ -28,7 +29,7 @@ FAB = "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager"
 
 
 def environment(home: Path, redis_socket: Path, base_url: str, auth_manager: str) -> dict[str, str]:
-    """Airflow's settings; nothing of the surrounding Airflow is inherited."""
+    """Return the server's environment: Airflow's settings, without those of a surrounding Airflow."""
     settings = {
         "CORE__DAGS_FOLDER": str(home / "dags"),
         "CORE__PLUGINS_FOLDER": str(PROJECT / "plugins"),
@@ -60,7 +61,7 @@ def environment(home: Path, redis_socket: Path, base_url: str, auth_manager: str
 
 
 def migrated(shared: Path, env: dict[str, str]) -> Path:
-    """An empty database of Airflow, made once for all test processes."""
+    """Return an empty database of Airflow, created once for all test processes."""
     database = shared / "airflow.db"
     with (shared / "airflow.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -75,21 +76,25 @@ def migrated(shared: Path, env: dict[str, str]) -> Path:
 
 @dataclass
 class Server:
-    """The server of one test process, on a port of its own; ``base_url`` is where users reach it, if elsewhere."""
+    """The server of one test process, on its own port.
+
+    :param shared: folder that all test processes share.
+    :param base_url: address for users, if it is not the server's own.
+    :param packages: folder with the packages of the auth manager.
+    """
 
     home: Path
     redis_socket: Path
     shared: Path
     base_url: str = ""
     auth_manager: str = SIMPLE
-    # Where the auth manager's own packages are.
     packages: Path | None = None
     address: str = ""
     _process: subprocess.Popen[bytes] | None = None
     _tokens: dict[str, str] = field(default_factory=dict)
 
     def start(self) -> None:
-        """Start and wait until it answers."""
+        """Start the server and wait until it responds."""
         (self.home / "settings").mkdir(parents=True)
         (self.home / "dags").mkdir()
         (self.home / "passwords.json").write_text(json.dumps({name: name for name in USERS}))
@@ -112,10 +117,18 @@ class Server:
 
     @property
     def log(self) -> Path:
+        """The server's log."""
         return self.home / "api-server.log"
 
+    @property
+    def peak_memory(self) -> int:
+        """The largest resident size of the server so far in bytes (Linux, proc(5), VmHWM)."""
+        assert self._process
+        status = Path(f"/proc/{self._process.pid}/status").read_text()
+        return int(status.partition("VmHWM:")[2].split()[0]) * 1024
+
     def _wait(self) -> None:
-        # The socket listens already: a request waits in its queue until the application is there.
+        # The socket already listens, so a request waits in its queue until the application has started.
         deadline = time.monotonic() + START_SECONDS
         while True:
             assert self._process and self._process.poll() is None, self.log.read_text()
@@ -126,18 +139,19 @@ class Server:
                 assert time.monotonic() < deadline, self.log.read_text()
 
     def token(self, user: str) -> str:
-        """A token that the auth manager has issued."""
+        """Return a token that the auth manager has issued."""
         if user not in self._tokens:
             answer = httpx.post(f"{self.address}/auth/token", json={"username": user, "password": user}, timeout=30)
             self._tokens[user] = answer.raise_for_status().json()["access_token"]
         return self._tokens[user]
 
     def client(self, user: str | None = None) -> httpx.Client:
-        """A client of the plugin's routes."""
+        """Return a client of the plugin's routes, without a token if there is no user."""
         headers = {"Authorization": f"Bearer {self.token(user)}"} if user else {}
         return httpx.Client(base_url=f"{self.address}/api/stream-checker", headers=headers, timeout=30)
 
     def close(self) -> None:
+        """Stop the server."""
         if self._process:
             self._process.terminate()
             try:

@@ -1,14 +1,15 @@
-"""Every route against its own OpenAPI document, with requests that schemathesis makes up from it."""
+"""Every route against the OpenAPI document, with requests that schemathesis generates from it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
+from pydantic import BaseModel
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
@@ -16,26 +17,28 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from stream_checker.app import create_app
+
 from .server import USERS, Server
 
 CONFORMANCE = [content_type_conformance, response_schema_conformance, status_code_conformance]
-MADE_UP = settings(
+GENERATED = settings(
     max_examples=10, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
 )
-FEW = settings(MADE_UP, max_examples=3)
+FEW = settings(GENERATED, max_examples=3)
 CREDENTIALS = {"authorization", "x-streamflow-secret"}
 
 
-def test_answers_are_as_documented(server: Server, admin: httpx.Client) -> None:
+def test_responses_are_as_documented(server: Server, admin: httpx.Client) -> None:
     document = schemathesis.openapi.from_dict(admin.get("/openapi.json").json())
     document.config.base_url = f"{server.address}/api/stream-checker"
     tried = set()
-    # The stream of events never ends.
+    # An event stream never ends.
     for found in document.exclude(path="/events").get_all_operations():
         operation = found.ok()
-        # Health is a 503 here, as documented: no scheduler runs.
+        # The health is a documented 503, because no scheduler runs.
         healthy = [] if operation.path.endswith("/health") else [not_a_server_error]
-        asked(operation, server.token("admin"), [*CONFORMANCE, *healthy])()
+        check_responses(operation, server.token("admin"), [*CONFORMANCE, *healthy])()
         tried.add(operation.path)
     assert {"/concurrency/config", "/results", "/streams/{stream_id}/thumbnail"} <= tried
 
@@ -44,46 +47,94 @@ def test_answers_are_as_documented(server: Server, admin: httpx.Client) -> None:
     ("caller", "reads", "changes"),
     [(None, False, False), ("stranger", False, False), ("reader", True, False), ("editor", True, True)],
 )
-def test_no_made_up_request_gets_past_the_callers_rights(
+def test_no_generated_request_gets_past_the_callers_rights(
     server: Server, admin: httpx.Client, caller: str | None, reads: bool, changes: bool
 ) -> None:
     document = schemathesis.openapi.from_dict(admin.get("/openapi.json").json())
     document.config.base_url = f"{server.address}/api/stream-checker"
     token = server.token(caller) if caller in USERS else caller and "not.a.token"
     tried = set()
-    # Webhooks have a secret of their own, which none of these callers knows; the stream of events never ends.
+    # Webhooks have their own secret, which none of these callers knows. An event stream never ends.
     for found in document.exclude(path="/events").get_all_operations():
         operation = found.ok()
         method, hook = operation.method.upper(), operation.path.startswith("/hooks")
         may = not hook and (reads if method == "GET" else changes)
-        refusal = 403 if caller in USERS and not hook else 401
-        answered(operation, token, None if may else refusal)()
+        # Wrong secrets of webhooks are throttled.
+        refusals = {401, 429} if hook else {403} if caller in USERS else {401}
+        check_rights(operation, token, set() if may else refusals)()
         tried.add(method)
     assert tried == {"GET", "POST", "PUT"}
 
 
-def answered(operation: Any, token: str | None, refusal: int | None) -> Callable[[], None]:
-    """Requests of an operation, all refused with ``refusal``; with None, none refused."""
+def check_rights(operation: Any, token: str | None, refusals: set[int]) -> Callable[[], None]:
+    """Return a test that each request of an operation is refused with one of these statuses, or not at all."""
 
     @FEW
     @given(case=operation.as_strategy())
-    def answers(case: Any) -> None:
-        # Only the caller's own token counts, never a made-up one.
+    def check(case: Any) -> None:
+        # Only the caller's own token counts, never a generated one.
         case.headers = {name: value for name, value in (case.headers or {}).items() if name.lower() not in CREDENTIALS}
-        answer = case.call(headers={"Authorization": f"Bearer {token}"} if token else {}, timeout=30)
-        if refusal is None:
-            assert answer.status_code not in {401, 403, 500}
+        response = case.call(headers={"Authorization": f"Bearer {token}"} if token else {}, timeout=30)
+        if not refusals:
+            assert response.status_code not in {401, 403, 500}
         else:
-            assert answer.status_code == refusal
-            assert answer.headers["content-type"] == ["application/problem+json"]
+            assert response.status_code in refusals
+            assert response.headers["content-type"] == ["application/problem+json"]
 
-    return answers
+    return check
 
 
-def asked(operation: Any, token: str, checks: list[Any]) -> Callable[[], None]:
-    @MADE_UP
+def check_responses(operation: Any, token: str, checks: list[Any]) -> Callable[[], None]:
+    """Return a test that the responses to requests of an operation are as documented."""
+
+    @GENERATED
     @given(case=operation.as_strategy())
-    def answers(case: Any) -> None:
+    def check(case: Any) -> None:
         case.call_and_validate(headers={"Authorization": f"Bearer {token}"}, checks=checks, timeout=30)
 
-    return answers
+    return check
+
+
+def own_models(model: type[BaseModel] = BaseModel) -> Iterator[type[BaseModel]]:
+    """Yield the models that the web plugin defines."""
+    for subclass in model.__subclasses__():
+        if subclass.__module__.startswith("stream_checker."):
+            yield subclass
+        yield from own_models(subclass)
+
+
+def test_every_route_parameter_and_field_has_a_description() -> None:
+    paths = create_app().openapi()["paths"]
+    missing = [
+        f"{method.upper()} {path}: {part.get('name', 'the route')}"
+        for path, methods in paths.items()
+        for method, route in methods.items()
+        for part in [route, *route.get("parameters", ())]
+        if not part.get("description")
+    ]
+    missing += [
+        f"{model.__name__}.{name}"
+        for model in own_models()
+        for name, field in model.model_fields.items()
+        if name in model.__annotations__ and not field.description
+    ]
+    assert missing == []
+
+
+def test_only_throttled_routes_document_a_429() -> None:
+    paths = create_app().openapi()["paths"]
+    throttled = {
+        path for path, methods in paths.items() if any("429" in route["responses"] for route in methods.values())
+    }
+    assert throttled == {
+        "/channels",
+        "/concurrency/history",
+        "/events",
+        "/hooks/dispatcharr",
+        "/results",
+        "/results/export",
+        "/results/scores",
+        "/runs",
+        "/runs/{run_id}",
+        "/runs/{run_id}/report",
+    }

@@ -24,7 +24,7 @@ PREFIX = "/tools/airflow"
 def behind(
     redis_server: Any, tmp_path_factory: pytest.TempPathFactory, worker_id: str
 ) -> Iterator[tuple[Server, ReverseProxy]]:
-    """A server, and the proxy that users reach it by."""
+    """A server and the proxy in front of it."""
     base = tmp_path_factory.getbasetemp()
     shared = base if worker_id == "master" else base.parent
     with reverse_proxy.running(PREFIX) as proxy:
@@ -39,14 +39,14 @@ def behind(
 
 @pytest.fixture
 def proxy(behind: tuple[Server, ReverseProxy], redis_client: Redis) -> ReverseProxy:
-    """The proxy, before a server with data."""
+    """The proxy in front of a server with data."""
     server, proxy = behind
     library.fill(open_udi(redis_client, server.home / "streamflow"))
     library.limits(Limiter(redis_client))
     return proxy
 
 
-def test_routes_answer_and_lead_under_the_prefix(behind: tuple[Server, ReverseProxy], proxy: ReverseProxy) -> None:
+def test_routes_and_redirects_stay_under_the_prefix(behind: tuple[Server, ReverseProxy], proxy: ReverseProxy) -> None:
     headers = {"Authorization": f"Bearer {behind[0].token('admin')}"}
     with httpx.Client(base_url=f"{proxy.address}/api/stream-checker", headers=headers, timeout=30) as client:
         assert client.get("/results").json()["total"] > 0

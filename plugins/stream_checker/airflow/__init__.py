@@ -1,1 +1,1 @@
-"""The parts that Airflow itself loads: the plugin, the note of a run, the link of a task."""
+"""The parts that Airflow loads: the plugin, the note of a run and the link of a task."""

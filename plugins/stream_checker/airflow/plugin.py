@@ -1,4 +1,7 @@
-"""The Airflow plugin. Every Airflow process loads it, tasks too, so it imports nothing but the base class."""
+"""The Airflow plugin.
+
+Every Airflow process loads this module, including each task, so it imports only the base class.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +12,9 @@ from airflow.plugins_manager import AirflowPlugin
 
 
 class StreamCheckerPlugin(AirflowPlugin):
-    """The routes under ``/api/stream-checker``, the page in the navigation and the tab on a run.
+    """Adds the routes under ``/api/stream-checker``, the page in the navigation and the tab of a run.
 
-    The links are relative to the UI's base address, and so hold behind a proxy's path prefix.
+    The links are relative to the UI's base address, so they also work behind a proxy's path prefix.
     """
 
     name = "stream_checker"
@@ -34,19 +37,21 @@ class StreamCheckerPlugin(AirflowPlugin):
 
     @cached_property
     def fastapi_apps(self) -> list[dict[str, Any]]:  # type: ignore[override]
-        # Only the API server asks for it.
+        """The web application. Only the API server reads this property."""
         from stream_checker.app import create_app
 
         return [{"app": create_app(), "url_prefix": "/api/stream-checker", "name": "Stream checker"}]
 
     @cached_property
     def listeners(self) -> list[Any]:  # type: ignore[override]
+        """The listener that writes the note of a run."""
         from stream_checker.airflow import run_note
 
         return [run_note]
 
     @cached_property
     def operator_extra_links(self) -> list[Any]:  # type: ignore[override]
+        """The link from a task to its stream."""
         from stream_checker.airflow.task_link import StreamLink
 
         return [StreamLink()]

@@ -1,67 +1,76 @@
-"""The outcome of a run as its note in Airflow's UI.
+"""The outcome of a run as the run's note in Airflow's UI.
 
-A task cannot write its run's note; a listener in the scheduler gets the run itself, in the very transaction that ends
-it. It reads what the task ``summary`` has told, so that the scheduler asks nobody but its own database.
+A task cannot write the note of its run. A listener in the scheduler receives the run inside the transaction that ends
+it. The listener reads the return value of the task ``summary``, so the scheduler needs only its own database.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from airflow.listeners import hookimpl
 
 from streamflow import names
 
-SUMMARY = "summary"
-# What Airflow's table holds.
-LENGTH = 1000
+SUMMARY_TASK = "summary"
+# The size of the column in Airflow's table.
+MAX_LENGTH = 1000
 
 
 @hookimpl
 def on_dag_run_success(dag_run: Any) -> None:
-    note_outcome(dag_run)
+    """Write the note of a run that succeeded."""
+    write_note(dag_run)
 
 
 @hookimpl
 def on_dag_run_failed(dag_run: Any) -> None:
-    note_outcome(dag_run)
+    """Write the note of a run that failed."""
+    write_note(dag_run)
 
 
-def note_outcome(dag_run: Any) -> None:
-    """Set the note of an ended run of the checks; a note that somebody wrote stays."""
+def write_note(dag_run: Any) -> None:
+    """Write the note of a finished run of the checks, unless a user wrote one."""
     if dag_run.dag_id != names.CHECK_DAG or dag_run.note:
         return
-    # Every process of Airflow loads this module, but only the scheduler and the API server come here.
+    # Every Airflow process loads this module, but only the scheduler and the API server get here.
     from airflow.models.xcom import XCOM_RETURN_KEY, XComModel
     from sqlalchemy.orm import object_session
 
     if (session := object_session(dag_run)) is None:
         return
-    told = XComModel.get_many(run_id=dag_run.run_id, dag_ids=names.CHECK_DAG, task_ids=SUMMARY, key=XCOM_RETURN_KEY)
-    summary = XComModel.deserialize_value(found) if (found := session.scalars(told).first()) else None
-    # A backend of the user's own may keep values elsewhere.
+    query = XComModel.get_many(
+        run_id=dag_run.run_id, dag_ids=names.CHECK_DAG, task_ids=SUMMARY_TASK, key=XCOM_RETURN_KEY
+    )
+    row = session.scalars(query).first()
+    summary = XComModel.deserialize_value(row) if row else None
+    # A user's own XCom backend may keep values elsewhere.
     if isinstance(summary, Mapping):
-        dag_run.note = text(summary)[:LENGTH]
+        dag_run.note = note_text(summary)[:MAX_LENGTH]
 
 
-def text(summary: Mapping[str, Any]) -> str:
-    """The summary in a few lines."""
-    reasons = sorted(summary["reasons"].items(), key=lambda one: -one[1])
+def note_text(summary: Mapping[str, Any]) -> str:
+    """Return the summary of a run in a few lines."""
+    reasons = sorted(summary["reasons"].items(), key=lambda item: -item[1])
     lines = [
-        f"{_counted(summary['streams'], 'stream')} of {_counted(summary['channels'], 'channel')} "
-        f"in {summary['elapsed_s']:.0f} s: {_told(summary['verdicts'].items()) or 'nothing to check'}",
-        f"Reasons: {_told(reasons)}" if reasons else "",
-        f"Order changed in {_counted(summary['channels_changed'], 'channel')}" if summary["channels_changed"] else "",
-        f"Not written, changed meanwhile: {_counted(summary['conflicts'], 'channel')}" if summary["conflicts"] else "",
-        f"{_counted(summary['remaining'], 'stream')} left to {summary['next_run_id']}" if summary["remaining"] else "",
+        f"{_count(summary['streams'], 'stream')} of {_count(summary['channels'], 'channel')} "
+        f"in {summary['elapsed_s']:.0f} s: {_listed(summary['verdicts'].items()) or 'nothing to check'}",
+        f"Reasons: {_listed(reasons)}" if reasons else "",
+        f"Changed the order of {_count(summary['channels_changed'], 'channel')}" if summary["channels_changed"] else "",
+        f"Not written, because edited during the check: {_count(summary['conflicts'], 'channel')}"
+        if summary["conflicts"]
+        else "",
+        f"{_count(summary['remaining'], 'stream')} left for the run {summary['next_run_id']}"
+        if summary["remaining"]
+        else "",
     ]
     return "\n".join(filter(None, lines))
 
 
-def _counted(number: int, noun: str) -> str:
+def _count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
-def _told(counts: Any) -> str:
-    return ", ".join(f"{number} {what.replace('_', ' ')}" for what, number in counts)
+def _listed(counts: Iterable[tuple[str, int]]) -> str:
+    return ", ".join(f"{number} {name.replace('_', ' ')}" for name, number in counts)

@@ -1,1 +1,1 @@
-"""Runs that webhooks start."""
+"""Dispatcharr's webhooks: their messages, and the runs that they start."""

@@ -1,11 +1,11 @@
-"""Wishes for a run, debounced: those that come close together become one run."""
+"""Debounced runs: requests for a run that arrive shortly after each other start one run."""
 
 from __future__ import annotations
 
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,117 +18,149 @@ from streamflow.udi.ports import Store
 
 log = logging.getLogger(__name__)
 
-SETTLE_SECONDS = 10.0
-# How long a refresh is waited for, and how often it is looked for.
-REFRESHED_WITHIN_SECONDS = 900.0
-LOOK_SECONDS = 5.0
-# A webhook starts a check of at most this number of streams; the schedule checks the rest.
-MOST_NAMED = 1000
-CHANNELS = "{streamflow}:hooks:channels"
-REFRESHING = "{streamflow}:hooks:refreshing"
-EVER = datetime(1970, 1, 1, tzinfo=UTC)
+DEBOUNCE_SECONDS = 10.0
+# A channel is checked at most once in this time, and the UDI refreshed at most once in the other.
+CHANNEL_COOLDOWN_SECONDS = 300.0
+REFRESH_COOLDOWN_SECONDS = 60.0
+# The end of a refresh is awaited for this time, and looked for at this interval.
+REFRESH_TIMEOUT_SECONDS = 900.0
+POLL_SECONDS = 5.0
+# A webhook starts a check of at most this number of new streams; the schedule checks the rest.
+MAX_NEW_STREAMS = 1000
+CHANNELS_KEY = "{streamflow}:hooks:channels"
+COOLDOWN_KEY = "{streamflow}:hooks:cooldown:"
+REFRESH_KEY = "{streamflow}:hooks:refreshing"
+BEGIN_OF_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 
-Trigger = Callable[[str, dict[str, Any]], None]
+Trigger = Callable[[str, Mapping[str, Any]], None]
 
 
-def trigger(dag_id: str, conf: dict[str, Any]) -> None:
-    """Start a run of a DAG."""
-    # It opens Airflow's database, which only the API server may do.
+def trigger_run(dag_id: str, conf: Mapping[str, Any]) -> None:
+    """Start a run of a DAG. Only the API server may call it, because it opens Airflow's database."""
     from airflow.api.common.trigger_dag import trigger_dag
     from airflow.utils.types import DagRunTriggeredByType
 
     run_id = f"hook__{datetime.now(UTC).isoformat()}"
-    trigger_dag(dag_id, triggered_by=DagRunTriggeredByType.REST_API, run_id=run_id, conf=conf)
+    trigger_dag(dag_id, triggered_by=DagRunTriggeredByType.REST_API, run_id=run_id, conf=dict(conf))
 
 
 class DebouncedRuns:
-    """Thread-safe. The channels are kept in Redis: what a server that stopped did not start, the next burst starts."""
+    """Starts the runs that webhooks request. Thread-safe.
+
+    Redis holds the requested channels, so that the next request also starts the check that a stopped server did not
+    start.
+
+    :param trigger: starts a run of a DAG.
+    :param debounce: seconds between the first request and the run.
+    """
 
     def __init__(
-        self, redis: Redis, store: Store, trigger: Trigger = trigger, *, settle: float = SETTLE_SECONDS
+        self, redis: Redis, store: Store, trigger: Trigger = trigger_run, *, debounce: float = DEBOUNCE_SECONDS
     ) -> None:
         self._redis = redis
         self._store = store
         self._trigger = trigger
-        self._settle = settle
+        self._debounce = debounce
         self._lock = threading.Lock()
-        self._planned: set[Callable[[], None]] = set()
+        self._scheduled: set[Callable[[], None]] = set()
+        self._refresh_allowed_at = float("-inf")
 
-    def check_channels(self, channel_ids: Iterable[int]) -> None:
-        """Check these channels soon, together with others asked for meanwhile. Raises UdiUnavailable."""
+    def check_channels(self, channel_ids: Iterable[int]) -> bool:
+        """Check channels soon, except those that a webhook had checked a short time ago.
+
+        :returns: whether any channel will be checked.
+        :raises UdiUnavailable: when Redis is unavailable.
+        """
         try:
-            self._redis.sadd(CHANNELS, *channel_ids)
+            due_ids = self._without_cooldown(list(channel_ids))
+            if not due_ids:
+                return False
+            self._redis.sadd(CHANNELS_KEY, *due_ids)
         except RedisError as error:
-            raise UdiUnavailable(f"Redis does not answer: {error}") from error
-        self._soon(self._check_channels)
+            raise UdiUnavailable(f"Redis is unavailable: {error}") from error
+        self._schedule(self._debounce, self._start_check)
+        return True
 
     def refresh(self) -> None:
-        """Refresh the UDI soon, and then check the streams that never were."""
-        if self._is_first():
-            self._soon(self._refresh)
+        """Refresh the UDI soon, and then check the streams of channels that were never checked."""
+        if self._is_first_request():
+            cooldown = self._refresh_allowed_at - time.monotonic()
+            self._schedule(max(self._debounce, cooldown), self._start_refresh)
 
-    def _is_first(self) -> bool:
-        """Whether no other server of Airflow's API is about to refresh; without Redis each does."""
+    def _without_cooldown(self, channel_ids: Sequence[int]) -> list[int]:
+        cooldowns: Any = self._redis.mget([f"{COOLDOWN_KEY}{id}" for id in channel_ids]) if channel_ids else []
+        return [id for id, cooldown in zip(channel_ids, cooldowns, strict=True) if cooldown is None]
+
+    def _is_first_request(self) -> bool:
+        """Return whether no other API server is about to refresh; without Redis each server refreshes."""
         try:
-            return bool(self._redis.set(REFRESHING, "1", nx=True, px=int(self._settle * 1000)))
+            return bool(self._redis.set(REFRESH_KEY, "1", nx=True, px=int(self._debounce * 1000)))
         except RedisError as error:
-            log.warning("other servers may refresh, too: %s", error)
+            log.warning("Redis is unavailable, so other API servers may refresh the UDI as well: %s", error)
             return True
 
-    def _soon(self, act: Callable[[], None]) -> None:
+    def _schedule(self, seconds: float, action: Callable[[], None]) -> None:
+        """Run an action once after some time, however often it is scheduled until then."""
         with self._lock:
-            if act in self._planned:
+            if action in self._scheduled:
                 return
-            self._planned.add(act)
-        _later(self._settle, lambda: self._now(act))
+            self._scheduled.add(action)
 
-    def _now(self, act: Callable[[], None]) -> None:
-        with self._lock:
-            self._planned.discard(act)
-        act()
+        def run() -> None:
+            with self._lock:
+                self._scheduled.discard(action)
+            action()
 
-    def _check_channels(self) -> None:
-        with self._redis.pipeline(transaction=True) as batch:
-            batch.smembers(CHANNELS)
-            batch.delete(CHANNELS)
-            ids = sorted(map(int, batch.execute()[0]))
+        _run_later(seconds, run)
+
+    def _start_check(self) -> None:
+        with self._redis.pipeline(transaction=True) as pipeline:
+            pipeline.smembers(CHANNELS_KEY)
+            pipeline.delete(CHANNELS_KEY)
+            ids = sorted(map(int, pipeline.execute()[0]))
         if not ids:
             return
         try:
-            # They failed since their last check, however fresh that is.
+            # The channels failed after their last check, so fresh results do not count.
             self._trigger(names.CHECK_DAG, {"channel_ids": ids, "force": True})
         except Exception:
-            self._redis.sadd(CHANNELS, *ids)
+            self._redis.sadd(CHANNELS_KEY, *ids)
             raise
+        with self._redis.pipeline(transaction=False) as pipeline:
+            for id in ids:
+                pipeline.set(f"{COOLDOWN_KEY}{id}", "1", px=int(CHANNEL_COOLDOWN_SECONDS * 1000))
+            pipeline.execute()
 
-    def _refresh(self) -> None:
-        before = self._store.library.refreshed_at()
+    def _start_refresh(self) -> None:
+        self._refresh_allowed_at = time.monotonic() + REFRESH_COOLDOWN_SECONDS
+        refreshed_at = self._store.library.refreshed_at()
         self._trigger(names.REFRESH_DAG, {})
-        self._await_refresh(before, time.monotonic() + REFRESHED_WITHIN_SECONDS)
+        self._await_refresh(refreshed_at, time.monotonic() + REFRESH_TIMEOUT_SECONDS)
 
-    def _await_refresh(self, before: datetime | None, until: float) -> None:
-        if self._store.library.refreshed_at() != before:
-            self._check_new()
-        elif time.monotonic() < until:
-            _later(min(LOOK_SECONDS, self._settle), lambda: self._await_refresh(before, until))
+    def _await_refresh(self, refreshed_before: datetime | None, deadline: float) -> None:
+        if self._store.library.refreshed_at() != refreshed_before:
+            self._check_new_streams()
+        elif time.monotonic() < deadline:
+            interval = min(POLL_SECONDS, self._debounce)
+            _run_later(interval, lambda: self._await_refresh(refreshed_before, deadline))
         else:
-            log.warning("what is new is left to the next scheduled check: the refresh has not ended in time")
+            log.warning("the refresh has not ended in time; the next scheduled run checks the new streams")
 
-    def _check_new(self) -> None:
-        library, checked = self._store.library, self._store.results.checked_since(EVER)
-        of_channels = {stream for channel in library.channels() for stream in channel.stream_ids}
-        new = sorted(of_channels.intersection(library.stream_ids()).difference(checked))
-        if new:
-            self._trigger(names.CHECK_DAG, {"stream_ids": new[:MOST_NAMED]})
+    def _check_new_streams(self) -> None:
+        library, checked_ids = self._store.library, self._store.results.checked_since(BEGIN_OF_TIME)
+        assigned_ids = {id for channel in library.channels() for id in channel.stream_ids}
+        new_ids = sorted(assigned_ids.intersection(library.stream_ids()).difference(checked_ids))
+        if new_ids:
+            self._trigger(names.CHECK_DAG, {"stream_ids": new_ids[:MAX_NEW_STREAMS]})
 
 
-def _later(seconds: float, act: Callable[[], None]) -> None:
-    def safely() -> None:
+def _run_later(seconds: float, action: Callable[[], None]) -> None:
+    def run() -> None:
         try:
-            act()
+            action()
         except Exception:
-            log.exception("a run that a webhook asked for was not started")
+            log.exception("the run that a webhook requested could not be started")
 
-    timer = threading.Timer(seconds, safely)
+    timer = threading.Timer(seconds, run)
     timer.daemon = True
     timer.start()

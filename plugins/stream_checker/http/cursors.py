@@ -1,6 +1,7 @@
-"""Opaque cursors: where the next page of a list begins, by the place of the last item before it.
+"""Opaque cursors of paged lists.
 
-A place is what the list is sorted by, ending in the item's id: it stays where it is whatever comes and goes meanwhile.
+A cursor encodes the sort key of the last item on a page. A sort key ends in the item's id, so a page continues at the
+right item even when other items come or go between two requests.
 """
 
 from __future__ import annotations
@@ -13,29 +14,36 @@ from typing import Any
 
 from stream_checker.http.problems import Fault, Problem
 
-Place = tuple[Any, ...]
+SortKey = tuple[Any, ...]
 
 MAX_LENGTH = 1000
 
 
-def encode(order: str, place: Place) -> str:
-    """The cursor of the page after ``place`` in a list of this order."""
-    text = json.dumps([order, *place], separators=(",", ":"), ensure_ascii=False)
+def encode(order: str, key: SortKey) -> str:
+    """Return the cursor of the page that follows the item with this sort key.
+
+    :param order: name of the list's order; the cursor is valid for this order only.
+    """
+    text = json.dumps([order, *key], separators=(",", ":"), ensure_ascii=False)
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
-def decode(cursor: str, order: str) -> Place:
-    """The place that the page comes after; a cursor that this server did not make for the order is a 422."""
+def decode(cursor: str, order: str) -> SortKey:
+    """Return the sort key that a cursor encodes.
+
+    :raises Problem: 422 when :func:`encode` did not make the cursor for this order.
+    """
     try:
-        of, *place = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        cursor_order, *key = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
     except (ValueError, TypeError, RecursionError):
-        raise _unknown() from None
-    if of != order:
-        raise _unknown()
-    return tuple(place)
+        raise _invalid_cursor() from None
+    if cursor_order != order:
+        raise _invalid_cursor()
+    return tuple(key)
 
 
-def by_id(id: int) -> Place:
+def id_key(id: int) -> SortKey:
+    """Return the sort key of an item in the order of ids."""
     return (id,)
 
 
@@ -45,22 +53,31 @@ def page(
     limit: int,
     *,
     order: str = "id",
-    place: Callable[[int], Place] = by_id,
-    falling: bool = False,
+    key: Callable[[int], SortKey] = id_key,
+    descending: bool = False,
 ) -> tuple[Sequence[int], str | None]:
-    """The part of ``ids`` after ``cursor`` in the order of their places, and the cursor of what follows it."""
-    places: Iterable[Place] = map(place, ids)
+    """Return one page of a list.
+
+    :param ids: ids of all items, in any order.
+    :param cursor: cursor that came with the page before; None for the first page.
+    :param limit: number of items a page.
+    :param order: name of the order.
+    :param key: returns the sort key of an id.
+    :returns: the ids of the page in order, and the cursor of the next page or None after the last.
+    :raises Problem: 422 when the cursor is not valid for this list.
+    """
+    keys: Iterable[SortKey] = map(key, ids)
     if cursor:
-        after = decode(cursor, order)
+        last = decode(cursor, order)
         try:
-            places = [one for one in places if (one < after if falling else one > after)]
+            keys = [one for one in keys if (one < last if descending else one > last)]
         except TypeError:
-            raise _unknown() from None
-    part = (heapq.nlargest if falling else heapq.nsmallest)(limit + 1, places)
-    following = encode(order, part[limit - 1]) if len(part) > limit else None
-    return [one[-1] for one in part[:limit]], following
+            raise _invalid_cursor() from None
+    part = (heapq.nlargest if descending else heapq.nsmallest)(limit + 1, keys)
+    next_cursor = encode(order, part[limit - 1]) if len(part) > limit else None
+    return [one[-1] for one in part[:limit]], next_cursor
 
 
-def _unknown() -> Problem:
-    message = "not a cursor of this list; leave it out to start from the beginning"
+def _invalid_cursor() -> Problem:
+    message = "not a cursor of this list; omit it to start at the first page"
     return Problem(422, f"cursor: {message}", errors=[Fault(field="cursor", message=message)])

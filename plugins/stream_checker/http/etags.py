@@ -1,4 +1,4 @@
-"""ETags on every JSON answer: who asks again with the tag of what it has gets a 304 in place of the same again."""
+"""ETags of JSON responses: a request with the current tag gets a 304 without a body (RFC 9110, section 13.1.2)."""
 
 from __future__ import annotations
 
@@ -7,36 +7,47 @@ import hashlib
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-# Asked anew each time, and never kept by a proxy: what it answers depends on who asks.
-CACHE = "private, no-cache"
+# Browsers revalidate each time, and proxies store nothing, because the response depends on the user.
+CACHE_CONTROL = "private, no-cache"
+
+
+def etag(body: bytes) -> str:
+    """Return the ETag of a body, with its quotes."""
+    return f'"{hashlib.sha256(body).hexdigest()[:20]}"'
+
+
+def is_current(tag: str, if_none_match: str | None) -> bool:
+    """Return whether the header ``If-None-Match`` names the tag or ``*``."""
+    return if_none_match is not None and (if_none_match.strip() == "*" or tag in if_none_match)
 
 
 class ETags:
-    """Tags whole answers to GET; what is streamed passes through."""
+    """ASGI middleware that tags complete JSON responses to GET; streamed responses pass through unchanged."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
         if scope["type"] != "http" or scope["method"] != "GET":
             await self._app(scope, receive, send)
             return
-        known = Headers(scope=scope).get("if-none-match", "")
-        held: Message | None = None
+        if_none_match = Headers(scope=scope).get("if-none-match")
+        held_start: Message | None = None
 
-        async def tagged(message: Message) -> None:
-            nonlocal held
+        async def send_tagged(message: Message) -> None:
+            nonlocal held_start
             if message["type"] == "http.response.start" and _is_taggable(message):
-                held = message
+                held_start = message
                 return
-            if held is not None and message["type"] == "http.response.body":
-                start, held = held, None
+            if held_start is not None and message["type"] == "http.response.body":
+                start, held_start = held_start, None
                 if not message.get("more_body"):
-                    start, message = _answer(start, message, known)
+                    start, message = _tagged(start, message, if_none_match)
                 await send(start)
             await send(message)
 
-        await self._app(scope, receive, tagged)
+        await self._app(scope, receive, send_tagged)
 
 
 def _is_taggable(start: Message) -> bool:
@@ -44,12 +55,12 @@ def _is_taggable(start: Message) -> bool:
     return start["status"] == 200 and headers.get("content-type") == "application/json" and "etag" not in headers
 
 
-def _answer(start: Message, body: Message, known: str) -> tuple[Message, Message]:
-    tag = f'"{hashlib.sha256(body["body"]).hexdigest()[:20]}"'
+def _tagged(start: Message, body: Message, if_none_match: str | None) -> tuple[Message, Message]:
+    tag = etag(body["body"])
     headers = MutableHeaders(raw=list(start["headers"]))
     headers["ETag"] = tag
-    headers.setdefault("Cache-Control", CACHE)
-    if known.strip() != "*" and tag not in known:
+    headers.setdefault("Cache-Control", CACHE_CONTROL)
+    if not is_current(tag, if_none_match):
         return {**start, "headers": headers.raw}, body
     for name in ("content-length", "content-type"):
         del headers[name]

@@ -18,30 +18,41 @@ from streamflow.errors import ConfigError, UdiUnavailable
 log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
+RETRY_SECONDS = 5
+# FastAPI's own detail when its JSON parser fails for another reason than the syntax.
+UNPARSABLE = "There was an error parsing the body"
 
 
 class Fault(BaseModel):
-    """One wrong field of a request."""
+    """One invalid field of a request."""
 
-    field: str = Field(examples=["global_limit"])
-    message: str
+    field: str = Field(description="Path of the field", examples=["global_limit"])
+    message: str = Field(description="Reason for the refusal", examples=["Input should be greater than or equal to 0"])
 
 
 class ProblemDocument(BaseModel):
-    """RFC 9457. ``errors`` names the wrong fields of a request."""
+    """An error (RFC 9457)."""
 
     model_config = ConfigDict(extra="allow")
 
-    type: str = "about:blank"
-    title: str = Field(examples=["Not Found"])
-    status: int = Field(examples=[404])
-    detail: str | None = Field(default=None, examples=["no channel 12"])
-    instance: str | None = None
-    errors: list[Fault] | None = None
+    type: str = Field(default="about:blank", description="Kind of the problem; always `about:blank`")
+    title: str = Field(description="Phrase of the HTTP status", examples=["Not Found"])
+    status: int = Field(description="HTTP status", examples=[404])
+    detail: str | None = Field(
+        default=None, description="Cause of the problem in a sentence", examples=["Channel 12 does not exist."]
+    )
+    instance: str | None = Field(default=None, description="Path of the request")
+    errors: list[Fault] | None = Field(default=None, description="Invalid fields of the request")
 
 
 class Problem(HTTPException):
-    """An error with an answer of its own; ``extra`` goes into the document."""
+    """An error that the client receives as a problem document.
+
+    :param status: HTTP status.
+    :param detail: one sentence for the client.
+    :param headers: further response headers.
+    :param errors: invalid fields of the request.
+    """
 
     def __init__(
         self, status: int, detail: str, *, headers: dict[str, str] | None = None, errors: list[Fault] | None = None
@@ -51,7 +62,7 @@ class Problem(HTTPException):
 
 
 def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The problems that a route may answer, for its OpenAPI description."""
+    """Return the OpenAPI descriptions of problem documents with these statuses."""
     return {
         status: {
             "description": HTTPStatus(status).phrase,
@@ -61,49 +72,66 @@ def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     }
 
 
-def answer(
-    request: Request,
+def problem_response(
+    path: str,
     status: int,
     detail: str | None,
     *,
     headers: dict[str, str] | None = None,
     errors: list[Fault] | None = None,
 ) -> JSONResponse:
-    """The problem as an HTTP answer."""
+    """Return a problem document as an HTTP response.
+
+    :param path: path of the request.
+    """
     document = ProblemDocument(
-        title=HTTPStatus(status).phrase, status=status, detail=detail, instance=request.url.path, errors=errors
+        title=HTTPStatus(status).phrase, status=status, detail=detail, instance=path, errors=errors
     )
+    # The response to an unexpected error passes through no middleware, so the header is set here as well.
+    headers = {"X-Content-Type-Options": "nosniff"} | (headers or {})
     return JSONResponse(document.model_dump(exclude_none=True), status, headers, media_type=MEDIA_TYPE)
 
 
 def install(app: FastAPI) -> None:
-    """Answer every error of the application as a problem."""
+    """Make the application send every error as a problem document."""
 
     @app.exception_handler(HTTPException)
-    def refused(request: Request, error: HTTPException) -> JSONResponse:
+    def http_error(request: Request, error: HTTPException) -> JSONResponse:
+        if (error.status_code, error.detail) == (400, UNPARSABLE):
+            return _invalid(request, [Fault(field="body", message="cannot be parsed as JSON")])
         detail = error.detail if error.detail != HTTPStatus(error.status_code).phrase else None
-        headers = dict(error.headers) if error.headers else None
-        return answer(request, error.status_code, detail, headers=headers, errors=getattr(error, "errors", None))
+        return problem_response(
+            request.url.path,
+            error.status_code,
+            detail,
+            headers=dict(error.headers) if error.headers else None,
+            errors=getattr(error, "errors", None),
+        )
 
     @app.exception_handler(RequestValidationError)
-    def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
-        # The first part of the place says body, query or path; the input itself may hold a secret and is left out.
+    def invalid_request(request: Request, error: RequestValidationError) -> JSONResponse:
+        # The first part of a location is "body", "query" or "path". The input may hold a secret and is left out.
         faults = [
             Fault(field=".".join(map(str, e["loc"][1:])) or str(e["loc"][0]), message=e["msg"]) for e in error.errors()
         ]
-        return answer(request, 422, "; ".join(f"{f.field}: {f.message}" for f in faults), errors=faults)
+        return _invalid(request, faults)
 
     @app.exception_handler(ConfigError)
-    def unsettled(request: Request, error: ConfigError) -> JSONResponse:
+    def invalid_settings(request: Request, error: ConfigError) -> JSONResponse:
         log.error("%s", error)
-        return answer(request, 500, str(error))
+        return problem_response(request.url.path, 500, str(error))
 
     @app.exception_handler(LimiterUnavailable)
     @app.exception_handler(UdiUnavailable)
-    def away(request: Request, error: Exception) -> JSONResponse:
-        return answer(request, 503, str(error), headers={"Retry-After": "5"})
+    def unavailable(request: Request, error: Exception) -> JSONResponse:
+        return problem_response(request.url.path, 503, str(error), headers={"Retry-After": str(RETRY_SECONDS)})
 
     @app.exception_handler(Exception)
-    def unexpected(request: Request, error: Exception) -> JSONResponse:
+    def unexpected_error(request: Request, error: Exception) -> JSONResponse:
         log.error("%s %s failed", request.method, request.url.path, exc_info=error)
-        return answer(request, 500, "unexpected error; the API server's log has it")
+        return problem_response(request.url.path, 500, "Unexpected error. The log of the API server has the details.")
+
+
+def _invalid(request: Request, faults: list[Fault]) -> JSONResponse:
+    detail = "; ".join(f"{fault.field}: {fault.message}" for fault in faults)
+    return problem_response(request.url.path, 422, detail, errors=faults)

@@ -1,1 +1,1 @@
-"""Read-only queries over the UDI, Airflow and the limiter, in the shape that the routes return."""
+"""Read-only queries over the UDI and Airflow, and their caches."""

@@ -1,4 +1,4 @@
-"""Where people find Dispatcharr's own pages."""
+"""Address of Dispatcharr's web pages."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from urllib.parse import urlsplit, urlunsplit
 
 
 def channels_page() -> str | None:
-    """The page of Dispatcharr's channels, which has no address for each of them; None where none is configured.
+    """Return the address of Dispatcharr's page of channels; None when no Dispatcharr is configured.
 
-    ``DISPATCHARR_PUBLIC_URL`` names Dispatcharr as browsers reach it, where that differs from how StreamFlow does.
+    Dispatcharr has no page for a single channel. ``DISPATCHARR_PUBLIC_URL`` is its address for browsers, where that
+    differs from ``DISPATCHARR_URL``.
     """
-    known = urlsplit(os.environ.get("DISPATCHARR_PUBLIC_URL") or os.environ.get("DISPATCHARR_URL") or "")
-    if known.scheme not in ("http", "https") or not known.netloc:
+    url = urlsplit(os.environ.get("DISPATCHARR_PUBLIC_URL") or os.environ.get("DISPATCHARR_URL") or "")
+    if url.scheme not in ("http", "https") or not url.netloc:
         return None
-    # A login in the address is StreamFlow's own.
-    host = known.netloc.rpartition("@")[2]
-    return urlunsplit((known.scheme, host, f"{known.path.rstrip('/')}/channels", "", ""))
+    # A login in the address is StreamFlow's own and must not reach a browser.
+    host = url.netloc.rpartition("@")[2]
+    return urlunsplit((url.scheme, host, f"{url.path.rstrip('/')}/channels", "", ""))

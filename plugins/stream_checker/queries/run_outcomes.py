@@ -1,4 +1,4 @@
-"""How runs ended, kept in memory: what an ended run found does not change any more."""
+"""Outcomes of runs, cached because those of a finished run no longer change."""
 
 from __future__ import annotations
 
@@ -11,37 +11,43 @@ from pydantic import BaseModel, Field
 from streamflow.records import Mode, RunState
 from streamflow.udi.ports import Store
 
-# The UDI keeps fewer; then those asked for last are kept.
-MOST_KEPT = 1000
+# More than the UDI keeps. When the cache is full, only the outcomes of the last request stay.
+MAX_CACHED = 1000
 
 
 class RunOutcome(BaseModel):
-    """A run in short; ``verdicts`` counts its streams, those without one yet as ``pending``."""
+    """A summary of a run."""
 
-    run_id: str
-    mode: Mode
-    started_at: datetime
-    finished_at: datetime | None
-    verdicts: dict[str, int] = Field(examples=[{"ok": 40, "dead": 2}])
+    run_id: str = Field(description="Id of the run in Airflow", examples=["manual__2026-01-02T03:04:05+00:00"])
+    mode: Mode = Field(description="Whether streams are checked at the same time or one after another")
+    started_at: datetime = Field(description="Start of the run")
+    finished_at: datetime | None = Field(description="End of the run; null while it runs")
+    verdicts: dict[str, int] = Field(
+        description="Number of streams by verdict; those without a verdict are `pending`",
+        examples=[{"ok": 40, "dead": 2}],
+    )
 
 
 class RunOutcomes:
-    """Thread-safe. Only runs that have not ended are read again."""
+    """Cache of run outcomes that reads unfinished runs each time. Thread-safe."""
 
     def __init__(self) -> None:
-        self._ended: dict[str, RunOutcome] = {}
+        self._finished: dict[str, RunOutcome] = {}
 
-    def of(self, store: Store, run_ids: Iterable[str]) -> list[RunOutcome]:
-        """The outcomes of the runs that the UDI holds, in the given order. Raises UdiUnavailable."""
-        known, found = self._ended, []
+    def get(self, store: Store, run_ids: Iterable[str]) -> list[RunOutcome]:
+        """Return the outcomes of the runs that the UDI holds, in the given order.
+
+        :raises UdiUnavailable: when the UDI cannot be read.
+        """
+        cached, outcomes = self._finished, []
         for run_id in run_ids:
-            if (outcome := known.get(run_id)) is None and (state := store.runs.state(run_id)):
+            if (outcome := cached.get(run_id)) is None and (state := store.runs.state(run_id)):
                 outcome = _outcome(state)
             if outcome:
-                found.append(outcome)
-        ended = {outcome.run_id: outcome for outcome in found if outcome.finished_at}
-        self._ended = known | ended if len(known) < MOST_KEPT else ended
-        return found
+                outcomes.append(outcome)
+        finished = {outcome.run_id: outcome for outcome in outcomes if outcome.finished_at}
+        self._finished = cached | finished if len(cached) < MAX_CACHED else finished
+        return outcomes
 
 
 def _outcome(state: RunState) -> RunOutcome:

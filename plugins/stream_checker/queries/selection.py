@@ -1,110 +1,115 @@
-"""Which results a caller asks for, and in which order."""
+"""Selection of latest results: filters and order."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated
 
-from fastapi import Query
-
-from stream_checker.http.cursors import Place, by_id
-from stream_checker.resources import OpenNameIndex, OpenResultIndex, Udi
+from stream_checker.http.cursors import SortKey, id_key
+from stream_checker.queries.name_index import NameIndex
+from stream_checker.queries.result_index import ResultIndex
 from streamflow.records import Verdict
+from streamflow.udi.ports import Store
 
-EVER = datetime(1970, 1, 1, tzinfo=UTC)
-# So much of a name is sorted by: a place goes into a cursor.
-NAME_LENGTH = 100
+BEGIN_OF_TIME = datetime(1970, 1, 1, tzinfo=UTC)
+# A cursor contains the sort key, so names are sorted by their first characters only.
+SORTED_CHARACTERS = 100
 
 
 class Order(StrEnum):
-    """``-`` is falling. What has no such value comes last either way."""
+    """Orders of results; ``-`` is descending. Results without a value come last in either direction."""
 
     ID = "id"
     NAME = "name"
-    NAME_FALLING = "-name"
+    NAME_DESCENDING = "-name"
     SCORE = "score"
-    SCORE_FALLING = "-score"
+    SCORE_DESCENDING = "-score"
     CHECKED_AT = "checked_at"
-    CHECKED_AT_FALLING = "-checked_at"
+    CHECKED_AT_DESCENDING = "-checked_at"
     BITRATE = "bitrate"
-    BITRATE_FALLING = "-bitrate"
+    BITRATE_DESCENDING = "-bitrate"
 
     @property
-    def falling(self) -> bool:
+    def descending(self) -> bool:
+        """Whether the highest value comes first."""
         return self.startswith("-")
 
     @property
-    def subject(self) -> str:
+    def field(self) -> str:
+        """The field that is sorted by."""
         return self.removeprefix("-")
 
 
-class Selection:
-    """Streams that have a result, by what is known of them; every filter given must let a stream through."""
+@dataclass(frozen=True)
+class Filters:
+    """Conditions on a stream and its latest result; None sets no condition, and all others must hold.
 
-    def __init__(
-        self,
-        store: Udi,
-        names: OpenNameIndex,
-        standings: OpenResultIndex,
-        channel_id: int | None = None,
-        account_id: int | None = None,
-        group_id: int | None = None,
-        status: Annotated[Verdict | None, Query(description="The verdict")] = None,
-        reason: Annotated[str | None, Query(max_length=60, examples=["http_404"])] = None,
-        q: Annotated[str | None, Query(max_length=200, description="Part of the stream's name")] = None,
-        sort: Annotated[Order, Query(description="`-` is falling; what has no such value comes last")] = Order.ID,
-    ) -> None:
-        self._store = store
-        self._names = names
-        self._standings = standings
-        self._channel_id = channel_id
-        self._account_id = account_id
-        self._group_id = group_id
-        self._status = status
-        self._reason = reason
-        self._part = q
-        self.order = sort
+    :param text: part of the stream's name.
+    """
+
+    channel_id: int | None = None
+    account_id: int | None = None
+    group_id: int | None = None
+    verdict: Verdict | None = None
+    reason: str | None = None
+    text: str | None = None
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The streams with a result that match some filters, and their order.
+
+    Its methods raise UdiUnavailable when the UDI cannot be read.
+    """
+
+    store: Store
+    name_index: NameIndex
+    result_index: ResultIndex
+    filters: Filters
+    order: Order = Order.ID
 
     def ids(self) -> set[int]:
-        """The streams, in no order."""
-        store = self._store
-        chosen = set(
-            store.results.streams_of_verdict(self._status) if self._status else store.results.checked_since(EVER)
+        """Return the ids of the streams."""
+        store, filters = self.store, self.filters
+        ids = set(
+            store.results.streams_of_verdict(filters.verdict)
+            if filters.verdict
+            else store.results.checked_since(BEGIN_OF_TIME)
         )
-        if self._channel_id is not None:
-            channel = store.library.channel(self._channel_id)
-            chosen.intersection_update(channel.stream_ids if channel else ())
-        if self._account_id is not None:
-            chosen.intersection_update(store.library.streams_of_account(self._account_id))
-        if self._group_id is not None:
-            chosen.intersection_update(store.library.streams_of_group(self._group_id))
-        if self._part:
-            chosen.intersection_update(self._names.streams(store, self._part))
-        if self._reason:
-            known = self._standings.current(store)
-            chosen = {id for id in chosen if id in known and known[id].reason == self._reason}
-        return chosen
+        if filters.channel_id is not None:
+            channel = store.library.channel(filters.channel_id)
+            ids.intersection_update(channel.stream_ids if channel else ())
+        if filters.account_id is not None:
+            ids.intersection_update(store.library.streams_of_account(filters.account_id))
+        if filters.group_id is not None:
+            ids.intersection_update(store.library.streams_of_group(filters.group_id))
+        if filters.text:
+            ids.intersection_update(self.name_index.streams(store, filters.text))
+        if filters.reason:
+            results = self.result_index.current(store)
+            ids = {id for id in ids if id in results and results[id].reason == filters.reason}
+        return ids
 
-    def place(self) -> Callable[[int], Place]:
-        """What gives a stream's place in the order."""
-        match self.order.subject:
+    def key(self) -> Callable[[int], SortKey]:
+        """Return the function that gives a stream's sort key."""
+        match self.order.field:
             case "id":
-                return by_id
+                return id_key
             case "name":
-                names = self._names.of_streams(self._store)
-                return self._placed({id: name[:NAME_LENGTH] for id, name in names.items()}.get)
-            case subject:
-                field = "bitrate_kbps" if subject == "bitrate" else subject
-                known = self._standings.current(self._store)
-                return self._placed(lambda id: getattr(known[id], field) if id in known else None)
+                names = self.name_index.stream_names(self.store)
+                return self._key_of({id: name[:SORTED_CHARACTERS] for id, name in names.items()}.get)
+            case field:
+                attribute = "bitrate_kbps" if field == "bitrate" else field
+                results = self.result_index.current(self.store)
+                return self._key_of(lambda id: getattr(results[id], attribute) if id in results else None)
 
-    def _placed(self, value: Callable[[int], object]) -> Callable[[int], Place]:
-        falling = self.order.falling
+    def _key_of(self, value_of: Callable[[int], object]) -> Callable[[int], SortKey]:
+        descending = self.order.descending
 
-        def place(id: int) -> Place:
-            known = value(id)
-            return ((known is None) != falling, known, id)
+        def key(id: int) -> SortKey:
+            value = value_of(id)
+            return ((value is None) != descending, value, id)
 
-        return place
+        return key

@@ -1,4 +1,4 @@
-"""The workers behind Airflow's executor: who is there, how many tasks each takes, and how busy it is."""
+"""The workers behind Airflow's executor: their names, capacity and load."""
 
 from __future__ import annotations
 
@@ -17,17 +17,23 @@ from airflow.utils.session import create_session
 from airflow.utils.state import TaskInstanceState
 from sqlalchemy import func, select
 
-# A worker that has not answered in this time is taken for gone; asked again after `KEPT_SECONDS` at the earliest.
-ANSWER_SECONDS = 2.0
-KEPT_SECONDS = 5.0
-BROKER_SECONDS = 3.0
+# A Celery worker that does not reply in this time counts as gone.
+REPLY_SECONDS = 2.0
+CACHE_SECONDS = 5.0
+BROKER_TIMEOUT_SECONDS = 3.0
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Worker:
-    """``capacity`` is the number of tasks it runs at once."""
+    """A worker.
+
+    :param queues: queues that it takes tasks from.
+    :param active: number of tasks that it runs now.
+    :param capacity: number of tasks that it can run at the same time.
+    :param last_heartbeat: time of its last sign of life.
+    """
 
     name: str
     queues: tuple[str, ...]
@@ -37,22 +43,22 @@ class Worker:
 
 
 def executor() -> str:
-    """The name of the executor in Airflow's settings, without the module of one that is not Airflow's own."""
+    """Return the class name of the executor in Airflow's settings."""
     return conf.get_mandatory_value("core", "executor").rpartition(".")[2]
 
 
 def workers() -> list[Worker]:
-    """The workers that are alive. May take a few seconds with Celery."""
-    return _celery.workers() if "celery" in executor().lower() else _local()
+    """Return the workers that are alive. With Celery, this may take a few seconds."""
+    return _celery.workers() if "celery" in executor().lower() else _local_workers()
 
 
 def capacity() -> int:
-    """The number of tasks that all workers run at once, at least 1."""
+    """Return the number of tasks that all workers can run at the same time, at least 1."""
     return max(1, sum(worker.capacity for worker in workers()) or conf.getint("core", "parallelism"))
 
 
-def _local() -> list[Worker]:
-    # The schedulers run the tasks themselves.
+def _local_workers() -> list[Worker]:
+    """Return the schedulers, which run the tasks themselves with a local executor."""
     running = (
         select(TaskInstance.queued_by_job_id, func.count())
         .where(TaskInstance.state == TaskInstanceState.RUNNING)
@@ -74,60 +80,61 @@ def _local() -> list[Worker]:
         ]
 
 
-class _Celery:
-    """Asks the workers over the broker, at most once in a few seconds whoever calls."""
+class _CeleryWorkers:
+    """Queries the Celery workers over the broker, at most once in ``CACHE_SECONDS``. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._asked_at = float("-inf")
+        self._queried_at = float("-inf")
         self._workers: list[Worker] = []
 
     def workers(self) -> list[Worker]:
+        """Return the workers that replied to the last query."""
         with self._lock:
-            if time.monotonic() - self._asked_at > KEPT_SECONDS:
-                self._workers = self._ask()
-                self._asked_at = time.monotonic()
+            if time.monotonic() - self._queried_at > CACHE_SECONDS:
+                self._workers = self._query()
+                self._queried_at = time.monotonic()
             return self._workers
 
-    def _ask(self) -> list[Worker]:
+    def _query(self) -> list[Worker]:
         from kombu.exceptions import OperationalError
         from redis.exceptions import RedisError
 
         app = self._app()
         try:
-            stats = app.control.inspect(timeout=ANSWER_SECONDS).stats() or {}
+            stats = app.control.inspect(timeout=REPLY_SECONDS).stats() or {}
             if not stats:
                 return []
-            # Once all that are there have answered, nobody else is waited for.
-            known = app.control.inspect(destination=list(stats), timeout=ANSWER_SECONDS, limit=len(stats))
-            active, queues = known.active() or {}, known.active_queues() or {}
+            # The limit ends the wait as soon as all workers that replied before have replied again.
+            inspect = app.control.inspect(destination=list(stats), timeout=REPLY_SECONDS, limit=len(stats))
+            active, queues = inspect.active() or {}, inspect.active_queues() or {}
         except (OperationalError, RedisError) as error:
-            log.warning("no worker can be asked: the broker is away (%s)", type(error).__name__)
+            log.warning("the broker is unavailable, so no worker can be queried: %s", type(error).__name__)
             return []
         return [
             Worker(
                 name=name,
                 queues=tuple(queue["name"] for queue in queues.get(name, ())),
                 active=len(active.get(name, ())),
-                capacity=int(told["pool"]["max-concurrency"]),
+                capacity=int(worker_stats["pool"]["max-concurrency"]),
                 last_heartbeat=datetime.now(UTC),
             )
-            for name, told in sorted(stats.items())
+            for name, worker_stats in sorted(stats.items())
         ]
 
     def _app(self) -> Any:
-        # Not Airflow's own: it waits for a broker as long as a worker may, and a caller of the API may not.
+        """Return a Celery app with short broker timeouts; Airflow's own waits longer than a caller of the API can."""
         from airflow.providers.celery.executors.celery_executor import app
         from celery import Celery
 
-        asker = Celery(set_as_current=False)
-        asker.conf.update(app.conf)
-        asker.conf.broker_transport_options = {
+        client = Celery(set_as_current=False)
+        client.conf.update(app.conf)
+        client.conf.broker_transport_options = {
             **app.conf.broker_transport_options,
-            "socket_connect_timeout": BROKER_SECONDS,
-            "socket_timeout": BROKER_SECONDS,
+            "socket_connect_timeout": BROKER_TIMEOUT_SECONDS,
+            "socket_timeout": BROKER_TIMEOUT_SECONDS,
         }
-        return asker
+        return client
 
 
-_celery = _Celery()
+_celery = _CeleryWorkers()

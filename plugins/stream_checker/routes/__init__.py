@@ -1,1 +1,1 @@
-"""The HTTP routes, one module a subject."""
+"""HTTP routes, one module for each subject."""

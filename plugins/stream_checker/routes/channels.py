@@ -1,92 +1,95 @@
-"""``/channels``: a channel's streams in order with their scores, and what the last check changed."""
+"""``/channels``: the streams of a channel in order, with their scores, and the last change of a check."""
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from stream_checker.http import cursors
 from stream_checker.http.access import Reader
+from stream_checker.http.parameters import ChannelId, Cursor, GroupFilter, NameFilter, PageLimit
 from stream_checker.http.problems import Problem, responses
-from stream_checker.http.throttle import at_once
+from stream_checker.http.throttle import at_most
 from stream_checker.queries.dispatcharr_page import channels_page
 from stream_checker.queries.stream_names import NamedResult, NamedStream, StreamNames
-from stream_checker.resources import OpenNameIndex, Udi
+from stream_checker.resources import OpenNameIndex, OpenStore
 from streamflow.records import WORKING, Channel, ChannelChange, Result
 
 router = APIRouter(prefix="/channels", tags=["channels"], dependencies=[Reader])
 
 
 class ListedChannel(BaseModel):
-    """``checked`` of its ``streams`` have a result, and ``working`` of them are ok or degraded by it."""
+    """A channel, with the number of its streams that work."""
 
-    id: int
-    name: str
-    number: float | None
-    group_id: int | None
-    streams: int
-    checked: int
-    working: int
+    id: int = Field(description="Id of the channel in Dispatcharr")
+    name: str = Field(description="Name of the channel", examples=["Das Erste"])
+    number: float | None = Field(description="Channel number")
+    group_id: int | None = Field(description="Id of the channel's group")
+    streams: int = Field(description="Number of its streams")
+    checked: int = Field(description="Number of its streams that have a result")
+    working: int = Field(description="Number of its streams that are `ok` or `degraded`")
 
 
 class ChannelPage(BaseModel):
-    channels: list[ListedChannel]
-    total: int
-    next_cursor: str | None
+    """One page of channels."""
+
+    channels: list[ListedChannel] = Field(description="Channels in the order of their ids")
+    total: int = Field(description="Number of channels that match the filters")
+    next_cursor: str | None = Field(description="Cursor of the next page; null on the last")
 
 
 class RankedStream(NamedStream):
-    """A stream of the channel; ``position`` counts from 1, ``result`` is null before its first check."""
+    """A stream of the channel, with its latest result."""
 
-    position: int
-    score: float | None
-    result: NamedResult | None
+    position: int = Field(description="Position in the channel; 1 is the first choice")
+    score: float | None = Field(description="Score from 0 to 1; null before the first check")
+    result: NamedResult | None = Field(description="Latest result; null before the first check")
 
 
 class RemovedStream(BaseModel):
-    """A stream that the dead-stream policy took out; it had ``position`` and comes back when it is alive again."""
+    """A stream that the dead-stream policy removed; it returns when it works again."""
 
-    stream_id: int
-    name: str | None
-    position: int
+    stream_id: int = Field(description="Id of the stream in Dispatcharr")
+    name: str | None = Field(description="Name of the stream")
+    position: int = Field(description="Position that it had; 1 is the first choice")
 
 
 class ChannelDetail(BaseModel):
-    """``names`` holds the names of all streams that ``streams``, ``removed`` and ``last_change`` speak of;
-    ``dispatcharr`` is where a browser finds Dispatcharr's channels."""
+    """A channel, its streams and its last change."""
 
-    id: int
-    name: str
-    number: float | None
-    group_id: int | None
-    uuid: str | None
-    streams: list[RankedStream]
-    removed: list[RemovedStream]
-    last_change: ChannelChange | None
-    names: dict[int, str]
-    dispatcharr: str | None = Field(examples=["http://192.0.2.7:9191/channels"])
+    id: int = Field(description="Id of the channel in Dispatcharr")
+    name: str = Field(description="Name of the channel", examples=["Das Erste"])
+    number: float | None = Field(description="Channel number")
+    group_id: int | None = Field(description="Id of the channel's group")
+    uuid: str | None = Field(description="UUID of the channel in Dispatcharr's proxy")
+    streams: list[RankedStream] = Field(description="Streams in their order, first choice first")
+    removed: list[RemovedStream] = Field(description="Streams that were removed because they are dead")
+    last_change: ChannelChange | None = Field(description="Last change by a check; null before the first")
+    names: dict[int, str] = Field(description="Names by stream id of all streams that occur in this document")
+    dispatcharr: str | None = Field(
+        description="Address of Dispatcharr's page of channels for browsers",
+        examples=["http://192.0.2.7:9191/channels"],
+    )
 
 
-@router.get("", responses=responses(401, 403, 422, 429, 503), dependencies=[at_once(8)])
-def channels(
-    store: Udi,
-    names: OpenNameIndex,
-    group_id: int | None = None,
-    q: Annotated[str | None, Query(max_length=200, description="Part of the channel's name")] = None,
-    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
-    cursor: Annotated[str | None, Query(max_length=cursors.MAX_LENGTH)] = None,
+@router.get("", responses=responses(401, 403, 422, 429, 503), dependencies=[at_most(8)])
+def list_channels(
+    store: OpenStore,
+    name_index: OpenNameIndex,
+    group_id: GroupFilter = None,
+    q: NameFilter = None,
+    limit: PageLimit = 100,
+    cursor: Cursor = None,
 ) -> ChannelPage:
-    """Channels in the order of their ids."""
-    chosen = set(names.channels(store, q or ""))
+    """Return channels in the order of their ids."""
+    matching_ids = set(name_index.channels(store, q or ""))
     if group_id is not None:
-        chosen.intersection_update(store.library.channels_of_group(group_id))
-    ids, following = cursors.page(chosen, cursor, limit)
-    found = {channel.id: channel for channel in store.library.channels(ids)}
-    results = store.results.latest_of({id for channel in found.values() for id in channel.stream_ids})
-    listed = [_listed(found[id], results) for id in ids if id in found]
-    return ChannelPage(channels=listed, total=len(chosen), next_cursor=following)
+        matching_ids.intersection_update(store.library.channels_of_group(group_id))
+    ids, next_cursor = cursors.page(matching_ids, cursor, limit)
+    channels = {channel.id: channel for channel in store.library.channels(ids)}
+    results = store.results.latest_of({id for channel in channels.values() for id in channel.stream_ids})
+    listed = [_listed(channels[id], results) for id in ids if id in channels]
+    return ChannelPage(channels=listed, total=len(matching_ids), next_cursor=next_cursor)
 
 
 def _listed(channel: Channel, results: dict[int, Result]) -> ListedChannel:
@@ -102,31 +105,33 @@ def _listed(channel: Channel, results: dict[int, Result]) -> ListedChannel:
     )
 
 
-@router.get("/{channel_id}", responses=responses(401, 403, 404, 503))
-def channel(channel_id: int, store: Udi) -> ChannelDetail:
-    """One channel, best stream first."""
-    found = store.library.channel(channel_id)
-    if found is None:
-        raise Problem(404, f"no channel {channel_id}")
+@router.get("/{channel_id}", responses=responses(401, 403, 404, 422, 503))
+def get_channel(channel_id: ChannelId, store: OpenStore) -> ChannelDetail:
+    """Return a channel with its streams, first choice first, and its last change."""
+    channel = store.library.channel(channel_id)
+    if channel is None:
+        raise Problem(404, f"Channel {channel_id} does not exist.")
     removed, change = store.results.removed_streams(channel_id), next(iter(store.runs.changes(channel_id, 1)), None)
-    mentioned = {*found.stream_ids, *removed, *(change.before if change else ()), *(change.after if change else ())}
-    labels, results = StreamNames(store, mentioned), store.results.latest_of(found.stream_ids)
-    ranked = []
-    for position, id in enumerate(found.stream_ids, 1):
-        result = results.get(id)
-        ranked.append(
-            RankedStream(
-                **dict(labels.of(id)),
-                position=position,
-                score=result.score if result else None,
-                result=labels.named(result) if result else None,
-            )
-        )
+    changed_ids = (*change.before, *change.after) if change else ()
+    mentioned_ids = {*channel.stream_ids, *removed, *changed_ids}
+    names, results = StreamNames(store, mentioned_ids), store.results.latest_of(channel.stream_ids)
     return ChannelDetail(
-        **found.model_dump(include={"id", "name", "number", "group_id", "uuid"}),
-        streams=ranked,
-        removed=[RemovedStream(stream_id=id, name=labels.name(id), position=at + 1) for id, at in removed.items()],
+        **channel.model_dump(include={"id", "name", "number", "group_id", "uuid"}),
+        streams=[
+            _ranked(names.named(id), position, names, results.get(id))
+            for position, id in enumerate(channel.stream_ids, 1)
+        ],
+        removed=[RemovedStream(stream_id=id, name=names.name(id), position=at + 1) for id, at in removed.items()],
         last_change=change,
-        names={id: name for id in mentioned if (name := labels.name(id))},
+        names={id: name for id in mentioned_ids if (name := names.name(id))},
         dispatcharr=channels_page(),
+    )
+
+
+def _ranked(stream: NamedStream, position: int, names: StreamNames, result: Result | None) -> RankedStream:
+    return RankedStream(
+        **dict(stream),
+        position=position,
+        score=result.score if result else None,
+        result=names.named_result(result) if result else None,
     )

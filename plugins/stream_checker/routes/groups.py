@@ -1,23 +1,25 @@
-"""``/groups``: the groups that streams and channels belong to."""
+"""``/groups``: the groups of streams and channels."""
 
 from __future__ import annotations
 
 from fastapi import APIRouter
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from stream_checker.http.access import Reader
 from stream_checker.http.problems import responses
-from stream_checker.resources import Udi
+from stream_checker.resources import OpenStore
 from streamflow.records import Group
 
 router = APIRouter(tags=["channels"], dependencies=[Reader])
 
 
 class GroupList(BaseModel):
-    groups: list[Group]
+    """All groups."""
+
+    groups: list[Group] = Field(description="Groups in the order of their names")
 
 
 @router.get("/groups", responses=responses(401, 403, 503))
-def groups(store: Udi) -> GroupList:
-    """All groups, by name."""
+def list_groups(store: OpenStore) -> GroupList:
+    """Return all groups in the order of their names."""
     return GroupList(groups=sorted(store.library.groups(), key=lambda group: group.name.casefold()))

@@ -1,96 +1,86 @@
-"""``/hooks/dispatcharr``: what Dispatcharr tells of by webhook."""
+"""``/hooks/dispatcharr``: Dispatcharr's webhooks."""
 
 from __future__ import annotations
 
 import hmac
-import logging
+import math
 import os
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, BackgroundTasks, Depends, Header
-from pydantic import BaseModel, ConfigDict, Field
-from redis import Redis
+from pydantic import BaseModel, Field
 
+from stream_checker.hooks.message import WebhookMessage
 from stream_checker.http.problems import Problem, responses
-from stream_checker.queries.name_index import NameIndex
-from stream_checker.resources import OpenDebouncedRuns, OpenNameIndex, OpenRedis, Udi
+from stream_checker.http.throttle import FailureLimit
+from stream_checker.resources import OpenDebouncedRuns, OpenNameIndex, OpenRedis, OpenStore
 from stream_tasks.limits import refresh_viewers
 from streamflow import config
-from streamflow.udi.ports import Store
 
-log = logging.getLogger(__name__)
+SECRET_VARIABLE = "STREAMFLOW_WEBHOOK_SECRET"  # noqa: S105
+REFRESH_EVENTS = {"m3u_refresh"}
+FAILURE_EVENTS = {"channel_failover", "channel_error"}
+VIEWER_EVENTS = {"channel_start", "channel_stop"}
 
-SECRET = "STREAMFLOW_WEBHOOK_SECRET"  # noqa: S105
-REFRESHES = {"m3u_refresh"}
-FAILURES = {"channel_failover", "channel_error"}
-VIEWERS = {"channel_start", "channel_stop"}
+_wrong_secrets = FailureLimit(10, seconds=60)
 
 
-def secret(
-    authorization: Annotated[str | None, Header(description="`Bearer` and the secret")] = None,
-    x_streamflow_secret: Annotated[str | None, Header(description="The secret, instead")] = None,
+def require_secret(
+    authorization: Annotated[str | None, Header(description="`Bearer` and the webhook's secret")] = None,
+    x_streamflow_secret: Annotated[
+        str | None, Header(description="The webhook's secret, instead of `Authorization`")
+    ] = None,
 ) -> None:
-    """Whoever knows the webhook's own secret; without one there is no such route."""
-    known = os.environ.get(SECRET)
-    if not known:
-        raise Problem(404, f"webhooks are off: set {SECRET}")
-    given = x_streamflow_secret or (authorization or "").removeprefix("Bearer ")
-    if not hmac.compare_digest(given.encode(), known.encode()):
-        raise Problem(401, "not the webhook's secret", headers={"WWW-Authenticate": "Bearer"})
+    """Let requests with the webhook's secret pass.
 
+    The right secret always passes, so that wrong ones from elsewhere cannot block Dispatcharr.
 
-router = APIRouter(prefix="/hooks", tags=["hooks"], dependencies=[Depends(secret)])
-
-
-class Happened(BaseModel):
-    """An event. Its channel is named by any of its id, its UUID or its name, here or in ``payload``.
-
-    Dispatcharr's payload holds stream URLs too, which are neither kept nor logged.
+    :raises Problem: 404 when no secret is configured, 401 when the secret is wrong, 429 after many wrong ones.
     """
+    secret = os.environ.get(SECRET_VARIABLE)
+    if not secret:
+        raise Problem(404, f"Webhooks are off. Set {SECRET_VARIABLE} where the API server runs.")
+    given = x_streamflow_secret or (authorization or "").removeprefix("Bearer ")
+    if hmac.compare_digest(given.encode(), secret.encode()):
+        return
+    if wait := _wrong_secrets.record():
+        raise Problem(429, "Too many wrong secrets.", headers={"Retry-After": str(math.ceil(wait))})
+    raise Problem(401, "The webhook's secret is missing or wrong.", headers={"WWW-Authenticate": "Bearer"})
 
-    model_config = ConfigDict(extra="ignore")
 
-    event: str = Field(min_length=1, max_length=100, examples=["channel_error"])
-    channel_id: int | str | None = None
-    channel_name: str | None = Field(default=None, max_length=1000, examples=["Das Erste"])
-    payload: dict[str, Any] = Field(default_factory=dict)
-
-    def channels(self, store: Store, names: NameIndex) -> list[int]:
-        """The UDI's channels that it is about."""
-        id = self.channel_id or self.payload.get("channel_id")
-        if id is not None and str(id).isdecimal():
-            return [channel.id for channel in store.library.channels([int(id)])]
-        found = names.channels_of_uuid(store, str(id)) if id else []
-        name = self.channel_name or self.payload.get("channel_name")
-        return found or (names.channels_named(store, str(name)) if name else [])
+router = APIRouter(prefix="/hooks", tags=["hooks"], dependencies=[Depends(require_secret)])
 
 
 class Accepted(BaseModel):
-    does: Literal["refresh", "check", "viewers", "nothing"]
+    """The response to a webhook."""
+
+    does: Literal["refresh", "check", "viewers", "nothing"] = Field(
+        description="Action that follows: a refresh of the UDI, a check of the channel, a new count of the viewers, or "
+        "none"
+    )
 
 
-@router.post("/dispatcharr", status_code=202, responses=responses(401, 404, 422, 503))
-def dispatcharr(
-    happened: Happened,
+@router.post("/dispatcharr", status_code=202, responses=responses(401, 404, 413, 422, 429, 503))
+def receive_webhook(
+    message: WebhookMessage,
     tasks: BackgroundTasks,
-    bursts: OpenDebouncedRuns,
-    store: Udi,
-    names: OpenNameIndex,
+    runs: OpenDebouncedRuns,
+    store: OpenStore,
+    name_index: OpenNameIndex,
     redis: OpenRedis,
 ) -> Accepted:
-    """Act on an event soon: refresh, check its channel, or ask for the viewers. One told twice changes nothing."""
-    if happened.event in REFRESHES:
-        bursts.refresh()
+    """Act on an event in Dispatcharr: refresh the UDI, check the channel, or count the viewers.
+
+    A repeated message has no further effect. A channel is checked at most once in five minutes.
+    """
+    if message.event in REFRESH_EVENTS:
+        runs.refresh()
         return Accepted(does="refresh")
-    if happened.event in FAILURES and (channels := happened.channels(store, names)):
-        bursts.check_channels(channels)
-        return Accepted(does="check")
-    if happened.event in VIEWERS:
-        # Dispatcharr is asked, which may be waiting for this very answer.
-        tasks.add_task(viewers, redis, store)
+    if message.event in FAILURE_EVENTS:
+        channel_ids = message.channel_ids(store, name_index)
+        return Accepted(does="check" if runs.check_channels(channel_ids) else "nothing")
+    if message.event in VIEWER_EVENTS:
+        # After the response, because Dispatcharr may serve no request while it waits for the response.
+        tasks.add_task(lambda: refresh_viewers(redis, store, config.load()))
         return Accepted(does="viewers")
     return Accepted(does="nothing")
-
-
-def viewers(redis: Redis, store: Store) -> None:
-    refresh_viewers(redis, store, config.load())

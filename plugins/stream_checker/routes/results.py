@@ -1,4 +1,4 @@
-"""``/results``: the latest result of each stream, filtered by indexes, sorted, paged and exported."""
+"""``/results``: the latest result of each stream, filtered, sorted, paged and exported."""
 
 from __future__ import annotations
 
@@ -8,62 +8,93 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import StreamingResponse
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from stream_checker.http import cursors
 from stream_checker.http.access import Reader
+from stream_checker.http.parameters import (
+    MAX_ID,
+    AccountFilter,
+    ChannelFilter,
+    Cursor,
+    GroupFilter,
+    NameFilter,
+    PageLimit,
+)
 from stream_checker.http.problems import responses
-from stream_checker.http.throttle import at_once
-from stream_checker.queries.selection import Selection
-from stream_checker.queries.stream_names import NamedResult, named
-from stream_checker.resources import Udi
-from streamflow.records import AudioTrack, Result
+from stream_checker.http.throttle import at_most
+from stream_checker.queries.selection import Filters, Order, Selection
+from stream_checker.queries.stream_names import NamedResult, latest_results
+from stream_checker.resources import OpenNameIndex, OpenResultIndex, OpenStore
+from streamflow.records import AudioTrack, Result, Verdict
 from streamflow.reports.csv_export import csv_parts
 
 router = APIRouter(prefix="/results", tags=["results"], dependencies=[Reader])
 
-EXPORTED_AT_ONCE = 500
-Selected = Annotated[Selection, Depends(Selection)]
+EXPORT_BATCH = 500
 
 
 class ResultPage(BaseModel):
-    """``total`` counts what the filters let through; ``next_cursor`` is null on the last page."""
+    """One page of results."""
 
-    results: list[NamedResult]
-    total: int
-    next_cursor: str | None
+    results: list[NamedResult] = Field(description="Latest results in the requested order")
+    total: int = Field(description="Number of results that match the filters")
+    next_cursor: str | None = Field(description="Cursor of the next page; null on the last")
 
 
 class Scores(BaseModel):
-    """Each stream's past scores, oldest first; null where a check decided nothing."""
+    """The past scores of some streams."""
 
-    scores: dict[int, list[float | None]]
-
-
-@router.get("", responses=responses(401, 403, 422, 429, 503), dependencies=[at_once(8)])
-def results(
-    store: Udi,
-    selected: Selected,
-    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
-    cursor: Annotated[
-        str | None, Query(max_length=cursors.MAX_LENGTH, description="`next_cursor` of the page before")
-    ] = None,
-) -> ResultPage:
-    """Latest results. What they are sorted by and their reasons are at most a few seconds old."""
-    chosen, order = selected.ids(), selected.order
-    ids, following = cursors.page(
-        chosen, cursor, limit, order=order.value, place=selected.place(), falling=order.falling
+    scores: dict[int, list[float | None]] = Field(
+        description="Scores by stream id, oldest first; null where a check reached no verdict",
+        examples=[{"1": [0.4, 0.83]}],
     )
-    return ResultPage(results=named(store, ids), total=len(chosen), next_cursor=following)
 
 
-@router.get("/scores", responses=responses(401, 403, 422, 429, 503), dependencies=[at_once(4)])
-def scores(
-    store: Udi,
-    stream_id: Annotated[list[int], Query(min_length=1, max_length=100, examples=[[1, 2]])],
-    limit: Annotated[int, Query(ge=1, le=50)] = 20,
+def selection(
+    store: OpenStore,
+    name_index: OpenNameIndex,
+    result_index: OpenResultIndex,
+    channel_id: ChannelFilter = None,
+    account_id: AccountFilter = None,
+    group_id: GroupFilter = None,
+    status: Annotated[Verdict | None, Query(description="Only results with this verdict")] = None,
+    reason: Annotated[
+        str | None, Query(max_length=60, description="Only results with this reason", examples=["http_404"])
+    ] = None,
+    q: NameFilter = None,
+    sort: Annotated[
+        Order, Query(description="Order of the results; `-` is descending; results without a value come last")
+    ] = Order.ID,
+) -> Selection:
+    """Return the selection that the query describes."""
+    filters = Filters(channel_id, account_id, group_id, status, reason, q)
+    return Selection(store, name_index, result_index, filters, sort)
+
+
+Selected = Annotated[Selection, Depends(selection)]
+
+
+@router.get("", responses=responses(401, 403, 422, 429, 503), dependencies=[at_most(8)])
+def list_results(store: OpenStore, selected: Selected, limit: PageLimit = 100, cursor: Cursor = None) -> ResultPage:
+    """Return one page of latest results. Order and reasons are at most a few seconds old."""
+    matching_ids, order = selected.ids(), selected.order
+    ids, next_cursor = cursors.page(
+        matching_ids, cursor, limit, order=order.value, key=selected.key(), descending=order.descending
+    )
+    return ResultPage(results=latest_results(store, ids), total=len(matching_ids), next_cursor=next_cursor)
+
+
+@router.get("/scores", responses=responses(401, 403, 422, 429, 503), dependencies=[at_most(4)])
+def list_scores(
+    store: OpenStore,
+    stream_id: Annotated[
+        list[Annotated[int, Field(ge=0, le=MAX_ID)]],
+        Query(min_length=1, max_length=100, description="Ids of the streams", examples=[[1, 2]]),
+    ],
+    limit: Annotated[int, Query(ge=1, le=50, description="Number of scores a stream")] = 20,
 ) -> Scores:
-    """The last scores of some streams, for the small lines beside them."""
+    """Return the last scores of some streams, for small charts."""
     return Scores(
         scores={id: [past.score for past in reversed(store.results.history(id, limit))] for id in set(stream_id)}
     )
@@ -81,33 +112,45 @@ def scores(
         },
         **responses(401, 403, 422, 429, 503),
     },
-    dependencies=[at_once(2)],
+    dependencies=[at_most(2)],
 )
-def export(store: Udi, selected: Selected, format: Literal["csv", "json"] = "csv") -> StreamingResponse:
-    """All results that the filters let through, as a file."""
-    ids = sorted(selected.ids(), key=selected.place(), reverse=selected.order.falling)
-    parts = (
-        [result.model_dump(mode="json", exclude={"extra"}) for result in named(store, ids[at : at + EXPORTED_AT_ONCE])]
-        for at in range(0, len(ids), EXPORTED_AT_ONCE)
+def export_results(
+    store: OpenStore,
+    selected: Selected,
+    format: Annotated[Literal["csv", "json"], Query(description="Format of the file")] = "csv",
+) -> StreamingResponse:
+    """Return all results that match the filters as a file."""
+    ids = sorted(selected.ids(), key=selected.key(), reverse=selected.order.descending)
+    batches = (
+        [
+            result.model_dump(mode="json", exclude={"extra"})
+            for result in latest_results(store, ids[start : start + EXPORT_BATCH])
+        ]
+        for start in range(0, len(ids), EXPORT_BATCH)
     )
     columns = ["name", "account", *(field for field in Result.model_fields if field != "extra")]
-    told = _json(parts) if format == "json" else csv_parts(columns, ([_flat(row) for row in rows] for rows in parts))
+    content = (
+        _json_parts(batches)
+        if format == "json"
+        else csv_parts(columns, ([_flat(row) for row in rows] for rows in batches))
+    )
     return StreamingResponse(
-        told,
+        content,
         media_type="application/json" if format == "json" else "text/csv; charset=utf-8",
         headers={"Content-Disposition": f'attachment; filename="results.{format}"'},
     )
 
 
-def _json(parts: Iterable[Sequence[dict[str, Any]]]) -> Iterator[str]:
+def _json_parts(batches: Iterable[Sequence[dict[str, Any]]]) -> Iterator[str]:
     lead = "["
-    for rows in parts:
+    for rows in batches:
         yield lead + ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
         lead = ",\n"
     yield "[]" if lead == "[" else "]"
 
 
 def _flat(row: dict[str, Any]) -> dict[str, Any]:
+    """Return the row with its audio tracks as one text."""
     tracks = (AudioTrack.model_validate(track) for track in row["audio"])
-    told = (" ".join(str(part) for part in (one.codec, one.channels, one.language) if part) for one in tracks)
-    return row | {"audio": ", ".join(told)}
+    texts = (" ".join(str(part) for part in (one.codec, one.channels, one.language) if part) for one in tracks)
+    return row | {"audio": ", ".join(texts)}

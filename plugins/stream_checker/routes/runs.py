@@ -1,4 +1,4 @@
-"""``/runs``: the progress of a run."""
+"""``/runs``: the progress and the report of a run."""
 
 from __future__ import annotations
 
@@ -7,80 +7,89 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Response
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from stream_checker.http.access import Reader
+from stream_checker.http.parameters import RunId
 from stream_checker.http.problems import Problem, responses
-from stream_checker.http.throttle import at_once
-from stream_checker.queries import report_file
+from stream_checker.http.throttle import at_most
+from stream_checker.queries.report_file import report_csv, report_html
 from stream_checker.queries.run_outcomes import RunOutcome
 from stream_checker.queries.stream_names import NamedResult, NamedStream, StreamNames
-from stream_checker.resources import OpenRunOutcomes, Udi
+from stream_checker.resources import OpenRunOutcomes, OpenStore
 from streamflow.records import ChannelChange, Mode, RunState
 from streamflow.reports.health import HealthReport
 from streamflow.reports.health import report as health_report
+from streamflow.udi.ports import Store
 
 router = APIRouter(prefix="/runs", tags=["runs"], dependencies=[Reader])
 
 PENDING = "pending"
+REPORT_TYPES = {"csv": "text/csv", "html": "text/html"}
 
 
 class RunStream(NamedStream):
-    """A planned stream: ``state`` is its verdict in this run, ``running`` or ``pending``."""
+    """A planned stream of a run."""
 
-    state: str
-    result: NamedResult | None
+    state: str = Field(description="Its verdict in this run, else `running` or `pending`", examples=["ok"])
+    result: NamedResult | None = Field(description="Its result of this run; null while there is none")
 
 
 class RunDetail(BaseModel):
-    """``verdicts`` counts every planned stream, undecided ones as ``pending``; ``names`` are those of ``channels``.
+    """The progress of a run."""
 
-    ``rate_per_minute`` is over the whole run so far; ``expected_end`` is null before the first verdict and at the end.
-    """
-
-    run_id: str
-    mode: Mode
-    params: dict[str, Any]
-    started_at: datetime
-    finished_at: datetime | None
-    total: int
-    done: int
-    verdicts: dict[str, int]
-    reasons: dict[str, int]
-    rate_per_minute: float | None
-    expected_end: datetime | None
-    channels: list[int]
-    names: dict[int, str]
-    finished_channels: list[ChannelChange]
-    streams: list[RunStream]
-    skipped: dict[int, str]
-    remaining: int
-    next_run_id: str | None
-    summary: dict[str, Any] | None
+    run_id: str = Field(description="Id of the run in Airflow")
+    mode: Mode = Field(description="Whether streams are checked at the same time or one after another")
+    params: dict[str, Any] = Field(description="Parameters of the run")
+    started_at: datetime = Field(description="Start of the run")
+    finished_at: datetime | None = Field(description="End of the run; null while it runs")
+    total: int = Field(description="Number of planned streams")
+    done: int = Field(description="Number of streams that have a verdict")
+    verdicts: dict[str, int] = Field(
+        description="Number of streams by verdict; those without a verdict are `pending`",
+        examples=[{"ok": 40, "dead": 2}],
+    )
+    reasons: dict[str, int] = Field(description="Number of streams by reason", examples=[{"http_404": 2}])
+    rate_per_minute: float | None = Field(description="Verdicts a minute over the whole run; null before the first")
+    expected_end: datetime | None = Field(
+        description="End at this rate; null before the first verdict and after the last"
+    )
+    channels: list[int] = Field(description="Ids of the run's channels")
+    names: dict[int, str] = Field(description="Names of the channels by id")
+    finished_channels: list[ChannelChange] = Field(description="Changes of the channels that are finished")
+    streams: list[RunStream] = Field(description="State of each planned stream; empty unless requested")
+    skipped: dict[int, str] = Field(description="Reasons of the streams that were not planned, by stream id")
+    remaining: int = Field(description="Number of streams that are left for the next run of the chain")
+    next_run_id: str | None = Field(description="Id of the next run of the chain; null when there is none")
+    summary: dict[str, Any] | None = Field(description="Summary of the run; null while it runs")
 
 
 class RunList(BaseModel):
-    """Run ids, newest first, and how each ended or how far it is."""
-
-    runs: list[str]
-    outcomes: list[RunOutcome]
-
-
-@router.get("", responses=responses(401, 403, 422, 429, 503), dependencies=[at_once(4)])
-def runs(store: Udi, outcomes: OpenRunOutcomes, limit: Annotated[int, Query(ge=1, le=200)] = 20) -> RunList:
     """The latest runs."""
+
+    runs: list[str] = Field(description="Ids of the runs, newest first")
+    outcomes: list[RunOutcome] = Field(description="Outcomes of these runs, in the same order")
+
+
+@router.get("", responses=responses(401, 403, 422, 429, 503), dependencies=[at_most(4)])
+def list_runs(
+    store: OpenStore,
+    outcomes: OpenRunOutcomes,
+    limit: Annotated[int, Query(ge=1, le=200, description="Number of runs")] = 20,
+) -> RunList:
+    """Return the latest runs, newest first."""
     ids = store.runs.newest(limit)
-    return RunList(runs=ids, outcomes=outcomes.of(store, ids))
+    return RunList(runs=ids, outcomes=outcomes.get(store, ids))
 
 
-@router.get("/{run_id}", responses=responses(401, 403, 404, 422, 429, 503), dependencies=[at_once(8)])
-def run(
-    run_id: str,
-    store: Udi,
-    streams: Annotated[bool, Query(description="false leaves out the state of each stream")] = True,
+@router.get("/{run_id}", responses=responses(401, 403, 404, 422, 429, 503), dependencies=[at_most(8)])
+def get_run(
+    run_id: RunId,
+    store: OpenStore,
+    streams: Annotated[bool, Query(description="Whether to include the state of each stream")] = True,
 ) -> RunDetail:
-    """One run: counts by verdict, the state of each stream, rate and expected end."""
-    state = known(store, run_id)
+    """Return the progress of a run: counts by verdict, rate, expected end and the state of each stream."""
+    state = existing_run(store, run_id)
     counts = Counter(state.streams.values())
     total, done = len(state.streams), len(state.streams) - counts[PENDING]
     rate, end = pace(state, done, total, datetime.now(UTC))
@@ -111,31 +120,48 @@ def run(
     "/{run_id}/report",
     response_model=HealthReport,
     responses={
-        200: {"content": {kind: {"schema": {"type": "string"}} for kind in report_file.TYPES.values()}},
+        200: {"content": {media_type: {"schema": {"type": "string"}} for media_type in REPORT_TYPES.values()}},
         **responses(401, 403, 404, 422, 429, 503),
     },
-    dependencies=[at_once(2)],
+    dependencies=[at_most(2)],
 )
-def report(
-    run_id: str,
-    store: Udi,
+def get_report(
+    run_id: RunId,
+    store: OpenStore,
     format: Annotated[Literal["json", "csv", "html"], Query(description="`csv` and `html` are files")] = "json",
 ) -> HealthReport | Response:
-    """What works in each group and account, the worst channels, mislabelled streams and duplicates."""
-    found = health_report(store, known(store, run_id))
-    return found if format == "json" else report_file.response(found, format)
+    """Return the share of working streams by group and account, the worst channels and mislabelled streams."""
+    report = health_report(store, existing_run(store, run_id))
+    match format:
+        case "json":
+            return report
+        case "csv":
+            return _report_file(report_csv(report), format)
+        case "html":
+            return _report_file(report_html(report), format)
 
 
-def known(store: Udi, run_id: str) -> RunState:
-    """The run, or a 404."""
+def _report_file(content: str, format: Literal["csv", "html"]) -> Response:
+    headers = {
+        "Content-Disposition": f'attachment; filename="health-report.{format}"',
+        "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox",
+    }
+    return Response(content, media_type=f"{REPORT_TYPES[format]}; charset=utf-8", headers=headers)
+
+
+def existing_run(store: Store, run_id: str) -> RunState:
+    """Return the state of a run.
+
+    :raises Problem: 404 when the UDI does not hold the run.
+    """
     state = store.runs.state(run_id)
     if state is None:
-        raise Problem(404, f"no run {run_id}")
+        raise Problem(404, f"Run {run_id} does not exist.")
     return state
 
 
 def pace(state: RunState, done: int, total: int, now: datetime) -> tuple[float | None, datetime | None]:
-    """Verdicts a minute, and when the last one is to be expected at that rate."""
+    """Return the verdicts a minute, and the time of the last verdict at that rate."""
     elapsed = ((state.finished_at or now) - state.run.started_at).total_seconds()
     if not done or elapsed <= 0:
         return None, None
@@ -143,18 +169,18 @@ def pace(state: RunState, done: int, total: int, now: datetime) -> tuple[float |
     return round(done / elapsed * 60, 2), end
 
 
-def _streams(store: Udi, state: RunState) -> list[RunStream]:
+def _streams(store: Store, state: RunState) -> list[RunStream]:
     ids = state.run.stream_ids
-    labels, running, results = StreamNames(store, ids), store.progress.running(), store.results.latest_of(ids)
-    listed = []
+    names, progress, results = StreamNames(store, ids), store.progress.running(), store.results.latest_of(ids)
+    streams = []
     for id in ids:
         verdict, result = state.streams.get(id, PENDING), results.get(id)
-        listed.append(
+        streams.append(
             RunStream(
-                **dict(labels.of(id)),
-                state="running" if verdict == PENDING and id in running else verdict,
-                # A later run may have checked it since.
-                result=labels.named(result) if result and result.run_id == state.run.run_id else None,
+                **dict(names.named(id)),
+                state="running" if verdict == PENDING and id in progress else verdict,
+                # A later run may have replaced the result.
+                result=names.named_result(result) if result and result.run_id == state.run.run_id else None,
             )
         )
-    return listed
+    return streams

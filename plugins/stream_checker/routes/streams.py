@@ -1,16 +1,17 @@
-"""``/streams``: one stream, its past results and its picture."""
+"""``/streams``: one stream, its past results and its thumbnail."""
 
 from __future__ import annotations
 
-import hashlib
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Response
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from stream_checker.http.access import Reader
+from stream_checker.http.etags import CACHE_CONTROL, etag, is_current
+from stream_checker.http.parameters import StreamId
 from stream_checker.http.problems import Problem, responses
-from stream_checker.resources import Udi
+from stream_checker.resources import OpenStore
 from streamflow import config, thumbnails
 from streamflow.records import DeadMemory, Result, Stream
 from streamflow.udi.ports import Store
@@ -18,50 +19,50 @@ from streamflow.udi.ports import Store
 router = APIRouter(prefix="/streams", tags=["streams"], dependencies=[Reader])
 
 
-class Place(BaseModel):
-    """A channel that the stream is in, and where (1 = first choice)."""
+class ChannelPlace(BaseModel):
+    """A channel that contains the stream."""
 
-    channel_id: int
-    name: str
-    position: int
+    channel_id: int = Field(description="Id of the channel in Dispatcharr")
+    name: str = Field(description="Name of the channel", examples=["Das Erste"])
+    position: int = Field(description="Position of the stream in the channel; 1 is the first choice")
 
 
 class StreamDetail(BaseModel):
-    """A stream without its URL, which holds passwords. ``progress`` is the state of its running probe."""
+    """A stream without its URL, which may contain passwords."""
 
-    id: int
-    name: str
-    url_hash: str
-    account_id: int | None
-    account: str | None
-    group_id: int | None
-    tvg_id: str | None
-    is_stale: bool
-    is_custom: bool
-    channels: list[Place]
-    result: Result | None
-    failures: DeadMemory | None
-    progress: dict[str, Any] | None
-
-
-class History(BaseModel):
-    """Past results, newest first."""
-
-    stream_id: int
-    results: list[Result]
+    id: int = Field(description="Id of the stream in Dispatcharr")
+    name: str = Field(description="Name of the stream", examples=["Das Erste HD"])
+    url_hash: str = Field(description="SHA-256 of its URL in hexadecimal digits")
+    account_id: int | None = Field(description="Id of its account; null for a custom stream")
+    account: str | None = Field(description="Name of its account", examples=["Provider A"])
+    group_id: int | None = Field(description="Id of its group")
+    tvg_id: str | None = Field(description="Id of its programme in the EPG")
+    is_stale: bool = Field(description="Whether its provider no longer lists it")
+    is_custom: bool = Field(description="Whether a user created it in Dispatcharr")
+    channels: list[ChannelPlace] = Field(description="Channels that contain it")
+    result: Result | None = Field(description="Latest result; null before the first check")
+    failures: DeadMemory | None = Field(description="Consecutive failures; null when its last check was good")
+    progress: dict[str, Any] | None = Field(description="Progress of its running probe; null when none runs")
 
 
-@router.get("/{stream_id}", responses=responses(401, 403, 404, 503))
-def stream(stream_id: int, store: Udi) -> StreamDetail:
-    """One stream: where it is used, its latest result, and how often it has failed in a row."""
-    found = known(store, stream_id)
-    account = store.library.account(found.account_id) if found.account_id is not None else None
+class StreamHistory(BaseModel):
+    """The past results of a stream."""
+
+    stream_id: int = Field(description="Id of the stream in Dispatcharr")
+    results: list[Result] = Field(description="Results, newest first")
+
+
+@router.get("/{stream_id}", responses=responses(401, 403, 404, 422, 503))
+def get_stream(stream_id: StreamId, store: OpenStore) -> StreamDetail:
+    """Return a stream with its channels, its latest result and its consecutive failures."""
+    stream = existing_stream(store, stream_id)
+    account = store.library.account(stream.account_id) if stream.account_id is not None else None
     return StreamDetail(
-        **found.model_dump(include=set(StreamDetail.model_fields) & set(Stream.model_fields)),
-        url_hash=found.url_hash,
+        **stream.model_dump(include=set(StreamDetail.model_fields) & set(Stream.model_fields)),
+        url_hash=stream.url_hash,
         account=account.name if account else None,
         channels=[
-            Place(channel_id=channel.id, name=channel.name, position=channel.stream_ids.index(stream_id) + 1)
+            ChannelPlace(channel_id=channel.id, name=channel.name, position=channel.stream_ids.index(stream_id) + 1)
             for channel in store.library.channels(store.library.channels_of_stream(stream_id))
         ],
         result=store.results.latest(stream_id),
@@ -70,11 +71,15 @@ def stream(stream_id: int, store: Udi) -> StreamDetail:
     )
 
 
-@router.get("/{stream_id}/history", responses=responses(401, 403, 404, 503))
-def history(stream_id: int, store: Udi, limit: Annotated[int, Query(ge=1, le=500)] = 50) -> History:
-    """The stream's past results."""
-    known(store, stream_id)
-    return History(stream_id=stream_id, results=store.results.history(stream_id, limit))
+@router.get("/{stream_id}/history", responses=responses(401, 403, 404, 422, 503))
+def get_history(
+    stream_id: StreamId,
+    store: OpenStore,
+    limit: Annotated[int, Query(ge=1, le=500, description="Number of results")] = 50,
+) -> StreamHistory:
+    """Return the past results of a stream, newest first."""
+    existing_stream(store, stream_id)
+    return StreamHistory(stream_id=stream_id, results=store.results.history(stream_id, limit))
 
 
 @router.get(
@@ -82,25 +87,32 @@ def history(stream_id: int, store: Udi, limit: Annotated[int, Query(ge=1, le=500
     response_class=Response,
     responses={
         200: {"content": {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}}},
-        304: {"description": "The picture that the caller has is the latest"},
-        **responses(401, 403, 404),
+        304: {"description": "The client has the latest thumbnail"},
+        **responses(401, 403, 404, 422),
     },
 )
-def thumbnail(stream_id: int, if_none_match: Annotated[str | None, Header(max_length=1000)] = None) -> Response:
-    """The last picture of the stream, as JPEG."""
+def get_thumbnail(
+    stream_id: StreamId,
+    if_none_match: Annotated[
+        str | None, Header(max_length=1000, description="ETag of the thumbnail that the client has")
+    ] = None,
+) -> Response:
+    """Return the latest thumbnail of a stream as JPEG."""
     picture = thumbnails.load(config.home(), stream_id)
     if picture is None:
-        raise Problem(404, f"no picture of stream {stream_id}")
-    tag = f'"{hashlib.sha256(picture).hexdigest()[:20]}"'
-    headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
-    if if_none_match and (if_none_match.strip() == "*" or tag in if_none_match):
+        raise Problem(404, f"Stream {stream_id} has no thumbnail.")
+    headers = {"ETag": etag(picture), "Cache-Control": CACHE_CONTROL}
+    if is_current(headers["ETag"], if_none_match):
         return Response(status_code=304, headers=headers)
     return Response(picture, headers=headers, media_type="image/jpeg")
 
 
-def known(store: Store, stream_id: int) -> Stream:
-    """The stream, or a 404."""
-    found = store.library.stream(stream_id)
-    if found is None:
-        raise Problem(404, f"no stream {stream_id}")
-    return found
+def existing_stream(store: Store, stream_id: int) -> Stream:
+    """Return a stream.
+
+    :raises Problem: 404 when the UDI does not hold the stream.
+    """
+    stream = store.library.stream(stream_id)
+    if stream is None:
+        raise Problem(404, f"Stream {stream_id} does not exist.")
+    return stream

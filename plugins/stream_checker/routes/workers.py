@@ -1,4 +1,4 @@
-"""``/workers/health``: the health of everything a check needs, for both executors."""
+"""``/workers/health``: the health of all parts that a check needs, for local and Celery executors."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Literal
 
 from airflow.api.common.airflow_health import get_airflow_health
 from fastapi import APIRouter, Response
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
+from redis import Redis
 from redis.exceptions import RedisError
 
 from stream_checker.http.access import Reader
@@ -19,37 +20,43 @@ router = APIRouter(tags=["workers"], dependencies=[Reader])
 
 
 class WorkerHealth(BaseModel):
+    """A worker that is alive."""
+
     model_config = ConfigDict(from_attributes=True)
 
-    name: str
-    queues: list[str]
-    active: int
-    capacity: int
-    last_heartbeat: datetime | None
+    name: str = Field(description="Name of the worker", examples=["celery@worker-1"])
+    queues: list[str] = Field(description="Queues that it takes tasks from")
+    active: int = Field(description="Number of tasks that it runs now")
+    capacity: int = Field(description="Number of tasks that it can run at the same time")
+    last_heartbeat: datetime | None = Field(description="Time of its last sign of life")
 
 
-class PartHealth(BaseModel):
-    """``status`` is null for a part that has never run here."""
+class ComponentHealth(BaseModel):
+    """A component of Airflow."""
 
-    status: Literal["healthy", "unhealthy"] | None
-    last_heartbeat: datetime | None = None
+    status: Literal["healthy", "unhealthy"] | None = Field(description="Null when the component never ran here")
+    last_heartbeat: datetime | None = Field(default=None, description="Time of its last sign of life")
 
 
 class RedisHealth(BaseModel):
-    status: Literal["healthy", "unhealthy"]
-    detail: str | None = None
+    """Redis."""
+
+    status: Literal["healthy", "unhealthy"] = Field(description="Whether Redis replies")
+    detail: str | None = Field(default=None, description="Consequence of an error; null when Redis is healthy")
 
 
 class Health(BaseModel):
-    """``unhealthy``: nothing can be checked; ``degraded``: checks are slower or wait."""
+    """The health of all parts that a check needs."""
 
-    status: Literal["healthy", "degraded", "unhealthy"]
-    executor: str
-    workers: list[WorkerHealth]
-    scheduler: PartHealth
-    triggerer: PartHealth
-    dag_processor: PartHealth
-    redis: RedisHealth
+    status: Literal["healthy", "degraded", "unhealthy"] = Field(
+        description="`unhealthy`: nothing can be checked; `degraded`: checks are slower or wait"
+    )
+    executor: str = Field(description="Airflow's executor", examples=["CeleryExecutor"])
+    workers: list[WorkerHealth] = Field(description="Workers that are alive")
+    scheduler: ComponentHealth = Field(description="Airflow's scheduler")
+    triggerer: ComponentHealth = Field(description="Airflow's triggerer, which resumes waiting checks")
+    dag_processor: ComponentHealth = Field(description="Airflow's DAG processor")
+    redis: RedisHealth = Field(description="Redis, which holds the limits and the UDI")
 
 
 DESCRIBED = {503: {"model": Health, "description": "Nothing can be checked"}, **responses(401, 403)}
@@ -57,26 +64,27 @@ DESCRIBED = {503: {"model": Health, "description": "Nothing can be checked"}, **
 
 @router.get("/workers/health", responses=DESCRIBED)
 @router.get("/celery/health", responses=DESCRIBED, name="celery_health")
-def health(response: Response, redis: OpenRedis) -> Health:
-    """Workers, scheduler, triggerer and Redis; 503 when nothing can be checked."""
+def get_health(response: Response, redis: OpenRedis) -> Health:
+    """Return the health of workers, scheduler, triggerer and Redis; the status is 503 when nothing can be checked."""
     airflow = get_airflow_health()
-    parts = {
-        part: PartHealth(status=airflow[part]["status"], last_heartbeat=airflow[part][f"latest_{part}_heartbeat"])
-        for part in ("scheduler", "triggerer", "dag_processor")
+    components = {
+        name: ComponentHealth(status=airflow[name]["status"], last_heartbeat=airflow[name][f"latest_{name}_heartbeat"])
+        for name in ("scheduler", "triggerer", "dag_processor")
     }
     alive = [WorkerHealth.model_validate(worker) for worker in workers.workers()]
-    state = _redis(redis)
+    redis_health = _redis_health(redis)
     status: Literal["healthy", "degraded", "unhealthy"] = "healthy"
-    if parts["scheduler"].status != "healthy" or not alive:
+    if components["scheduler"].status != "healthy" or not alive:
         status, response.status_code = "unhealthy", 503
-    elif state.status != "healthy" or any(part.status != "healthy" for part in parts.values()):
+    elif redis_health.status != "healthy" or any(one.status != "healthy" for one in components.values()):
         status = "degraded"
-    return Health(status=status, executor=workers.executor(), workers=alive, redis=state, **parts)
+    return Health(status=status, executor=workers.executor(), workers=alive, redis=redis_health, **components)
 
 
-def _redis(client: OpenRedis) -> RedisHealth:
+def _redis_health(redis: Redis) -> RedisHealth:
     try:
-        client.ping()
+        redis.ping()
     except RedisError as error:
-        return RedisHealth(status="unhealthy", detail=f"{type(error).__name__}: checks go one after another meanwhile")
+        detail = f"{type(error).__name__}: streams are checked one after another until Redis is back"
+        return RedisHealth(status="unhealthy", detail=detail)
     return RedisHealth(status="healthy")

@@ -1,4 +1,4 @@
-"""An auth manager as a company may write one: nothing of Airflow's own but the base class, and two rights."""
+"""An auth manager with two rights, built on Airflow's base class alone, as a company may write it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ RIGHTS = {"admin": {"read", "write"}, "editor": {"read", "write"}, "reader": {"r
 
 
 class Person(BaseUser):
-    """Somebody with a name, and nothing else."""
+    """A user that has only a name."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -25,7 +25,7 @@ class Person(BaseUser):
 
 
 class CustomAuthManager(BaseAuthManager[Person]):
-    """Whoever has a name here may read or write everything, as its rights say."""
+    """Grants each user the right to read or to write everything."""
 
     def deserialize_user(self, token: dict[str, Any]) -> Person:
         return Person(token["sub"])

@@ -1,4 +1,4 @@
-"""Adds people with FAB's own roles to its database; each one's password is the name."""
+"""Adds users with FAB's own roles to its database. The password of each user is its name."""
 
 from airflow.providers.fab.auth_manager.cli_commands.utils import get_application_builder
 

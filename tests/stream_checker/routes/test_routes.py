@@ -1,4 +1,4 @@
-"""What each route answers."""
+"""The responses of each route."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from account_limiter import Lease, LeaseLost, Limiter
 from streamflow import thumbnails
 from streamflow.udi import Udi
 
-from .library import NOW, RUN, SECRET, STREAMS, result, url
-from .server import Server
+from ..library import NOW, RUN, SECRET, STREAMS, result, url
+from ..server import Server
 
 RESULT_FIELDS = [
     "stream_id", "account_id", "url_hash", "checked_at", "run_id", "verdict", "reason", "detail", "attempts",
@@ -24,10 +24,10 @@ RESULT_FIELDS = [
 ]  # fmt: skip
 
 
-def problem(answer: httpx.Response, status: int) -> dict[str, Any]:
-    assert answer.status_code == status, answer.text
-    assert answer.headers["content-type"] == "application/problem+json"
-    document: dict[str, Any] = answer.json()
+def problem(response: httpx.Response, status: int) -> dict[str, Any]:
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == "application/problem+json"
+    document: dict[str, Any] = response.json()
     assert document["status"] == status
     assert document["title"]
     return document
@@ -96,7 +96,7 @@ def test_a_result_carries_the_names_people_know(admin: httpx.Client) -> None:
     assert (only["name"], only["account"], only["reason"]) == ("Channel 2 UHD", "Provider B", "http_404")
 
 
-def test_probes_are_what_holds_a_slot_with_what_it_tells(admin: httpx.Client, udi: Udi) -> None:
+def test_probes_are_the_streams_with_a_slot_and_their_progress(admin: httpx.Client, udi: Udi) -> None:
     udi.progress.publish(
         9, {"seconds": 1.5, "bytes": 10, "bitrate_kbps": None, "first_frame_ms": None, "phase": "opening"}
     )
@@ -133,7 +133,7 @@ def test_a_thumbnail_is_sent_again_only_when_it_changed(admin: httpx.Client, ser
     thumbnails.path(server.home / "streamflow", 1).unlink()
 
 
-def test_a_channel_shows_its_order_and_what_changed_it(admin: httpx.Client) -> None:
+def test_a_channel_shows_its_order_and_its_last_change(admin: httpx.Client) -> None:
     channel = admin.get("/channels/1").json()
     assert [(one["position"], one["stream_id"], one["score"]) for one in channel["streams"]] == [
         (1, 1, 0.83), (2, 3, 0.7), (3, 2, 0.0),
@@ -181,9 +181,9 @@ def test_a_run_shows_its_progress(admin: httpx.Client, udi: Udi) -> None:
 
 def test_health_is_503_while_no_scheduler_runs(admin: httpx.Client) -> None:
     for path in ("/workers/health", "/celery/health"):
-        answer = admin.get(path)
-        assert answer.status_code == 503
-        health = answer.json()
+        response = admin.get(path)
+        assert response.status_code == 503
+        health = response.json()
         assert (health["status"], health["executor"], health["workers"]) == ("unhealthy", "LocalExecutor", [])
         assert health["redis"]["status"] == "healthy"
         assert {"scheduler", "triggerer", "dag_processor"} <= set(health)
@@ -198,6 +198,12 @@ def test_health_is_503_while_no_scheduler_runs(admin: httpx.Client) -> None:
         ("/results?cursor=nonsense", "cursor"),
         ("/results?account_id=x", "account_id"),
         ("/streams/x", "stream_id"),
+        (f"/streams/{'9' * 5000}", "stream_id"),
+        (f"/streams/{2**63}/thumbnail", "stream_id"),
+        (f"/channels/{2**63}", "channel_id"),
+        (f"/results?account_id={2**63}", "account_id"),
+        (f"/results/scores?stream_id={2**63}", "stream_id.0"),
+        (f"/runs/{'x' * 251}", "run_id"),
         ("/streams/1/history?limit=501", "limit"),
         ("/channels?cursor=%C3%A4", "cursor"),
         ("/runs?limit=0", "limit"),
@@ -214,7 +220,7 @@ def test_an_unknown_path_and_method_are_problems_too(admin: httpx.Client) -> Non
     problem(admin.delete("/results"), 405)
 
 
-def test_no_answer_holds_a_url_or_a_password(admin: httpx.Client, udi: Udi) -> None:
+def test_no_response_holds_a_url_or_a_password(admin: httpx.Client, udi: Udi) -> None:
     stream = udi.library.stream(1)
     assert stream and stream.url == url(1) and SECRET in url(1)
     paths = ["/concurrency/status", "/results?limit=1000", "/channels", "/channels/1", "/runs", f"/runs/{RUN}"]

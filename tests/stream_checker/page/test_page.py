@@ -17,8 +17,8 @@ from streamflow.records import Run
 from streamflow.udi import Udi
 from support.browser import PROGRAM, Browser
 
-from .library import NOW, RUN, result
-from .server import Server
+from ..library import NOW, RUN, result
+from ..server import Server
 
 PAGE = Path(stream_checker.__file__).with_name("page")
 FILES = [file for file in PAGE.rglob("*") if file.is_file()]

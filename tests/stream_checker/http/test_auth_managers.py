@@ -1,6 +1,6 @@
-"""Who may do what under other auth managers than the simple one, on a server under a path prefix.
+"""Rights under other auth managers than the simple one, on a server under a path prefix.
 
-One is of the tests' own; the other is FAB, whose packages are not among StreamFlow's.
+One auth manager belongs to the tests. The other is FAB, whose packages are not among StreamFlow's.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from redis import Redis
 from account_limiter import Limiter
 from streamflow.udi import open_udi
 
-from . import library
-from .server import AUTH_MANAGERS, CUSTOM, FAB, Server
-from .test_access import CHANGES, MAY, READS, refused
+from .. import library
+from ..server import AUTH_MANAGERS, CUSTOM, FAB, Server
+from .test_access import ALLOWED, CHANGES, READS, assert_refused
 
 
 @pytest.fixture(scope="module")
 def fab_packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What FAB needs beyond the lock, installed for these tests alone."""
+    """The packages that FAB needs beyond the lock, installed for these tests."""
     folder = tmp_path_factory.mktemp("fab")
     lock = AUTH_MANAGERS / "fab.txt"
     install = ["uv", "pip", "install", "--no-deps", "--require-hashes", "--target", folder, "-r", lock]
     done = run([sys.executable, "-m", *install], capture_output=True, text=True)
     if done.returncode:
-        # Where nobody reads what was skipped, nothing is.
+        # CI must not skip, because nobody reads there which tests were skipped.
         (pytest.fail if "CI" in os.environ else pytest.skip)(f"FAB cannot be installed: {done.stderr[-300:]}")
     return folder
 
@@ -59,23 +59,25 @@ def filled(server: Server, redis_client: Redis) -> None:
     library.limits(Limiter(redis_client))
 
 
-def test_whoever_may_read_reads_everything_and_changes_nothing(server: Server) -> None:
+def test_a_reader_reads_everything_and_changes_nothing(server: Server) -> None:
     with server.client("reader") as reader:
         for path in READS:
-            assert reader.get(path).status_code in MAY, path
+            assert reader.get(path).status_code in ALLOWED, path
         for method, path, body in CHANGES:
-            refused(reader.request(method, path, json=body), 403)
+            assert_refused(reader.request(method, path, json=body), 403)
 
 
-def test_whoever_may_write_changes(server: Server) -> None:
+def test_an_editor_changes(server: Server) -> None:
     with server.client("editor") as editor:
         for method, path, body in CHANGES:
             assert editor.request(method, path, json=body).status_code == 200, path
 
 
-def test_without_a_right_or_a_token_there_is_nothing(server: Server) -> None:
-    with server.client("guest") as guest, server.client() as nobody:
+def test_a_user_without_rights_and_an_anonymous_caller_get_nothing(server: Server) -> None:
+    with server.client("guest") as guest, server.client() as anonymous:
         for method, path, body in [*(("GET", path, None) for path in READS), *CHANGES]:
-            refused(guest.request(method, path, json=body), 403)
-            refused(nobody.request(method, path, json=body), 401)
-            refused(nobody.request(method, path, json=body, headers={"Authorization": "Bearer not.a.token"}), 401)
+            assert_refused(guest.request(method, path, json=body), 403)
+            assert_refused(anonymous.request(method, path, json=body), 401)
+            assert_refused(
+                anonymous.request(method, path, json=body, headers={"Authorization": "Bearer not.a.token"}), 401
+            )
