@@ -6,7 +6,6 @@ import csv
 import io
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
 
 from streamflow.plain_text import plain_text
 
@@ -15,7 +14,7 @@ from streamflow.plain_text import plain_text
 _FORMULA = re.compile("(^|;)([\\s\"']*)(?=[=+\\-@\uff1d\uff0b\uff0d\uff20])")
 
 
-def csv_parts(columns: list[str], parts: Iterable[Iterable[Mapping[str, Any]]]) -> Iterator[str]:
+def csv_parts(columns: list[str], parts: Iterable[Iterable[Mapping[str, object]]]) -> Iterator[str]:
     """Yield the header and then the lines of each part.
 
     :param columns: keys of the rows, in the order of the columns.
@@ -30,7 +29,7 @@ def csv_parts(columns: list[str], parts: Iterable[Iterable[Mapping[str, Any]]]) 
         yield rest
 
 
-def _cell(value: Any) -> Any:
+def _cell(value: object) -> object:
     """Return a value as it stands in its cell; an apostrophe makes a formula a text."""
     return _FORMULA.sub(r"\1\2'", plain_text(value)) if isinstance(value, str) else value
 
