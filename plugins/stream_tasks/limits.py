@@ -31,9 +31,8 @@ def configure(limiter: Limiter, store: Store, settings: Config) -> bool:
     section = settings.concurrent_streams
     adapted = {} if section.adaptive else {"adapted": 0}
     try:
-        limiter.configure(
-            accounts=limited_accounts(store.library.accounts(), settings), **section.limiter_settings, **adapted
-        )
+        accounts = limited_accounts(store.library.accounts(), settings)
+        limiter.configure(accounts=accounts, **section.limiter_settings, **adapted)
     except LimiterUnavailable as error:
         log.warning("no limiter: %s", error)
         return False

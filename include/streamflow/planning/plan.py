@@ -72,10 +72,8 @@ def plan(store: Store, settings: Config, request: Request) -> Run:
 
 def _active(store: Store, accounts: Iterable[Account]) -> set[int]:
     """Return the streams that can be checked; Dispatcharr leaves those of inactive accounts in their channels."""
-    inactive = {
-        i for account in accounts if not account.is_active for i in store.library.streams_of_account(account.id)
-    }
-    return set(store.library.stream_ids()) - inactive
+    inactive = [store.library.streams_of_account(account.id) for account in accounts if not account.is_active]
+    return set(store.library.stream_ids()).difference(*inactive)
 
 
 def _triage(selection: Selection, checks: LastChecks, active: set[int], settings: Config, request: Request) -> Triage:

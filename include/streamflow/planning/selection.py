@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from streamflow.errors import UnknownRecord
 from streamflow.planning.params import CheckParams
 from streamflow.records import Channel
-from streamflow.udi.ports import Store
+from streamflow.udi.ports import Library, Store
 
 
 @dataclass(frozen=True)
@@ -39,12 +39,12 @@ def select(store: Store, params: CheckParams) -> Selection:
 
     :raises UnknownRecord: for an id that the UDI does not hold.
     """
-    _check_ids(store, params)
+    _check_ids(store.library, params)
     if params.selects_nothing:
         return Selection()
-    channels = _channels(store, params)
+    channels = _channels(store.library, params)
     removed = store.results.removed_of_channels([channel.id for channel in channels])
-    passing = _passing_streams(store, params)
+    passing = _passing_streams(store.library, params)
     streams = {
         channel.id: tuple(
             stream
@@ -56,22 +56,22 @@ def select(store: Store, params: CheckParams) -> Selection:
     return Selection(tuple(channels), streams, _channelless(params, passing, streams.values()))
 
 
-def _channels(store: Store, params: CheckParams) -> list[Channel]:
+def _channels(library: Library, params: CheckParams) -> list[Channel]:
     """Return the channels that pass the filters of channels and groups, and hold a named stream."""
-    channels = store.library.channels(params.channel_ids)
+    channels = library.channels(params.channel_ids)
     if params.group_ids is not None:
         channels = [channel for channel in channels if channel.group_id in params.group_ids]
     if params.stream_ids is not None:
-        holding = {channel for stream in params.stream_ids for channel in store.library.channels_of_stream(stream)}
+        holding = {channel for stream in params.stream_ids for channel in library.channels_of_stream(stream)}
         channels = [channel for channel in channels if channel.id in holding]
     return sorted(channels, key=lambda channel: (channel.number is None, channel.number or 0, channel.id))
 
 
-def _passing_streams(store: Store, params: CheckParams) -> set[int] | None:
+def _passing_streams(library: Library, params: CheckParams) -> set[int] | None:
     """Return the streams that pass the filters of streams and accounts; None where there are no such filters."""
     if params.account_ids is None:
         return None if params.stream_ids is None else set(params.stream_ids)
-    of_accounts = {stream for account in params.account_ids for stream in store.library.streams_of_account(account)}
+    of_accounts = {stream for account in params.account_ids for stream in library.streams_of_account(account)}
     return of_accounts if params.stream_ids is None else of_accounts.intersection(params.stream_ids)
 
 
@@ -85,17 +85,15 @@ def _channelless(
     return tuple(stream for stream in dict.fromkeys(params.stream_ids) if stream in passing and stream not in placed)
 
 
-def _check_ids(store: Store, params: CheckParams) -> None:
-    if params.channel_ids:
-        _must_hold(
-            "channel_ids", params.channel_ids, {channel.id for channel in store.library.channels(params.channel_ids)}
-        )
-    if params.group_ids:
-        _must_hold("group_ids", params.group_ids, {group.id for group in store.library.groups()})
-    if params.account_ids:
-        _must_hold("account_ids", params.account_ids, {account.id for account in store.library.accounts()})
-    if params.stream_ids:
-        _must_hold("stream_ids", params.stream_ids, store.library.streams(params.stream_ids).keys())
+def _check_ids(library: Library, params: CheckParams) -> None:
+    if ids := params.channel_ids:
+        _must_hold("channel_ids", ids, {channel.id for channel in library.channels(ids)})
+    if ids := params.group_ids:
+        _must_hold("group_ids", ids, {group.id for group in library.groups()})
+    if ids := params.account_ids:
+        _must_hold("account_ids", ids, {account.id for account in library.accounts()})
+    if ids := params.stream_ids:
+        _must_hold("stream_ids", ids, library.streams(ids).keys())
 
 
 def _must_hold(field: str, ids: Iterable[int], held: Collection[int]) -> None:

@@ -70,9 +70,8 @@ def _was_alive(store: Store, result: Result) -> bool:
 
 def _dark(store: Store, state: RunState, died: set[int]) -> list[tuple[int, str]]:
     """Return the channels whose streams are all dead since this run."""
-    channels = [
-        channel for channel in store.library.channels(state.run.channels) if died.intersection(channel.stream_ids)
-    ]
+    channels = store.library.channels(state.run.channels)
+    channels = [channel for channel in channels if died.intersection(channel.stream_ids)]
     results = store.results.latest_of({stream for channel in channels for stream in channel.stream_ids})
     return [
         (channel.id, channel.name)

@@ -19,6 +19,8 @@ _COMMON: dict[str, Any] = {
     "socket_timeout": 4.0,
     "socket_keepalive": True,
     "health_check_interval": 30,
+    # The client's name and version would cost two commands for each connection of a task.
+    "driver_info": None,
 }
 _TLS = ("ssl_cert_reqs", "ssl_ca_certs", "ssl_keyfile", "ssl_certfile", "ssl_check_hostname")
 

@@ -21,7 +21,7 @@ class RedisProgress:
 
     def publish(self, stream_id: int, state: Mapping[str, Any] | None) -> None:
         """Store or delete the state of a stream's probe, and send it as an event."""
-        with self._connection.batch() as batch:
+        with self._connection.batch(transaction=False) as batch:
             if state is None:
                 batch.hdel(KEY, str(stream_id))
             else:
