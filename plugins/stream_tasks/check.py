@@ -99,7 +99,8 @@ class CheckStream(SlotOperator):
             log.warning("left to be checked one after another: %s", error)
 
     def _results(self, context: Context) -> RunResults:
-        return RunResults(self.opened, context["run_id"], context["params"]["write_back"])
+        params = context["params"]
+        return RunResults(self.opened, context["run_id"], params["write_back"], bool(params.get("force")))
 
     def _check(self, context: Context) -> Check:
         settings = with_sample(self.opened.settings, context["params"].get("sample_seconds"))

@@ -15,7 +15,8 @@ from stream_tasks.plan import next_run_id
 from stream_tasks.resources import Resources
 from streamflow import config, thumbnails
 from streamflow.checking import finishing
-from streamflow.records import Result
+from streamflow.checking.recent import is_recent
+from streamflow.records import Result, Stream
 from streamflow.reports.run_summary import run_summary
 
 log = logging.getLogger(__name__)
@@ -28,6 +29,7 @@ class RunResults:
     resources: Resources
     run_id: str
     write_back: bool
+    force: bool = False
 
     def keep(self, result: Result, thumbnail: bytes | None = None) -> None:
         """Keep the result of a check, and finish the channels that waited for no other stream."""
@@ -39,6 +41,14 @@ class RunResults:
         metrics.checked(result)
         open_destination = partial(resources.destination, store, self.write_back)
         finishing.finish_ready(store, open_destination, channels, self.run_id, settings)
+
+    def recent(self, stream: Stream) -> Result | None:
+        """Return a result that another run has found since this run was planned, and that is still fresh."""
+        latest = None if self.force else self.resources.store.results.latest(stream.id)
+        if latest is None or latest.run_id == self.run_id:
+            return None
+        freshness = self.resources.settings.freshness_hours
+        return latest if is_recent(latest, stream, freshness, datetime.now(UTC)) else None
 
     def kept(self, stream_id: int) -> Result | None:
         """Return the result of a stream that an earlier try of its check kept in this run."""

@@ -128,6 +128,19 @@ def test_a_check_that_a_user_cleared_probes_again(home: Path, store: Udi, provid
     assert len(store.results.history(3)) == 2
 
 
+def test_a_result_that_another_run_has_found_meanwhile_is_taken_over(home: Path, store: Udi, provider: Lab) -> None:
+    plan(PARAMS | {"channel_ids": [2]}, RUN)
+    plan(PARAMS | {"channel_ids": [2]}, "another run")
+    run_check(3)
+    opened = provider.record()["global"]["total"]
+    CheckStream(task_id="check", stream_id=3).execute(context() | {"run_id": "another run"})
+    assert provider.record()["global"]["total"] == opened
+    state = store.runs.state("another run")
+    assert state and state.streams[3] == "ok"
+    CheckStream(task_id="check", stream_id=3).execute(context(force=True) | {"run_id": "another run"})
+    assert provider.record()["global"]["total"] == opened + 1
+
+
 def order(provider: Lab, channel_id: int) -> list[int]:
     return list(provider.servers.dispatcharr.state.channels[channel_id]["streams"])
 

@@ -86,10 +86,16 @@ class Check:
         :returns: the next try, with the slot still held; None when the result is kept and the slot released.
         :raises Exception: the limiter's error when the slot was lost.
         """
-        if self.subject.stream is None:
+        stream = self.subject.stream
+        if stream is None:
             self.results.keep(self.subject.vanished())
             return None
-        outcome = self._probed(self.subject.stream, slot)
+        if not tries.attempts and (recent := self.results.recent(stream)):
+            if slot:
+                slot.release(succeeded=False, starved=None)
+            self.results.keep(recent)
+            return None
+        outcome = self._probed(stream, slot)
         if slot:
             slot.check()
         done = tries.after(outcome)
@@ -102,7 +108,7 @@ class Check:
         if slot:
             # The connection is closed: the work that follows must not hold up the next check.
             feedback.release(slot, outcome.result, adaptive=self.settings.concurrent_streams.adaptive)
-        self.results.keep(self._scored(outcome.result, done), outcome.thumbnail)
+        self.results.keep(self._scored(stream, outcome.result, done), outcome.thumbnail)
         return None
 
     def refuse(self, reason: str) -> None:
@@ -145,12 +151,14 @@ class Check:
         except UdiUnavailable as error:
             log.warning("progress is not shown: %s", error)
 
-    def _scored(self, result: Result, tries: Tries) -> Result:
+    def _scored(self, stream: Stream, result: Result, tries: Tries) -> Result:
         """Return the result with its score and, after several tries, the findings of each."""
         account = self.subject.account
         findings = {"tries": list(tries.tries)} if tries.attempts > 1 else {}
         return result.model_copy(
             update={
+                # The URL of a further login differs; the stream is known by its own.
+                "url_hash": stream.url_hash,
                 "attempts": tries.attempts,
                 "score": score(result, self.settings.scoring, account.name if account else None),
                 "extra": result.extra | findings,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import Protocol
 
-from streamflow.records import Result
+from streamflow.records import Result, Stream
 
 
 class BudgetUsage(Protocol):
@@ -77,7 +77,10 @@ class SlateMemory(Protocol):
 
 
 class ResultSink(Protocol):
-    """Where a run's results are kept."""
+    """The place where a run's results are kept."""
+
+    def recent(self, stream: Stream) -> Result | None:
+        """Return a result that another run has found since this run was planned, and that is still fresh."""
 
     def keep(self, result: Result, thumbnail: bytes | None = None) -> None:
         """Keep the result of a check, and a picture of the stream in JPEG."""

@@ -75,6 +75,7 @@ class Bench:
     results: list[tuple[Result, bytes | None]] = field(default_factory=list)
     target: ProbeTarget | None = None
     udi_is_away: bool = False
+    known_result: Result | None = None
 
     def known(self, account_id: int | None) -> tuple[bytes, ...]:
         return self.slates.get(account_id, ())
@@ -86,6 +87,9 @@ class Bench:
         if self.udi_is_away:
             raise UdiUnavailable("away")
         self.shown.append(state)
+
+    def recent(self, stream: Stream) -> Result | None:
+        return self.known_result
 
     def keep(self, result: Result, thumbnail: bytes | None = None) -> None:
         self.results.append((result, thumbnail))
@@ -173,6 +177,7 @@ def test_the_url_is_that_of_the_login_whose_slot_is_held() -> None:
     target = around.target
     assert target and target.url.endswith("/live/other/word/1.ts")
     assert (target.user_agent, target.radio) == ("Agent/1", True)
+    assert around.results[0][0].url_hash == stream(1).url_hash
 
 
 def test_a_check_without_a_limiter_needs_no_slot() -> None:
@@ -222,6 +227,21 @@ def test_a_check_without_a_slot_says_why(reason: str, verdict: tuple[str, str]) 
     around.check().refuse(reason)
     around.check().crowd_out()
     assert [(kept.verdict, kept.reason) for kept, _ in around.results] == [verdict, ("unknown", "slot_timeout")]
+
+
+def test_the_fresh_result_of_another_run_is_taken_over_without_a_probe() -> None:
+    around, slot = bench(), Slot()
+    around.known_result = result(1, run_id="another")
+    assert around.check().attempt(slot, Tries()) is None
+    assert (around.results, around.target) == ([(around.known_result, None)], None)
+    assert slot.reports == [("released", False, None)]
+
+
+def test_a_check_that_has_begun_takes_over_no_result() -> None:
+    around = bench()
+    around.known_result = result(1, run_id="another")
+    around.check().attempt(Slot(), Tries(attempts=1))
+    assert around.target
 
 
 def test_the_subject_is_labelled_with_its_account() -> None:
