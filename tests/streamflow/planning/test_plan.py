@@ -13,8 +13,10 @@ from streamflow.errors import UnknownRecord
 from streamflow.planning.params import CheckParams
 from streamflow.planning.plan import Request, plan
 from streamflow.planning.rounds import in_rounds
-from streamflow.records import Account, DeadMemory, Profile, Run
+from streamflow.records import Account, Channel, DeadMemory, Group, Profile, Run
 from streamflow.udi.ports import Store
+from streamflow.udi.snapshot import Snapshot
+from streamflow.udi.sqlite.store import FileStore
 from support.library import NOW, result, stored, stream
 
 
@@ -53,6 +55,45 @@ def test_filters_narrow_the_run(
 
 
 @pytest.mark.parametrize("field", ["channel_ids", "group_ids", "account_ids", "stream_ids"])
+def test_an_empty_list_of_ids_selects_nothing(tmp_path: Path, field: str) -> None:
+    run = planned(stored(tmp_path, {1: [1, 2]}), **{field: []})
+    assert (run.stream_ids, run.channels, run.skipped, run.remaining) == ((), {}, {}, 0)
+
+
+def test_a_stream_of_no_channel_is_checked_only_when_it_is_named(tmp_path: Path) -> None:
+    accounts = [Account(id=1, name="one"), Account(id=2, name="two")]
+    store = stored(tmp_path, {1: [1]}, accounts=accounts, streams=[stream(1), stream(2)])
+    assert planned(store).stream_ids == (1,)
+    run = planned(store, stream_ids=[2])
+    assert (run.stream_ids, run.channels) == ((2,), {})
+    assert planned(store, stream_ids=[2], account_ids=[2]).stream_ids == ()
+    assert planned(store, stream_ids=[2], channel_ids=[1]).stream_ids == ()
+
+
+def test_streams_of_channels_and_groups_that_are_radio_are_marked(tmp_path: Path) -> None:
+    store = FileStore(tmp_path / "udi.db")
+    store.publish(
+        Snapshot(
+            accounts=[Account(id=1, name="one")],
+            groups=[Group(id=1, name="News"), Group(id=2, name="UK Radio")],
+            streams=[stream(1), stream(2), stream(3)],
+            channels=[
+                Channel(id=1, name="Das Erste", group_id=1, stream_ids=(1,)),
+                Channel(id=2, name="Radio Eins", group_id=1, stream_ids=(2,)),
+                Channel(id=3, name="Six Music", group_id=2, stream_ids=(3,)),
+            ],
+        )
+    )
+    assert sorted(planned(store).radio_stream_ids) == [2, 3]
+
+
+def test_a_run_of_an_earlier_version_is_read() -> None:
+    stored_run = Run(run_id="run", started_at=NOW, mode="concurrent", stream_ids=(1,), channels={}).model_dump()
+    del stored_run["radio_stream_ids"]
+    assert Run.model_validate(stored_run).radio_stream_ids == ()
+
+
+@pytest.mark.parametrize("field", ["channel_ids", "group_ids", "account_ids", "stream_ids"])
 def test_an_unknown_id_is_an_error_that_names_its_field(tmp_path: Path, field: str) -> None:
     with pytest.raises(UnknownRecord, match=rf"^{field}: .*99.*refresh_udi"):
         planned(stored(tmp_path, {1: [1]}), **{field: [99]})
@@ -63,11 +104,32 @@ def test_fresh_streams_are_skipped_unless_forced_or_changed(tmp_path: Path) -> N
     store.runs.settle("no run", result(1, at=NOW - timedelta(hours=19)))
     store.runs.settle("no run", result(2, at=NOW - timedelta(hours=21)))
     store.runs.settle("no run", result(3, "unknown", at=NOW))
-    store.runs.settle("no run", result(4, url_hash="that of the URL it had before"))
+    store.runs.settle("no run", result(4, url_hash="of its former URL"))
     run = planned(store)
     assert sorted(run.stream_ids) == [2, 3, 4]
     assert run.skipped == {1: "fresh"}
     assert sorted(planned(store, force=True).stream_ids) == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ("failures", "hours", "due"),
+    [(1, 19, False), (1, 21, True), (2, 39, False), (2, 41, True), (9, 167, False), (9, 169, True)],
+)
+def test_the_pause_of_a_dead_stream_doubles_with_each_failure(
+    tmp_path: Path, failures: int, hours: int, due: bool
+) -> None:
+    store = stored(tmp_path, {1: [1]})
+    store.runs.settle("no run", result(1, "dead", at=NOW - timedelta(hours=hours)))
+    store.results.remember_dead(1, DeadMemory(failures=failures))
+    assert bool(planned(store).stream_ids) is due
+    assert planned(store, force=True).stream_ids == (1,)
+
+
+def test_a_new_url_ends_the_pause_of_a_dead_stream(tmp_path: Path) -> None:
+    store = stored(tmp_path, {1: [1]})
+    store.runs.settle("no run", result(1, "dead", at=NOW, url_hash="of its former URL"))
+    store.results.remember_dead(1, DeadMemory(failures=9))
+    assert planned(store).stream_ids == (1,)
 
 
 def test_streams_of_inactive_accounts_are_skipped_even_those_that_dispatcharr_hides(tmp_path: Path) -> None:
@@ -103,7 +165,7 @@ def test_new_and_changed_streams_come_first_then_failing_ones_then_those_checked
             store.runs.settle("no run", result(stream_id, at=NOW - timedelta(days=age)))
     store.runs.settle("no run", result(50, at=NOW - timedelta(days=2)))
     store.runs.settle("no run", result(41, "dead", at=NOW - timedelta(days=2)))
-    store.runs.settle("no run", result(61, at=NOW - timedelta(days=2), url_hash="that of the URL it had before"))
+    store.runs.settle("no run", result(61, at=NOW - timedelta(days=2), url_hash="of its former URL"))
     order = []
     while (run := planned(store, Config(max_streams_per_run=2), since=NOW)).stream_ids:
         order += list(run.channels)
@@ -112,7 +174,7 @@ def test_new_and_changed_streams_come_first_then_failing_ones_then_those_checked
     assert order == [5, 6, 4, 2, 3, 1]
 
 
-def test_a_url_that_an_account_has_twice_is_probed_once_and_both_are_done(tmp_path: Path) -> None:
+def test_a_url_that_an_account_has_twice_is_probed_once_for_both_streams(tmp_path: Path) -> None:
     same = "http://provider.test/same.ts"
     accounts = [Account(id=1, name="one"), Account(id=2, name="two")]
     streams = [stream(1, url=same), stream(2, url=same), stream(3, account_id=2, url=same), stream(4, url=None)]
@@ -130,7 +192,7 @@ def test_a_url_that_an_account_has_twice_is_probed_once_and_both_are_done(tmp_pa
     assert (sorted(again.stream_ids), again.skipped) == ([3, 4, 5], {1: "fresh", 2: "fresh"})
 
 
-def test_what_a_chain_skips_is_told_by_its_first_run_alone(tmp_path: Path) -> None:
+def test_only_the_first_run_of_a_chain_counts_the_skipped_streams(tmp_path: Path) -> None:
     store = stored(tmp_path, {1: [1, 2]})
     store.runs.settle("no run", result(1, at=NOW - timedelta(hours=1)))
     assert planned(store).skipped == {1: "fresh"}
