@@ -1,8 +1,10 @@
 """The fallback: Redis serves the UDI, and the file store serves it while Redis is away.
 
 Every write goes into the file store first, in one transaction with an entry of its journal, and then into Redis. When
-Redis has the write, the entry is deleted. So the file store is always current, and the journal holds the writes that
-Redis lacks, or may lack because its reply was lost or the writer died. Reads go to Redis.
+Redis has acknowledged the write, the entry is deleted: at once, or, after a result, in the transaction of the process's
+next write. So the file store is always current, and the journal holds every write that Redis may lack because it was
+away, its reply was lost or the writer died. It may also hold acknowledged results of processes that have ended. The
+next merge repeats these, which changes nothing. Reads go to Redis.
 
 While Redis is away, a mark beside the file makes all processes use the file store alone. One call in a few seconds
 checks whether Redis is back, brings it up to date and removes the mark, before any process reads from Redis again. All
@@ -17,11 +19,13 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, TypeAlias, TypeVar
+from typing import TypeAlias, TypeVar
 
 from streamflow.errors import UdiUnavailable
 from streamflow.udi import journal
 from streamflow.udi.filling import fill
+from streamflow.udi.journal import Entry
+from streamflow.udi.redis.connection import RedisEmpty
 from streamflow.udi.redis.store import RedisStore
 from streamflow.udi.sqlite.store import FileStore
 
@@ -36,10 +40,6 @@ RECHECK_SECONDS = 5.0
 PROBE_SECONDS = 1.0
 
 
-class _Empty(UdiUnavailable):
-    """Redis can be reached, but has lost its data."""
-
-
 class Fallback:
     """Redis with the file store behind it. Raises UdiUnavailable when neither can be used."""
 
@@ -48,52 +48,45 @@ class Fallback:
         self._file = file
         self._away_mark = file.file.with_name("redis.away")
         self._is_proven = False
+        self._acknowledged: list[int] = []
 
     def read(self, ask: Callable[[Backend], T]) -> T:
         """Return the answer of Redis, or that of the file store while Redis is away."""
-        reply = self.from_redis(ask)
+        reply = self._from_redis(ask)
         return reply[0] if reply else ask(self._file)
 
-    def write(self, kind: str, record: dict[str, Any], do: Callable[[Backend], T]) -> T:
+    def write(self, entry: Entry, do: Callable[[Backend], T]) -> T:
         """Write to the file store and to Redis.
 
-        :param kind: the kind of the journal's entry.
-        :param record: the record of the journal's entry, from which the write can be repeated.
+        :param entry: the entry of the journal, from which the write can be repeated.
         :returns: what ``do`` returned for Redis, or for the file store while Redis is away.
         """
         try:
             with self._file.writing():
                 result = do(self._file)
-                number = self._file.note(kind, record)
+                number = self._file.note(entry.kind, entry.model_dump_json(exclude_defaults=True))
+                self._forget_acknowledged()
         except UdiUnavailable as error:
             log.error("the UDI's file store is out of date: %s", error)
-            only = self.from_redis(do)
+            only = self._from_redis(do, is_proof=entry.is_rejected_when_empty)
             if only is None:
                 raise
             return only[0]
         # The mark is read after the commit: either the process that removes it sees our entry, or we see no mark.
-        reply = self.from_redis(do)
+        reply = self._from_redis(do, is_proof=entry.is_rejected_when_empty)
         if reply is None:
             return result
-        self._file.forget([number])
+        if entry.may_wait:
+            self._acknowledged.append(number)
+        else:
+            self._file.forget([number])
         return reply[0]
 
     def both(self, do: Callable[[Backend], T]) -> T:
         """Do something in both stores that is not journaled; return the result of Redis, if it is there."""
         result = do(self._file)
-        reply = self.from_redis(do)
+        reply = self._from_redis(do)
         return reply[0] if reply else result
-
-    def from_redis(self, ask: Callable[[Backend], T]) -> tuple[T] | None:
-        """Return the answer of Redis in a tuple, or None while it is away."""
-        redis = self._usable()
-        if redis is None:
-            return None
-        try:
-            return (self._ask(redis, ask),)
-        except UdiUnavailable as error:
-            self._leave(error)
-            return None
 
     def fill_if_empty(self) -> None:
         """Fill a Redis that has lost its data, if there is one."""
@@ -137,6 +130,20 @@ class Fallback:
         finally:
             os.close(lock)
 
+    def _from_redis(self, ask: Callable[[Backend], T], *, is_proof: bool = False) -> tuple[T] | None:
+        """Return the answer of Redis in a tuple, or None while it is away.
+
+        :param is_proof: an answer proves that Redis has its data.
+        """
+        redis = self._usable()
+        if redis is None:
+            return None
+        try:
+            return (ask(redis) if is_proof else self._ask(redis, ask),)
+        except UdiUnavailable as error:
+            self._leave(error)
+            return None
+
     def _usable(self) -> RedisStore | None:
         """Return the Redis store, unless it is marked as away and still is."""
         if self._redis is None:
@@ -165,11 +172,11 @@ class Fallback:
     def _leave(self, error: UdiUnavailable) -> None:
         """Mark Redis as away."""
         if not self._away_mark.exists():
-            is_new = isinstance(error, _Empty) and self._file.library.refreshed_at() is None
+            is_new = isinstance(error, RedisEmpty) and self._file.library.refreshed_at() is None
             log.log(logging.INFO if is_new else logging.WARNING, "the UDI answers from its file store: %s", error)
         self._away_mark.parent.mkdir(parents=True, exist_ok=True)
         self._away_mark.touch()
-        if isinstance(error, _Empty):
+        if isinstance(error, RedisEmpty):
             # It can be reached: the next call may fill it at once.
             os.utime(self._away_mark, (0, 0))
 
@@ -187,19 +194,26 @@ class Fallback:
         # Replies from another layout could be misread, so that the first call needs a proof too.
         self._is_proven = redis.is_filled()
         if not self._is_proven:
-            raise _Empty("Redis came without its data")
+            raise RedisEmpty("Redis came without its data")
+
+    def _forget_acknowledged(self) -> None:
+        # A number that another thread adds meanwhile may get lost. Its entry is then repeated by the next merge.
+        numbers, self._acknowledged = self._acknowledged, []
+        if numbers:
+            self._file.forget(numbers)
 
     def _catch_up(self, redis: RedisStore) -> int:
         """Merge the whole journal and remove the mark. Only one process may do this at a time."""
         if not redis.is_filled():
             # Until it is full, no process may read it. Writes go into the journal meanwhile, and are merged.
-            self._leave(_Empty("Redis came without its data and is being filled"))
+            self._leave(RedisEmpty("Redis came without its data and is being filled"))
             fill(redis, self._file)
         merged = 0
+        self._forget_acknowledged()
         while True:
             while entries := self._file.journal():
-                for _, kind, record in entries:
-                    journal.replay(redis, self._file, kind, record)
+                for _, kind, text in entries:
+                    journal.replay(redis, self._file, kind, text)
                 self._file.forget(number for number, _, _ in entries)
                 merged += len(entries)
             # No write can come between the last look into the journal and the removal of the mark.

@@ -48,7 +48,7 @@ class Udi:
                 known = self.library.stream_ids()
                 check_drop(len(known), sum(key not in texts.streams for key in known), max_drop)
             return self._fallback.write(
-                "library", {}, lambda store: store.publishing.publish(texts, broken=snapshot.broken)
+                journal.Published(), lambda store: store.publishing.publish(texts, broken=snapshot.broken)
             )
 
     def prune(self, *, runs: int = retention.RUNS) -> dict[str, int]:
@@ -75,7 +75,7 @@ class _Port:
         if method.startswith("_") or method not in self._methods:
             raise AttributeError(f"{self._name} has no {method}")
         path = f"{self._name}.{method}"
-        of_store, write = attrgetter(path), journal.WRITES.get(path)
+        of_store, entry_of = attrgetter(path), journal.WRITES.get(path)
 
         def call(*arguments: Any, **options: Any) -> Any:
             # Both stores may need the arguments, and an iterator can be read only once.
@@ -84,11 +84,14 @@ class _Port:
             def do(store: Backend) -> Any:
                 return of_store(store)(*arguments, **options)
 
-            if write is None:
+            if entry_of is None:
                 return self._fallback.read(do)
-            with self._fallback.alone(wait=True) if write.is_alone else nullcontext():
-                return self._fallback.write(write.kind, write.record(*arguments, **options), do)
+            entry = entry_of(*arguments, **options)
+            with self._fallback.alone(wait=True) if entry.is_alone else nullcontext():
+                return self._fallback.write(entry, do)
 
+        # The next access finds the function as an attribute.
+        setattr(self, method, call)
         return call
 
 

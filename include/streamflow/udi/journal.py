@@ -1,75 +1,157 @@
-"""The journaled writes: what the journal holds of each, and how to repeat it on Redis.
+"""The journaled writes: the entry of each, and how to repeat it on Redis.
 
-Results, finished channels and ended runs are facts: the entry holds them, and Redis stores each once, however often it
-is repeated. Of everything else, the entry says only what changed, and its present state is copied from the file store.
-An entry that waited long can therefore not restore an older state. The file store is locked while a state is copied, so
-that no newer state can reach Redis before.
+Finished channels and ended runs are facts: the entry holds them, and Redis stores each once, however often the write is
+repeated. Any other entry says only what changed, and its present state is copied from the file store. So an entry that
+waited long cannot restore an older state. The file store is locked while a state is copied, so that no newer state can
+reach Redis before.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeAlias
+from typing import Any, ClassVar
+
+from pydantic import BaseModel
 
 from streamflow.records import ChannelChange, Result
 from streamflow.udi.redis.store import RedisStore
 from streamflow.udi.sqlite.store import FileStore
 
-Record: TypeAlias = dict[str, Any]
 
+class Entry(BaseModel, ABC):
+    """An entry of the journal.
 
-@dataclass(frozen=True)
-class Write:
-    """A method of a port whose calls are journaled.
-
-    ``record`` makes the record of the journal's entry from the arguments of the call. ``is_alone`` excludes refreshes
-    during the call.
+    ``is_alone`` excludes refreshes during the write. ``is_rejected_when_empty`` says that Redis itself rejects the
+    write when it has lost its data. ``may_wait`` lets the entry of an acknowledged write wait for the next write.
     """
 
-    kind: str
-    record: Callable[..., Record]
-    is_alone: bool = False
+    kind: ClassVar[str]
+    is_alone: ClassVar[bool] = False
+    is_rejected_when_empty: ClassVar[bool] = False
+    may_wait: ClassVar[bool] = False
+
+    @abstractmethod
+    def replay(self, redis: RedisStore, file: FileStore) -> None:
+        """Repeat the write on Redis."""
 
 
-WRITES = {
-    "library.reorder": Write("reorder", lambda channel_id, *_, **__: {"channel_id": channel_id}, is_alone=True),
-    "results.remember_dead": Write("dead", lambda stream_id, *_, **__: {"stream_id": stream_id}),
-    "runs.open": Write("run", lambda run: {"run_id": run.run_id}),
-    "runs.settle": Write("settle", lambda run_id, result: {"run_id": run_id, "result": result.model_dump(mode="json")}),
-    "runs.finish_channel": Write("channel", lambda change: {"change": change.model_dump(mode="json")}),
-    "runs.close": Write(
-        "close", lambda run_id, summary, at: {"run_id": run_id, "summary": summary, "at": at.isoformat()}
-    ),
+class Published(Entry):
+    """A library was published."""
+
+    kind = "library"
+
+    def replay(self, redis: RedisStore, file: FileStore) -> None:
+        """Publish the present library."""
+        redis.publishing.publish(file.publishing.texts(), at=file.library.refreshed_at())
+
+
+class Reordered(Entry):
+    """The streams of a channel were reordered."""
+
+    kind = "reorder"
+    is_alone = True
+
+    channel_id: int
+
+    def replay(self, redis: RedisStore, file: FileStore) -> None:
+        """Copy the present order."""
+        with file.writing():
+            channel = file.library.channel(self.channel_id)
+            if channel:
+                redis.library.reorder(channel.id, channel.stream_ids)
+
+
+class Remembered(Entry):
+    """The memory of failures of a stream was replaced."""
+
+    kind = "dead"
+
+    stream_id: int
+
+    def replay(self, redis: RedisStore, file: FileStore) -> None:
+        """Copy the present memory."""
+        with file.writing():
+            for stream_id, memory in file.results.dead_memory([self.stream_id]).items():
+                redis.results.remember_dead(stream_id, memory)
+
+
+class Opened(Entry):
+    """A run was opened."""
+
+    kind = "run"
+
+    run_id: str
+
+    def replay(self, redis: RedisStore, file: FileStore) -> None:
+        """Copy the present state of the run."""
+        with file.writing():
+            copy_run(redis, file, self.run_id)
+
+
+class Settled(Entry):
+    """A stream was settled in a run."""
+
+    kind = "settle"
+    is_rejected_when_empty = True
+    may_wait = True
+
+    run_id: str
+    result: Result
+
+    def replay(self, redis: RedisStore, file: FileStore) -> None:
+        """Settle it again, by the present version of the result."""
+        with file.writing():
+            redis.runs.settle(self.run_id, file.results.present(self.result))
+            # The run was opened again meanwhile.
+            if file.runs.is_pending(self.run_id, self.result.stream_id):
+                copy_run(redis, file, self.run_id)
+
+
+class Finished(Entry):
+    """A channel was finished."""
+
+    kind = "channel"
+
+    change: ChannelChange
+
+    def replay(self, redis: RedisStore, file: FileStore) -> None:  # noqa: ARG002
+        """Finish it again."""
+        redis.runs.finish_channel(self.change)
+
+
+class Closed(Entry):
+    """A run was closed."""
+
+    kind = "close"
+
+    run_id: str
+    summary: dict[str, Any]
+    at: datetime
+
+    def replay(self, redis: RedisStore, file: FileStore) -> None:  # noqa: ARG002
+        """Close it again."""
+        redis.runs.close(self.run_id, self.summary, self.at)
+
+
+# The entry of each write, made from the arguments of the method.
+WRITES: dict[str, Callable[..., Entry]] = {
+    "library.reorder": lambda channel_id, *_, **__: Reordered(channel_id=channel_id),
+    "results.remember_dead": lambda stream_id, *_, **__: Remembered(stream_id=stream_id),
+    "runs.open": lambda run: Opened(run_id=run.run_id),
+    "runs.settle": lambda run_id, result: Settled(run_id=run_id, result=result),
+    "runs.finish_channel": lambda change: Finished(change=change),
+    "runs.close": lambda run_id, summary, at: Closed(run_id=run_id, summary=summary, at=at),
+}
+KINDS: dict[str, type[Entry]] = {
+    entry.kind: entry for entry in (Published, Reordered, Remembered, Opened, Settled, Finished, Closed)
 }
 
 
-def replay(redis: RedisStore, file: FileStore, kind: str, record: Record) -> None:
-    """Repeat one write of the journal on Redis."""
-    match kind:
-        case "library":
-            redis.publishing.publish(file.publishing.texts(), at=file.library.refreshed_at())
-        case "run":
-            with file.writing():
-                copy_run(redis, file, record["run_id"])
-        case "settle":
-            redis.runs.settle(record["run_id"], Result.model_validate(record["result"]))
-        case "channel":
-            redis.runs.finish_channel(ChannelChange.model_validate(record["change"]))
-        case "close":
-            redis.runs.close(record["run_id"], record["summary"], datetime.fromisoformat(record["at"]))
-        case "reorder":
-            with file.writing():
-                channel = file.library.channel(record["channel_id"])
-                if channel:
-                    redis.library.reorder(channel.id, channel.stream_ids)
-        case "dead":
-            with file.writing():
-                for stream_id, memory in file.results.dead_memory([record["stream_id"]]).items():
-                    redis.results.remember_dead(stream_id, memory)
-        case _:
-            raise ValueError(f"the journal has an entry of an unknown kind: {kind}")
+def replay(redis: RedisStore, file: FileStore, kind: str, text: str) -> None:
+    """Repeat the write of an entry, given by its kind and its record as JSON."""
+    KINDS[kind].model_validate_json(text).replay(redis, file)
 
 
 def copy_run(redis: RedisStore, file: FileStore, run_id: str) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from account_limiter import events_key
-from streamflow.udi.redis.store import EVENTS as UDI_EVENTS
+from streamflow.udi.redis.keys import EVENTS as UDI_EVENTS
 
 LIMITER_EVENTS = events_key()
 SOURCES = (UDI_EVENTS, LIMITER_EVENTS)

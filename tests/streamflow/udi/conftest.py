@@ -17,7 +17,9 @@ from streamflow.udi.sqlite.store import FileStore
 def store(request: pytest.FixtureRequest, redis_client: Redis, tmp_path: Path) -> Store:
     """Each kind of store in turn: what holds for one holds for all."""
     if request.param == "redis":
-        return RedisStore(redis_client)
+        alone = RedisStore(redis_client)
+        alone.mark_filled()
+        return alone
     if request.param == "file":
         return FileStore(tmp_path / "udi.db")
     return open_udi(redis_client, tmp_path)

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import logging
+import multiprocessing
 import threading
 import time
 from collections.abc import Callable
+from datetime import timedelta
+from itertools import count
+from multiprocessing.connection import Connection
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -20,10 +24,10 @@ from redis.retry import Retry
 from conftest import RedisServer
 from streamflow.errors import SourceError, UdiUnavailable
 from streamflow.records import DeadMemory, Result
-from streamflow.udi import Udi, fallback, journal, open_udi
+from streamflow.udi import Udi, fallback, journal, open_udi, retention
 from streamflow.udi.ports import Store
 from streamflow.udi.redis import publishing as redis_publishing
-from streamflow.udi.redis.connection import EVENTS, PREFIX
+from streamflow.udi.redis.keys import EVENTS, PREFIX
 from streamflow.udi.redis.runs import RedisRuns
 from streamflow.udi.redis.store import RedisStore
 from streamflow.udi.sqlite import publishing as file_publishing
@@ -332,10 +336,14 @@ def test_what_a_dead_writer_left_in_the_journal_is_merged_and_sets_nothing_back(
     begin(parts.udi)
     # As they are left by writers that died before they reached Redis.
     parts.file.runs.settle("no run", result(12, minutes=-5))
-    parts.file.note("settle", {"run_id": "no run", "result": result(12, minutes=-5).model_dump(mode="json")})
-    for kind, record in (("dead", {"stream_id": 10}), ("reorder", {"channel_id": 1}), ("library", {})):
-        parts.file.note(kind, record)
-    parts.file.note("run", {"run_id": "run"})
+    for entry in (
+        journal.Settled(run_id="no run", result=result(12, minutes=-5)),
+        journal.Remembered(stream_id=10),
+        journal.Reordered(channel_id=1),
+        journal.Published(),
+        journal.Opened(run_id="run"),
+    ):
+        parts.file.note(entry.kind, entry.model_dump_json())
     parts.udi.runs.settle("no run", result(12))
     parts.udi.results.remember_dead(10, DeadMemory(failures=5))
     parts.udi.library.reorder(1, [11, 10])
@@ -524,6 +532,101 @@ def test_nothing_is_lost_or_doubled_whenever_redis_goes_and_comes(
             assert store.results.history(worker) == results[::-1]
             assert store.results.dead_memory([worker])[worker].failures == len(results) - 1
     assert not parts.is_away
+
+
+def settle_until_killed(server: RedisServer, home: Path, stream_id: int, turn: int, acknowledged: Connection) -> None:
+    """Settle results, and send the minute of each after it was acknowledged."""
+    udi = open_udi(server.client(), home)
+    for minutes in count(turn * 10_000):
+        udi.runs.settle("run", result(stream_id, "dead", minutes=minutes))
+        acknowledged.send(minutes)
+        if minutes % 3 == 0:
+            udi.results.remember_dead(stream_id, DeadMemory(failures=minutes))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_nothing_is_lost_or_doubled_whenever_writers_are_killed(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    monkeypatch.setattr(retention, "HISTORY", 10_000)
+    fork, chance = multiprocessing.get_context("fork"), Random(seed)
+    parts.udi.publish(library())
+    parts.udi.runs.open(planned())
+    acknowledged: dict[int, list[int]] = {10: [], 11: [], 12: []}
+    for turn in range(5):
+        pipes = {stream_id: fork.Pipe(duplex=False) for stream_id in acknowledged}
+        writers = [
+            fork.Process(target=settle_until_killed, args=(parts.server, parts.home, stream_id, turn, sender))
+            for stream_id, (_, sender) in pipes.items()
+        ]
+        for writer in writers:
+            writer.start()
+        time.sleep(chance.uniform(0.1, 0.3))
+        if chance.random() < 0.3:
+            parts.client.flushall()
+        for writer in writers:
+            writer.kill()
+            writer.join()
+        for stream_id, (receiver, _) in pipes.items():
+            while receiver.poll():
+                acknowledged[stream_id].append(receiver.recv())
+    parts.udi.merge()
+    parts.udi.merge()
+    assert parts.file.journal() == []
+    assert everything(parts.redis) == everything(parts.file)
+    for stream_id, minutes in acknowledged.items():
+        times = [past.checked_at for past in parts.redis.results.history(stream_id, 10_000)]
+        assert len(minutes) > 5
+        assert times == sorted(set(times), reverse=True)
+        assert {NOW + timedelta(minutes=minute) for minute in minutes} <= set(times)
+
+
+def test_an_acknowledged_result_that_is_merged_again_changes_nothing_and_sends_no_event(parts: Parts) -> None:
+    parts.udi.publish(library())
+    parts.udi.runs.open(planned())
+    for minutes in (1, 2):
+        ended = parts.open()
+        ended.runs.settle("run", result(10, "ok" if minutes == 2 else "dead", minutes=minutes))
+    expected, told = everything(parts.redis), parts.told(b"result")
+    assert len(parts.file.journal()) == 2
+    assert parts.udi.merge() == 2
+    assert everything(parts.redis) == everything(parts.file) == expected
+    assert parts.told(b"result") == told == 2
+
+
+def test_an_acknowledged_result_that_is_merged_again_does_not_restore_a_replaced_version(parts: Parts) -> None:
+    parts.udi.publish(library())
+    parts.udi.runs.open(planned())
+    ended = parts.open()
+    ended.runs.settle("run", result(10, "dead"))
+    parts.udi.runs.settle("run", result(10, "unknown", reason="source_unavailable"))
+    parts.udi.runs.finish_channel(change(1))
+    assert parts.udi.merge() == 1
+    assert everything(parts.redis) == everything(parts.file)
+    assert parts.redis.results.latest(10).verdict == parts.redis.runs.state("run").streams[10] == "unknown"
+
+
+def test_an_acknowledged_result_that_is_merged_again_does_not_settle_a_run_that_was_opened_again(parts: Parts) -> None:
+    parts.udi.publish(library())
+    parts.udi.runs.open(planned())
+    ended = parts.open()
+    ended.runs.settle("run", result(10))
+    parts.udi.runs.open(planned())
+    assert parts.udi.merge() == 1
+    assert parts.redis.runs.unsettled_streams("run") == [10, 11, 12]
+    assert everything(parts.redis) == everything(parts.file)
+
+
+def test_the_next_write_forgets_the_acknowledged_result_in_its_own_transaction(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts.udi.publish(library())
+    statements: list[str] = []
+    parts.udi._fallback._file._database._connection().set_trace_callback(statements.append)
+    for minutes in range(3):
+        parts.udi.runs.settle("no run", result(10, minutes=minutes))
+    assert statements.count("COMMIT") == 3
+    assert len(parts.file.journal()) == 1
 
 
 OPERATIONS: list[Callable[[Random, Udi, int], object]] = [

@@ -102,6 +102,32 @@ def test_a_run_opened_anew_has_its_own_twins(store: Store) -> None:
     assert store.results.latest_of([12, 13]).keys() == {13}
 
 
+def test_an_older_result_does_not_replace_the_state_of_a_settled_stream(store: Store) -> None:
+    store.runs.open(planned())
+    store.runs.settle("run", result(10, "ok", minutes=5))
+    store.runs.settle("run", result(10, "dead", reason="no_data", minutes=3))
+    state = store.runs.state("run")
+    assert (state.streams[10], state.verdicts, state.reasons) == ("ok", {"ok": 1}, {})
+    assert [past.verdict for past in store.results.history(10)] == ["ok", "dead"]
+
+
+def test_a_changed_version_of_an_older_result_replaces_the_state_in_its_run(store: Store) -> None:
+    store.runs.open(planned())
+    store.runs.settle("run", result(10, "dead"))
+    store.runs.settle("another run", result(10, "ok", minutes=5, run_id="another run"))
+    store.runs.settle("run", result(10, "unknown", reason="source_unavailable"))
+    assert store.runs.state("run").streams[10] == "unknown"
+    assert store.results.latest(10).verdict == "ok"
+
+
+def test_an_older_result_settles_a_stream_that_was_checked_elsewhere_meanwhile(store: Store) -> None:
+    store.runs.open(planned())
+    store.runs.settle("another run", result(10, "ok", minutes=5))
+    store.runs.settle("run", result(10, "dead", minutes=3))
+    assert store.runs.state("run").streams[10] == "dead"
+    assert store.results.latest(10).verdict == "ok"
+
+
 def test_settling_in_an_unknown_run_or_for_an_unplanned_stream_keeps_the_result_alone(store: Store) -> None:
     store.runs.open(planned())
     assert store.runs.settle("none", result(10)) == []

@@ -17,7 +17,7 @@ from redis import Redis
 
 from streamflow.udi import open_udi
 from streamflow.udi.ports import Store
-from streamflow.udi.redis.store import LAYOUT as REDIS_LAYOUT
+from streamflow.udi.redis.keys import LAYOUT as REDIS_LAYOUT
 from streamflow.udi.redis.store import RedisStore
 from streamflow.udi.sqlite.database import LAYOUT as FILE_LAYOUT
 from streamflow.udi.sqlite.store import FileStore

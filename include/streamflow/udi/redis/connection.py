@@ -1,7 +1,4 @@
-"""The Redis client of the UDI, typed: names without the prefix go in, bytes come out.
-
-All keys carry one hash tag, so that in a cluster they lie in one slot, and one script or transaction can use several.
-"""
+"""The Redis client of the UDI, typed: names without the prefix go in, bytes come out."""
 
 from __future__ import annotations
 
@@ -15,20 +12,19 @@ from typing import Any, TypeVar, cast
 from redis import Redis
 from redis.client import Pipeline
 from redis.commands.core import Script
-from redis.exceptions import ConnectionError, RedisError, TimeoutError
+from redis.exceptions import ConnectionError, RedisError, ResponseError, TimeoutError
 
 from streamflow.errors import UdiUnavailable
+from streamflow.udi.redis.keys import EVENTS, EVENTS_KEPT, PREFIX
 
-PREFIX = "{streamflow}:udi:"
-# The stream of events. Each event has a ``type`` and a record in ``json``.
-EVENTS = PREFIX + "events"
-EVENTS_KEPT = 2000
-# The ids of streams that left the library and have results, by their identities.
-GONE = PREFIX + "gone"
 # The largest number of keys, fields or members in one command, because Redis serves no other client meanwhile.
 CHUNK = 1000
 
 T = TypeVar("T")
+
+
+class RedisEmpty(UdiUnavailable):
+    """Redis can be reached, but has lost its data or has it in another layout."""
 
 
 class Connection:
@@ -45,6 +41,11 @@ class Connection:
             yield self._client
         except (ConnectionError, TimeoutError) as error:
             raise UdiUnavailable(f"Redis does not answer: {error}") from error
+        except ResponseError as error:
+            # The scripts begin this error with the code EMPTY.
+            if str(error).startswith("EMPTY "):
+                raise RedisEmpty(str(error).removeprefix("EMPTY ")) from error
+            raise UdiUnavailable(f"Redis refused: {error}") from error
         except RedisError as error:
             raise UdiUnavailable(f"Redis refused: {error}") from error
 
@@ -77,11 +78,6 @@ class Connection:
         """Return all fields of a hash."""
         with self.commands() as redis:
             return cast("dict[bytes, bytes]", redis.hgetall(PREFIX + name))
-
-    def field(self, name: str, field: str) -> bytes | None:
-        """Return one field of a hash."""
-        with self.commands() as redis:
-            return cast("bytes | None", redis.hget(PREFIX + name, field))
 
     def records(self, name: str, parse: Callable[[bytes], T], ids: Iterable[int]) -> dict[int, T]:
         """Return the parsed records of a hash, by id, without those that do not exist."""

@@ -1,6 +1,6 @@
--- Keeps a channel's change in the channel's log, if it is one, and as finished in its run, if that has the channel.
--- KEYS: the channel's changes, the run's channels, events.
--- ARGV: channel id, at (s), the change, log bound, the event, whether it is to be logged (1).
+-- Marks a channel as finished in its run, if the run has the channel, and adds its change to the channel's log.
+-- KEYS: the channel's log, the run's channels, events.
+-- ARGV: channel id, at (s), the change, bound of the log, the event, 1 if the change goes into the log.
 if ARGV[6] == '1' then
   redis.call('ZADD', KEYS[1], ARGV[2], ARGV[3])
   redis.call('ZREMRANGEBYRANK', KEYS[1], 0, -1 - tonumber(ARGV[4]))

@@ -1,3 +1,3 @@
--- KEYS: a set, sorted set or hash. ARGV: the command that reads it, and the command's further arguments.
--- Answers what the command answers as one string, comma-separated.
+-- Returns the reply of a command that lists members as one string, separated by commas.
+-- KEYS: a set, sorted set or hash. ARGV: the command, and its further arguments.
 return table.concat(redis.call(ARGV[1], KEYS[1], unpack(ARGV, 2)), ',')

@@ -11,8 +11,9 @@ from redis.client import Pipeline
 
 from streamflow.records import Account, Channel, Group, Stream
 from streamflow.udi.redis import blocks
-from streamflow.udi.redis.connection import PREFIX, Connection, chunks, watch
+from streamflow.udi.redis.connection import Connection, chunks, watch
 from streamflow.udi.redis.indexing import Edits
+from streamflow.udi.redis.keys import PREFIX
 from streamflow.udi.snapshot import to_json
 
 R = TypeVar("R", bound=BaseModel)

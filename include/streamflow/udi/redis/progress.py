@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from streamflow.udi import retention
-from streamflow.udi.redis.connection import PREFIX, Connection, add_event
+from streamflow.udi.redis.connection import Connection, add_event
+from streamflow.udi.redis.keys import PREFIX
 
 KEY = PREFIX + "progress"
 

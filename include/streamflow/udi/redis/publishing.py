@@ -19,8 +19,9 @@ from streamflow.records import Channel, Stream
 from streamflow.udi.ports import RefreshReport
 from streamflow.udi.publication import Difference, check_drop, identities, renamed, report
 from streamflow.udi.redis import blocks
-from streamflow.udi.redis.connection import GONE, PREFIX, Connection, chunks, watch
+from streamflow.udi.redis.connection import Connection, chunks, watch
 from streamflow.udi.redis.indexing import Edits
+from streamflow.udi.redis.keys import GONE, PREFIX
 from streamflow.udi.redis.library import write
 from streamflow.udi.redis.results import RedisResults
 from streamflow.udi.snapshot import LibraryTexts

@@ -11,7 +11,8 @@ from redis.client import Pipeline
 
 from streamflow.records import DeadMemory, Result, Verdict
 from streamflow.udi.redis import blocks
-from streamflow.udi.redis.connection import GONE, PREFIX, Connection, chunks
+from streamflow.udi.redis.connection import Connection, chunks
+from streamflow.udi.redis.keys import GONE, PREFIX
 from streamflow.udi.redis.packing import unpacked, url_hash
 from streamflow.udi.redis.settling import Settling
 from streamflow.udi.snapshot import to_json
@@ -107,7 +108,7 @@ class RedisResults:
         def carry(batch: Pipeline) -> None:
             for new, past in pasts.items():
                 for result in reversed(past):
-                    self._settling.add(batch, result.model_copy(update={"stream_id": new}))
+                    self._settling.store(batch, result.model_copy(update={"stream_id": new}))
                 if memory := memories.get(ids[new]):
                     _remember(batch, new, memory.model_copy(update={"removed_from": {}}), DeadMemory())
 
@@ -121,7 +122,7 @@ class RedisResults:
         for results in chunks(pasts):
             with self._connection.batch(transaction=False) as batch:
                 for result in results:
-                    self._settling.add(batch, result)
+                    self._settling.store(batch, result)
                 batch.execute()
         for some in chunks(memories):
             with self._connection.batch(transaction=False) as batch:

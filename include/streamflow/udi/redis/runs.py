@@ -10,9 +10,10 @@ from typing import Any, cast
 
 from redis.client import Pipeline
 
-from streamflow.records import ChannelChange, Result, Run, RunState, as_twin
+from streamflow.records import ChannelChange, Result, Run, RunState
 from streamflow.udi import retention
-from streamflow.udi.redis.connection import EVENTS, PREFIX, Connection, add_event, chunks
+from streamflow.udi.redis.connection import Connection, add_event, chunks
+from streamflow.udi.redis.keys import EVENTS, PREFIX
 from streamflow.udi.redis.settling import Settling
 from streamflow.udi.snapshot import to_json
 
@@ -37,14 +38,7 @@ class RedisRuns:
 
     def settle(self, run_id: str, result: Result) -> list[int]:
         """Store a result and settle its stream in the run; return the ids of the channels that are ready."""
-        twins = self._connection.field(f"run:{run_id}:twins", str(result.stream_id))
-        if not twins:
-            return self._settling.settle(result, run_id)
-        with self._connection.batch() as batch:
-            for twin in twins.split(b","):
-                self._settling.add(batch, as_twin(result, int(twin)))
-            self._settling.add(batch, result, run_id)
-            return sorted(cast("list[int]", batch.execute()[-1]))
+        return self._settling.settle(result, run_id)
 
     def unfinished_channels(self, run_id: str) -> list[int]:
         """Return the ids of the run's channels that are not finished."""

@@ -1,15 +1,19 @@
-"""Storing one result, in a run or without one."""
+"""Storing one result, and settling its stream in a run."""
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Literal, cast
 
 from redis.client import Pipeline
 
-from streamflow.records import Result
+from streamflow.records import Result, as_twin
 from streamflow.udi import retention
-from streamflow.udi.redis.connection import EVENTS, PREFIX, Connection
+from streamflow.udi.redis.connection import Connection
+from streamflow.udi.redis.keys import EVENTS, LAYOUT, LAYOUT_KEY, PREFIX
 from streamflow.udi.redis.packing import packed
+
+# ``last`` settles a stream whose twins are stored already, ``store`` stores a result without a run.
+Mode = Literal["settle", "last", "store"]
 
 
 class Settling:
@@ -20,21 +24,30 @@ class Settling:
         self._script = connection.script("settle")
 
     def settle(self, result: Result, run_id: str) -> list[int]:
-        """Store a result and settle its stream in a run.
+        """Store a result, also for the stream's twins, and settle the stream in a run.
 
         :returns: the ids of the run's channels that are ready to be finished, sorted.
+        :raises RedisEmpty: if Redis has lost its data; nothing is stored then.
         """
-        keys, arguments = _call(result, run_id)
+        keys, arguments = _call(result, run_id, "settle")
         with self._connection.commands():
-            return sorted(cast("list[int]", self._script(keys, arguments)))
+            reply = cast("bytes | list[int]", self._script(keys, arguments))
+        if isinstance(reply, list):
+            return sorted(reply)
+        with self._connection.batch() as batch:
+            for twin in reply.split(b","):
+                self.store(batch, as_twin(result, int(twin)))
+            keys, arguments = _call(result, run_id, "last")
+            self._script(keys, arguments, client=batch)
+            return sorted(cast("list[int]", batch.execute()[-1]))
 
-    def add(self, batch: Pipeline, result: Result, run_id: str | None = None) -> None:
-        """Add the same to a pipeline; without ``run_id`` only the result is stored."""
-        keys, arguments = _call(result, run_id)
+    def store(self, batch: Pipeline, result: Result) -> None:
+        """Add the storing of a result to a pipeline."""
+        keys, arguments = _call(result, "", "store")
         self._script(keys, arguments, client=batch)
 
 
-def _call(result: Result, run_id: str | None) -> tuple[list[str], list[str | bytes | float]]:
+def _call(result: Result, run_id: str, mode: Mode) -> tuple[list[str], list[str | bytes | float]]:
     """Return the keys and the arguments of the script."""
     keys = [
         PREFIX + "result",
@@ -43,6 +56,8 @@ def _call(result: Result, run_id: str | None) -> tuple[list[str], list[str | byt
         EVENTS,
         f"{PREFIX}run:{run_id}:streams",
         f"{PREFIX}run:{run_id}:channels",
+        f"{PREFIX}run:{run_id}:twins",
+        LAYOUT_KEY,
     ]
     arguments: list[str | bytes | float] = [
         result.stream_id,
@@ -53,6 +68,7 @@ def _call(result: Result, run_id: str | None) -> tuple[list[str], list[str | byt
         result.model_dump_json(exclude={"extra"}),
         retention.HISTORY,
         PREFIX + "verdict:",
-        int(run_id is not None),
+        mode,
+        LAYOUT,
     ]
     return keys, arguments

@@ -10,18 +10,14 @@ from redis.retry import Retry
 
 from streamflow.udi import retention
 from streamflow.udi.ports import RefreshReport
-from streamflow.udi.redis.connection import EVENTS, PREFIX, Connection, chunks
+from streamflow.udi.redis.connection import Connection, chunks
+from streamflow.udi.redis.keys import LAYOUT, LAYOUT_KEY, PREFIX
 from streamflow.udi.redis.library import RedisLibrary
 from streamflow.udi.redis.progress import RedisProgress
 from streamflow.udi.redis.publishing import Publishing
 from streamflow.udi.redis.results import RedisResults
 from streamflow.udi.redis.runs import RedisRuns
 from streamflow.udi.snapshot import LibraryTexts, Snapshot
-
-__all__ = ["EVENTS", "PREFIX", "RedisStore"]
-
-# The version of the layout of the keys. A Redis of another layout is treated as empty, and filled from the file store.
-LAYOUT = "2"
 
 
 class RedisStore:
@@ -74,16 +70,17 @@ class RedisStore:
 
     def is_filled(self) -> bool:
         """Return whether Redis holds all data in the present layout."""
-        return self._connection.get("layout") == LAYOUT.encode()
+        with self._connection.commands() as redis:
+            return bool(redis.get(LAYOUT_KEY) == LAYOUT.encode())
 
     def mark_filled(self) -> None:
         """Mark that Redis holds all data."""
         with self._connection.commands() as redis:
-            redis.set(PREFIX + "layout", LAYOUT)
+            redis.set(LAYOUT_KEY, LAYOUT)
 
     def clear(self) -> None:
         """Delete all keys of the UDI, also those of other layouts."""
         with self._connection.commands() as redis:
-            redis.delete(PREFIX + "layout")
+            redis.delete(LAYOUT_KEY)
             for chunk in chunks(redis.scan_iter(match=PREFIX + "*", count=1000)):
                 redis.unlink(*chunk)

@@ -89,6 +89,16 @@ class FileResults:
             removed.setdefault(channel, {})[stream] = position
         return removed
 
+    def present(self, result: Result) -> Result:
+        """Return the stored version of a result of the same check, or the result itself if none is stored."""
+        row = self._database.one(
+            "SELECT json FROM history WHERE stream_id = ? AND checked_at = ? AND run_id = ?",
+            result.stream_id,
+            result.checked_at.timestamp(),
+            result.run_id or "",
+        )
+        return Result.model_validate_json(row[0]) if row else result
+
     def pasts(self) -> Iterator[Result]:
         """Yield every stored result, those of a stream in the order of their times."""
         last: tuple[Any, ...] = (-(2**63), 0, "")
@@ -121,18 +131,26 @@ class FileResults:
         return len(gone)
 
 
-def keep(db: sqlite3.Connection, result: Result) -> None:
-    """Store a result as its stream's latest, unless a newer one is there, and in the stream's history."""
-    at, text = result.checked_at.timestamp(), to_json(result)
-    db.execute(
+def keep(db: sqlite3.Connection, result: Result) -> bool:
+    """Store a result as its stream's latest, unless a newer one is there, and in the stream's history.
+
+    :returns: whether it is the latest, or replaces a former version of the same check.
+    """
+    at, text, run_id = result.checked_at.timestamp(), to_json(result), result.run_id or ""
+    latest = db.execute(
         "INSERT INTO result VALUES (?, ?, ?, ?) ON CONFLICT (stream_id) DO UPDATE "
         "SET checked_at = excluded.checked_at, verdict = excluded.verdict, json = excluded.json "
         "WHERE excluded.checked_at >= result.checked_at",
         (result.stream_id, at, result.verdict, text),
     )
-    db.execute("INSERT OR REPLACE INTO history VALUES (?, ?, ?, ?)", (result.stream_id, at, result.run_id or "", text))
+    replaced = db.execute(
+        "UPDATE history SET json = ?4 WHERE stream_id = ?1 AND checked_at = ?2 AND run_id = ?3 AND json <> ?4",
+        (result.stream_id, at, run_id, text),
+    )
+    db.execute("INSERT OR IGNORE INTO history VALUES (?, ?, ?, ?)", (result.stream_id, at, run_id, text))
     db.execute(
         "DELETE FROM history WHERE stream_id = ?1 AND (checked_at, run_id) IN (SELECT checked_at, run_id "
         "FROM history WHERE stream_id = ?1 ORDER BY checked_at DESC, run_id DESC LIMIT -1 OFFSET ?2)",
         (result.stream_id, retention.HISTORY),
     )
+    return latest.rowcount == 1 or replaced.rowcount == 1

@@ -50,15 +50,16 @@ class FileRuns:
     def settle(self, run_id: str, result: Result) -> list[int]:
         """Store a result and settle its stream in the run; return the ids of the channels that are ready."""
         with self._database.writing() as db:
-            keep(db, result)
+            is_current = keep(db, result)
             twins = db.execute(
                 "SELECT twin FROM run_twin WHERE run_id = ? AND stream_id = ?", (run_id, result.stream_id)
             ).fetchall()
             for (twin,) in twins:
                 keep(db, as_twin(result, twin))
             db.execute(
-                "UPDATE run_stream SET verdict = ?, reason = ? WHERE run_id = ? AND stream_id = ?",
-                (result.verdict, result.reason, run_id, result.stream_id),
+                "UPDATE run_stream SET verdict = ?, reason = ? WHERE run_id = ? AND stream_id = ? "
+                "AND (verdict IS NULL OR ?)",
+                (result.verdict, result.reason, run_id, result.stream_id, is_current),
             )
             ready = db.execute(
                 "SELECT channel_id FROM run_wait AS mine JOIN run_channel USING (run_id, channel_id) "
@@ -128,6 +129,11 @@ class FileRuns:
             "SELECT stream_id, verdict, reason FROM run_stream WHERE run_id = ? AND verdict IS NOT NULL", run_id
         )
         return {stream: (verdict, reason or "") for stream, verdict, reason in rows}
+
+    def is_pending(self, run_id: str, stream_id: int) -> bool:
+        """Return whether the run contains a stream and has no result of it yet."""
+        sql = "SELECT 1 FROM run_stream WHERE run_id = ? AND stream_id = ? AND verdict IS NULL"
+        return self._database.one(sql, run_id, stream_id) is not None
 
     def newest(self, limit: int = 20) -> list[str]:
         """Return run ids, newest first."""

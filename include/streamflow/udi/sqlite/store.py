@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from sqlite3 import Connection
-from typing import Any
 
 from streamflow.udi import retention
 from streamflow.udi.ports import RefreshReport
@@ -51,18 +49,20 @@ class FileStore:
         """Begin a transaction that excludes other writers. The writes inside it become a part of it."""
         return self._database.writing()
 
-    def note(self, kind: str, record: dict[str, Any]) -> int:
-        """Add a write to the journal; return its number."""
-        with self._database.writing() as db:
-            entry = db.execute("INSERT INTO journal (kind, json) VALUES (?, ?)", (kind, json.dumps(record)))
-            return entry.lastrowid or 0
+    def note(self, kind: str, text: str) -> int:
+        """Add an entry to the journal.
 
-    def journal(self, limit: int = 500) -> list[tuple[int, str, dict[str, Any]]]:
-        """Return the oldest entries of the journal: number, kind, record."""
-        rows = self._database.rows("SELECT number, kind, json FROM journal ORDER BY number LIMIT ?", limit)
-        return [(number, kind, json.loads(record)) for number, kind, record in rows]
+        :param text: the record as JSON.
+        :returns: the number of the entry.
+        """
+        with self._database.writing() as db:
+            return db.execute("INSERT INTO journal (kind, json) VALUES (?, ?)", (kind, text)).lastrowid or 0
+
+    def journal(self, limit: int = 500) -> list[tuple[int, str, str]]:
+        """Return the oldest entries of the journal: number, kind, record as JSON."""
+        return self._database.rows("SELECT number, kind, json FROM journal ORDER BY number LIMIT ?", limit)
 
     def forget(self, numbers: Iterable[int]) -> None:
-        """Delete entries of the journal."""
+        """Delete entries of the journal by their numbers."""
         with self._database.writing() as db:
             db.executemany("DELETE FROM journal WHERE number = ?", [(number,) for number in numbers])

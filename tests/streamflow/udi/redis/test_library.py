@@ -12,7 +12,8 @@ from redis import Redis
 
 from streamflow.errors import UdiUnavailable
 from streamflow.udi.redis import publishing
-from streamflow.udi.redis.connection import PREFIX, Connection
+from streamflow.udi.redis.connection import Connection
+from streamflow.udi.redis.keys import PREFIX
 from streamflow.udi.redis.publishing import Changes, Publishing
 from streamflow.udi.redis.store import RedisStore
 from support.udi_records import change, library, planned, result, stream
@@ -48,12 +49,12 @@ def test_an_order_written_back_during_a_refresh_leaves_channels_and_index_agreei
 
 def test_all_keys_lie_under_the_prefix_of_one_cluster_slot(redis_client: Redis) -> None:
     store = RedisStore(redis_client)
+    store.mark_filled()
     store.publish(library(stream(10), stream(11)))
     store.runs.open(planned())
     store.runs.settle("run", result(10, "dead"))
     store.runs.finish_channel(change(1))
     store.progress.publish(10, {"x": 1})
-    store.mark_filled()
     assert PREFIX == "{streamflow}:udi:"
     assert all(key.startswith(PREFIX.encode()) for key in redis_client.scan_iter())
 

@@ -8,7 +8,7 @@ import pytest
 
 from streamflow.records import AudioTrack, Result
 from streamflow.udi.redis import packing
-from streamflow.udi.redis.store import LAYOUT
+from streamflow.udi.redis.keys import LAYOUT
 from support.udi_records import result, stream
 
 WHOLE = result(

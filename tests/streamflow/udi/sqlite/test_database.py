@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import sqlite3
+import threading
 from importlib import resources
 from pathlib import Path
 
@@ -61,12 +62,33 @@ def test_a_transaction_inside_another_is_a_part_of_it(tmp_path: Path) -> None:
     store = FileStore(tmp_path / "udi.db")
     with pytest.raises(RuntimeError), store.writing():
         store.runs.settle("no run", result(10))
-        store.note("result", {})
+        store.note("settle", "{}")
         raise RuntimeError
     assert store.results.latest(10) is None
     assert store.journal() == []
     store.runs.settle("no run", result(11))
     assert FileStore(tmp_path / "udi.db").results.latest(11) == result(11)
+
+
+def test_threads_that_open_a_new_file_at_once_wait_for_each_other(tmp_path: Path) -> None:
+    together = threading.Barrier(8)
+    failures: list[Exception] = []
+
+    def use(file: Path) -> None:
+        together.wait()
+        try:
+            FileStore(file).runs.settle("no run", result(10))
+        except UdiUnavailable as error:
+            failures.append(error)
+
+    for attempt in range(10):
+        file = tmp_path / str(attempt) / "udi.db"
+        threads = [threading.Thread(target=use, args=(file,)) for _ in range(together.parties)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert failures == []
 
 
 def _record(store: FileStore, stream_id: int) -> None:

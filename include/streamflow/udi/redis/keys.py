@@ -1,0 +1,15 @@
+"""The keys of the UDI in Redis.
+
+All carry one hash tag, so that in a cluster they lie in one slot, and one script or transaction can use several.
+"""
+
+PREFIX = "{streamflow}:udi:"
+# The stream of events. Each event has a ``type`` and a record in ``json``.
+EVENTS = PREFIX + "events"
+EVENTS_KEPT = 2000
+# The ids of streams that left the library and have results, by their identities.
+GONE = PREFIX + "gone"
+# The version of the layout, stored when all data is there. A Redis of another layout is treated as empty, and filled
+# from the file store.
+LAYOUT = "2"
+LAYOUT_KEY = PREFIX + "layout"
