@@ -12,7 +12,6 @@ import psutil
 
 from bench.run import Bench, running
 from streamflow import names
-from streamflow.config import home
 from streamflow_stack import redis
 
 STREAMS, SAMPLE_SECONDS = 100, 2
@@ -35,10 +34,8 @@ def kill_one(bench: Bench) -> bool:
 
 
 def restart_redis(bench: Bench) -> None:
-    """Kill the embedded Redis and start it again."""
+    """Kill the embedded Redis, which the supervisor then starts again."""
     os.kill(bench.processes.pids[redis.NAME], signal.SIGKILL)
-    time.sleep(1)
-    redis.launch(bench.processes, home())
 
 
 def main() -> None:

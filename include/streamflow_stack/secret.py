@@ -1,21 +1,25 @@
-"""Secrets that are made once and kept in files that only their owner can read."""
+"""Secrets that are made at first use and kept in files that only their owner can read."""
 
 from __future__ import annotations
 
-import os
 import secrets
 from collections.abc import Callable
 from pathlib import Path
 
+from streamflow.files import replacing
+
 
 def kept(file: Path, make: Callable[[], str] = lambda: secrets.token_urlsafe(32)) -> str:
-    """The secret in ``file``, made on first use; the file is readable by its owner alone."""
-    file.parent.mkdir(parents=True, exist_ok=True)
+    """Return the secret in a file, and make it at first use.
+
+    An empty file, which a crash of an older version may have left, counts as missing.
+    """
     try:
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return file.read_text().strip()
-    with os.fdopen(descriptor, "w") as out:
-        secret = make()
-        out.write(secret + "\n")
+        if secret := file.read_text().strip():
+            return secret
+    except FileNotFoundError:
+        pass
+    secret = make()
+    with replacing(file) as new:
+        new.write(f"{secret}\n".encode())
     return secret

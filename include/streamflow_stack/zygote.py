@@ -1,8 +1,8 @@
-"""Airflow's parts from one process: what all of them load is loaded once, and lies in memory once.
+"""Runs Airflow's parts as forks of one process, so that the modules they share are loaded once and in memory once.
 
-``python -m streamflow_stack.zygote LOGS PART…`` runs ``airflow PART`` for each part, its options behind a comma each
-(``scheduler,--skip-serve-logs``), with its output in ``LOGS/PART.log``. A part that ends is started again; when it ends
-soon after its start, this process ends too.
+``python -m streamflow_stack.zygote LOGS PART…`` runs ``airflow PART`` for each part, with its output in
+``LOGS/PART.log``. Options follow a part behind commas: ``scheduler,--skip-serve-logs``. A part that ends is started
+again; when it ends soon after its start, this process ends too, with the same status.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ import time
 from importlib import import_module
 from pathlib import Path
 
-# What at least two of the parts load. The scheduler's also makes the plugins load what tasks need: see preload.
+from streamflow_stack.restart import RestartPolicy, Restarts
+
+# The modules that at least two of the parts load.
 SHARED = (
     "airflow.__main__",
     "airflow.jobs.scheduler_job_runner",
@@ -24,50 +26,54 @@ SHARED = (
 )
 
 
-# Seconds. A part that lives no longer cannot live: starting it again would not help.
-SHORT_LIFE = 30.0
-
-
 def load() -> None:
-    """Load what the parts share, as if for the scheduler."""
+    """Load the modules that the parts share, and the plugins as a scheduler loads them."""
     sys.argv = ["airflow", "scheduler"]
     for module in SHARED:
         import_module(module)
-    # A collection would write into every object, and so undo what the parts share.
+    # A garbage collection would write into every object, and copy the pages that the parts share.
     gc.collect()
     gc.freeze()
 
 
-def run(part: str, options: list[str], log: Path) -> None:
-    """Become ``airflow PART``, in a process that was just forked."""
+def run(part: str, log: Path) -> None:
+    """Become ``airflow PART`` in a process that was just forked.
+
+    :param part: the part's name and its options, with commas between them.
+    """
+    name, *options = part.split(",")
     os.setsid()
     with log.open("ab") as output:
         os.dup2(output.fileno(), 1)
         os.dup2(output.fileno(), 2)
-    sys.argv = ["airflow", part, *options]
+    sys.argv = ["airflow", name, *options]
     from setproctitle import setproctitle
 
-    setproctitle(f"airflow {part}")
+    setproctitle(f"airflow {name}")
     import_module("airflow.__main__").main()
 
 
 def main(logs: Path, parts: list[str]) -> None:
+    """Keep the parts running until one of them cannot live."""
     load()
-    wanted, running = list(parts), {}
+    restarts = {part: Restarts(RestartPolicy()) for part in parts}
+    running: dict[int, tuple[str, float]] = {}
+    to_start = parts
     while True:
-        for told in wanted:
-            part, *options = told.split(",")
+        for part in to_start:
             pid = os.fork()
             if pid == 0:
-                run(part, options, logs / f"{part}.log")
+                run(part, logs / f"{part.partition(',')[0]}.log")
                 return
-            running[pid] = told, time.monotonic()
+            running[pid] = part, time.monotonic()
         pid, status = os.wait()
-        told, since = running.pop(pid)
-        print(f"{told} has ended: see its log", flush=True)
-        if time.monotonic() - since < SHORT_LIFE:
+        part, started_at = running.pop(pid)
+        print(f"{part} has ended: see its log", flush=True)
+        pause = restarts[part].after(time.monotonic() - started_at)
+        if pause is None:
             sys.exit(os.waitstatus_to_exitcode(status) or 1)
-        wanted = [told]
+        time.sleep(pause)
+        to_start = [part]
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Processes of a stack end with their owner, however it ends."""
+"""Processes of a stack end with their owner, and are started again as their policy says."""
 
 from __future__ import annotations
 
@@ -14,22 +14,24 @@ import psutil
 import pytest
 
 from streamflow_stack.processes import MARK, Processes, StackError
+from streamflow_stack.restart import RestartPolicy
 
-# A child that leaves its process group and ignores SIGTERM: the hardest to find and to end.
+# A child that leaves its process group and ignores SIGTERM.
 STUBBORN = (
     "import os, signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); os.fork() or os.setsid(); time.sleep(60)"
 )
 
 
 def marked(home: Path) -> list[psutil.Process]:
-    found = []
+    """Return the living processes that carry the mark of a home."""
+    processes = []
     for process in psutil.process_iter():
         try:
             if process.environ().get(MARK) == str(home) and process.status() != psutil.STATUS_ZOMBIE:
-                found.append(process)
+                processes.append(process)
         except (psutil.NoSuchProcess, psutil.AccessDenied):
             continue
-    return found
+    return processes
 
 
 def eventually(condition: Callable[[], bool], seconds: float = 20) -> bool:
@@ -60,7 +62,7 @@ def test_a_signal_to_the_owner_ends_everything(tmp_path: Path, number: signal.Si
             sys.executable,
             "-c",
             "import os, signal, sys, time, pathlib\n"
-            # As at a terminal: what a shell starts behind itself has it ignored, and so have its children.
+            # A shell starts background processes with SIGINT ignored; a terminal does not.
             "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
             "from streamflow_stack.processes import Processes\n"
             f"with Processes(pathlib.Path({str(tmp_path)!r})) as p:\n"
@@ -102,3 +104,46 @@ def test_stopping_one_process_leaves_the_others(tmp_path: Path) -> None:
         processes.stop("one")
         assert eventually(lambda: not psutil.pid_exists(pids["one"]))
         assert psutil.pid_exists(pids["two"])
+
+
+def test_a_process_is_started_again_and_the_restart_is_reported(tmp_path: Path) -> None:
+    policy = RestartPolicy(short_life_seconds=0, pause_seconds=0.1)
+    with Processes(tmp_path) as processes:
+        processes.start("one", [sys.executable, "-c", "import time; time.sleep(60)"], dict(os.environ), restart=policy)
+        first = processes.pids["one"]
+        os.kill(first, signal.SIGKILL)
+        assert eventually(lambda: processes.pids["one"] != first)
+        assert processes.news() == [
+            f"one ended with status -9 and starts again in 0.1 s; its log: {tmp_path / 'logs' / 'one.log'}"
+        ]
+        assert processes.news() == []
+        processes.check()
+
+
+def test_a_process_that_cannot_live_is_not_started_again(tmp_path: Path) -> None:
+    with Processes(tmp_path) as processes:
+        processes.start(
+            "brief", [sys.executable, "-c", "raise SystemExit(3)"], dict(os.environ), restart=RestartPolicy()
+        )
+        assert eventually(lambda: processes.ended == {"brief": 3})
+
+
+def test_a_stopped_process_is_not_started_again(tmp_path: Path) -> None:
+    policy = RestartPolicy(tolerated_failures=None, pause_seconds=0.1)
+    with Processes(tmp_path) as processes:
+        processes.start("one", [sys.executable, "-c", "import time; time.sleep(60)"], dict(os.environ), restart=policy)
+        pid = processes.pids["one"]
+        processes.stop("one")
+        assert eventually(lambda: not psutil.pid_exists(pid))
+        time.sleep(1.5)
+        assert processes.pids["one"] == pid
+        assert processes.news() == []
+
+
+def test_a_program_that_cannot_be_run_is_reported_and_leaves_the_others(tmp_path: Path) -> None:
+    with Processes(tmp_path) as processes:
+        processes.start("one", [sys.executable, "-c", "import time; time.sleep(60)"], dict(os.environ))
+        processes.start("missing", ["/nonexistent/program"], dict(os.environ))
+        with pytest.raises(StackError, match=r"missing ended with status 127.*\n.*No such file or directory"):
+            processes.check()
+        assert psutil.pid_exists(processes.pids["one"])

@@ -1,4 +1,4 @@
-"""Parts of Airflow are forked from one process, each with a log of its own, and end with each other."""
+"""Parts of Airflow are forks of one process, each with its own log, and end with each other."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from importlib import metadata
 from pathlib import Path
 
 
-def test_a_part_writes_its_own_log_and_its_end_is_told(tmp_path: Path) -> None:
+def test_a_part_writes_its_own_log_and_its_end_is_reported(tmp_path: Path) -> None:
     env = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "AIRFLOW_HOME": str(tmp_path)}
     done = subprocess.run(
         [sys.executable, "-m", "streamflow_stack.zygote", tmp_path, "version"], env=env, capture_output=True, text=True
