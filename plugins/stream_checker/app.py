@@ -11,6 +11,7 @@ from stream_checker.http.page_files import PageFiles
 from stream_checker.http.problems import ProblemDocument
 from stream_checker.http.security_headers import SecurityHeaders
 from stream_checker.routes import channels, concurrency, events, groups, hooks, probes, results, runs, streams, workers
+from streamflow.version import VERSION
 
 
 def create_app() -> FastAPI:
@@ -20,6 +21,7 @@ def create_app() -> FastAPI:
     """
     app = FastAPI(
         title="StreamFlow",
+        version=VERSION,
         description="Limits, live progress, results and history of the stream checks.",
         # FastAPI's own pages load their scripts from another server.
         docs_url=None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -13,8 +14,10 @@ import click
 from dotenv import load_dotenv
 
 from streamflow.errors import StreamFlowError
+from streamflow.version import VERSION
+from streamflow_stack.airflow import root
 
-# Modules are imported when their command is called: `probe` must not wait for what `demo` needs.
+# A module is imported when its command is called: `probe` must not wait for the imports of `demo`.
 COMMANDS = {
     "demo": "streamflow_stack.cli.demo",
     "up": "streamflow_stack.cli.up",
@@ -24,17 +27,24 @@ COMMANDS = {
     "probe": "streamflow_stack.cli.probe",
     "doctor": "streamflow_stack.cli.doctor",
     "healthcheck": "streamflow_stack.cli.healthcheck",
+    "version": "streamflow_stack.cli.version",
     "test": "streamflow_stack.cli.test",
     "bench": "streamflow_stack.cli.bench",
     "lint": "streamflow_stack.cli.lint",
 }
+# Errors of the file system that a user can correct.
+CORRECTABLE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR}
 
 
 class Commands(click.Group):
+    """The group of all commands, each of which is imported at its call."""
+
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        """Return the names of all commands in the order of the help text."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Return a command by its name; None for an unknown one."""
         if cmd_name not in COMMANDS:
             return None
         command: click.Command = import_module(COMMANDS[cmd_name]).command
@@ -42,23 +52,42 @@ class Commands(click.Group):
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(VERSION, prog_name="streamflow", message="%(prog)s %(version)s")
 def cli() -> None:
-    """Checks the streams of Dispatcharr concurrently, within every account's limit."""
+    """Check the streams of Dispatcharr concurrently, within every account's limit."""
+
+
+def settings_files() -> list[Path]:
+    """Return the ``.env`` files that a command reads: the home's, then the project's.
+
+    A variable of the environment wins over both files, and the first file over the second.
+    """
+    home = Path(os.environ.get("STREAMFLOW_HOME") or root() / ".streamflow")
+    return [home.absolute() / ".env", root() / ".env"]
+
+
+def main(arguments: list[str] | None = None) -> Any:
+    """Run a command; an error that a user can correct is printed without a traceback, and the status is 2."""
+    for file in settings_files():
+        load_dotenv(file)
+    os.environ["STREAMFLOW_HOME"] = str(settings_files()[0].parent)
+    # Both signals end a command as Ctrl-C does, through its `finally` blocks.
+    signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGHUP, _interrupt)
+    try:
+        return cli.main(arguments, prog_name="streamflow", standalone_mode=True)
+    except StreamFlowError as error:
+        _fail(str(error))
+    except OSError as error:
+        if error.errno not in CORRECTABLE:
+            raise
+        _fail(f"{error.filename or 'a file'}: {error.strerror}")
 
 
 def _interrupt(_signum: int, _frame: object) -> None:
     raise KeyboardInterrupt
 
 
-def main(arguments: list[str] | None = None) -> Any:
-    """Run a command; errors that a user can act on are printed without a trace, with status 2."""
-    load_dotenv(Path.cwd() / ".env")
-    os.environ["STREAMFLOW_HOME"] = str(Path(os.environ.get("STREAMFLOW_HOME") or ".streamflow").absolute())
-    # Both end a command the way Ctrl-C does, through its `finally` blocks.
-    signal.signal(signal.SIGTERM, _interrupt)
-    signal.signal(signal.SIGHUP, _interrupt)
-    try:
-        return cli.main(arguments, prog_name="streamflow", standalone_mode=True)
-    except StreamFlowError as error:
-        click.echo(f"streamflow: {error}", err=True)
-        sys.exit(2)
+def _fail(message: str) -> None:
+    click.echo(f"streamflow: {message}", err=True)
+    sys.exit(2)

@@ -1,4 +1,4 @@
-"""``python -m streamflow_stack.cli``: what the launcher hands over to."""
+"""``python -m streamflow_stack.cli``: the program that the launcher runs."""
 
 from streamflow_stack.cli import main
 

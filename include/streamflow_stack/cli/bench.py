@@ -1,4 +1,4 @@
-"""``bench``: the benchmarks, one JSON object a line."""
+"""``bench``: run the benchmarks."""
 
 from __future__ import annotations
 
@@ -7,23 +7,11 @@ import sys
 
 import click
 
-MODULES = {
-    "limiter": ["bench.limiter"],
-    "probe": ["bench.probe"],
-    "verdicts": ["bench.verdicts"],
-    "check": ["bench.check"],
-    "udi": ["bench.udi"],
-    "run": ["bench.run"],
-    "faults": ["bench.faults"],
-}
-# Longer than anybody would wait for unasked.
-LONG_MODULES = {"scale": ["bench.run", "scale"]}
 
-
-@click.command(short_help="Run the benchmarks.")
-@click.argument("names", nargs=-1, type=click.Choice([*MODULES, *LONG_MODULES]))
-def command(names: tuple[str, ...]) -> None:
-    """Runs the named benchmarks, all but `scale` by default; each prints one JSON object a line."""
-    commands = [(MODULES | LONG_MODULES)[name] for name in names or MODULES]
-    statuses = [subprocess.run([sys.executable, "-m", *command]).returncode for command in commands]
-    sys.exit(max(statuses))
+@click.command(
+    short_help="Run the benchmarks.", context_settings={"ignore_unknown_options": True, "help_option_names": []}
+)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def command(arguments: tuple[str, ...]) -> None:
+    """Run the named benchmarks, or all but the long ones. Each prints one JSON object a line."""
+    sys.exit(subprocess.run([sys.executable, "-m", "bench", *arguments]).returncode)

@@ -1,4 +1,4 @@
-"""``check``: starts a run of a running stack."""
+"""``check``: start a run of a running stack."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from streamflow_stack.cli.remote import connect
 @click.option(
     "--account", "account_ids", type=int, multiple=True, help="Only streams of this account; may be repeated."
 )
-@click.option("--force", is_flag=True, help="Check again what was checked a short time ago.")
-@click.option("--wait", is_flag=True, help="Show progress until the end; status 1 when a check got no verdict.")
+@click.option("--force", is_flag=True, help="Check again the streams that were checked a short time ago.")
+@click.option("--wait", is_flag=True, help="Show the progress until the end; status 1 when a check got no verdict.")
 def command(
     channel_ids: tuple[int, ...], group_ids: tuple[int, ...], account_ids: tuple[int, ...], force: bool, wait: bool
 ) -> None:
-    """Starts a run through Airflow's REST API and prints its id."""
+    """Start a run through Airflow's REST API and print its id."""
     api = connect()
     conf = {
         "channel_ids": list(channel_ids) or None,

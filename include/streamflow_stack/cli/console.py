@@ -1,9 +1,9 @@
-"""What commands show while they work: steps, a run's progress, and where the UI is."""
+"""The output of commands while they work: steps, a run's progress, and the address of the UI."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote
@@ -13,21 +13,23 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.status import Status
 
 from streamflow import names
-from streamflow_stack.airflow_api import AirflowApi
+from streamflow_stack.airflow import passwords_file
+from streamflow_stack.airflow_api import ENDS, AirflowApi
 from streamflow_stack.stack import Stack
 
 API = "/api/stream-checker"
 POLL_SECONDS = 0.5
-# Wider than any table: where no terminal bounds a line, none is broken, so that each can be searched and cut.
+WATCH_SECONDS = 1.0
+# Wider than any table. Without a terminal no line is wrapped, so that programs can search and cut the lines.
 UNBOUNDED_WIDTH = 1000
-# How often a line is printed where no bar can move.
+# The pause between two lines of progress where no bar can move.
 LINE_SECONDS = 5.0
 
 
 def output(*, stderr: bool = False, markup: bool = True) -> Console:
-    """A console that is as wide as its lines where no terminal bounds them.
+    """Return a console that wraps lines on a terminal only.
 
-    :param markup: False where what is printed may hold what would be markup: names.
+    :param markup: False where the printed names may look like markup.
     """
     console = Console(stderr=stderr, markup=markup, highlight=False)
     if not console.is_terminal:
@@ -36,7 +38,7 @@ def output(*, stderr: bool = False, markup: bool = True) -> Console:
 
 
 class Steps:
-    """Says what is going on: a spinner on a terminal, a line a step elsewhere."""
+    """Prints the steps of a command: a line for each one, and on a terminal a spinner beside it."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -53,22 +55,30 @@ class Steps:
     ) -> None:
         self.done()
 
-    def say(self, what: str) -> None:
+    def say(self, step: str) -> None:
+        """Print a step with the seconds since the start."""
         if self._status:
-            self._status.update(what)
-        self._console.print(f"[dim]{time.monotonic() - self._started:5.1f} s[/]  {what}")
+            self._status.update(step)
+        self._console.print(f"[dim]{time.monotonic() - self._started:5.1f} s[/]  {step}")
 
     def done(self) -> None:
+        """Stop the spinner."""
         if self._status:
             self._status.stop()
             self._status = None
 
 
-def follow(api: AirflowApi, run_id: str, console: Console) -> Iterator[dict[str, Any]]:
-    """Show the progress of a run, and of those its chain goes on with, until each ends; yields their last states."""
+def follow(
+    api: AirflowApi, run_id: str, console: Console, check: Callable[[], None] = lambda: None
+) -> Iterator[dict[str, Any]]:
+    """Show the progress of a run and of the next ones of its chain, each until its end.
+
+    :param check: called between requests; may raise an error.
+    :returns: the final state of each run, as ``GET /runs/{run_id}`` returns it.
+    """
     following: str | None = run_id
     while following:
-        _watch(api, following, console)
+        _show_progress(api, following, console, check)
         state = _state(api, following)
         if state is None:
             console.print(f"[red]the run {following} ended before it had planned anything; see its log in Airflow[/]")
@@ -78,35 +88,35 @@ def follow(api: AirflowApi, run_id: str, console: Console) -> Iterator[dict[str,
 
 
 def _state(api: AirflowApi, run_id: str, **query: str) -> dict[str, Any] | None:
-    """What the API tells of the run; None before it is planned."""
+    """Return the state of a run; None before it is planned."""
     state: dict[str, Any] | None = api.request(
         "GET", f"{API}/runs/{quote(run_id, safe='')}", missing_ok=True, params=query
     )
     return state
 
 
-def _watch(api: AirflowApi, run_id: str, console: Console) -> None:
-    """Show how far the run is until Airflow says that it has ended."""
-    bar = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*bar, console=console) as progress:
-        line = progress.add_task("planning", total=None)
-        last_shown = 0.0
+def _show_progress(api: AirflowApi, run_id: str, console: Console, check: Callable[[], None]) -> None:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console) as progress:
+        bar = progress.add_task("planning", total=None)
+        last_line = 0.0
         while True:
-            ended = api.run(names.CHECK_DAG, run_id)["state"] in ("success", "failed")
+            check()
+            has_ended = api.run(names.CHECK_DAG, run_id)["state"] in ENDS
             if state := _state(api, run_id, streams="false"):
-                told = [f"{count} {verdict}" for verdict, count in state["verdicts"].items() if verdict != "pending"]
-                shown = ", ".join(told)
-                progress.update(line, total=state["total"], completed=state["done"], description=shown or "checking")
-                if not console.is_terminal and time.monotonic() - last_shown > LINE_SECONDS:
+                counts = {verdict: count for verdict, count in state["verdicts"].items() if verdict != "pending"}
+                shown = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
+                progress.update(bar, total=state["total"], completed=state["done"], description=shown or "checking")
+                if not console.is_terminal and time.monotonic() - last_line > LINE_SECONDS:
                     console.print(f"{state['done']}/{state['total']} {shown}")
-                    last_shown = time.monotonic()
-            if ended:
+                    last_line = time.monotonic()
+            if has_ended:
                 return
             time.sleep(POLL_SECONDS)
 
 
 def measured(result: dict[str, Any]) -> str:
-    """Size, rate, codec and bitrate of a result in one short line."""
+    """Return the size, frame rate, codec and bitrate of a result in one short line."""
     if not result.get("width"):
         return ""
     scan = "i" if result.get("interlaced") else "p"
@@ -114,16 +124,18 @@ def measured(result: dict[str, Any]) -> str:
 
 
 def serve(stack: Stack, console: Console, leave: bool) -> None:
-    """Say where the UI is and, unless leaving, keep the stack until Ctrl-C; raises StackError when a part dies."""
-    console.print(
-        f"Airflow: {stack.address}  user {stack.username}, password in {stack.home}/airflow/passwords.json",
-    )
+    """Print the address of the UI and keep the stack until Ctrl-C.
+
+    :param leave: return at once.
+    :raises StackError: A part of the stack has ended for good.
+    """
+    console.print(f"Airflow: {stack.address}  user {stack.username}, password in {passwords_file(stack.home)}")
     if leave:
         return
     console.print("Ctrl-C ends everything.")
     try:
         while True:
             stack.watch(console.print)
-            time.sleep(1)
+            time.sleep(WATCH_SECONDS)
     except KeyboardInterrupt:
         console.print("ending")

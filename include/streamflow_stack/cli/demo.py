@@ -1,4 +1,4 @@
-"""``demo``: the whole product on this machine, against the bundled lab."""
+"""``demo``: run the whole product against the bundled lab."""
 
 from __future__ import annotations
 
@@ -22,11 +22,13 @@ from streamflow_stack.cli.console import Steps, follow, measured, output, serve
 from streamflow_stack.processes import Processes, StackError
 
 SAMPLE_SECONDS = 5
+LAB_SECONDS = 180.0
+REFRESH_SECONDS = 120.0
 
 
 @dataclass(frozen=True)
 class Lab:
-    """The running lab's addresses and login."""
+    """The addresses and the login of a running lab."""
 
     provider: str
     dispatcharr: str
@@ -34,41 +36,45 @@ class Lab:
     password: str
 
     def record(self) -> dict[str, Any]:
-        """The provider's own counters."""
+        """Return the provider's own counters."""
         return dict(httpx.get(f"{self.provider}/lab/record").raise_for_status().json())
 
     def channels(self) -> dict[int, dict[str, Any]]:
-        """Dispatcharr's channels by id, as they are now."""
+        """Return Dispatcharr's channels as they are now, by id."""
         state = httpx.get(f"{self.dispatcharr}/lab/dispatcharr").raise_for_status().json()
         return {channel["id"]: channel for channel in state["channels"]}
 
 
 @contextmanager
 def lab(processes: Processes, home: Path, library: str = "demo") -> Iterator[Lab]:
-    """The lab as a process of the stack; raises StackError when it does not come up."""
+    """Run the lab as a process of the stack until the end of the block.
+
+    :param library: the name of the library that it serves.
+    :raises StackError: The lab did not start.
+    """
     ready = home / "lab" / "ready.json"
     ready.unlink(missing_ok=True)
     env = {"PYTHONPATH": ":".join(p for p in sys.path if p.endswith("include")), "PATH": "/usr/bin:/bin"}
     arguments = ["--home", str(home / "lab"), "--ready-file", str(ready), "--library", library]
     log = processes.start("lab", [sys.executable, "-m", "lab", *arguments], env)
-    deadline = time.monotonic() + 180
+    deadline = time.monotonic() + LAB_SECONDS
     while not ready.exists():
         processes.check()
         if time.monotonic() > deadline:
-            raise StackError(f"the lab did not come up; see {log}")
+            raise StackError(f"the lab did not start within {LAB_SECONDS:.0f} s; see {log}")
         time.sleep(0.1)
     yield Lab(**{key: json.loads(ready.read_text())[key] for key in Lab.__dataclass_fields__})
 
 
-@click.command(short_help="The whole product against the bundled lab provider.")
+@click.command(short_help="Run the whole product against the bundled lab.")
 @click.option("--exit", "leave", is_flag=True, help="End after the check instead of serving the UI.")
-@click.option("--port", default=8080, show_default=True, help="Airflow's port; the next free one when it is taken.")
+@click.option("--port", default=8080, show_default=True, help="Airflow's port; the next free one when it is in use.")
 def command(leave: bool, port: int) -> None:
-    """Starts the lab, Redis and Airflow, checks the lab's whole library, and shows what came out."""
+    """Start the lab, Redis and Airflow, check the lab's whole library, and print the results."""
     home = config.home()
     console = output()
     with stack.owned(home), Processes(home) as processes, Steps(console) as steps:
-        steps.say("making the lab's media, starting its provider and Dispatcharr")
+        steps.say("making the lab's media and starting its provider and Dispatcharr")
         with lab(processes, home) as provider:
             env = {
                 "DISPATCHARR_URL": provider.dispatcharr,
@@ -83,16 +89,23 @@ def command(leave: bool, port: int) -> None:
 
 
 def _check_library(running: stack.Stack, provider: Lab, console: Console, steps: Steps) -> bool:
+    """Check the whole library, print the results, and return whether all checks and limits held."""
+
+    def watch() -> None:
+        running.watch(console.print)
+
     api = running.api()
     steps.say("bringing the library into the UDI")
-    refresh = api.trigger(names.REFRESH_DAG, {})
-    if api.wait(names.REFRESH_DAG, refresh, timeout=120, poll=0.5) != "success":
-        raise StackError(f"refresh_udi failed; see its log at {running.address}/dags/refresh_udi/runs/{refresh}")
+    refresh = running.trigger(names.REFRESH_DAG, {}, steps.say)
+    if api.wait(names.REFRESH_DAG, refresh, timeout=REFRESH_SECONDS, poll=0.5, check=watch) != "success":
+        raise StackError(
+            f"{names.REFRESH_DAG} failed; see its log at {running.address}/dags/{names.REFRESH_DAG}/runs/{refresh}"
+        )
     before = provider.channels()
     httpx.post(f"{provider.provider}/lab/reset").raise_for_status()
     run_id = api.trigger(names.CHECK_DAG, {"force": True, "sample_seconds": SAMPLE_SECONDS})
     steps.done()
-    runs = list(follow(api, run_id, console))
+    runs = list(follow(api, run_id, console, watch))
     after = provider.channels()
     for run in runs:
         _show_channels(console, run, before, after)
@@ -109,7 +122,7 @@ def _show_channels(
 ) -> None:
     results = {item["stream_id"]: item for item in run["streams"]}
     for channel_id in run["channels"]:
-        was = before[channel_id]["streams"]
+        former = before[channel_id]["streams"]
         table = Table(title=before[channel_id]["name"], title_justify="left")
         for column in ("after", "before", "stream", "account", "verdict", "measured", "score"):
             table.add_column(column, justify="right" if column in ("after", "before", "score") else "left")
@@ -119,7 +132,7 @@ def _show_channels(
             verdict = item.get("state", "not checked")
             table.add_row(
                 str(place),
-                str(was.index(stream_id) + 1) if stream_id in was else "new",
+                str(former.index(stream_id) + 1) if stream_id in former else "new",
                 item.get("name", str(stream_id)),
                 item.get("account", ""),
                 f"{verdict} {result.get('reason') or ''}".strip(),
@@ -130,7 +143,8 @@ def _show_channels(
 
 
 def _show_record(console: Console, record: dict[str, Any]) -> bool:
-    table = Table(title="What the provider counted", title_justify="left")
+    """Print the provider's counters and return whether every account stayed within its limit."""
+    table = Table(title="Connections counted by the provider", title_justify="left")
     for column in ("account", "limit", "peak", "connections", "refused"):
         table.add_column(column, justify="left" if column == "account" else "right")
     within = True

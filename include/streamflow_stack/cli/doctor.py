@@ -1,4 +1,4 @@
-"""``doctor``: what is wrong with the set-up, and how to mend it."""
+"""``doctor``: check the set-up, and name the fix of each fault."""
 
 from __future__ import annotations
 
@@ -7,85 +7,103 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import click
 
 from streamflow import config
 from streamflow.errors import ConfigError, StreamFlowError
-from streamflow_stack import ports
+from streamflow.version import VERSION
+from streamflow_stack import airflow, ports
+from streamflow_stack.cli import settings_files
 from streamflow_stack.cli.console import output
 
-# The limiter's transitions are functions, which came with it.
+# The limiter's transitions are functions, which Redis has had since version 7.
 LEAST_REDIS = 7
-# Leases are timed by Redis' clock, tokens by Airflow's: more than this apart and tokens are refused.
+# Leases are timed by Redis' clock, tokens by Airflow's. With a larger skew tokens are rejected.
 MAX_SKEW_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of the doctor: ``fix`` is empty when all is well."""
+    """One line of the report.
 
-    what: str
+    :param fix: what the user can do; empty when nothing is wrong.
+    """
+
+    subject: str
     state: str
     fix: str = ""
 
 
-@click.command(short_help="What is wrong with the set-up, and the fix.")
+@click.command(short_help="Check the set-up, and name the fix of each fault.")
 @click.option("--port", default=8080, show_default=True, help="Airflow's port.")
 def command(port: int) -> None:
-    """Checks configuration, Redis, Airflow, the source, clocks and ports; status 1 when something is wrong."""
+    """Check settings, Redis, Airflow, the source, clocks and ports; the status is 1 when something is wrong."""
     console = output()
-    wrong = 0
-    checks: list[Callable[[], Iterator[Finding]]] = [_settings, _redis, lambda: _airflow(port), _source]
+    faults = 0
+    checks: list[Callable[[], Iterator[Finding]]] = [_settings, _variables, _redis, lambda: _airflow(port), _source]
     for check in checks:
         for finding in check():
-            wrong += bool(finding.fix)
+            faults += bool(finding.fix)
             mark = "[red]wrong[/]" if finding.fix else "[green]  ok [/]"
             fix = f"  → {finding.fix}" if finding.fix else ""
-            console.print(f"{mark} {finding.what}: {finding.state}{fix}", soft_wrap=True)
-    sys.exit(1 if wrong else 0)
+            console.print(f"{mark} {finding.subject}: {finding.state}{fix}", soft_wrap=True)
+    sys.exit(1 if faults else 0)
 
 
 def _settings() -> Iterator[Finding]:
+    yield Finding("version", VERSION)
     file = config.path()
     try:
         config.load(file)
     except StreamFlowError as error:
-        yield Finding("configuration", str(error), f"correct the named keys in {file}, or remove the file")
+        yield Finding("settings", str(error), f"correct the named keys in {file}, or remove the file")
     else:
-        yield Finding("configuration", str(file) if file.exists() else f"{file} is not there: the defaults hold")
+        yield Finding("settings", str(file) if file.exists() else f"{file} does not exist, so the defaults apply")
     home = config.home()
-    writable = os.access(home if home.exists() else home.parent, os.W_OK)
-    yield Finding("home", str(home), "" if writable else "make it writable, or set STREAMFLOW_HOME")
+    existing = next(folder for folder in (home, *home.parents) if folder.exists())
+    is_writable = os.access(existing, os.W_OK)
+    yield Finding("home", str(home), "" if is_writable else f"make {existing} writable, or set STREAMFLOW_HOME")
+
+
+def _variables() -> Iterator[Finding]:
+    for name in airflow.overridden(os.environ):
+        yield Finding(name, "`up` and `demo` ignore it: StreamFlow sets it itself")
+    read, here = settings_files(), Path.cwd() / ".env"
+    if here.exists() and here not in read:
+        yield Finding(str(here), f"not read: variables come from {' and '.join(map(str, read))}")
 
 
 def _redis() -> Iterator[Finding]:
     from redis.exceptions import RedisError
 
-    from streamflow.udi.redis.client import from_env
-    from streamflow_stack import redis as embedded
+    from streamflow_stack import redis, redis_address
 
-    client = from_env()
-    if client is None:
+    try:
+        address = redis_address.locate(home=config.home())
+    except ConfigError as error:
+        yield Finding("Redis", str(error), "correct the variable")
+        return
+    if address is None:
         try:
-            yield Finding("Redis", f"embedded, {embedded.binary()}")
+            yield Finding("Redis", f"embedded, not running, {redis.binary()}")
         except StreamFlowError as error:
             yield Finding("Redis", str(error), "install redis-server, or set REDIS_HOST")
         return
-    where = f"{os.environ.get('REDIS_HOST')}:{os.environ.get('REDIS_PORT', '6379')}"
     try:
-        client.ping()
-        version = str(client.info("server").get("redis_version", "0"))
-        seconds, micros = client.time()
-        policy = str(client.config_get("maxmemory-policy").get("maxmemory-policy") or "noeviction")
+        with address.client() as client:
+            version = str(client.info("server").get("redis_version", "0"))
+            seconds, micros = client.time()
+            policy = str(client.config_get("maxmemory-policy").get("maxmemory-policy") or "noeviction")
     except RedisError as error:
-        yield Finding("Redis", f"{where}: {error}", "start it, or correct REDIS_HOST, REDIS_PORT and REDIS_PASSWORD")
+        yield Finding("Redis", f"{address}: {error}", "start it, or correct its address and password")
         return
-    old = int(version.partition(".")[0]) < LEAST_REDIS
-    yield Finding("Redis", f"{where}, {version}", "use Redis 7 or newer, or Valkey" if old else "")
+    is_old = int(version.partition(".")[0]) < LEAST_REDIS
+    yield Finding("Redis", f"{address}, {version}", "use Redis 7 or newer, or Valkey" if is_old else "")
     skew = abs(time.time() - (seconds + micros / 1e6))
     yield Finding("clock", f"{skew:.1f} s from Redis'", "" if skew <= MAX_SKEW_SECONDS else "run NTP on both machines")
-    evicts = policy not in ("noeviction",)
+    evicts = policy != "noeviction"
     yield Finding("Redis eviction", policy, "set maxmemory-policy noeviction: leases must not vanish" if evicts else "")
 
 
@@ -95,16 +113,19 @@ def _airflow(port: int) -> Iterator[Finding]:
     try:
         health = connect().health()
     except StreamFlowError:
-        free = ports.is_free(port)
-        yield Finding("Airflow", "no stack of this home runs")
-        yield Finding(f"port {port}", "free" if free else "taken", "" if free else "give another with --port")
+        is_free = ports.is_free(port)
+        yield Finding("Airflow", "no stack runs in this home")
+        yield Finding(
+            f"port {port}", "free" if is_free else "in use", "" if is_free else "choose another one with --port"
+        )
         return
+    logs = config.home() / "logs"
     if health is None:
-        yield Finding("Airflow", "does not answer", f"look at {config.home()}/logs, and start the stack again")
+        yield Finding("Airflow", "does not respond", f"look at {logs}, and start the stack again")
         return
-    for part, state in health.items():
-        status = (state or {}).get("status") or "absent"
-        yield Finding(f"Airflow {part}", status, "" if status == "healthy" else f"see {config.home()}/logs/{part}.log")
+    for part, report in health.items():
+        status = (report or {}).get("status") or "absent"
+        yield Finding(f"Airflow {part}", status, "" if status == "healthy" else f"see {logs}/{part}.log")
 
 
 def _source() -> Iterator[Finding]:

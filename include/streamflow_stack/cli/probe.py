@@ -1,4 +1,4 @@
-"""``probe``: one URL, without Airflow and Redis."""
+"""``probe``: check one URL without Airflow and Redis."""
 
 from __future__ import annotations
 
@@ -13,23 +13,22 @@ from streamflow import config
 STATUS = {"ok": 0, "degraded": 1, "dead": 2, "unknown": 3, "skipped": 3}
 
 
-@click.command(short_help="Probe one URL, without Airflow and Redis.")
+@click.command(short_help="Check one URL, without Airflow and Redis.")
 @click.argument("url")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-@click.option("--sample-seconds", type=click.FloatRange(0, 600, min_open=True), help="How long to look at it.")
-@click.option("--user-agent", help="What to call oneself, as configured by default.")
+@click.option("--sample-seconds", type=click.FloatRange(0, 600, min_open=True), help="The length of the sample.")
+@click.option("--user-agent", help="The user agent to send; by default the one in the settings.")
 def command(url: str, as_json: bool, sample_seconds: float | None, user_agent: str | None) -> None:
-    """Opens one connection to URL and says what it carries.
+    """Open one connection to URL, measure the stream and print a report.
 
-    Status 0 ok, 1 degraded, 2 dead, 3 unknown or skipped.
+    The status is 0 for ok, 1 for degraded, 2 for dead, 3 for unknown or skipped.
     """
     from streamflow.probing import ProbeTarget, probe, report
 
     settings = config.load().probe
     if sample_seconds is not None:
         settings = settings.model_copy(update={"sample_seconds": sample_seconds})
-    stop = threading.Event()
-    outcome = probe(ProbeTarget(url=url, user_agent=user_agent), settings, cancel=stop)
+    outcome = probe(ProbeTarget(url=url, user_agent=user_agent), settings, cancel=threading.Event())
     if as_json:
         click.echo(json.dumps(outcome.result.model_dump(mode="json", exclude={"extra"})))
     else:

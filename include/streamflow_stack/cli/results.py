@@ -1,4 +1,4 @@
-"""``results``: the latest verdicts, as a table or a file."""
+"""``results``: print the latest verdicts, as a table or a file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from streamflow.records import ChannelChange
 from streamflow.reports.csv_export import csv_parts
 from streamflow.sources.m3u import export
 from streamflow.udi import open_udi
-from streamflow.udi.redis import client as redis_client
+from streamflow_stack import redis_address
 from streamflow_stack.airflow_api import AirflowApi
 from streamflow_stack.cli.console import API, measured, output
 from streamflow_stack.cli.remote import connect
@@ -31,7 +31,7 @@ COLUMNS = (
 
 
 def rows(api: AirflowApi, channel_id: int | None) -> Rows:
-    """All results, page by page."""
+    """Yield the latest result of each stream, or of those of one channel; one request a page."""
     query: dict[str, Any] = {"limit": PAGE} | ({} if channel_id is None else {"channel_id": channel_id})
     while True:
         page = api.request("GET", f"{API}/results", params=query)
@@ -41,11 +41,11 @@ def rows(api: AirflowApi, channel_id: int | None) -> Rows:
         query["cursor"] = page["next_cursor"]
 
 
-def _table(found: Rows) -> None:
+def _table(results: Rows) -> None:
     table = Table()
     for column in ("stream", "account", "verdict", "measured", "score", "checked"):
         table.add_column(column, justify="right" if column == "score" else "left")
-    for row in found:
+    for row in results:
         table.add_row(
             row["name"] or str(row["stream_id"]),
             row["account"] or "",
@@ -57,12 +57,12 @@ def _table(found: Rows) -> None:
     output(markup=False).print(table)
 
 
-def _json(found: Rows) -> None:
-    click.echo(json.dumps(list(found), indent=2))
+def _json(results: Rows) -> None:
+    click.echo(json.dumps(list(results), indent=2))
 
 
-def _csv(found: Rows) -> None:
-    for part in csv_parts(list(COLUMNS), ([row] for row in found)):
+def _csv(results: Rows) -> None:
+    for part in csv_parts(list(COLUMNS), ([row] for row in results)):
         click.echo(part, nl=False)
 
 
@@ -70,15 +70,16 @@ FORMATS: dict[str, Callable[[Rows], None]] = {"table": _table, "json": _json, "c
 
 
 def _m3u(channel_id: int | None, with_dead: bool) -> None:
-    store = open_udi(redis_client.from_env(), config.home())
+    address = redis_address.locate(home=config.home())
+    store = open_udi(address.client() if address else None, config.home())
     if store.library.refreshed_at() is None:
-        raise UnknownRecord(f"the UDI of {config.home()} holds no library: ask where the stack runs")
+        raise UnknownRecord(f"the UDI of {config.home()} holds no library: run this command where the stack runs")
     for line in export.lines(export.library(store, channel_id, with_dead=with_dead)):
         click.echo(line)
 
 
 def _last_change(api: AirflowApi, channel_id: int) -> None:
-    """What the channel's last check moved, and why."""
+    """Print the moves of a channel's last check, with their reasons."""
     channel = api.request("GET", f"{API}/channels/{channel_id}")
     if channel["last_change"]:
         change = ChannelChange.model_validate(channel["last_change"])
@@ -89,26 +90,26 @@ def _last_change(api: AirflowApi, channel_id: int) -> None:
             console.print(f"  {sentence}")
 
 
-@click.command(short_help="The latest verdicts.")
-@click.option("--channel", "channel_id", type=int, help="Only the streams of this channel, and what moved there.")
+@click.command(short_help="Print the latest verdicts.")
+@click.option("--channel", "channel_id", type=int, help="Only the streams of this channel, with its last moves.")
 @click.option("--format", "form", type=click.Choice([*FORMATS, "m3u"]), default="table", show_default=True)
 @click.option(
     "--dead/--no-dead",
     "with_dead",
     default=None,
-    help="With or without the dead ones; by default only `m3u` leaves them out.",
+    help="With or without dead streams; by default only `m3u` is without them.",
 )
 def command(channel_id: int | None, form: str, with_dead: bool | None) -> None:
-    """Prints the latest result of each stream.
+    """Print the latest result of each stream.
 
-    `m3u` is a playlist of the library, each channel's streams best first, with dead ones (if wanted) marked in their
-    names. It holds addresses with their passwords, from the UDI of this home; the stack need not run.
+    `m3u` is a playlist of the library with the best stream of each channel first; names mark dead streams. It contains
+    the addresses with their passwords. It comes from the UDI of this home, so the stack need not run.
     """
     if form == "m3u":
         _m3u(channel_id, bool(with_dead))
         return
     api = connect()
-    found = rows(api, channel_id)
-    FORMATS[form](row for row in found if with_dead is not False or row["verdict"] != "dead")
+    results = rows(api, channel_id)
+    FORMATS[form](row for row in results if with_dead is not False or row["verdict"] != "dead")
     if form == "table" and channel_id is not None:
         _last_change(api, channel_id)

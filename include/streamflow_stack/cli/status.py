@@ -1,4 +1,4 @@
-"""``status``: the limits in use now."""
+"""``status``: show the slots in use."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from streamflow_stack.cli.console import API, output
 from streamflow_stack.cli.remote import connect
 
 
-@click.command(short_help="The limits in use now.")
+@click.command(short_help="Show the slots in use.")
 def command() -> None:
-    """Shows slots in use and tasks waiting, over all and for each account."""
+    """Show the slots in use and the waiting tasks, in all and for each account."""
     status = connect().request("GET", f"{API}/concurrency/status")
     console = output(markup=False)
     console.print(f"mode {status['mode']}, Redis {status['redis']}")
@@ -31,5 +31,5 @@ def command() -> None:
     for account in status["accounts"]:
         limit, believed = account["max_streams"], account["believed_limit"]
         if believed != limit:
-            told = f"{believed} of {limit}" if limit else believed
-            console.print(f"{account['name']}: believed {told}: {'; '.join(account['evidence'])}")
+            shown = f"{believed} of {limit}" if limit else believed
+            console.print(f"{account['name']}: believed {shown}: {'; '.join(account['evidence'])}")

@@ -1,4 +1,4 @@
-"""``test``: the whole test suite."""
+"""``test``: run the test suite."""
 
 from __future__ import annotations
 
@@ -10,19 +10,22 @@ import click
 
 from streamflow_stack.airflow import root
 
+# The tests make homes and stacks of their own, so the caller's settings must not reach them.
+CALLERS_SETTINGS = ("STREAMFLOW_CONFIG", "STREAMFLOW_HOME", "STREAMFLOW_AIRFLOW", "REDIS_", "DISPATCHARR_", "AIRFLOW")
+
 
 @click.command(
     short_help="Run the test suite.", context_settings={"ignore_unknown_options": True, "help_option_names": []}
 )
-@click.option("--distributed", is_flag=True, help="Only the test of many machines' worth of processes; minutes.")
+@click.option("--distributed", is_flag=True, help="Run only the test over many processes; it takes minutes.")
 @click.argument("pytest_args", nargs=-1, type=click.UNPROCESSED)
 def command(distributed: bool, pytest_args: tuple[str, ...]) -> None:
-    """Runs everything but the distributed test, or what the arguments select: they are handed to pytest."""
+    """Run all tests but the distributed one, or the tests that the arguments of pytest select."""
     if distributed:
         sys.exit(_pytest("-m", "distributed", "tests/distributed", *pytest_args))
     if pytest_args:
         sys.exit(_pytest(*pytest_args))
-    # Tests of the running stack measure time and take the whole machine: they come alone, after the others.
+    # The tests of the running stack measure time and need the whole machine, so they run alone after the others.
     statuses = [
         _pytest("-n", "2", "--dist", "loadgroup", "-m", "not stack and not distributed"),
         _pytest("-m", "stack and not distributed"),
@@ -31,7 +34,5 @@ def command(distributed: bool, pytest_args: tuple[str, ...]) -> None:
 
 
 def _pytest(*arguments: str) -> int:
-    # The suite makes homes and stacks of its own, whatever the caller's settings are.
-    mine = ("STREAMFLOW_CONFIG", "STREAMFLOW_HOME", "REDIS_", "DISPATCHARR_", "AIRFLOW")
-    env = {key: value for key, value in os.environ.items() if not key.startswith(mine)}
+    env = {name: value for name, value in os.environ.items() if not name.startswith(CALLERS_SETTINGS)}
     return subprocess.run([sys.executable, "-m", "pytest", *arguments], cwd=root(), env=env).returncode

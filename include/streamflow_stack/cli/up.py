@@ -1,4 +1,4 @@
-"""``up``: the stack against the user's own Dispatcharr, Xtream login or playlist."""
+"""``up``: run the stack for the user's own Dispatcharr, Xtream login or playlist."""
 
 from __future__ import annotations
 
@@ -17,40 +17,45 @@ from streamflow_stack.ports import LOOPBACK
 from streamflow_stack.processes import Processes
 
 
-@click.command(short_help="The stack against your own Dispatcharr, Xtream login or playlist.")
-@click.option("--port", default=8080, show_default=True, help="Airflow's port; the next free one when it is taken.")
-@click.option("--bind", default=LOOPBACK, show_default=True, help="The address Airflow listens on.")
+@click.command(short_help="Run the stack for your own Dispatcharr, Xtream login or playlist.")
+@click.option("--port", default=8080, show_default=True, help="Airflow's port; the next free one when it is in use.")
+@click.option("--bind", default=LOOPBACK, show_default=True, help="The address that Airflow listens on.")
 @click.option(
-    "--workers", type=click.IntRange(min=2), help="Tasks at once, at about 100 MB each; by default global_limit and 4."
+    "--workers",
+    type=click.IntRange(min=2),
+    help="The number of tasks at once, about 100 MB each; by default global_limit and four more.",
 )
-@click.option("--lean", is_flag=True, help="Take less memory: Airflow's parts are forked from one process.")
+@click.option("--lean", is_flag=True, help="Use less memory: fork Airflow's parts from one process.")
 def command(port: int, bind: str, workers: int | None, lean: bool) -> None:
-    """Starts Redis (unless REDIS_HOST names one) and Airflow, and serves until Ctrl-C.
+    """Start Redis (unless the environment names one) and Airflow, and serve until Ctrl-C.
 
-    With STREAMFLOW_M3U=- the playlist comes from standard input, and is kept for the next time.
+    With STREAMFLOW_M3U=- the playlist is read from standard input and stored for the next time.
     """
     home = config.home()
-    env = _playlist(home)
-    sources.from_env(os.environ, home)
     console = output()
-    with (
-        stack.owned(home),
-        Processes(home) as processes,
-        Steps(console) as steps,
-        stack.running(
-            home, port, {**env, "AIRFLOW__API__HOST": bind}, steps.say, processes, at_once=workers, lean=lean
-        ) as running,
-    ):
-        running.api().trigger(names.REFRESH_DAG, {})
-        steps.done()
-        serve(running, console, leave=False)
+    with stack.owned(home):
+        env = {**_playlist(home), "AIRFLOW__API__HOST": bind}
+        # Wrong settings are reported before anything is started.
+        sources.from_env(os.environ, home)
+        with (
+            Processes(home) as processes,
+            Steps(console) as steps,
+            stack.running(home, port, env, steps.say, processes, workers=workers, lean=lean) as running,
+        ):
+            running.trigger(names.REFRESH_DAG, {}, steps.say)
+            steps.done()
+            serve(running, console, leave=False)
 
 
 def _playlist(home: Path) -> Mapping[str, str]:
-    """A playlist from standard input goes into the home; a file's path holds for processes in other folders too."""
-    where = os.environ.get("STREAMFLOW_M3U", "").strip()
-    if where == m3u.STANDARD_INPUT:
+    """Store a playlist from standard input, and return the absolute path of one in a file.
+
+    Processes of the stack work in other folders, where a relative path would be wrong.
+    """
+    location = os.environ.get("STREAMFLOW_M3U", "").strip()
+    if location == m3u.STANDARD_INPUT:
         if not sys.stdin.isatty():
             m3u.store_playlist(sys.stdin.buffer, home)
         return {}
-    return {"STREAMFLOW_M3U": str(Path(where).expanduser().absolute())} if where and "://" not in where else {}
+    is_file = location and "://" not in location
+    return {"STREAMFLOW_M3U": str(Path(location).expanduser().absolute())} if is_file else {}

@@ -1,0 +1,91 @@
+"""The commands report errors without a traceback, and read settings from the home and the project only."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from streamflow.version import VERSION
+from streamflow_stack import cli
+from streamflow_stack.cli import check, doctor
+
+
+@pytest.fixture
+def folders(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Path]:
+    """A home, a project and a working directory, with an environment that knows them."""
+    folders = {name: tmp_path / name for name in ("home", "project", "elsewhere")}
+    for folder in folders.values():
+        folder.mkdir()
+    monkeypatch.setenv("STREAMFLOW_HOME", str(folders["home"]))
+    monkeypatch.setenv("STREAMFLOW_ROOT", str(folders["project"]))
+    monkeypatch.delenv("DISPATCHARR_URL", raising=False)
+    monkeypatch.chdir(folders["elsewhere"])
+    # Variables that a command sets are removed again at the test's end.
+    monkeypatch.setattr(os, "environ", os.environ.copy())
+    return folders
+
+
+@pytest.mark.parametrize("arguments", [["version"], ["--version"]])
+def test_the_version_is_printed(arguments: list[str]) -> None:
+    result = CliRunner().invoke(cli.cli, arguments)
+    assert result.exit_code == 0
+    assert result.output.splitlines()[0] == f"streamflow {VERSION}"
+
+
+def test_settings_come_from_the_home_before_the_project_and_from_nowhere_else(folders: dict[str, Path]) -> None:
+    (folders["elsewhere"] / ".env").write_text("ELSEWHERE=1\n")
+    (folders["project"] / ".env").write_text("PLACE=project\nPROJECT=1\n")
+    (folders["home"] / ".env").write_text("PLACE=home\n")
+    with pytest.raises(SystemExit):
+        cli.main(["version"])
+    assert (os.environ["PLACE"], os.environ["PROJECT"]) == ("home", "1")
+    assert "ELSEWHERE" not in os.environ
+
+
+def test_the_doctor_names_a_settings_file_that_is_not_read(folders: dict[str, Path]) -> None:
+    (folders["elsewhere"] / ".env").write_text("ELSEWHERE=1\n")
+    findings = {finding.subject: finding.state for finding in doctor._variables()}
+    assert findings[str(folders["elsewhere"] / ".env")].startswith("not read")
+
+
+def test_the_doctor_names_settings_of_airflow_that_are_ignored(folders: dict[str, Path]) -> None:
+    os.environ["AIRFLOW__CORE__EXECUTOR"] = "CeleryExecutor"
+    os.environ["AIRFLOW__TRIGGERER__CAPACITY"] = "10"
+    assert [finding.subject for finding in doctor._variables()] == ["AIRFLOW__CORE__EXECUTOR"]
+
+
+@pytest.mark.parametrize("number", sorted(cli.CORRECTABLE))
+def test_errors_of_the_file_system_are_printed_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], folders: dict[str, Path], number: int
+) -> None:
+    def connect() -> Any:
+        raise OSError(number, os.strerror(number), "/home/file")
+
+    monkeypatch.setattr(check, "connect", connect)
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["check"])
+    assert ended.value.code == 2
+    assert capsys.readouterr().err == f"streamflow: /home/file: {os.strerror(number)}\n"
+
+
+def test_other_errors_keep_their_traceback(monkeypatch: pytest.MonkeyPatch, folders: dict[str, Path]) -> None:
+    def connect() -> Any:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(check, "connect", connect)
+    with pytest.raises(OSError, match=os.strerror(errno.EIO)):
+        cli.main(["check"])
+
+
+def test_without_a_stack_the_user_learns_how_to_start_one(
+    capsys: pytest.CaptureFixture[str], folders: dict[str, Path]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["status"])
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.startswith(f"streamflow: no stack runs in {folders['home']}: start one with")
