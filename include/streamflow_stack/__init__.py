@@ -1,1 +1,1 @@
-"""The embedded stack: Redis, Airflow and the lab as processes of one owner, which end with it."""
+"""The embedded deployment, and the commands: Redis, Airflow and the lab as processes of one owner."""

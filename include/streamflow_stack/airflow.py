@@ -1,4 +1,4 @@
-"""Airflow's processes: what they are called with, and the environment they share."""
+"""Airflow as the embedded stack runs it: its parts, its settings and its user."""
 
 from __future__ import annotations
 
@@ -7,97 +7,145 @@ import json
 import os
 import secrets
 import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
 
 from streamflow import retention
 from streamflow_stack.ports import LOOPBACK
 from streamflow_stack.secret import kept
 
-# The parts of Airflow with their options. Logs are read from this machine's disk: nobody needs them served.
-COMPONENTS = {
+# The options of each part of Airflow. Tasks' logs are read from this machine's disk, so no part serves them.
+COMPONENTS: Final[dict[str, tuple[str, ...]]] = {
     "api-server": (),
     "scheduler": ("--skip-serve-logs",),
     "dag-processor": (),
     "triggerer": ("--skip-serve-logs",),
 }
-USER = "admin"
-# How long a writer waits for another before SQLite gives up; its own 5 s are short for a busy machine.
-DATABASE_SECONDS = 60
+USER: Final = "admin"
+CONFIGURATION: Final = Path(__file__).with_name("airflow.cfg")
+# Seconds that a writer waits for another one. SQLite's own 5 s are short for a busy machine; the API's clients wait
+# for 30 s, and the server must give up before them.
+DATABASE_SECONDS: Final = 20
+# Settings that a user's environment must not change: the DAGs and plugins are StreamFlow's.
+FIXED: Final = ("AIRFLOW__CORE__DAGS_FOLDER", "AIRFLOW__CORE__PLUGINS_FOLDER", "AIRFLOW__CORE__LAZY_LOAD_PLUGINS")
+# Airflow reads a setting from a command or a secrets backend when its variable ends with one of these.
+_INDIRECT = ("", "_CMD", "_SECRET")
 
 
 def executable() -> str:
-    """The ``airflow`` command of this environment."""
+    """Return the path of the ``airflow`` command of this environment."""
     return str(Path(sys.executable).with_name("airflow"))
 
 
 def zygote(logs: Path) -> list[str]:
-    """The command of one process that has loaded what all parts share, and forks them."""
+    """Return the command of the process that loads what all parts share, and forks them.
+
+    :param logs: the folder of the parts' logs.
+    """
     parts = [",".join([part, *options]) for part, options in COMPONENTS.items()]
     return [sys.executable, "-m", "streamflow_stack.zygote", str(logs), *parts]
 
 
 def root() -> Path:
-    """The project's folder, where ``dags`` and ``plugins`` are."""
-    return Path(os.environ.get("STREAMFLOW_ROOT") or Path(__file__).parents[3])
+    """Return the project's folder, which holds ``dags`` and ``plugins``."""
+    return Path(os.environ.get("STREAMFLOW_ROOT") or Path(__file__).parents[2])
 
 
-def password(home: Path) -> str:
-    """The password of the user ``admin``, made on first use."""
-    file = home / "airflow" / "passwords.json"
-    return str(json.loads(kept(file, lambda: json.dumps({USER: secrets.token_urlsafe(12)})))[USER])
+def passwords_file(home: Path) -> Path:
+    """Return the file with the password of each user of Airflow."""
+    return home / "airflow" / "passwords.json"
+
+
+def login(home: Path) -> tuple[str, str]:
+    """Return the user name and password that the commands log in with.
+
+    They are ``STREAMFLOW_AIRFLOW_USERNAME`` and ``STREAMFLOW_AIRFLOW_PASSWORD``, for an auth manager with users of its
+    own; else the user ``admin`` with a password that is made at first use.
+    """
+    username, password = (os.environ.get(f"STREAMFLOW_AIRFLOW_{name}") for name in ("USERNAME", "PASSWORD"))
+    if username and password:
+        return username, password
+    made = kept(passwords_file(home), lambda: json.dumps({USER: secrets.token_urlsafe(12)}))
+    return USER, str(json.loads(made)[USER])
+
+
+def path_prefix(env: Mapping[str, str] = os.environ) -> str:
+    """Return the path in Airflow's ``base_url`` below which the API server responds, empty for none."""
+    return urlsplit(env.get("AIRFLOW__API__BASE_URL", "")).path.rstrip("/")
+
+
+def address(port: int) -> str:
+    """Return the URL of the API server on this machine."""
+    return f"http://{LOOPBACK}:{port}{path_prefix()}"
+
+
+def settings(home: Path, port: int, *, workers: int) -> dict[str, str]:
+    """Return the variables of Airflow that the embedded stack sets itself, whatever the user's environment says.
+
+    Settings that every deployment shares are in ``airflow.cfg``.
+
+    :param workers: the number of tasks that run at once.
+    """
+    folder = home / "airflow"
+    return {
+        "AIRFLOW_HOME": str(folder),
+        "AIRFLOW_CONFIG": str(CONFIGURATION),
+        "AIRFLOW__CORE__EXECUTOR": "streamflow_stack.executor.LocalExecutor",
+        "AIRFLOW__CORE__PARALLELISM": str(workers),
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords_file(home)),
+        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{address(port)}/execution/",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{folder}/airflow.db?timeout={DATABASE_SECONDS}",
+        "AIRFLOW__API__HOST": LOOPBACK,
+        "AIRFLOW__API__PORT": str(port),
+        "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(folder / "logs"),
+    }
+
+
+def defaults(home: Path, port: int, env: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables of Airflow that the embedded stack sets where the user's environment does not."""
+    keys = home / "airflow" / "keys"
+    makers: dict[str, Callable[[], str]] = {
+        "AIRFLOW__API__BASE_URL": lambda: address(port),
+        "AIRFLOW__API__SECRET_KEY": lambda: kept(keys / "api"),
+        "AIRFLOW__API_AUTH__JWT_SECRET": lambda: kept(keys / "jwt"),
+        "AIRFLOW__CORE__FERNET_KEY": lambda: kept(keys / "fernet", _fernet_key),
+    }
+    return {name: make() for name, make in makers.items() if not any(name + end in env for end in _INDIRECT)}
+
+
+def overridden(env: Mapping[str, str]) -> list[str]:
+    """Return the names of a user's variables of Airflow that the embedded stack ignores, sorted."""
+    own = {*FIXED, *settings(Path(), 0, workers=0)}
+    return sorted(name for name in own.intersection(env) if name.startswith("AIRFLOW__"))
 
 
 def environment(home: Path, port: int, *, workers: int) -> dict[str, str]:
-    """Airflow's settings for the embedded stack; ``workers`` tasks run at once."""
-    project, folder = root(), home / "airflow"
-    keys = folder / "keys"
-    address = f"http://{LOOPBACK}:{port}"
-    settings = {
-        "CORE__DAGS_FOLDER": str(project / "dags"),
-        "CORE__PLUGINS_FOLDER": str(project / "plugins"),
-        "CORE__LOAD_EXAMPLES": "False",
-        # So that the processes that fork the tasks have loaded what those need.
-        "CORE__LAZY_LOAD_PLUGINS": "False",
-        "CORE__EXECUTOR": "streamflow_stack.executor.LocalExecutor",
-        "CORE__PARALLELISM": str(workers),
-        "CORE__MAX_ACTIVE_TASKS_PER_DAG": "10000",
-        "CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
-        "CORE__FERNET_KEY": kept(keys / "fernet", lambda: base64.urlsafe_b64encode(os.urandom(32)).decode()),
-        "CORE__AUTH_MANAGER": "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager",
-        "CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin",
-        "CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(folder / "passwords.json"),
-        "CORE__EXECUTION_API_SERVER_URL": f"{address}/execution/",
-        "DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{folder}/airflow.db?timeout={DATABASE_SECONDS}",
-        # More than the API server has threads (40): with fewer, those that wait for a connection leave none to give one
-        # back, and nothing goes on until they give up.
-        "DATABASE__SQL_ALCHEMY_MAX_OVERFLOW": "45",
-        "API__HOST": LOOPBACK,
-        "API__PORT": str(port),
-        "API__WORKERS": "1",
-        "API__BASE_URL": address,
-        "API__SECRET_KEY": kept(keys / "api"),
-        "API_AUTH__JWT_SECRET": kept(keys / "jwt"),
-        "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.1",
-        "SCHEDULER__ENABLE_HEALTH_CHECK": "False",
-        "SCHEDULER__CATCHUP_BY_DEFAULT": "False",
-        "TRIGGERER__CAPACITY": "2500",
-        "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "60",
-        "DAG_PROCESSOR__REFRESH_INTERVAL": "30",
-        "LOGGING__BASE_LOG_FOLDER": str(folder / "logs"),
-        "LOGGING__LOGGING_LEVEL": "INFO",
-        "USAGE_DATA_COLLECTION__ENABLED": "False",
-    }
-    inherited = {k: v for k, v in os.environ.items() if not k.startswith("AIRFLOW")}
-    return inherited | {
-        "AIRFLOW_HOME": str(folder),
+    """Return the environment of every process of the embedded stack.
+
+    A user's variables of Airflow are passed on, except for those of :func:`overridden`.
+
+    :param workers: the number of tasks that run at once.
+    :raises ConfigError: ``STREAMFLOW_AIRFLOW_KEEP_DAYS`` is wrong.
+    """
+    project = root()
+    inherited = {name: value for name, value in os.environ.items() if name not in FIXED}
+    return {
+        **defaults(home, port, inherited),
+        **inherited,
+        **settings(home, port, workers=workers),
         "STREAMFLOW_HOME": str(home),
         "STREAMFLOW_ROOT": str(project),
-        # A process' title must not overwrite its environment: by that a later start knows what is left of this one.
+        # The title of a process must not overwrite its environment, by which a later start finds leftovers.
         "SPT_NOENV": "1",
-        # The database and the logs are this stack's alone.
+        # The database and the logs belong to this stack alone, so old records are removed.
         retention.VARIABLE: str(retention.keep_days() or retention.DEFAULT_DAYS),
-        # Threads come and go; each malloc arena that one leaves behind stays.
+        # Threads come and go; each malloc arena that one of them leaves stays.
         "MALLOC_ARENA_MAX": "2",
         "PYTHONPATH": os.pathsep.join([str(project / "include"), str(project / "plugins")]),
-        **{f"AIRFLOW__{key}": value for key, value in settings.items()},
     }
+
+
+def _fernet_key() -> str:
+    return base64.urlsafe_b64encode(os.urandom(32)).decode()

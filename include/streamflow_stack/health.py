@@ -1,6 +1,7 @@
-"""Whether one part of a deployment is alive, asked as cheaply as a container's health check has to be.
+"""Health checks of the parts of a deployment, as cheap as a container's health check has to be.
 
-Each function answers what is wrong, or None when nothing is. They do not load Airflow: that takes two seconds of CPU.
+Each check returns a sentence about the fault, or None when there is none. No check loads Airflow, which would take two
+seconds of CPU.
 """
 
 from __future__ import annotations
@@ -11,35 +12,42 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
+from streamflow import config
 from streamflow.errors import StreamFlowError
-from streamflow.udi.redis.client import from_env
+from streamflow_stack import airflow, redis_address
 
-# A part tells Airflow's database every five seconds that it lives; Airflow's own bound.
+# Airflow's own bound; a part sends its heartbeat to Airflow's database every five seconds.
 SILENCE_SECONDS = 30.0
-ANSWER_SECONDS = 5.0
+RESPONSE_SECONDS = 5.0
+DEFAULT_PORT = 8080
 
-# The job that each part of Airflow runs, by the part's command.
+# The type of the job that each part of Airflow runs, by the part's command.
 JOBS = {"scheduler": "SchedulerJob", "dag-processor": "DagProcessorJob", "triggerer": "TriggererJob"}
 _QUERY = Path(__file__).with_name("latest_heartbeat.sql")
 
+Check = Callable[[str, Mapping[str, str]], str | None]
 
-class Unanswered(StreamFlowError):
-    """What a health check asks does not answer; the message says what."""
+
+class Unreachable(StreamFlowError):
+    """A server that a health check needs does not respond; the message names it."""
 
 
 def job(part: str, host: str, env: Mapping[str, str]) -> str | None:
-    """Whether ``part`` of Airflow on ``host`` gives signs of life in Airflow's database."""
+    """Check the heartbeat of a part of Airflow in Airflow's database.
+
+    :param host: the name of the part's host in that database.
+    """
     from sqlalchemy import create_engine, text
     from sqlalchemy.exc import SQLAlchemyError
     from sqlalchemy.pool import NullPool
 
-    address = _needed(env, "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN")
-    options = {"connect_args": {"connect_timeout": int(ANSWER_SECONDS)}} if address.startswith("postgresql") else {}
+    address = _required(env, "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN")
+    options = {"connect_args": {"connect_timeout": int(RESPONSE_SECONDS)}} if address.startswith("postgresql") else {}
     try:
         with create_engine(address, poolclass=NullPool, **options).connect() as connection:
             latest = connection.execute(text(_QUERY.read_text()), {"type": JOBS[part], "host": host}).scalar()
     except SQLAlchemyError as error:
-        raise Unanswered(f"Airflow's database: {type(error).__name__}") from error
+        raise Unreachable(f"Airflow's database: {type(error).__name__}") from error
     if latest is None:
         return f"no {part} runs on {host}"
     age = (datetime.now(UTC) - latest).total_seconds()
@@ -47,57 +55,59 @@ def job(part: str, host: str, env: Mapping[str, str]) -> str | None:
 
 
 def worker(host: str, env: Mapping[str, str]) -> str | None:
-    """Whether the Celery worker ``celery@host`` answers over the broker."""
+    """Check that the Celery worker ``celery@host`` responds over the broker."""
     from celery import Celery
     from kombu.exceptions import OperationalError
     from redis.exceptions import RedisError
 
-    asker = Celery(broker=_needed(env, "AIRFLOW__CELERY__BROKER_URL"), set_as_current=False)
-    asker.conf.broker_transport_options = {"socket_connect_timeout": ANSWER_SECONDS, "socket_timeout": ANSWER_SECONDS}
+    client = Celery(broker=_required(env, "AIRFLOW__CELERY__BROKER_URL"), set_as_current=False)
+    client.conf.broker_transport_options = {
+        "socket_connect_timeout": RESPONSE_SECONDS,
+        "socket_timeout": RESPONSE_SECONDS,
+    }
     name = f"celery@{host}"
     try:
-        answers = asker.control.inspect(destination=[name], timeout=ANSWER_SECONDS, limit=1).ping()
+        responses = client.control.inspect(destination=[name], timeout=RESPONSE_SECONDS, limit=1).ping()
     except (OperationalError, RedisError, OSError) as error:
-        raise Unanswered(f"Celery's broker: {type(error).__name__}") from error
-    return None if answers and name in answers else f"{name} does not answer"
+        raise Unreachable(f"Celery's broker: {type(error).__name__}") from error
+    return None if responses and name in responses else f"{name} does not respond"
 
 
 def api_server(host: str, env: Mapping[str, str]) -> str | None:
-    """Whether the API server on ``host`` answers and reaches its database."""
+    """Check that the API server responds and reaches its database."""
     return _unhealthy(_airflow(host, env), ("metadatabase",))
 
 
 def stack(host: str, env: Mapping[str, str]) -> str | None:
-    """Whether every part of Airflow, and the Redis that the environment names, are alive."""
+    """Check every part of Airflow, and the Redis that the tasks use."""
     from redis.exceptions import RedisError
 
-    if client := from_env(env):
+    if redis := redis_address.locate(env, config.home()):
         try:
-            client.ping()
+            with redis.client() as client:
+                client.ping()
         except RedisError as error:
-            raise Unanswered(f"Redis: {type(error).__name__}") from error
+            raise Unreachable(f"Redis: {type(error).__name__}") from error
     return _unhealthy(_airflow(host, env), ("metadatabase", "scheduler", "triggerer", "dag_processor"))
 
 
 def _airflow(host: str, env: Mapping[str, str]) -> Mapping[str, Mapping[str, object]]:
-    address = f"http://{host}:{env.get('AIRFLOW__API__PORT') or 8080}/api/v2/monitor/health"
+    port = env.get("AIRFLOW__API__PORT") or DEFAULT_PORT
+    address = f"http://{host}:{port}{airflow.path_prefix(env)}/api/v2/monitor/health"
     try:
-        with urllib.request.urlopen(address, timeout=ANSWER_SECONDS) as answer:
-            health: Mapping[str, Mapping[str, object]] = json.load(answer)
+        with urllib.request.urlopen(address, timeout=RESPONSE_SECONDS) as response:
+            health: Mapping[str, Mapping[str, object]] = json.load(response)
     except (OSError, ValueError) as error:
-        raise Unanswered(f"{address}: {error}") from error
+        raise Unreachable(f"{address}: {error}") from error
     return health
 
 
 def _unhealthy(health: Mapping[str, Mapping[str, object]], parts: tuple[str, ...]) -> str | None:
-    ill = [part for part in parts if (health.get(part) or {}).get("status") != "healthy"]
-    return f"not healthy: {', '.join(ill)}" if ill else None
+    unhealthy = [part for part in parts if (health.get(part) or {}).get("status") != "healthy"]
+    return f"not healthy: {', '.join(unhealthy)}" if unhealthy else None
 
 
-def _needed(env: Mapping[str, str], name: str) -> str:
+def _required(env: Mapping[str, str], name: str) -> str:
     if not env.get(name):
-        raise Unanswered(f"{name} is not set: this part of Airflow is told by it where to look")
+        raise Unreachable(f"{name} is not set, and the check finds the server by it")
     return env[name]
-
-
-Check = Callable[[str, Mapping[str, str]], str | None]

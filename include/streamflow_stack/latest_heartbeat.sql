@@ -1,2 +1,2 @@
--- When a part of Airflow on this host last gave a sign of life; null when it never did or has ended.
+-- Return the time of the last heartbeat of a part of Airflow on a host; null if it never sent one or has ended.
 SELECT max(latest_heartbeat) FROM job WHERE job_type = :type AND hostname = :host AND state = 'running'

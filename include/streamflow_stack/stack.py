@@ -1,38 +1,42 @@
-"""Bringing the embedded stack up: one home, one owner, Redis, then Airflow, then its pools."""
+"""Starts the embedded stack: one home, one owner, Redis, Airflow's database, then Airflow's parts."""
 
 from __future__ import annotations
 
 import fcntl
-import json
 import os
-import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
-from urllib.parse import quote
+from typing import Any
 
+from account_limiter import Limiter, LimiterError
 from streamflow import config, names
-from streamflow_stack import airflow, ports, redis
-from streamflow_stack.airflow_api import AirflowApi
+from streamflow_stack import airflow, database, ports, redis, redis_address
+from streamflow_stack.airflow_api import AirflowApi, AirflowUnreachable
+from streamflow_stack.pools import slots
 from streamflow_stack.processes import Processes, StackError
+from streamflow_stack.redis_address import RedisAddress
+from streamflow_stack.restart import RestartPolicy
+from streamflow_stack.state import StackState, state_file, write_state
 
 Say = Callable[[str], None]
 
-# Tasks that are no checks (plan, finish, refresh) need room beside a full pool of checks.
+# Tasks that are no checks (plan, finish, refresh) need workers beside a full pool of checks.
 SPARE_WORKERS = 4
-UNLIMITED_WORKERS = 32
-# Not at once: a server that cannot live must not be started without end.
-REDIS_ABSENCE_SECONDS = 60.0
-# A part of Airflow that lives no longer cannot live: starting it again would not help.
-SHORT_LIFE_SECONDS = 30.0
+START_SECONDS = 180.0
+POLL_SECONDS = 0.3
+# The components that Airflow's health route reports, by the part that runs them.
+HEALTH_KEYS = {"scheduler": "scheduler", "dag-processor": "dag_processor", "triggerer": "triggerer"}
 
 
 @dataclass(frozen=True)
 class Stack:
-    """A running stack. ``env`` is what its processes see."""
+    """A running stack.
+
+    :param env: the environment of its processes.
+    """
 
     home: Path
     address: str
@@ -42,54 +46,56 @@ class Stack:
     processes: Processes
 
     def api(self) -> AirflowApi:
+        """Return a new client of Airflow's API."""
         return AirflowApi(self.address, self.username, self.password)
 
     def watch(self, say: Say) -> None:
-        """To be called again and again: starts an embedded Redis, and a part of Airflow, that has ended.
+        """Report the restarts since the last call.
 
-        Raises StackError for a part that ended soon after its start, and for whatever else has ended.
+        :raises StackError: A process has ended and is not started again.
         """
-        parts = [name for name in airflow.COMPONENTS if self._has_crashed(name)]
-        self.processes.check(but=(redis.NAME, *parts))
-        for name in parts:
-            say(f"Airflow's {name} had ended; it is started again. Its log: {self.start(name)}")
-        ended = self.processes.ended.get(redis.NAME)
-        if ended and time.monotonic() - ended.at > REDIS_ABSENCE_SECONDS:
-            say("Redis had ended; it is started again. Checks went one after another meanwhile")
-            redis.launch(self.processes, self.home)
+        for sentence in self.processes.news():
+            say(sentence)
+        self.processes.check()
+
+    def trigger(self, dag_id: str, conf: dict[str, Any], say: Say) -> str:
+        """Start a run and return its id; a busy API server gets ``START_SECONDS`` to respond.
+
+        The DAG must tolerate a second run: a request that timed out may have started one.
+
+        :raises AirflowUnreachable: The API server has not responded in time.
+        """
+        deadline, api = time.monotonic() + START_SECONDS, self.api()
+        while True:
+            try:
+                return api.trigger(dag_id, conf)
+            except AirflowUnreachable:
+                if time.monotonic() > deadline:
+                    raise
+                self.watch(say)
+                time.sleep(POLL_SECONDS)
 
     def start(self, component: str) -> Path:
-        """Start a part of Airflow; returns its log's path."""
+        """Start a part of Airflow and return its log's path."""
         command = [airflow.executable(), component, *airflow.COMPONENTS[component]]
-        return self.processes.start(component, command, self.env)
-
-    def _has_crashed(self, component: str) -> bool:
-        ended = self.processes.ended.get(component)
-        return ended is not None and ended.lived > SHORT_LIFE_SECONDS
-
-
-def workers(settings: config.Config) -> int:
-    """How many tasks run at once: the global limit, or the machine's bound where it is unlimited, and a spare few."""
-    return (settings.concurrent_streams.global_limit or UNLIMITED_WORKERS) + SPARE_WORKERS
-
-
-def state_file(home: Path) -> Path:
-    """Where a running stack says its address, for the commands that talk to it."""
-    return home / "stack.json"
+        return self.processes.start(component, command, self.env, restart=RestartPolicy())
 
 
 @contextmanager
 def owned(home: Path) -> Iterator[None]:
-    """Hold the home; raises StackError when another stack holds it. The kernel frees it with its holder."""
+    """Hold a home until the end of the block; the kernel releases it when its holder dies.
+
+    :raises StackError: Another stack holds the home.
+    """
     home.mkdir(parents=True, exist_ok=True)
-    # It holds passwords: of the provider in the UDI, of Airflow, of Redis.
+    # The home holds passwords: of the provider, of Airflow, of Redis.
     home.chmod(0o700)
     with (home / "stack.lock").open("a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise StackError(
-                f"a stack already runs in {home}; end it, or choose another place with STREAMFLOW_HOME"
+                f"a stack already runs in {home}; end it, or choose another home with STREAMFLOW_HOME"
             ) from None
         yield
 
@@ -102,94 +108,83 @@ def running(
     say: Say,
     processes: Processes,
     *,
-    at_once: int | None = None,
+    workers: int | None = None,
     lean: bool = False,
 ) -> Iterator[Stack]:
-    """Bring the stack up and keep it until the end of the block; raises StackError, ConfigError, OSError.
+    """Start the stack and keep it until the end of the block.
 
-    :param at_once: how many tasks run at once; by default as many as the settings let be checked, and a few more.
-    :param lean: fork Airflow's parts from one process, so that what all of them load is in memory once.
+    :param port: the port of Airflow's API server; the next free one is taken when it is in use.
+    :param extra_env: variables for all processes of the stack.
+    :param workers: the number of tasks that run at once; by default the number of concurrent checks and a few more.
+    :param lean: fork Airflow's parts from one process, so that the modules they share are in memory once.
+    :raises StackError: A part did not start.
+    :raises ConfigError: A setting is wrong.
+    :raises NoFreePort: No port is free.
     """
     settings = config.load()
     port = ports.next_free(port)
-    env = airflow.environment(home, port, workers=at_once or workers(settings)) | dict(extra_env)
-    if not os.environ.get("REDIS_HOST"):
+    env = airflow.environment(home, port, workers=workers or slots(settings) + SPARE_WORKERS) | dict(extra_env)
+    embedded = None
+    if redis_address.locate(env) is None:
         say("starting Redis")
-        address = redis.start(processes, home)
-        env |= address.env
-        env["AIRFLOW_CONN_REDIS_DEFAULT"] = (
-            f"redis://:{quote(address.password, safe='')}@{address.host}:{address.port}/0"
-        )
-        _open_limiter(env)
-    password = airflow.password(home)
+        embedded = redis.start(processes, home)
+        env |= embedded.env
+        _open_limiter(embedded)
+    username, password = airflow.login(home)
     say("preparing Airflow's database")
-    _migrate(home, env)
-    stack = Stack(home, f"http://{ports.LOOPBACK}:{port}", airflow.USER, password, env, processes)
+    database.prepare(home, env, settings)
+    stack = Stack(home, airflow.address(port), username, password, env, processes)
     if lean:
         processes.start("airflow", airflow.zygote(processes.logs), env)
     else:
         for component in airflow.COMPONENTS:
             stack.start(component)
-    _await_health(stack, say)
-    api = stack.api()
-    limit = settings.concurrent_streams.global_limit or UNLIMITED_WORKERS
-    for pool, slots in ((names.CHECK_POOL, limit), (names.SEQUENTIAL_POOL, 1)):
-        api.set_pool(pool, slots, names.POOL_DESCRIPTIONS[pool])
-    state_file(home).write_text(json.dumps({"address": stack.address, "username": stack.username}))
+    _await_airflow(stack, say)
+    write_state(home, StackState(stack.address, username, embedded.port if embedded else None, os.getpid()))
     try:
         yield stack
     finally:
         state_file(home).unlink(missing_ok=True)
 
 
-def _open_limiter(env: Mapping[str, str]) -> None:
-    # No worker of this home outlived the last stack, so no lease of it is worth waiting for.
-    subprocess.run(
-        [str(Path(airflow.executable()).with_name("python")), "-m", "account_limiter.commands", "open"],
-        env=dict(env),
-        check=True,
-    )
+def _open_limiter(address: RedisAddress) -> None:
+    # No worker of this home outlived the last stack, so the limiter need not wait for leases of earlier holders.
+    with address.client() as client:
+        try:
+            Limiter(client).open_now()
+        except LimiterError as error:
+            raise StackError(f"the limiter cannot use Redis: {error}") from error
 
 
-def _migrate(home: Path, env: Mapping[str, str]) -> None:
-    # `db migrate` takes seconds even with nothing to do: once a version of Airflow is enough.
-    stamp = home / "airflow" / "migrated"
-    version = metadata.version("apache-airflow")
-    if stamp.exists() and stamp.read_text() == version:
-        return
-    log = home / "logs" / "migrate.log"
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("ab") as output:
-        done = subprocess.run([airflow.executable(), "db", "migrate"], env=dict(env), stdout=output, stderr=output)
-    if done.returncode:
-        raise StackError(f"Airflow's database could not be prepared; see {log}")
-    stamp.write_text(version)
-
-
-def _await_health(stack: Stack, say: Say, timeout: float = 180) -> None:
-    api, deadline, shown = stack.api(), time.monotonic() + timeout, ""
-    while True:
-        stack.processes.check()
-        health = api.health() or {}
-        missing = [
-            name
-            for name, key in zip(list(airflow.COMPONENTS)[1:], ("scheduler", "dag_processor", "triggerer"), strict=True)
-            if (health.get(key) or {}).get("status") != "healthy"
-        ]
-        if not health:
-            missing.insert(0, "api-server")
-        if not missing:
-            break
-        if (state := "waiting for Airflow's " + ", ".join(missing)) != shown:
-            say(shown := state)
+def _await_airflow(stack: Stack, say: Say) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    api, waiting_for = stack.api(), ""
+    while missing := _missing_parts(api.health()) or _missing_dags(api):
+        stack.watch(say)
+        if missing != waiting_for:
+            say(f"waiting for {missing}")
+            waiting_for = missing
         if time.monotonic() > deadline:
-            raise StackError(f"Airflow is not healthy after {timeout:.0f} s; see {stack.processes.logs}")
-        time.sleep(0.3)
-    say("waiting for the DAGs")
-    while not all(map(api.has_dag, names.DAGS)):
-        stack.processes.check()
-        if errors := api.import_errors():
-            raise StackError(f"{errors[0]['filename']} cannot be imported:\n{errors[0]['stack_trace']}")
-        if time.monotonic() > deadline:
-            raise StackError(f"the DAGs have not appeared after {timeout:.0f} s; see {stack.processes.logs}")
-        time.sleep(0.3)
+            raise StackError(
+                f"Airflow is not ready after {START_SECONDS:.0f} s, {missing} is missing; see {stack.processes.logs}"
+            )
+        time.sleep(POLL_SECONDS)
+
+
+def _missing_parts(health: Mapping[str, Any] | None) -> str:
+    if health is None:
+        return "Airflow's api-server"
+    missing = [part for part, key in HEALTH_KEYS.items() if (health.get(key) or {}).get("status") != "healthy"]
+    return f"Airflow's {', '.join(missing)}" if missing else ""
+
+
+def _missing_dags(api: AirflowApi) -> str:
+    try:
+        missing = [dag_id for dag_id in names.DAGS if not api.has_dag(dag_id)]
+        errors = api.import_errors() if missing else []
+    except AirflowUnreachable:
+        # A busy machine; the deadline bounds the wait.
+        return "Airflow's api-server"
+    if errors:
+        raise StackError(f"{errors[0]['filename']} cannot be imported:\n{errors[0]['stack_trace']}")
+    return f"the DAGs {', '.join(missing)}" if missing else ""

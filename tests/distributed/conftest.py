@@ -1,4 +1,4 @@
-"""The running fleet: what `docker compose up --scale scheduler=2 --scale triggerer=2 --scale worker=2` would start."""
+"""Starts what `docker compose up --scale scheduler=2 --scale triggerer=2 --scale worker=2` would start."""
 
 from __future__ import annotations
 
@@ -36,7 +36,6 @@ def fleet_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("fleet")
     for folder in ("state", "airflow/logs", "redis", "bin"):
         (home / folder).mkdir(parents=True)
-    (home / "airflow" / "airflow.cfg").touch()
     (home / "bin" / "valkey-server").symlink_to(redis.binary())
     program = Path(__file__).parents[2] / "docker" / "streamflow"
     (home / "bin" / "streamflow").symlink_to(program)
@@ -61,8 +60,11 @@ def provider(fleet_processes: Processes, fleet_home: Path) -> Iterator[Lab]:
 @pytest.fixture(scope="session")
 def fleet(fleet_processes: Processes, fleet_home: Path, provider: Lab) -> Iterator[Fleet]:
     relay = Relay(urlsplit(provider.dispatcharr).port or 0)
-    values = {name: secrets.token_urlsafe(32) for name, how in variables(FULL).items() if how == "?"}
+    values = {name: secrets.token_urlsafe(32) for name, sign in variables(FULL).items() if sign == "?"}
+    redis_port = ports.any_free()
     values |= {
+        "REDIS_HOST": ports.LOOPBACK,
+        "REDIS_PORT": str(redis_port),
         "AIRFLOW_FERNET_KEY": base64.urlsafe_b64encode(os.urandom(32)).decode(),
         "DISPATCHARR_URL": relay.address,
         "DISPATCHARR_USERNAME": provider.username,
@@ -75,7 +77,7 @@ def fleet(fleet_processes: Processes, fleet_home: Path, provider: Lab) -> Iterat
             fleet_processes,
             database,
             relay,
-            ports.any_free(),
+            redis_port,
             ports.any_free(),
         )
         fleet.start("redis")

@@ -1,8 +1,8 @@
-"""The compose file's services as processes of this machine, as many of each as there would be containers.
+"""The services of the compose file as processes of this machine, one for each container.
 
-Commands, environment and health checks are the file's own. Three things are told differently, because all are on one
-host: names and folders of containers (:meth:`Fleet.here`), the ports on which logs are served, and what a worker calls
-itself, which is otherwise its container's name.
+Commands, environment and health checks are the file's own. Three things differ, because all processes are on one host:
+the names and folders of containers (:meth:`Fleet.here`), the ports that serve logs, and the name of a worker, which is
+otherwise the name of its container.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ COPIES = {"scheduler": 2, "triggerer": 2, "dag-processor": 1, "api-server": 1, "
 
 @dataclass
 class Fleet:
-    """All services, with the ports they have here."""
+    """All services, with their ports on this machine."""
 
     home: Path
     services: dict[str, Service]
@@ -47,7 +47,7 @@ class Fleet:
         return self.home / "state"
 
     def here(self, text: str) -> str:
-        """A text of the compose file with this machine's folders and addresses."""
+        """Return a text of the compose file with this machine's folders and addresses."""
         for there, here in {
             "/opt/streamflow/state": str(self.state),
             "/opt/streamflow/airflow": str(self.home / "airflow"),
@@ -64,10 +64,11 @@ class Fleet:
         return text
 
     def environment(self, service: str, name: str) -> dict[str, str]:
-        told = image_environment() | self.services[service].environment
-        env = {key: self.here(value) for key, value in told.items()}
+        """Return the environment of a service's copy."""
+        composed = image_environment() | self.services[service].environment
+        env = {key: self.here(value) for key, value in composed.items()}
         served = str(self.log_ports.setdefault(name, ports.any_free()))
-        # The programs that the image has on its PATH; those that are missing here are in a folder of the test's.
+        # Programs of the image that this machine lacks are in a folder of the test's.
         path = [str(self.home / "bin"), str(Path(sys.executable).parent), os.environ["PATH"]]
         return {
             **env,
@@ -77,12 +78,10 @@ class Fleet:
             "AIRFLOW__API__PORT": str(self.api_port),
             "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": served,
             "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": served,
-            "REDIS_HOST": ports.LOOPBACK,
-            "REDIS_PORT": str(self.redis_port),
         }
 
     def start(self, name: str) -> None:
-        """Start a service's copy, ``scheduler-2`` for instance, or the only one, ``redis``."""
+        """Start a copy of a service, for example ``scheduler-2``, or the only one, for example ``redis``."""
         service = name.rpartition("-")[0] if name[-1].isdigit() else name
         command = [self.here(word) for word in self.services[service].command]
         if service == "worker":
@@ -90,13 +89,13 @@ class Fleet:
         self.processes.start(name, command, self.environment(service, name), last=service == "redis")
 
     def run(self, service: str) -> None:
-        """Run a service that ends by itself; fails with what it said when it fails."""
+        """Run a service that ends by itself, and fail with its output when it fails."""
         command = [self.here(word) for word in self.services[service].command]
         done = subprocess.run(command, env=self.environment(service, service), capture_output=True, text=True)
         assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
 
     def kill(self, name: str) -> None:
-        """What the kernel does to a container that is out of memory: all of its processes are gone at once."""
+        """Kill all processes of a copy at once, as the kernel does in a container that is out of memory."""
         parent = psutil.Process(self.processes.pids[name])
         all_of_it = [parent, *parent.children(recursive=True)]
         for process in all_of_it:
@@ -107,10 +106,11 @@ class Fleet:
         eventually(lambda: name in self.processes.ended)
 
     def names(self) -> list[str]:
+        """Return the names of all copies."""
         return [f"{service}-{copy}" for service, copies in COPIES.items() for copy in range(1, copies + 1)]
 
     def health(self, name: str) -> subprocess.CompletedProcess[str]:
-        """The service's own health check, as its container would call it."""
+        """Run the health check of a copy as its container would."""
         service = name.rpartition("-")[0]
         check = [*self.services[service].health, *(["--host", name] if service == "worker" else [])]
         return subprocess.run(
@@ -118,14 +118,15 @@ class Fleet:
         )
 
     def api(self) -> AirflowApi:
+        """Return a client of Airflow's API."""
         password = self.services["init"].environment["AIRFLOW_ADMIN_PASSWORD"]
         return AirflowApi(f"http://{ports.LOOPBACK}:{self.api_port}", "admin", password)
 
 
 def eventually(condition: Any, seconds: float = 60, pause: float = 0.2) -> Any:
-    """The condition's first true answer; fails when there is none in time."""
+    """Return the condition's first true value; fail when there is none in time."""
     deadline = time.monotonic() + seconds
-    while not (answer := condition()):
-        assert time.monotonic() < deadline, "it has not happened in time"
+    while not (value := condition()):
+        assert time.monotonic() < deadline, "the condition was not met in time"
         time.sleep(pause)
-    return answer
+    return value

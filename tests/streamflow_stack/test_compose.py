@@ -1,7 +1,8 @@
-"""The compose files hold to the Compose specification, and to what they promise about secrets, networks and rights."""
+"""The compose files follow the Compose specification and keep their promises about secrets, networks and rights."""
 
 from __future__ import annotations
 
+import configparser
 import json
 import re
 from pathlib import Path
@@ -11,12 +12,23 @@ import jsonschema
 import pytest
 import yaml
 
+from streamflow.version import VERSION
+from streamflow_stack import airflow, redis_address
 from streamflow_stack.cli import healthcheck
 from support.compose_file import FULL, LITE, ROOT, filled, image_environment, services, variables
 
 SCHEMA = Path(__file__).parent / "compose_specification" / "compose-spec.json"
 SECRET = re.compile(r"PASSWORD|SECRET|KEY")
 EXAMPLE = ROOT / ".env.example"
+# The table of variables in the guide.
+GUIDE = (ROOT / "docs" / "CONCURRENT_STREAM_CHECKING.md").read_text()
+DOCUMENTED = {
+    name
+    for row in re.findall(r"^\| (`[A-Z].*?) \|", GUIDE[GUIDE.index("### Environment") :], re.MULTILINE)
+    for name in re.findall(r"`([A-Z0-9]+_[A-Z0-9_]+)`", row)
+}
+# A container has a home of its own, and these name a stack on another machine.
+OF_THE_MACHINE = {"STREAMFLOW_HOME", *(f"STREAMFLOW_AIRFLOW_{name}" for name in ("URL", "USERNAME", "PASSWORD"))}
 both = pytest.mark.parametrize("file", [FULL, LITE], ids=lambda file: file.name)
 
 
@@ -25,20 +37,20 @@ def document(file: Path) -> dict[str, Any]:
 
 
 def example() -> dict[str, str]:
-    """The variables of .env.example, each with the comment above it."""
-    told, comment = {}, ""
+    """Return the variables of .env.example, each with the comment above it."""
+    comments, comment = {}, ""
     for line in EXAMPLE.read_text().splitlines():
         if line.startswith("#"):
             comment += line.lstrip("# ")
         elif name := line.partition("=")[0]:
-            told[name] = comment
+            comments[name] = comment
         else:
             comment = ""
-    return told
+    return comments
 
 
 @both
-def test_a_compose_file_holds_to_the_specification(file: Path) -> None:
+def test_a_compose_file_follows_the_specification(file: Path) -> None:
     validator = jsonschema.Draft7Validator(json.loads(SCHEMA.read_text()))
     assert [f"{list(error.path)}: {error.message}" for error in validator.iter_errors(document(file))] == []
 
@@ -48,8 +60,18 @@ def test_every_variable_is_explained_in_the_example(file: Path) -> None:
     assert {name for name in variables(file) if not example().get(name)} == set()
 
 
-def test_the_example_explains_nothing_that_nobody_reads() -> None:
+def test_the_example_explains_only_variables_that_a_compose_file_reads() -> None:
     assert set(example()) == set(variables(FULL)) | set(variables(LITE))
+
+
+@both
+def test_every_documented_variable_reaches_the_containers(file: Path) -> None:
+    assert DOCUMENTED - OF_THE_MACHINE - set(variables(file)) == set()
+
+
+def test_every_variable_of_the_containers_is_documented() -> None:
+    passed_on = {name for file in (FULL, LITE) for name, sign in variables(file).items() if sign == ""}
+    assert passed_on - DOCUMENTED == set()
 
 
 @both
@@ -65,15 +87,15 @@ def test_no_secret_has_a_default(file: Path) -> None:
 
 @both
 def test_only_the_ui_is_published_and_on_loopback_alone(file: Path) -> None:
-    published = {name: told["ports"] for name, told in document(file)["services"].items() if "ports" in told}
+    published = {name: fields["ports"] for name, fields in document(file)["services"].items() if "ports" in fields}
     assert list(published) == (["api-server"] if file == FULL else ["streamflow"])
     assert all(port.startswith("127.0.0.1:") for ports in published.values() for port in ports)
 
 
 def test_the_stores_are_on_a_network_of_their_own_without_a_way_out() -> None:
-    told = document(FULL)
-    assert told["networks"]["stores"]["internal"] is True
-    assert {name: told["services"][name]["networks"] for name in ("redis", "postgres")} == {
+    composed = document(FULL)
+    assert composed["networks"]["stores"]["internal"] is True
+    assert {name: composed["services"][name]["networks"] for name in ("redis", "postgres")} == {
         "redis": ["stores"],
         "postgres": ["stores"],
     }
@@ -81,52 +103,82 @@ def test_the_stores_are_on_a_network_of_their_own_without_a_way_out() -> None:
 
 @both
 def test_no_container_runs_as_root_or_writes_outside_its_volumes(file: Path) -> None:
-    for name, told in document(file)["services"].items():
-        assert str(told["user"]).split(":")[0] not in ("", "0", "root"), name
-        assert told["read_only"] is True, name
-        assert told["cap_drop"] == ["ALL"], name
-        assert "no-new-privileges:true" in told["security_opt"], name
+    for name, service in document(file)["services"].items():
+        assert str(service["user"]).split(":")[0] not in ("", "0", "root"), name
+        assert service["read_only"] is True, name
+        assert service["cap_drop"] == ["ALL"], name
+        assert "no-new-privileges:true" in service["security_opt"], name
 
 
 @both
 def test_every_container_has_bounds_and_every_lasting_one_a_health_check(file: Path) -> None:
-    for name, told in document(file)["services"].items():
-        assert set(told["deploy"]["resources"]["limits"]) == {"memory", "pids"}, name
-        assert name == "init" or told["healthcheck"]["test"], name
+    for name, service in document(file)["services"].items():
+        assert set(service["deploy"]["resources"]["limits"]) == {"memory", "pids"}, name
+        assert name == "init" or service["healthcheck"]["test"], name
 
 
 def test_services_wait_for_what_they_need() -> None:
-    told = document(FULL)["services"]
+    composed = document(FULL)["services"]
     ready = {"redis": "service_healthy", "postgres": "service_healthy", "init": "service_completed_successfully"}
     for name in ("api-server", "scheduler", "dag-processor", "triggerer", "worker"):
-        waits = {needed: how["condition"] for needed, how in told[name]["depends_on"].items()}
+        waits = {needed: condition["condition"] for needed, condition in composed[name]["depends_on"].items()}
         assert waits == ready | ({"api-server": "service_healthy"} if name == "scheduler" else {}), name
 
 
 @both
 def test_images_are_pinned(file: Path) -> None:
-    images = {told["image"] for told in document(file)["services"].values()} - {"streamflow"}
+    images = {service["image"] for service in document(file)["services"].values()} - {"streamflow"}
     dockerfile = (ROOT / "docker" / "Dockerfile").read_text()
     images |= {line.split()[1] for line in dockerfile.splitlines() if line.startswith("FROM ")}
     assert [image for image in images if not re.search(r":\d+\.\d+", image)] == []
 
 
 @both
-def test_health_checks_ask_for_parts_that_the_command_knows(file: Path) -> None:
-    parts = {*healthcheck.LISTENING, *healthcheck.KNOWN}
+def test_health_checks_name_parts_that_the_command_knows(file: Path) -> None:
+    parts = {*healthcheck.LISTENING, *healthcheck.NAMED}
     values = dict.fromkeys(variables(file), "x")
-    asked = [
+    checked = [
         one.health[2] for one in services(file, values).values() if one.health[:2] == ["streamflow", "healthcheck"]
     ]
-    assert asked
-    assert set(asked) <= parts
+    assert checked
+    assert set(checked) <= parts
 
 
-def test_variables_are_filled_in_as_compose_does_it() -> None:
+def test_variables_are_filled_in_as_compose_fills_them_in() -> None:
     assert filled("a $$b ${NAME} ${EMPTY:-c}", {"NAME": "n", "EMPTY": ""}) == "a $b n c"
     with pytest.raises(KeyError, match="NEEDED"):
         filled("${NEEDED:?see .env.example}", {})
 
 
-def test_the_image_says_where_things_are() -> None:
-    assert image_environment()["STREAMFLOW_HOME"] == "/opt/streamflow/state"
+def test_the_image_names_the_home_and_airflows_settings() -> None:
+    environment = image_environment()
+    assert environment["STREAMFLOW_HOME"] == "/opt/streamflow/state"
+    settings = Path(environment["AIRFLOW_CONFIG"].replace("/opt/streamflow", str(ROOT)))
+    assert settings == airflow.CONFIGURATION
+
+
+def test_the_image_carries_the_version() -> None:
+    assert f'org.opencontainers.image.version="{VERSION}"' in (ROOT / "docker" / "Dockerfile").read_text()
+
+
+def test_no_setting_of_airflow_stands_twice(tmp_path: Path) -> None:
+    shared = configparser.ConfigParser(interpolation=None)
+    shared.read(airflow.CONFIGURATION)
+    in_file = {f"AIRFLOW__{section}__{key}".upper() for section in shared.sections() for key in shared[section]}
+    assert in_file
+    embedded = set(airflow.settings(tmp_path, 8080, workers=1)) | set(airflow.defaults(tmp_path, 8080, {}))
+    values = dict.fromkeys(variables(FULL), "1")
+    composed = {name for one in services(FULL, values).values() for name in one.environment} | set(image_environment())
+    assert in_file & (embedded | composed) == set()
+
+
+def test_both_ways_to_name_redis_lead_to_the_same_place() -> None:
+    values = dict.fromkeys(variables(FULL), "1") | {"REDIS_HOST": "nas", "REDIS_PASSWORD": "word", "REDIS_SSL": "true"}
+    for service in ("worker", "api-server"):
+        address = redis_address.locate(services(FULL, values)[service].environment)
+        assert address is not None
+        assert (address.host, address.port, address.db, address.password, address.ssl) == ("nas", 1, 1, "word", True)
+    needed = {name: "1" for name, sign in variables(FULL).items() if sign == "?"}
+    default = redis_address.locate(services(FULL, needed)["worker"].environment)
+    assert default is not None
+    assert (default.host, default.port, default.db, default.ssl) == ("redis", 6379, 0, False)

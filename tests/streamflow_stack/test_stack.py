@@ -1,19 +1,23 @@
-"""One home has one stack, ports are found, secrets stay private."""
+"""One home has one stack, ports are found, secrets stay private, and a user's settings of Airflow are kept."""
 
 from __future__ import annotations
 
+import configparser
+import os
+import signal
 import socket
 import stat
+import time
 from pathlib import Path
 
 import pytest
 import redis as redis_py
 from anyio import to_thread
 
-from streamflow_stack import airflow, ports, redis, stack
+from streamflow import config, names
+from streamflow_stack import airflow, pools, ports, redis, stack
 from streamflow_stack.processes import Processes, StackError
 from streamflow_stack.secret import kept
-from support.compose_file import FULL, services, variables
 
 
 def test_a_second_stack_of_one_home_is_refused(tmp_path: Path) -> None:
@@ -44,6 +48,11 @@ def test_a_secret_is_made_once_and_readable_by_its_owner_alone(tmp_path: Path) -
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
+def test_an_empty_secret_that_a_crash_left_is_made_again(tmp_path: Path) -> None:
+    (tmp_path / "one").touch()
+    assert len(kept(tmp_path / "one")) >= 32
+
+
 def test_the_embedded_redis_asks_for_its_password_and_keeps_its_data(tmp_path: Path) -> None:
     for round_ in range(2):
         with Processes(tmp_path) as processes:
@@ -61,12 +70,70 @@ def test_airflow_listens_on_loopback_with_authentication(tmp_path: Path) -> None
     assert env["AIRFLOW__API__HOST"] == "127.0.0.1"
     assert env["AIRFLOW__CORE__EXECUTION_API_SERVER_URL"] == "http://127.0.0.1:8099/execution/"
     assert "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS" not in env
-    assert airflow.password(tmp_path) == airflow.password(tmp_path)
+    assert airflow.login(tmp_path) == airflow.login(tmp_path)
 
 
-async def test_the_api_server_has_a_database_connection_for_each_of_its_threads(tmp_path: Path) -> None:
+async def test_the_api_server_has_a_database_connection_for_each_of_its_threads() -> None:
     threads = to_thread.current_default_thread_limiter().total_tokens
-    composed = services(FULL, dict.fromkeys(variables(FULL), "x"))["api-server"].environment
-    for env in (airflow.environment(tmp_path, 8099, workers=14), composed):
-        pooled = int(env.get("AIRFLOW__DATABASE__SQL_ALCHEMY_POOL_SIZE", "5"))
-        assert pooled + int(env["AIRFLOW__DATABASE__SQL_ALCHEMY_MAX_OVERFLOW"]) >= threads
+    shared = configparser.ConfigParser(interpolation=None)
+    shared.read(airflow.CONFIGURATION)
+    # Airflow's own pool has five connections.
+    assert 5 + shared.getint("database", "sql_alchemy_max_overflow") >= threads
+
+
+def test_a_killed_embedded_redis_is_back_within_seconds(tmp_path: Path) -> None:
+    with Processes(tmp_path) as processes:
+        address = redis.start(processes, tmp_path)
+        with address.client() as client:
+            client.set("kept", "1")
+            time.sleep(1.2)  # The file is flushed every second.
+            os.kill(processes.pids[redis.NAME], signal.SIGKILL)
+            killed = time.monotonic()
+            while True:
+                try:
+                    client.ping()
+                    break
+                except redis_py.ConnectionError:
+                    assert time.monotonic() - killed < 5
+                    time.sleep(0.05)
+            assert client.get("kept") == b"1"
+
+
+def test_a_redis_works_in_a_home_with_blanks_and_other_letters(tmp_path: Path) -> None:
+    home = tmp_path / 'Über "uns" \\ дом'
+    home.mkdir()
+    with Processes(home) as processes, redis.start(processes, home).client() as client:
+        client.set("kept", "1")
+    assert (home / "redis" / "appendonlydir").exists()
+
+
+def test_a_users_settings_of_airflow_are_kept_unless_streamflow_must_set_them(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    users = {
+        "AIRFLOW__TRIGGERER__CAPACITY": "10",
+        "AIRFLOW__API__BASE_URL": "https://home.example/airflow",
+        "AIRFLOW__CORE__FERNET_KEY_CMD": "cat key",
+        "AIRFLOW_CONN_SLACK": "slack://",
+        "AIRFLOW__CORE__EXECUTOR": "SequentialExecutor",
+        "AIRFLOW__CORE__DAGS_FOLDER": "/elsewhere",
+    }
+    for name, value in users.items():
+        monkeypatch.setenv(name, value)
+    env = airflow.environment(tmp_path, 8099, workers=14)
+    assert {name: env[name] for name in list(users)[:4]} == dict(list(users.items())[:4])
+    assert "AIRFLOW__CORE__FERNET_KEY" not in env
+    assert env["AIRFLOW__CORE__EXECUTION_API_SERVER_URL"] == "http://127.0.0.1:8099/airflow/execution/"
+    assert env["AIRFLOW__CORE__EXECUTOR"] == "streamflow_stack.executor.LocalExecutor"
+    assert "AIRFLOW__CORE__DAGS_FOLDER" not in env
+    assert airflow.overridden(users) == ["AIRFLOW__CORE__DAGS_FOLDER", "AIRFLOW__CORE__EXECUTOR"]
+
+
+def test_pools_have_the_slots_of_the_settings() -> None:
+    settings = config.Config().with_section("concurrent_streams", {"global_limit": 7})
+    assert {name: pool["slots"] for name, pool in pools.pools(settings).items()} == {
+        names.CHECK_POOL: 7,
+        names.SEQUENTIAL_POOL: 1,
+    }
+    unlimited = config.Config().with_section("concurrent_streams", {"global_limit": 0})
+    assert pools.pools(unlimited)[names.CHECK_POOL]["slots"] == pools.UNLIMITED_SLOTS
