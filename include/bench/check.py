@@ -12,7 +12,6 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-import subprocess
 import sys
 import tempfile
 import time
@@ -31,7 +30,7 @@ from redis.connection import AbstractConnection
 
 from bench.probe import kept_media
 from lab import Account, Channel, Group, Lab, Library, Stream, running
-from streamflow_stack.redis import binary
+from streamflow_stack.redis import temporary_server
 
 CLIP = "sd480p30"
 LIBRARY = Library(
@@ -148,22 +147,14 @@ def counted(work: Callable[[], object]) -> dict[str, float]:
 @contextmanager
 def deployment(folder: Path, lab: Lab) -> Iterator[None]:
     """Run a Redis, and point this process' tasks to it and to the lab."""
-    socket = folder / "redis"
-    with subprocess.Popen(
-        [binary(), "--port", "0", "--unixsocket", socket, "--dir", folder, "--save", ""], stdout=subprocess.DEVNULL
-    ) as server:
-        try:
-            while not socket.exists():
-                time.sleep(0.02)
-            os.environ |= {
-                "STREAMFLOW_HOME": str(folder / "home"),
-                "AIRFLOW_CONN_REDIS_DEFAULT": json.dumps({"conn_type": "redis", "host": str(socket)}),
-                "DISPATCHARR_URL": lab.dispatcharr,
-                "DISPATCHARR_API_KEY": lab.addresses()["api_key"],
-            }
-            yield
-        finally:
-            server.terminate()
+    with temporary_server() as server:
+        os.environ |= {
+            "STREAMFLOW_HOME": str(folder / "home"),
+            "AIRFLOW_CONN_REDIS_DEFAULT": json.dumps({"conn_type": "redis", "host": str(server.socket)}),
+            "DISPATCHARR_URL": lab.dispatcharr,
+            "DISPATCHARR_API_KEY": lab.addresses()["api_key"],
+        }
+        yield
 
 
 def check(stream_id: int) -> None:

@@ -28,7 +28,11 @@ _TRUE = ("1", "true", "yes", "on")
 
 @dataclass(frozen=True)
 class RedisAddress:
-    """The address of a Redis server; ``origin`` names the setting it comes from."""
+    """The address of a Redis server.
+
+    :param host: a host, or the absolute path of a Unix socket.
+    :param origin: the setting that the address comes from.
+    """
 
     host: str
     port: int = 6379
@@ -39,7 +43,13 @@ class RedisAddress:
     origin: str = "embedded"
 
     def __str__(self) -> str:
-        return f"{self.host}:{self.port} ({self.origin})"
+        place = self.host if self.is_socket else f"{self.host}:{self.port}"
+        return f"{place} ({self.origin})"
+
+    @property
+    def is_socket(self) -> bool:
+        """Whether the server listens on a Unix socket."""
+        return self.host.startswith("/")
 
     @property
     def env(self) -> dict[str, str]:
@@ -56,9 +66,9 @@ class RedisAddress:
 
     def client(self) -> Redis:
         """Return a pooled client with time-outs that tries once more after a lost connection."""
+        place = {"unix_socket_path": self.host} if self.is_socket else {"host": self.host, "port": self.port}
         return Redis(
-            host=self.host,
-            port=self.port,
+            **place,
             db=self.db,
             username=self.username,
             password=self.password,

@@ -22,13 +22,16 @@ CONNECTIONS = [
     "rediss://user:word@nas:6380/?ssl=true&db=2",
     "redis://:word@nas/?__extra__=%7B%22db%22%3A+4%7D",
     '{"conn_type": "redis", "host": "nas", "port": 1, "login": "u", "password": "p", "extra": {"db": 5, "ssl": true}}',
+    '{"conn_type": "redis", "host": "/run/redis.socket"}',
     '{"conn_type": "redis", "host": "nas", "extra": "{\\"db\\": 6}"}',
 ]
 
 
 def options(found: RedisAddress) -> dict[str, Any]:
-    names = ("host", "port", "db", "username", "password")
-    return {name: getattr(found, name) for name in names} | ({"ssl": True} if found.ssl else {})
+    """Return an address as options of redis-py."""
+    place = {"unix_socket_path": found.host} if found.is_socket else {"host": found.host, "port": found.port}
+    login = {name: getattr(found, name) for name in ("db", "username", "password")}
+    return place | login | ({"ssl": True} if found.ssl else {})
 
 
 @pytest.mark.parametrize("value", CONNECTIONS)
