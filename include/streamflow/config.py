@@ -154,12 +154,19 @@ class Probe(_ProbeSettings):
 
 
 class Weights(_Section):
-    """Shares of the score; only their proportions matter."""
+    """Shares of the score; only their proportions matter.
+
+    ``hdr``, ``audio`` (more than two channels) and ``start`` (a fast first picture) come on top of the other four: a
+    stream without them loses nothing.
+    """
 
     bitrate: Share = 0.40
     resolution: Share = 0.35
     fps: Share = 0.15
     codec: Share = 0.10
+    hdr: Share = 0.05
+    audio: Share = 0.05
+    start: Share = 0
 
 
 class Scoring(_Section):

@@ -24,7 +24,10 @@ CONTRACT: dict[str, Any] = {
         "tls": "report", "account_proxies": {}, "by_account": {},
     },
     "scoring": {
-        "weights": {"bitrate": 0.40, "resolution": 0.35, "fps": 0.15, "codec": 0.10}, "prefer_h265": True,
+        "weights": {
+            "bitrate": 0.40, "resolution": 0.35, "fps": 0.15, "codec": 0.10, "hdr": 0.05, "audio": 0.05, "start": 0,
+        },
+        "prefer_h265": True,
         "prefer_accounts": {}, "bitrate_by_codec": True, "reliability_weight": 0.2,
         "reliability_half_life_days": 14, "switch_margin": 0.05,
     },

@@ -1,13 +1,13 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from streamflow.config import Scoring, Weights
-from streamflow.records import Result
-from streamflow.scoring import score
+from streamflow.records import AudioTrack, Result, Verdict
+from streamflow.scoring import reliability, reliable_score, score
 
 DEFAULT = Scoring()
 
@@ -33,8 +33,58 @@ def test_resolution_counts_in_steps_and_films_by_their_width(width: int, height:
     assert score(measured(width=width, height=height), only) == pytest.approx(share)
 
 
-def test_bitrate_and_rate_count_up_to_a_cap() -> None:
-    assert score(measured(bitrate_kbps=90_000, fps=120), DEFAULT) == score(measured(bitrate_kbps=8000, fps=60), DEFAULT)
+@pytest.mark.parametrize(
+    ("bitrate", "share"), [(0, 0.0), (4000, 0.5), (8000, 1.0), (16_000, 1.1), (32_000, 1.2), (90_000, 1.2)]
+)
+def test_bitrate_counts_in_full_up_to_8000_and_little_above(bitrate: int, share: float) -> None:
+    only = Scoring(weights=Weights(bitrate=1, resolution=0, fps=0, codec=0))
+    assert score(measured(bitrate_kbps=bitrate), only) == pytest.approx(share)
+
+
+def test_the_frame_rate_counts_up_to_60() -> None:
+    assert score(measured(fps=120), DEFAULT) == score(measured(fps=60), DEFAULT)
+
+
+@pytest.mark.parametrize(
+    ("codec", "equivalent"), [("hevc", 3400), ("av1", 4000), ("mpeg2video", 1000), ("h264", 2000), ("vp9", 2000)]
+)
+def test_bitrates_count_in_h264_equivalents(codec: str, equivalent: int) -> None:
+    only = Weights(bitrate=1, resolution=0, fps=0, codec=0)
+    same = score(measured(bitrate_kbps=equivalent), Scoring(weights=only))
+    assert score(measured(video_codec=codec, bitrate_kbps=2000), Scoring(weights=only)) == pytest.approx(same)
+    plain = Scoring(weights=only, bitrate_by_codec=False)
+    assert score(measured(video_codec=codec, bitrate_kbps=2000), plain) == pytest.approx(0.25)
+
+
+def test_hdr_surround_sound_and_a_fast_start_come_on_top() -> None:
+    plain = score(measured(), DEFAULT) or 0.0
+    surround = (AudioTrack(codec="aac", channels=2), AudioTrack(codec="ac3", channels=6))
+    assert score(measured(hdr="hlg"), DEFAULT) == pytest.approx(plain + 0.05)
+    assert score(measured(audio=surround), DEFAULT) == pytest.approx(plain + 0.05)
+    assert score(measured(audio=surround[:1], first_frame_ms=100), DEFAULT) == plain
+    fast = Scoring(weights=Weights(start=0.1))
+    assert score(measured(first_frame_ms=2500), fast) == pytest.approx(plain + 0.05)
+    assert score(measured(first_frame_ms=9000), fast) == plain
+
+
+def nights(*verdicts: Verdict) -> list[Result]:
+    """One result a night, newest first."""
+    at = datetime(2026, 1, 31, tzinfo=UTC)
+    return [measured(verdict=verdict, checked_at=at - timedelta(days=night)) for night, verdict in enumerate(verdicts)]
+
+
+def test_reliability_is_the_share_of_working_checks_weighted_by_age() -> None:
+    assert reliability([], 14) == reliability(nights("ok", "degraded"), 14) == 1.0
+    assert reliability(nights("dead", "unknown", "dead"), 14) == 0.0
+    assert reliability(nights("ok", "dead"), 1) == pytest.approx(1 / 1.5)
+    assert reliability(nights("ok", *["dead"] * 9), 10_000) == pytest.approx(0.1, abs=1e-3)
+
+
+def test_a_stream_that_was_dead_nine_of_ten_nights_loses_its_place() -> None:
+    history = nights("ok", *["dead"] * 9)
+    assert reliable_score(0.8, history, DEFAULT) == pytest.approx(0.8 * (1 - 0.2 * 0.87), abs=0.01)
+    assert reliable_score(0.8, nights(*["ok"] * 10), DEFAULT) == 0.8
+    assert reliable_score(0.8, history, Scoring(reliability_weight=0)) == 0.8
 
 
 @pytest.mark.parametrize(

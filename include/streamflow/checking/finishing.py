@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 from streamflow.checking.subject import Subject
 from streamflow.config import Config
 from streamflow.errors import SourceError
+from streamflow.ordering import removal
 from streamflow.ordering.finish import finish
 from streamflow.sources import Destination
 from streamflow.udi.ports import Store
@@ -22,7 +23,7 @@ OpenDestination = Callable[[], AbstractContextManager[Destination | None]]
 def finish_channels(
     store: Store, open_destination: OpenDestination, channel_ids: Sequence[int], run_id: str, settings: Config
 ) -> None:
-    """Order channels by the results of their streams.
+    """Order channels by the results of their streams. Dead streams stay until the end of the run.
 
     :raises SourceError: when a channel cannot be written now.
     """
@@ -30,7 +31,7 @@ def finish_channels(
         return
     with open_destination() as destination:
         for channel_id in channel_ids:
-            finish(store, destination, channel_id, run_id, settings)
+            finish(store, destination, channel_id, run_id, settings, may_remove=False)
 
 
 def finish_ready(
@@ -44,7 +45,7 @@ def finish_ready(
 
 
 def finish_run(store: Store, open_destination: OpenDestination, run_id: str, settings: Config) -> list[int]:
-    """Settle the checks of a run that ended without a result, and order the channels that are left.
+    """Settle the checks that ended without a result, order the channels that are left, and remove dead streams.
 
     :returns: these channels.
     :raises SourceError: when a channel cannot be written now.
@@ -53,4 +54,20 @@ def finish_run(store: Store, open_destination: OpenDestination, run_id: str, set
         store.runs.settle(run_id, Subject(stream_id).lost().model_copy(update={"run_id": run_id}))
     channels = store.runs.unfinished_channels(run_id)
     finish_channels(store, open_destination, channels, run_id, settings)
+    _remove_dead(store, open_destination, run_id, settings)
     return channels
+
+
+def _remove_dead(store: Store, open_destination: OpenDestination, run_id: str, settings: Config) -> None:
+    """Remove the dead streams that the run held back, unless they are too many; then none of them is removed."""
+    state = store.runs.state(run_id) if settings.dead_streams.action == "remove" else None
+    changes = list(state.finished_channels.values()) if state else []
+    held = [change.channel_id for change in changes if change.held]
+    if not held:
+        return
+    if removal.exceeds(changes, settings.safety.max_removed_share):
+        log.error("dead streams of channels %s stay: the run would remove more than safety.max_removed_share", held)
+        return
+    with open_destination() as destination:
+        for channel_id in held:
+            finish(store, destination, channel_id, run_id, settings)

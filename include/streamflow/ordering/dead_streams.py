@@ -1,4 +1,4 @@
-"""The policy for dead streams: which leave the channel, which stay in place, and which come back."""
+"""The policy for dead streams: which leave the channel, which keep their place, and which come back."""
 
 from __future__ import annotations
 
@@ -8,29 +8,41 @@ from streamflow.config import DeadStreams
 from streamflow.ordering.standing import Standing
 
 
-def removals(members: Sequence[int], standings: Mapping[int, Standing], policy: DeadStreams) -> tuple[int, ...]:
+def removals(
+    candidates: Sequence[int], members: int, standings: Mapping[int, Standing], policy: DeadStreams
+) -> tuple[int, ...]:
     """Return the dead streams that leave the channel, the last one first.
 
-    The channel keeps at least ``keep_at_least`` streams.
-
-    :param members: the channel's streams in order.
+    :param candidates: the streams that may leave, in order.
+    :param members: the number of the channel's streams, of which ``keep_at_least`` stay.
     """
     if policy.action != "remove":
         return ()
-    failed = [i for i in reversed(members) if is_failed(standings[i], policy)]
-    return tuple(failed[: max(0, len(members) - policy.keep_at_least)])
+    failed = [i for i in reversed(candidates) if standings[i].is_dead and has_failed_enough(standings[i], policy)]
+    return tuple(failed[: max(0, members - policy.keep_at_least)])
 
 
-def is_failed(standing: Standing, policy: DeadStreams) -> bool:
-    """Return whether the stream was dead at enough checks in a row."""
-    return standing.is_dead and standing.memory.failures >= policy.after_failures
+def has_failed_enough(standing: Standing, policy: DeadStreams) -> bool:
+    """Return whether a dead stream was dead at enough checks in a row for the policy to act."""
+    return standing.memory.failures >= policy.after_failures
+
+
+def is_on_probation(standing: Standing, policy: DeadStreams) -> bool:
+    """Return whether a dead stream worked before and has not failed often enough to be moved last.
+
+    One night of an outage would otherwise reorder the channel twice.
+    """
+    was_alive = standing.memory.last_alive is not None
+    return standing.is_dead and policy.action != "none" and was_alive and not has_failed_enough(standing, policy)
 
 
 def keeps_place(standing: Standing, policy: DeadStreams) -> bool:
-    """Return whether a stream is not ordered at all: it is undecided, or dead and the policy leaves it in place."""
-    return standing.result is None or (standing.is_dead and policy.action == "none")
+    """Return whether a stream is not ordered by its score: it is undecided, on probation, or left in place if dead."""
+    return (
+        standing.result is None or (standing.is_dead and policy.action == "none") or is_on_probation(standing, policy)
+    )
 
 
 def revived(removed: Iterable[int], standings: Mapping[int, Standing]) -> list[int]:
     """Return those of the streams removed earlier that work again."""
-    return [i for i in removed if standings[i].score]
+    return [i for i in removed if standings[i].is_working]

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from streamflow.config import Config
+from streamflow.config import Config, Safety
 from streamflow.errors import SourceConflict, UnknownRecord
-from streamflow.ordering.moves import moves
-from streamflow.ordering.order import Order, ordered
+from streamflow.ordering.moves import Arrangement
+from streamflow.ordering.order import Rules, ordered
 from streamflow.ordering.standing import Standing, standings
 from streamflow.records import ChannelChange, DeadMemory, Result
 from streamflow.sources.source import Destination
@@ -22,48 +21,46 @@ log = logging.getLogger(__name__)
 CONFLICT_TRIES = 3
 
 
-@dataclass(frozen=True)
-class Plan:
-    """A channel's present order, its new one, and the standings that led to it."""
-
-    before: tuple[int, ...]
-    order: Order
-    standings: Mapping[int, Standing]
-
-
 def finish(
-    store: Store, destination: Destination | None, channel_id: int, run_id: str, settings: Config
+    store: Store,
+    destination: Destination | None,
+    channel_id: int,
+    run_id: str,
+    settings: Config,
+    *,
+    may_remove: bool = True,
 ) -> ChannelChange:
     """Order a channel by the standings of its streams, write the order back, and record the change.
 
     Finishing a channel again changes nothing.
 
     :param destination: None to plan and record the change without writing it.
+    :param may_remove: False to keep dead streams that the policy would remove; the change lists them as ``held``.
     :raises SourceError: the destination cannot be written now.
     :raises UdiUnavailable: the store cannot be reached.
     """
     channel = store.library.channel(channel_id)
     present = channel.stream_ids if channel else ()
-    change = ChannelChange(
-        channel_id=channel_id, run_id=run_id, at=datetime.now(UTC), before=present, after=present, written=False
-    )
+    change = ChannelChange(channel_id=channel_id, run_id=run_id, at=datetime.now(UTC), before=present, after=present)
     try:
         if destination:
-            plan = _write_order(store, destination, channel_id, settings)
+            new = _write_order(store, destination, channel_id, settings, may_remove)
         else:
-            plan = _plan(store, channel_id, present, settings)
+            new = _arrange(store, channel_id, present, settings, may_remove)
     except (SourceConflict, UnknownRecord) as problem:
         change = change.model_copy(update={"conflict": str(problem)})
     else:
         if destination:
-            destination.write_results(channel_id, _results(plan.standings, run_id))
-            store.library.reorder(channel_id, plan.order.stream_ids)
-        _remember(store, channel_id, plan, written=destination is not None)
+            destination.write_results(channel_id, _results(new.standings, run_id))
+            store.library.reorder(channel_id, new.order.stream_ids)
+        _remember(store, channel_id, new, written=destination is not None)
         change = change.model_copy(
             update={
-                "before": plan.before,
-                "after": plan.order.stream_ids,
-                "moves": moves(plan.before, plan.order.stream_ids, plan.standings),
+                "before": tuple(new.before),
+                "after": new.order.stream_ids,
+                "moves": new.moves(),
+                "stays": new.stays(),
+                "held": new.order.held,
                 "written": destination is not None,
             }
         )
@@ -71,31 +68,45 @@ def finish(
     return change
 
 
-def _plan(store: Store, channel_id: int, before: tuple[int, ...], settings: Config) -> Plan:
+def _arrange(store: Store, channel_id: int, before: tuple[int, ...], settings: Config, may_remove: bool) -> Arrangement:
     removed = [i for i in store.results.removed_streams(channel_id) if i not in before]
     known = standings(store, [*before, *removed], settings)
-    return Plan(before, ordered(before, removed, known, settings.dead_streams), known)
+    rules = Rules(
+        settings.dead_streams, settings.scoring.switch_margin, _pinned(store, before, settings.safety), may_remove
+    )
+    return Arrangement(before, ordered(before, removed, known, rules), known, rules)
 
 
-def _write_order(store: Store, destination: Destination, channel_id: int, settings: Config) -> Plan:
-    """Write the new order and return it; plan it again after a concurrent edit.
+def _pinned(store: Store, stream_ids: tuple[int, ...], safety: Safety) -> frozenset[int]:
+    """Return the streams that a person placed: those without an account."""
+    if safety.custom_streams != "pin":
+        return frozenset()
+    streams = store.library.streams(stream_ids).values()
+    return frozenset(stream.id for stream in streams if stream.is_custom or stream.account_id is None)
+
+
+def _write_order(
+    store: Store, destination: Destination, channel_id: int, settings: Config, may_remove: bool
+) -> Arrangement:
+    """Write the new order and return it; arrange the channel again after a concurrent edit.
 
     :raises SourceConflict: the channel was edited during each try.
     :raises UnknownRecord: the channel does not exist any more.
     """
     tries = 0
     while True:
-        plan = _plan(store, channel_id, destination.order(channel_id), settings)
+        before = destination.order(channel_id)
+        new = _arrange(store, channel_id, before, settings, may_remove)
         try:
-            if plan.order.stream_ids != plan.before:
-                destination.write_order(channel_id, plan.before, plan.order.stream_ids)
+            if new.order.stream_ids != before:
+                destination.write_order(channel_id, before, new.order.stream_ids)
         except SourceConflict as conflict:
             tries += 1
             if tries == CONFLICT_TRIES:
                 raise
             log.info("channel %s: %s; its order is planned again", channel_id, conflict)
         else:
-            return plan
+            return new
 
 
 def _results(known: Mapping[int, Standing], run_id: str) -> list[Result]:
@@ -107,14 +118,14 @@ def _results(known: Mapping[int, Standing], run_id: str) -> list[Result]:
     ]
 
 
-def _remember(store: Store, channel_id: int, plan: Plan, *, written: bool) -> None:
+def _remember(store: Store, channel_id: int, new: Arrangement, *, written: bool) -> None:
     """Store the changed failures of the streams, and the places that the policy removed them from."""
-    former = store.results.dead_memory(plan.standings)
-    for stream, standing in plan.standings.items():
+    former = store.results.dead_memory(new.standings)
+    for stream, standing in new.standings.items():
         places = dict(standing.memory.removed_from)
-        if written and stream in plan.order.removed:
-            places[channel_id] = plan.before.index(stream)
-        elif stream in plan.order.stream_ids:
+        if written and stream in new.order.removed:
+            places[channel_id] = new.before.index(stream)
+        elif stream in new.order.stream_ids:
             places.pop(channel_id, None)
         memory = standing.memory.model_copy(update={"removed_from": places})
         if memory != former.get(stream, DeadMemory()):

@@ -1,4 +1,4 @@
-"""The standing of a stream: its last verdict, its score, and its failures in a row."""
+"""The standing of a stream: its last verdict, its score by that and by its history, and its failures in a row."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ from itertools import takewhile
 
 from streamflow.config import Config
 from streamflow.records import DECIDED, WORKING, DeadMemory, Result
-from streamflow.scoring import score
+from streamflow.scoring import reliable_score, score
 from streamflow.udi.ports import Store
+
+# The past results of a stream that its standing depends on: a month of nights.
+HISTORY = 30
 
 
 @dataclass(frozen=True)
@@ -17,7 +20,7 @@ class Standing:
     """One stream as the order of its channels sees it.
 
     :param result: the last result with a verdict that decides something; None if there is none.
-    :param score: the score of that result.
+    :param score: the score of that result, lowered by the failures in the stored history.
     :param memory: the failures in a row, and the channels that the stream was removed from.
     """
 
@@ -31,6 +34,11 @@ class Standing:
         return self.result is not None and self.result.verdict == "dead"
 
     @property
+    def is_working(self) -> bool:
+        """Whether the last decided check found a stream that can be watched."""
+        return self.result is not None and self.result.verdict in WORKING
+
+    @property
     def summary(self) -> str:
         """The standing in a few words, for the reason of a move."""
         if self.result is None:
@@ -39,7 +47,7 @@ class Standing:
             times = f", {self.memory.failures} times in a row" if self.memory.failures > 1 else ""
             return f"dead: {self.result.reason}{times}"
         reason = f", {self.result.reason}" if self.result.reason else ""
-        return f"score {self.score:.2f}{reason}"
+        return f"score {self.score:.3f}{reason}"
 
 
 def standings(store: Store, stream_ids: Sequence[int], settings: Config) -> dict[int, Standing]:
@@ -51,17 +59,15 @@ def standings(store: Store, stream_ids: Sequence[int], settings: Config) -> dict
     accounts = {account.id: account.name for account in store.library.accounts()}
     found = {}
     for stream_id in stream_ids:
-        result, memory = latest.get(stream_id), memories.get(stream_id, DeadMemory())
-        history = [result] if result else []
-        if result and result.verdict not in WORKING:
-            # The history holds the number of failures in a row, and the last decided verdict.
-            history = store.results.history(stream_id)
+        memory = memories.get(stream_id, DeadMemory())
+        history = store.results.history(stream_id, HISTORY) if stream_id in latest else []
         decided = next((past for past in history if past.verdict in DECIDED), None)
-        if decided:
-            memory = remembered(memory, history)
-        account = accounts.get(decided.account_id) if decided and decided.account_id is not None else None
-        points = score(decided, settings.scoring, account) if decided else None
-        found[stream_id] = Standing(decided, points, memory)
+        if decided is None:
+            found[stream_id] = Standing(None, None, memory)
+            continue
+        account = accounts.get(decided.account_id) if decided.account_id is not None else None
+        points = reliable_score(score(decided, settings.scoring, account) or 0.0, history, settings.scoring)
+        found[stream_id] = Standing(decided, points, remembered(memory, history))
     return found
 
 

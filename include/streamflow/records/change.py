@@ -17,7 +17,11 @@ class Move(BaseModel):
 
 
 class ChannelChange(BaseModel):
-    """What finishing a channel did, or, when ``written`` is false, would have done."""
+    """The change of a channel by a run; ``written`` is false for a change that was only planned.
+
+    ``stays`` holds the moves that the rules prevented, with the reasons. ``held`` lists the dead streams that leave the
+    channel once the run is known to remove few enough streams.
+    """
 
     channel_id: int
     run_id: str | None = None
@@ -25,6 +29,8 @@ class ChannelChange(BaseModel):
     before: tuple[int, ...]
     after: tuple[int, ...]
     moves: tuple[Move, ...] = ()
+    stays: tuple[Move, ...] = ()
+    held: tuple[int, ...] = ()
     written: bool = False
     conflict: str | None = None
 

@@ -16,7 +16,7 @@ MOST_NAMED = 20
 # Past checks that are searched for the last verdict that decided something.
 SEARCHED = 10
 
-Kind = Literal["streams_dead", "channel_dark", "account_over_limit", "checks_lost"]
+Kind = Literal["streams_dead", "channel_dark", "account_over_limit", "checks_lost", "approval_needed"]
 
 
 class Subject(BaseModel):
@@ -49,6 +49,7 @@ def alerts(store: Store, state: RunState) -> list[Alert]:
         _alert("streams_dead", "newly dead streams", [(id, streams[id].name) for id in died if id in streams]),
         _alert("channel_dark", "channels with no working stream left", _dark(store, state, set(died))),
         _alert("account_over_limit", "accounts refused as using one connection too many (checks)", refused),
+        _alert("approval_needed", "channels keep dead streams: too many would be removed at once", _held(store, state)),
         _alert("checks_lost", "accounts with checks that ended without a verdict; are workers down? (checks)", lost),
     ]
     return [alert for alert in candidates if alert]
@@ -78,6 +79,12 @@ def _dark(store: Store, state: RunState, died: set[int]) -> list[tuple[int, str]
         for channel in channels
         if all(stream in results and results[stream].verdict == "dead" for stream in channel.stream_ids)
     ]
+
+
+def _held(store: Store, state: RunState) -> list[tuple[int, str]]:
+    """Return the channels whose dead streams the run did not remove because they were too many."""
+    held = [channel_id for channel_id, change in state.finished_channels.items() if change.held]
+    return [(channel.id, channel.name) for channel in store.library.channels(held)] if held else []
 
 
 def _by_account(store: Store, results: Iterable[Result], reason: str) -> list[tuple[int | None, str]]:

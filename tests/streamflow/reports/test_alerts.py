@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from streamflow.records import Account, Run
+from streamflow.records import Account, ChannelChange, Run
 from streamflow.reports.alerts import alerts
 from streamflow.udi.ports import Store
 from support.library import NOW, result, stored, stream
@@ -71,4 +71,12 @@ def test_refused_and_lost_checks_are_counted_by_account(store: Store) -> None:
 
 def test_a_run_without_news_raises_nothing(store: Store) -> None:
     settle(store, s1=("ok", None), s5=("dead", "http_404"))
+    assert raised(store) == {}
+
+
+def test_a_channel_that_keeps_too_many_dead_streams_is_named(store: Store) -> None:
+    change = ChannelChange(channel_id=2, run_id="r", at=NOW, before=(3, 4), after=(3, 4), held=(4, 3))
+    store.runs.finish_channel(change)
+    assert raised(store) == {"approval_needed": ["channel 2"]}
+    store.runs.finish_channel(change.model_copy(update={"held": (), "after": (3,)}))
     assert raised(store) == {}
