@@ -1,7 +1,7 @@
-"""How fast the limiter is, beside what most projects do, with the same clients in the same run.
+"""Speed of the limiter beside common alternatives, with the same clients in the same run.
 
-``python -m bench.limiter`` prints one JSON object a figure. It starts a Redis of its own unless given one, of
-which it empties the limiter's keys.
+``python -m bench.limiter`` prints one JSON object for each figure. It starts a Redis of its own, or deletes the
+limiter's keys in the Redis that it is given.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ CLIENTS = 16
 SECONDS = 3.0
 LIMIT = 20
 WAITERS = 2000
+CROWD_ACCOUNTS, CROWD_WAITERS = 300, 10_000
 _ACCOUNT = AccountLimit("bench", "bench", LIMIT)
 _COUNTERS = "{streamflow}:bench:account", "{streamflow}:bench:global"
 _SEMAPHORES = "{streamflow}:bench:account-set", "{streamflow}:bench:global-set"
@@ -42,7 +43,7 @@ Pair = Callable[[], bool]
 
 
 def leases(redis: Redis) -> Pair:
-    """This limiter: leases with expiry, fairness, budgets and events."""
+    """Return a pair of calls of this limiter: leases with expiry, fairness, budgets and events."""
     limiter = Limiter(redis)
 
     def pair() -> bool:
@@ -54,7 +55,7 @@ def leases(redis: Redis) -> Pair:
 
 
 def counters(redis: Redis) -> Pair:
-    """The usual pair of counters, guarded by WATCH and MULTI: what a crash leaves behind stays for an hour."""
+    """Return the usual pair of counters, guarded by WATCH and MULTI. A crash leaves its count for an hour."""
 
     def change(step: int) -> bool:
         while True:
@@ -80,7 +81,7 @@ def counters(redis: Redis) -> Pair:
 
 
 def sorted_sets(redis: Redis) -> Pair:
-    """The plain sorted-set semaphore, by the client's clock: neither fair nor exact, shown for its speed."""
+    """Return a sorted-set semaphore by the client's clock. It is neither fair nor exact, and shown for its speed."""
 
     def pair() -> bool:
         name, now = uuid.uuid4().hex, time.time()
@@ -104,7 +105,7 @@ PEERS: dict[str, Callable[[Redis], Pair]] = {"leases": leases, "watch_multi": co
 
 
 def run(redis_url: str, *, seconds: float = SECONDS, waiters: int = WAITERS) -> Iterator[dict[str, Any]]:
-    """One JSON object a figure. Empties the limiter's keys: only for a Redis of its own."""
+    """Yield one JSON object for each figure. Deletes the limiter's keys in this Redis."""
     with Redis.from_url(redis_url) as redis:
         rates: dict[tuple[str, int], float] = {}
         for clients in (1, CLIENTS):
@@ -122,6 +123,7 @@ def run(redis_url: str, *, seconds: float = SECONDS, waiters: int = WAITERS) -> 
         yield {"bench": "wake_up", **asyncio.run(_wake_up(redis_url))}
         _prepare(redis)
         yield {"bench": "waiters", **asyncio.run(_waiting(redis_url, waiters))}
+        yield {"bench": "crowd", **asyncio.run(_crowd(redis, redis_url))}
         _clear(redis)
 
 
@@ -193,7 +195,7 @@ def _acquired(limiter: Limiter, request: Request) -> Lease:
 
 
 async def _wake_up(redis_url: str, rounds: int = 50) -> dict[str, Any]:
-    """From a release to the waiter's event, in another connection of this process."""
+    """Measure the time from a release to the waiter's event in another connection of this process."""
     latencies: list[float] = []
     hub = _hub(redis_url)
     with Redis.from_url(redis_url) as redis:
@@ -217,7 +219,7 @@ async def _wake_up(redis_url: str, rounds: int = 50) -> dict[str, Any]:
 
 
 async def _waiting(redis_url: str, waiters: int, seconds: float = 12.0) -> dict[str, Any]:
-    """What waiters cost while nothing happens: a touch of all of them falls into the time that is watched."""
+    """Measure the cost of waiters while nothing happens, for a time that includes a touch of all of them."""
     hub = _hub(redis_url)
     with Redis.from_url(redis_url) as redis:
         limiter = Limiter(redis)
@@ -246,13 +248,61 @@ async def _waiting(redis_url: str, waiters: int, seconds: float = 12.0) -> dict[
     }
 
 
+async def _crowd(redis: Redis, redis_url: str, rounds: int = 1000) -> dict[str, Any]:
+    """Measure the queueing of many waiters on many full accounts, and a newcomer's acquire behind them."""
+    _clear(redis)
+    hub, limiter, number = _hub(redis_url), Limiter(redis), CROWD_ACCOUNTS
+    full = [AccountLimit(f"full-{i}", limit=1) for i in range(number)]
+    limiter.configure(accounts=[*full, _ACCOUNT], global_limit=0, stagger_delay=0, lease_ttl=600)
+    limiter.open_now()
+    held = [_acquired(limiter, Request(f"held-{i}", account.account_id)) for i, account in enumerate(full)]
+    begun = time.perf_counter()
+    requests = [Request(f"waiter-{i:05}", f"full-{i % number}") for i in range(CROWD_WAITERS)]
+    tasks = [asyncio.create_task(hub.wait(request)) for request in requests]
+    while redis.hlen(library().keys["waiters"]) < CROWD_WAITERS:  # noqa: ASYNC110 - another client changes it
+        await asyncio.sleep(0.01)
+    queued = time.perf_counter() - begun
+    acquires: list[float] = []
+    figures: dict[str, float] = {}
+    for name, pair in (("pair", leases(redis)), ("watch_multi", counters(redis))):
+        latencies = []
+        for _ in range(rounds):
+            await asyncio.sleep(0)
+            begun = time.perf_counter()
+            pair()
+            latencies.append(time.perf_counter() - begun)
+        figures[f"{name}_median_ms"] = round(statistics.median(latencies) * 1000, 3)
+    for i in range(rounds):
+        request = Request(f"newcomer-{i}", "bench")
+        await asyncio.sleep(0)
+        begun = time.perf_counter()
+        lease = _acquired(limiter, request)
+        acquires.append(time.perf_counter() - begun)
+        limiter.release(lease)
+        if i % LIMIT == 0:
+            limiter.release(held[i // LIMIT])
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    await hub.close()
+    cuts = statistics.quantiles(acquires, n=100)
+    return {
+        "waiters": CROWD_WAITERS,
+        "accounts": number,
+        "queued_in_s": round(queued, 2),
+        "acquire_median_ms": round(cuts[49] * 1000, 3),
+        "acquire_p99_ms": round(cuts[98] * 1000, 3),
+        **figures,
+    }
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="bench.limiter", description=__doc__)
     parser.add_argument("--redis-url", help="a Redis to use; the limiter's keys in it are emptied")
     parser.add_argument("--seconds", type=float, default=SECONDS, help="of each contention")
     parser.add_argument("--waiters", type=int, default=WAITERS)
     options = parser.parse_args(argv)
-    # As Ctrl-C does: what was started is ended.
+    # As Ctrl-C does, so that the server ends too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 
     def show(redis_url: str) -> None:

@@ -23,7 +23,8 @@ log = logging.getLogger(__name__)
 
 POLL_SECONDS = 2.0
 TOUCH_SECONDS = 10.0
-WAITERS_PER_TOUCH = 500
+# A transition blocks Redis for its whole duration.
+WAITERS_PER_TOUCH = 100
 # Waiters are released as "unavailable" when Redis fails for longer.
 ABSENCE_SECONDS = 30.0
 LINGER_SECONDS = 10.0

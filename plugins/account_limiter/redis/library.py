@@ -26,13 +26,13 @@ LAYOUT = 4
 FOLDER = Path(__file__).parent / "lua"
 
 _STATE = (
-    "leases", "expiry", "held", "granted", "ends", "waiters", "queue", "touched", "called", "accounts", "budgets",
-    "paces", "meta",
+    "leases", "expiry", "held", "granted", "ends", "waiters", "queue", "touched", "called", "candidates", "due",
+    "accounts", "draws", "budgets", "viewed", "paces", "meta",
 )  # fmt: skip
 # Keys that all layouts share.
 _SHARED_KEYS = ("events", "tally", "history", "history_coarse", "layout")
 # Each part uses the parts before it.
-_PARTS = ("meta", "records", "capacity", "history", "queue", "grants", "transition")
+_PARTS = ("meta", "records", "capacity", "queue", "history", "candidates", "calls", "grants", "transition")
 # The tag in braces puts all keys into one slot of a cluster; the characters need no quoting in Lua.
 _PREFIX = re.compile(r"[\w.:-]*\{[\w.:-]+\}[\w.:-]*", re.ASCII)
 

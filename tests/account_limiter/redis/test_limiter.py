@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -17,10 +18,12 @@ from account_limiter import (
     LeaseLost,
     Limiter,
     LimiterUnavailable,
+    MachineLoad,
     Queued,
     Refused,
     Request,
     connect,
+    events_key,
     new_holder,
 )
 from account_limiter.redis.library import library
@@ -477,6 +480,14 @@ def test_all_keys_lie_in_one_slot_of_a_cluster(
     clock.move(11)
     limiter.release(lease, starved=True)
     look()
+    refused = take(2)
+    limiter.report_busy(refused)
+    limiter.release(refused)
+    limiter.set_viewers({"account-1": 1})
+    limiter.acquire(request_of(2), "w")
+    look()
+    limiter.configure(global_limit=1)
+    look()
     clock.move(400)
     look()
     assert keys == set(library().keys.values()), "what is not listed is not cleared"
@@ -536,6 +547,30 @@ def test_a_providers_claim_is_a_limit_for_a_day_and_what_it_says_of_others_for_t
     assert budget_of(limiter, "account-3").effective_limit == 3
     clock.move(86_400)
     assert budget_of(limiter, "account-3").effective_limit is None
+
+
+def test_the_information_of_every_event_is_a_json_object(
+    limiter: Limiter, clock: Any, take: Take, request_of: RequestOf, redis_client: Redis
+) -> None:
+    limiter.claim("account-3", limit=3, elsewhere=1, words='the panel says "3"')
+    limiter.acquire(request_of(1), "w")
+    limiter.report_busy(take(3))
+    clock.move(60)
+    limiter.adapt(MachineLoad(3.0, 0.6), floor=1, ceiling=4)
+    limiter.tick()
+    limiter.reset()
+    events = [fields for _, fields in redis_client.xrange(events_key())]
+    assert {fields[b"kind"] for fields in events} >= {
+        b"claimed",
+        b"acquired",
+        b"busy",
+        b"expired",
+        b"adapted",
+        b"reset",
+    }
+    assert all(isinstance(json.loads(fields[b"info"]), dict) for fields in events)
+    claimed = next(json.loads(fields[b"info"]) for fields in events if fields[b"kind"] == b"claimed")
+    assert claimed == {"budget_id": "account-3", "limit": 3, "elsewhere": 1, "words": 'the panel says "3"'}
 
 
 def test_a_claim_lets_nobody_above_what_is_configured(limiter: Limiter) -> None:

@@ -42,6 +42,7 @@ from account_limiter import (
     Request,
 )
 from account_limiter.core import records
+from account_limiter.redis import library as library_module
 from account_limiter.redis import transitions
 from account_limiter.redis.library import library
 
@@ -645,6 +646,13 @@ def test_the_scripts_do_what_the_model_says(
 ) -> None:
     # The holders' clock runs with Redis'.
     monkeypatch.setattr(records, "time", SimpleNamespace(monotonic=lambda: clock.now))
+
+    # The index of candidates has to be right without its regular rebuilding.
+    tick = library_module.FOLDER / "tick.lua"
+    text = tick.read_text()
+    assert "REBUILD_MS = 10 * 1000" in text
+    tick.write_text(text.replace("REBUILD_MS = 10 * 1000", "REBUILD_MS = 1e15"))
+    library.cache_clear()
 
     class Here(Contention):
         pass

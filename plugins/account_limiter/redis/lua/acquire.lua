@@ -19,48 +19,48 @@ local function take(lease, budget, holder, duration)
   return granted(lease, budget, expires, wait)
 end
 
--- When a slot that a newcomer would get is about to come free; 0 when none is known to be.
+-- Returns the time at which a slot for a newcomer is about to become free, 0 when it is unknown or another waiter is
+-- ahead.
 local function soon(account, waiter)
   local before = account.id .. '|'
   if call('ZLEXCOUNT', QUEUE, '[' .. before, '(' .. before .. waiter.rank .. '|' .. waiter.id) > 0 then return 0 end
   local ending = call('ZRANGEBYSCORE', ENDS, now - CALL_LIFE_MS, now + meta.call_lead, 'WITHSCORES')
   for i = 1, #ending, 2 do
-    local leaving = read(LEASES, ending[i]).budget
-    if about_to_fit(account, { [leaving] = 1 }, meta.call_lead) then return math.max(tonumber(ending[i + 1]), now + 1) end
+    local leaving, at = read(LEASES, ending[i]).budget, tonumber(ending[i + 1])
+    if about_to_fit(account, { [leaving] = 1 }, meta.call_lead) then return math.max(at, now + 1) end
   end
   return 0
 end
 
--- What becomes of one who has no lease yet.
-local function come(request, holder, priority, may_wait)
-  local id, account = request.id, read(ACCOUNTS, request.account)
+-- Serves the waiters first, so that a newcomer gets only what no waiter can use. Returns the reply for a request that
+-- is one of them, nil for a newcomer.
+local function wait_in_turn(request, holder)
+  local waiter = read(WAITERS, request.id)
+  if waiter then touch(waiter) end
+  grant_all()
+  local lease = waiter and read(LEASES, request.id)
+  if lease then
+    call('ZREM', GRANTED, request.id)
+    return take(lease, read(BUDGETS, lease.budget), holder, request.duration)
+  end
+  return waiter and queued(waiter)
+end
+
+-- Handles a request without a lease.
+local function ask(request, holder, priority, may_wait)
+  local account = read(ACCOUNTS, request.account)
   local why = barred(account)
   if why then return refuse(why, request.account) end
+  local reply = call('ZCARD', QUEUE) > 0 and wait_in_turn(request, holder)
+  if reply then return reply end
 
-  -- Whoever waits goes first: what is left after this is nobody else's.
-  if call('ZCARD', QUEUE) > 0 then
-    call('ZADD', TOUCHED, 'XX', now, id)
-    local due = grant_all()
-    local lease, waiter = read(LEASES, id), read(WAITERS, id)
-    if lease then
-      call('ZREM', GRANTED, id)
-      return take(lease, read(BUDGETS, lease.budget), holder, request.duration)
-    elseif waiter then
-      return queued(waiter, due)
-    end
-  end
-
-  local closed = closed_until > now
-  local budget, opens = nil, 0
-  if closed then
-    opens = closed_until
-  elseif global_has_room() then
-    budget, opens = fitting(account)
-  end
+  local closed, budget, opens = closed_until > now, nil, 0
+  if not closed and global_has_room() then budget, opens = fitting(account) end
   if budget then
     count('granted', account.id)
-    return take({ id = id, account = account.id, budget = budget.id, generation = meta.generation, info = request.info },
-      budget, holder, request.duration)
+    local lease = { id = request.id, account = account.id, budget = budget.id, generation = meta.generation,
+      info = request.info }
+    return take(lease, budget, holder, request.duration)
   end
   if may_wait then
     enqueue(request, priority)
@@ -74,7 +74,7 @@ transition('acquire', function(args)
   local lease = read(LEASES, id)
   if not lease then
     local request = { id = id, account = account, rank = rank, duration = tonumber(duration), info = info }
-    return come(request, holder, tonumber(priority), may_wait == '1')
+    return ask(request, holder, tonumber(priority), may_wait == '1')
   end
   local budget = read(BUDGETS, lease.budget) or new_budget(lease.budget, 0)
   if lease.state == 'granted' then

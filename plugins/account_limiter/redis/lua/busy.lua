@@ -1,6 +1,7 @@
--- What a connection told of its budget. 'refused': the provider said that it was one too many. 'suspected': it may have
--- been, and until the same work with fewer connections has shown whether, the budget gives no more than worked.
--- 'confirmed' and 'unfounded' end that. Answers the limit learned or suspected, 0 for none, -1 without a lease.
+-- Notes a report about refused connections of a budget. 'refused': the provider refused this connection as too many.
+-- 'suspected': it may have done so; the budget is limited until the same work with fewer connections shows it.
+-- 'confirmed' and 'unfounded' settle a suspicion. Returns the limit learned or suspected, 0 for none, -1 without a
+-- lease.
 local SUSPECTED_MS = 60 * 1000
 
 local function learn(budget, most)
@@ -15,7 +16,7 @@ transition('busy', function(args)
   local budget = read(BUDGETS, lease.budget)
   if not budget then return -1 end
   local rest, suspected = math.min(tonumber(retry_after), LONGEST_REST_MS), suspicion(budget)
-  -- The connection in question is one of those held.
+  -- The refused connection is one of the held ones.
   local worked = math.max(1, held(budget.id) - 1 + others(budget))
   budget.suspected = 0
   if kind == 'suspected' then
@@ -28,6 +29,7 @@ transition('busy', function(args)
   budget.cool_until = math.max(rests_until(budget), now + rest)
   write(BUDGETS, budget)
   event(kind == 'refused' and 'busy' or kind, id, lease.account, lease.info)
+  reconsider_budget(budget.id)
   grant_all()
   return lower(budget.believed, budget.suspected)
 end)

@@ -1,5 +1,5 @@
--- Puts a waiter into its account's queue, in its old place if it brings its rank. Nothing changes for one who waits
--- already or whose slot is granted.
+-- Adds a waiter to its account's queue, in its old place if it has its rank. A waiter that is queued already, or
+-- whose slot is granted, stays unchanged.
 transition('enqueue', function(args)
   local id, account_id, priority, rank, duration, info = unpack(args)
   local lease = read(LEASES, id)
@@ -8,12 +8,12 @@ transition('enqueue', function(args)
   if why then return refuse(why, account_id) end
   local waiter = read(WAITERS, id)
   if waiter then
-    call('ZADD', TOUCHED, now, id)
+    touch(waiter)
   else
     waiter = { id = id, account = account_id, rank = rank, duration = tonumber(duration), info = info }
     enqueue(waiter, tonumber(priority))
   end
-  local due = grant_all()
+  grant_all()
   if call('HEXISTS', LEASES, id) == 1 then return answer('granted') end
-  return queued(waiter, due)
+  return queued(waiter)
 end)

@@ -1,6 +1,5 @@
--- Samples since a moment, oldest first. Coarse ones if the step asked for is as coarse, or fine ones do
--- not reach back so far; then the fine ones of the time for which there is no coarse one yet. What happened since the
--- last sample comes as one more.
+-- Returns the samples since a time, oldest first. They are coarse if the step is coarse or the fine ones do not reach
+-- back far enough, followed by the fine ones after the last coarse one. The state since the last sample is one more.
 local READ_AT_ONCE = 1000
 
 local function samples(key, width, kept, from, till)
@@ -19,11 +18,11 @@ local function samples(key, width, kept, from, till)
   return found
 end
 
--- Since when, and the step, both in ms.
+-- Arguments: begin and step in ms.
 reading('history', function(args)
   local since, step = tonumber(args[1]), tonumber(args[2])
   local coarse, coarse_samples = step >= COARSE_MS or since < now - FINE_KEPT * FINE_MS, {}
-  -- The state at the beginning stands in the sample before it.
+  -- The sample before the begin holds the state at the begin.
   local fine_since = since - meta.lease_ttl
   if coarse then
     local pending = math.floor(meta.slot * FINE_MS / COARSE_MS) * COARSE_MS

@@ -1,4 +1,4 @@
--- Ends the time of waiting for earlier holders.
+-- Ends the wait for earlier holders.
 transition('open', function()
   change_meta({ closed_until = 0 })
   closed_until = 0

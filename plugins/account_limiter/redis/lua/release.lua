@@ -1,15 +1,15 @@
--- Gives a slot back, or leaves the queue. Without a holder only what nobody has claimed is dropped. Starved is '1' or '0'
--- where the work knows whether its connection kept up with real time.
+-- Gives a slot back or leaves the queue. Without a holder, only an unclaimed grant or a waiter is dropped. The argument
+-- `starved` is '1' or '0' when it is known whether the connection was slower than real time, else ''.
 local RAISE_AFTER_MS = 120 * 1000
 
--- A refusal lowers what is believed of a budget; a success while it is fully used, long after the last refusal,
--- raises it again by one, up to what is configured and claimed.
+-- A refusal lowers the learned limit of a budget. A success of a fully used budget, long after the last refusal,
+-- raises it by one, up to the configured and the claimed limit.
 local function learn(lease)
   local budget = read(BUDGETS, lease.budget)
   if not budget or budget.believed == 0 or is_within(RAISE_AFTER_MS, budget.learned_at) then return end
   if held(budget.id) < budget.believed - others(budget) then return end
   budget.believed, budget.learned_at = budget.believed + 1, now
-  forget_what_is_no_limit(budget)
+  forget_useless_belief(budget)
   write(BUDGETS, budget)
 end
 

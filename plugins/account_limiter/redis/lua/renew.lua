@@ -1,9 +1,9 @@
--- Prolongs a lease. One that this Redis does not know registers again if it fits, since the server may have lost it.
+-- Prolongs a lease. A lease that this Redis does not know, because it lost its data, registers again if there is room.
 
--- What the holder knew when it acquired stands in for settings that are lost with the lease.
+-- Restores lost settings from those that the holder received with its lease.
 local function remembered_budget(id, limit, global_limit)
   if not stored.global_limit then change_meta({ global_limit = global_limit }) end
-  -- A life that is promised before it is configured counts, however short it is configured then.
+  -- The life promised here counts even if a shorter one is configured later.
   if not stored.longest_ttl then change_meta({ longest_ttl = meta.lease_ttl }) end
   local budget = read(BUDGETS, id)
   if not budget then
@@ -13,7 +13,7 @@ local function remembered_budget(id, limit, global_limit)
   return budget
 end
 
--- Whether the lease is one of the youngest `over` of its budget: those give way.
+-- Whether the lease is one of the `over` youngest of its budget, which give way.
 local function gives_way(lease, over)
   local younger = 0
   for _, member in ipairs(call('ZRANGEBYLEX', HELD, '[' .. lease.budget .. '|', '(' .. lease.budget .. '}')) do
@@ -30,7 +30,8 @@ transition('renew', function(args)
   generation, age, life = tonumber(generation), tonumber(age), tonumber(life)
   if generation < meta.generation then return answer('lost', 'reset') end
   if life <= 0 then return answer('lost', 'stale') end
-  local lease, budget, expires = read(LEASES, id), nil, nil
+  local lease = read(LEASES, id)
+  local budget, expires
   if lease then
     if lease.state ~= 'held' or lease.holder ~= holder then return answer('lost', 'taken') end
     budget, expires = read(BUDGETS, lease.budget), math.min(now + meta.lease_ttl, lease.hard_end)
@@ -45,7 +46,7 @@ transition('renew', function(args)
     write_lease(lease, expires)
     event('registered', id, account_id, info)
   end
-  -- More leases than slots: a limit was lowered, or viewers came.
+  -- There are more leases than slots after a limit was lowered or viewers came.
   local most = budget and ceiling(budget)
   local over = most and math.max(0, held(lease.budget) - most) or 0
   grant_all()

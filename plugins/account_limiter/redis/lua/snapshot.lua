@@ -1,4 +1,4 @@
--- Everything at one moment: settings, leases, accounts with their waiters, budgets with what is held.
+-- Returns the whole state: settings, leases, accounts with their waiters, budgets with their leases.
 reading('snapshot', function()
   local leases, accounts, budgets = {}, {}, {}
   local alive = call('ZRANGEBYSCORE', EXPIRY, '(' .. now, '+inf', 'WITHSCORES')
@@ -11,8 +11,8 @@ reading('snapshot', function()
   end
   for _, id in ipairs(call('HKEYS', ACCOUNTS)) do
     local account = read(ACCOUNTS, id)
-    local waiting = call('ZLEXCOUNT', QUEUE, '[' .. id .. '|', '(' .. id .. '}')
-    table.insert(accounts, { id, account.active and 1 or 0, account.priority, account.budgets, waiting, account.info })
+    table.insert(accounts, { id, account.active and 1 or 0, account.priority, account.budgets, waiting_for(id),
+      account.info })
   end
   for _, id in ipairs(call('HKEYS', BUDGETS)) do
     local budget = read(BUDGETS, id)

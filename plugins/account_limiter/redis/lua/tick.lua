@@ -1,18 +1,30 @@
--- What time alone brings about: expired leases go, free slots are granted, the next waiters called. Answers the
--- milliseconds until the next such moment (-1: none known), and every grant that nobody has claimed yet.
+-- Applies the passing of time: ends expired leases, grants free slots and calls the next waiters. Returns the
+-- milliseconds until the next such event (-1: none known), and every grant that is not claimed yet.
+
+-- The index of candidates is rebuilt at this interval, and after the clock was set back.
+local REBUILD_MS = 10 * 1000
+
+local function rebuild_index()
+  local rebuilt_at = tonumber(call('HGET', META, 'rebuilt_at') or 0)
+  if rebuilt_at <= now and now < rebuilt_at + REBUILD_MS then return end
+  call('HSET', META, 'rebuilt_at', now)
+  if call('ZCARD', QUEUE) > 0 then consider_all() end
+end
+
 transition('tick', function()
-  -- A clock that was set back must not prolong a lease beyond what its holder may count on.
+  -- After the clock was set back, a lease still expires within the life that its holder was promised.
   for _, id in ipairs(call('ZRANGEBYSCORE', EXPIRY, '(' .. now + math.max(meta.longest_ttl, meta.grant_ttl), '+inf')) do
     call('ZADD', EXPIRY, now + meta.longest_ttl, id)
   end
-  -- Nor may it make somebody listened for, or called, whom nobody asks after.
+  -- A waiter that was touched or called in the future would be granted a slot after its triggerer has stopped.
   for _, key in ipairs({ TOUCHED, CALLED }) do
     for _, id in ipairs(call('ZRANGEBYSCORE', key, '(' .. now, '+inf')) do
       call('ZADD', key, now, id)
     end
   end
-  local due = lower(grant_all(), next_call())
+  rebuild_index()
+  grant_all()
   if call('ZCARD', QUEUE) > 0 then call_to_look() end
-  due = lower(due, tonumber(call('ZRANGE', EXPIRY, 0, 0, 'WITHSCORES')[2] or 0))
+  local due = lower(lower(next_grant(), next_call()), tonumber(call('ZRANGE', EXPIRY, 0, 0, 'WITHSCORES')[2] or 0))
   return { due > 0 and math.max(0, due - now) or -1, call('ZRANGE', GRANTED, 0, -1) }
 end)

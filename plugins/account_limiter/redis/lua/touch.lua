@@ -1,4 +1,4 @@
--- Keeps waiters alive. Answers the state of each: waiting, granted, held, gone, or why its account is barred.
+-- Keeps waiters alive. Returns the state of each: waiting, granted, held, gone, or the reason that bars its account.
 transition('touch', function(args)
   local states, bars = {}, {}
   for i, id in ipairs(args) do
@@ -10,7 +10,7 @@ transition('touch', function(args)
         drop_waiter(waiter)
       else
         states[i] = 'waiting'
-        call('ZADD', TOUCHED, now, id)
+        touch(waiter)
       end
     else
       local lease = read(LEASES, id)

@@ -1,11 +1,11 @@
--- History: one sample per slot of time, written by the first transition after it. A slot in which nothing happened has
--- none. What happened within the current slot is counted in TALLY until then.
--- Samples lie in rings, so their number is bounded whatever the clock does: a day of fine and 30 days of coarse ones.
+-- History: one sample for each time slot, written by the first transition after the slot. A slot without transitions
+-- has no sample. TALLY counts the events of the current slot. Samples lie in rings, so their number is bounded
+-- whatever the clock does: a day of fine and 30 days of coarse ones.
 local FINE_MS, FINE_KEPT = 10 * 1000, 8640
 local COARSE_MS, COARSE_KEPT = 300 * 1000, 8640
--- Of more accounts the least busy are summed up as the account '': a sample is bounded too.
+-- A sample has at most this number of accounts; the least busy ones beyond it are summed up as the account ''.
 local ACCOUNTS_SAMPLED = 100
--- A sample is 'slot,account|active|waiting|granted|refused|finished|wait_ms,…' with the accounts that have any of it.
+-- A sample is 'slot,account|active|waiting|granted|refused|finished|wait_ms,…', without accounts that have only zeros.
 local COUNTED = { 'granted', 'refused', 'finished', 'wait_ms' }
 
 local function count(what, account, amount)
@@ -19,20 +19,15 @@ local function row_of(rows, account)
   return rows[account]
 end
 
--- What each account has now, and what happened since the last sample.
+-- Returns each account's leases and waiters now, and its events since the last sample.
 local function current_rows()
   local rows = {}
   for _, text in ipairs(call('HVALS', LEASES)) do
     local row = row_of(rows, cmsgpack.unpack(text).account)
     row.active = row.active + 1
   end
-  local from = '-'
-  while true do
-    local member = call('ZRANGEBYLEX', QUEUE, from, '+', 'LIMIT', 0, 1)[1]
-    if not member then break end
-    local account = string.match(member, '^(.-)|')
-    row_of(rows, account).waiting = call('ZLEXCOUNT', QUEUE, '[' .. account .. '|', '(' .. account .. '}')
-    from = '[' .. account .. '}'
+  for _, account in ipairs(accounts_with_waiters()) do
+    row_of(rows, account).waiting = waiting_for(account)
   end
   local tally = call('HGETALL', TALLY)
   for i = 1, #tally, 2 do
@@ -97,8 +92,8 @@ local function rows_of(text, slot)
   return rows
 end
 
--- What one slot adds to a mean over `many`. A state lasts until the next sample, but not for longer than what is held
--- lives without a sign of life.
+-- Returns the means and counts of one coarse slot. A state lasts until the next sample, for at most the life of a lease
+-- that is not renewed.
 local function coarse_rows(slot)
   local many, lasts = COARSE_MS / FINE_MS, math.min(360, math.ceil(meta.lease_ttl / FINE_MS))
   local first, fields = slot * many, {}

@@ -1,11 +1,11 @@
--- What every transition shares: the time, and what holds for the whole limiter.
--- The state is sets of leases and waiters; nothing is counted beside them. Records are maps in MessagePack.
--- Times are milliseconds of Redis' own clock: whole numbers of 13 digits, which Lua writes exactly (up to 14).
--- What is local here lives as long as the server: nothing may be kept in it that Redis could not have told anew.
+-- State that every transition shares: the time, and the settings of the whole limiter.
+-- The state is sets of leases and waiters; no counter exists beside them. Records are maps in MessagePack.
+-- Times are milliseconds of Redis' own clock: whole numbers of 13 digits. Lua writes up to 14 digits exactly.
+-- Local variables live as long as the server: they may only cache values that Redis can return again.
 local call
 
 local now, now_us
--- Until when nobody is let in.
+-- No slot is granted before this time.
 local closed_until
 local meta, stored, stored_text
 
@@ -18,7 +18,7 @@ local function decode_meta(text)
   for name, value in pairs(DEFAULTS) do
     meta[name] = stored[name] or value
   end
-  -- What a lease from before `lease_ttl` was lowered may still count on.
+  -- A lease from before `lease_ttl` was lowered lives as long as its holder was promised.
   meta.longest_ttl = math.max(meta.lease_ttl, meta.longest_ttl)
   -- The global limit in force, 0 = unlimited.
   meta.most = meta.global_limit
@@ -42,6 +42,6 @@ local function read_meta()
   now_us = tonumber(time[1]) * 1e6 + tonumber(time[2])
   local text = call('HGET', META, 'state')
   if not meta or text ~= stored_text then decode_meta(text) end
-  -- After the clock was set back, no closure outlasts what it was meant for.
+  -- After the clock was set back, a closure still ends within the longest life of a lease.
   closed_until = math.min(meta.closed_until, now + meta.longest_ttl)
 end

@@ -1,43 +1,63 @@
 -- The queue: waiters by account and rank.
 
--- A waiter's head start for each step of priority. It is far longer than a queue lasts, so that a higher priority
--- goes first, and yet finite, so that nobody starves.
+-- A step of priority puts a waiter this far ahead. It is longer than a queue lasts, so a higher priority goes first,
+-- and finite, so that no waiter starves.
 local HEAD_START_US = 3600 * 1e6
 local WAITER_LIFE_MS = 120 * 1000
--- Nobody has listened for a waiter who was not asked after for so long: who listens asks every 10 s.
+-- A triggerer touches its waiters every 10 s. A waiter that was not touched for this time gets no grant.
 local HEARD_MS = 25 * 1000
 
--- A rank is a time in microseconds, so it keeps its place even in a Redis that has forgotten everything.
+local function answer(...)
+  return table.concat({ ... }, '|')
+end
+
+-- A rank is a time in microseconds, so a waiter keeps its place in a Redis that has lost its data.
 local function new_rank(priority)
   local sequence = math.max(now_us, tonumber(call('HGET', META, 'sequence') or 0) + 1)
   call('HSET', META, 'sequence', string.format('%.0f', sequence))
   return string.format('%017.0f', sequence - priority * HEAD_START_US)
 end
 
-local function answer(...)
-  return table.concat({ ... }, '|')
+-- Returns the first waiter of the account, or the first behind `member`, that was touched lately; nil without one. The
+-- others keep their places.
+local function next_of(account, member)
+  local from, many = member and '(' .. member or '[' .. account.id .. '|', 1
+  while true do
+    local members, ids = call('ZRANGEBYLEX', QUEUE, from, '(' .. account.id .. '}', 'LIMIT', 0, many), {}
+    if #members == 0 then return nil end
+    for i, text in ipairs(members) do
+      ids[i] = string.match(text, '^[^|]*|[^|]*|(.*)$')
+    end
+    for i, touched in ipairs(call('ZMSCORE', TOUCHED, unpack(ids))) do
+      if tonumber(touched) > now - HEARD_MS then
+        local rank = string.match(members[i], '^[^|]*|([^|]*)')
+        return { account = account, id = ids[i], member = members[i],
+          order = tonumber(rank) - account.priority * HEAD_START_US }
+      end
+    end
+    from, many = '(' .. members[#members], 100
+  end
 end
 
-local function enqueue(waiter, priority)
-  if waiter.rank == '' then waiter.rank = new_rank(priority) end
-  waiter.queued = now
-  write(WAITERS, waiter)
-  call('ZADD', QUEUE, 0, waiter.account .. '|' .. waiter.rank .. '|' .. waiter.id)
-  call('ZADD', TOUCHED, now, waiter.id)
+-- Returns the ids of all accounts that have waiters, found by jumps over the waiters.
+local function accounts_with_waiters()
+  local ids, from = {}, '-'
+  while true do
+    local member = call('ZRANGEBYLEX', QUEUE, from, '+', 'LIMIT', 0, 1)[1]
+    if not member then return ids end
+    local id = string.match(member, '^(.-)|')
+    table.insert(ids, id)
+    from = '[' .. id .. '}'
+  end
 end
 
-local function queued(waiter, due)
-  return answer('queued', waiter.rank, due > now and due - now or 0, closed_until > now and 'closed' or 'full')
+local function waiting_for(account_id)
+  return call('ZLEXCOUNT', QUEUE, '[' .. account_id .. '|', '(' .. account_id .. '}')
 end
 
--- Why an account gets no slot at all, or nil.
+-- The reason for which an account gets no slot, or nil.
 local function barred(account)
   if not account then return 'unknown_account' end
   if not account.active then return 'inactive' end
   return nil
-end
-
-local function refuse(reason, account_id)
-  count('refused', account_id)
-  return answer('refused', reason)
 end

@@ -1,11 +1,15 @@
--- Records: leases, waiters, accounts, budgets.
+-- Records: leases, waiters, accounts, budgets, and events.
 local EVENTS_KEPT = 2000
--- How long it counts whether a work starved.
+-- The adaptive limit considers the connections of this time.
 local PACE_LIFE_MS = 60 * 1000
 
+-- Makes the accounts of a budget candidates for a grant; defined with the index of candidates.
+local reconsider_budget
+
+-- Writes an event; `info` is a JSON object.
 local function event(kind, id, account, info)
   call('XADD', EVENTS, 'MAXLEN', '~', EVENTS_KEPT, '*', 'kind', kind, 'lease_id', id, 'account_id', account, 'info',
-    info or '')
+    info or '{}')
 end
 
 local function read(key, id)
@@ -17,15 +21,15 @@ local function write(key, record)
   call('HSET', key, record.id, cmsgpack.pack(record))
 end
 
--- A lease has an id, a state ('granted' until its waiter has come for it, then 'held'), its holder, account, budget,
--- generation, when it was acquired, its hard end, its expected end, and info, which is never looked into.
+-- A lease: id, state ('granted' until its waiter claims it, then 'held'), holder, account, budget, generation,
+-- acquired, hard_end (end of its longest life), expected_end, info (JSON that no transition reads).
 local function write_lease(lease, expires)
   write(LEASES, lease)
   call('ZADD', EXPIRY, expires, lease.id)
   call('ZADD', HELD, 0, lease.budget .. '|' .. lease.id)
 end
 
--- Notes when a held lease is expected to end, if that is known.
+-- Stores the expected end of a held lease; 0 ms remaining means unknown.
 local function expect_end(lease, remaining)
   lease.expected_end = now + remaining
   if remaining > 0 then call('ZADD', ENDS, lease.expected_end, lease.id) end
@@ -40,14 +44,15 @@ local function drop_lease(lease)
   elseif lease.expected_end > lease.acquired then
     call('ZREM', ENDS, lease.id)
   end
+  reconsider_budget(lease.budget)
 end
 
--- A lease from before a reset is over, even if its holder has not stopped yet.
+-- Whether a lease was acquired after the last reset; the holder of an earlier one may still be stopping.
 local function is_current(lease)
   return lease.generation >= meta.generation
 end
 
--- A waiter has an id, its account, rank, since when it is queued, how long its work will take, and info.
+-- A waiter: id, account, rank, queued (time), duration (expected, of its work), info.
 local function drop_waiter(waiter)
   call('HDEL', WAITERS, waiter.id)
   call('ZREM', TOUCHED, waiter.id)
@@ -55,9 +60,9 @@ local function drop_waiter(waiter)
   call('ZREM', QUEUE, waiter.account .. '|' .. waiter.rank .. '|' .. waiter.id)
 end
 
--- limit: configured, 0 = unlimited. claimed: said by the provider in these words, 0 = nothing. believed: learned from
--- refusals, 0 = no opinion; suspected: until it is known whether there was one. viewers: connections that people use.
--- elsewhere: those that others use, as the provider says.
+-- A budget: limit (configured, 0 = unlimited), claimed (stated by the provider in `words`, 0 = none), believed (learned
+-- from refusals, 0 = none), suspected (until it is known whether there was a refusal), viewers, elsewhere (connections
+-- that the provider counts beyond leases and viewers).
 local function new_budget(id, limit)
   return { id = id, limit = limit, claimed = 0, claimed_at = 0, words = '', believed = 0, learned_at = 0, viewers = 0,
     viewers_at = 0, elsewhere = 0, cool_until = 0, last_start = 0, busy_count = 0, busy_at = 0, suspected = 0,

@@ -1,7 +1,7 @@
--- A turn: how every transition begins, and how it is called.
+-- The frame of every transition, and its registration.
 
--- By what name this server has been known since it started.
-local server
+-- The run id of this server, since it started.
+local server_id
 
 local function reap_leases()
   for _, id in ipairs(call('ZRANGEBYSCORE', EXPIRY, '-inf', now, 'LIMIT', 0, 200)) do
@@ -15,17 +15,17 @@ local function reap_leases()
   end
 end
 
--- A server that was not here before may have lost what its predecessor knew. Nobody is let in until every holder
--- of that time had a whole lease_ttl to register again.
-local function greet()
-  server = server or string.match(call('INFO', 'server'), 'run_id:(%w+)')
-  if meta.server == server then return end
+-- A server that has just started may have lost leases. It grants no slot until every earlier holder had a whole
+-- lease_ttl to register again.
+local function meet_server()
+  server_id = server_id or string.match(call('INFO', 'server'), 'run_id:(%w+)')
+  if meta.server == server_id then return end
   closed_until = now + meta.lease_ttl
-  change_meta({ server = server, closed_until = closed_until })
+  change_meta({ server = server_id, closed_until = closed_until })
 end
 
--- Whether this layout is in force. Versions with different layouts do not see each other's leases: from the moment
--- that a newer one is here, holders of an older one cannot renew, and none is let in until they have stopped.
+-- Whether this layout is in force. Versions with different layouts do not see each other's leases: when a newer one
+-- runs, holders of an older one cannot renew, and no slot is granted until they have stopped.
 local function in_force(takes_back)
   local layout = tonumber(call('HGET', LAYOUT, 'layout') or 0)
   if layout == OWN_LAYOUT then return true end
@@ -39,24 +39,29 @@ local function in_force(takes_back)
   return true
 end
 
+local function refuse(reason, account_id)
+  count('refused', account_id)
+  return answer('refused', reason)
+end
+
 local function register(name, callback, ...)
   redis.register_function({ function_name = LIBRARY .. '_' .. name, callback = callback, flags = { ... } })
 end
 
--- Makes a transition of `work`, which gets the arguments as one table. A reset takes the limiter back from a newer
--- version: so an older one is installed again.
+-- Registers `work`, which receives the arguments as one table, as a transition. A reset takes the limiter back from a
+-- newer version, so that an older one can be installed again.
 local function transition(name, work, ...)
   register(name, function(_, args)
     read_meta()
     if not in_force(name == 'reset') then return redis.error_reply('NEWER a newer layout is in force') end
-    greet()
+    meet_server()
     sample()
     reap_leases()
     return work(args)
   end, ...)
 end
 
--- Makes something of `work` that changes nothing, so that it can be had from a server that may not write as well.
+-- Registers `work` as a function that changes nothing, which also runs on a server that cannot write.
 local function reading(name, work)
   register(name, function(_, args)
     read_meta()
