@@ -53,6 +53,8 @@ LABELLED: dict[str, Any] = {"map_index_template": "{{ task.stream_label }}", "do
     doc_md=__doc__,
 )
 def check_streams() -> None:
+    """Plan, check concurrently, check the rest one after another, and finish."""
+
     @task
     def plan(params: Context = None, run_id: Context = None) -> list[dict[str, Any]]:
         """Return the streams to check concurrently, in the order to start them."""

@@ -19,6 +19,8 @@ from streamflow import names
     doc_md=__doc__,
 )
 def maintenance() -> None:
+    """Merge and prune."""
+
     @task(retries=1, retry_delay=timedelta(seconds=30), execution_timeout=timedelta(minutes=25))
     def tidy() -> dict[str, object]:
         """Return the numbers of merged and pruned records."""

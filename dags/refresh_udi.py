@@ -23,6 +23,8 @@ from streamflow import names
     doc_md=__doc__,
 )
 def refresh_udi() -> None:
+    """Refresh the library."""
+
     @task(
         outlets=[Asset(names.UDI_ASSET)],
         retries=3,

@@ -39,10 +39,12 @@ class CheckStream(SlotOperator):
 
     @cached_property
     def opened(self) -> Resources:
+        """Open the task's resources at their first use."""
         return Resources.open()
 
     @cached_property
     def subject(self) -> Subject:
+        """Return the stream and its account; the label needs them before the task runs."""
         return Subject.load(self.opened.store.library, self.stream_id)
 
     @property

@@ -49,7 +49,7 @@ def settle(store: Store, **verdicts: tuple[Any, str | None]) -> None:
 
 
 class Webhook(HTTPServer):
-    """Answers with ``statuses``, one after another."""
+    """Responds with each of ``statuses`` in turn."""
 
     def __init__(self, *statuses: int) -> None:
         super().__init__(("127.0.0.1", 0), Handler)

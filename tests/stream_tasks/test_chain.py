@@ -57,7 +57,7 @@ def store(tmp_path: Path, redis_client: Redis, monkeypatch: pytest.MonkeyPatch) 
 
 
 class Airflow:
-    """Runs parts of the DAG until each has succeeded; ``chance`` lets them die before, within or after their work."""
+    """Repeats each part of the DAG until it succeeds; ``chance`` ends parts before, within or after their work."""
 
     def __init__(self, store: Udi, chance: Random, monkeypatch: pytest.MonkeyPatch) -> None:
         self.store = store
@@ -97,7 +97,7 @@ class Airflow:
         planned = [check["stream_id"] for check in self.until_it_succeeds(lambda: plan(params, run_id))]
         assert 0 < len(planned) <= 10
         for stream_id in planned:
-            # One in ten loses its worker for good: the run's end must say so.
+            # One check in ten loses its worker for good.
             if self.chance.random() < 0.9:
                 self.until_it_succeeds(lambda stream_id=stream_id: self.check(run_id, stream_id))  # type: ignore[misc]
             self.checked[stream_id] += 1
@@ -113,7 +113,7 @@ class Airflow:
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_a_chain_checks_each_stream_once_and_finishes_each_channel_whatever_dies(
+def test_a_chain_checks_each_stream_and_finishes_each_channel_once_despite_crashes(
     store: Udi, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
     airflow = Airflow(store, Random(seed), monkeypatch)
@@ -130,7 +130,7 @@ def test_a_chain_checks_each_stream_once_and_finishes_each_channel_whatever_dies
     assert airflow.finished == Counter(list(STREAMS))
 
 
-def test_a_trigger_that_is_repeated_names_the_same_run(store: Udi) -> None:
+def test_a_repeated_trigger_names_the_same_run(store: Udi) -> None:
     plan(PARAMS, "first")
     assert next_in_chain("first", PARAMS) == next_in_chain("first", PARAMS)
 
@@ -142,7 +142,7 @@ def test_a_chain_goes_on_with_the_file_store_when_redis_dies_between_two_runs(
     plan(PARAMS, "first")
     own_redis.kill()
     (following_run,) = next_in_chain("first", PARAMS)
-    # Nobody is let in without Redis, so what there is to check is left to the checks one after another.
+    # Without Redis no check gets a slot: all are left to the sequential checks.
     assert plan(following_run["conf"], following_run["trigger_run_id"]) == []
     waiting = leftover(following_run["trigger_run_id"])
     assert 0 < len(waiting) <= 10

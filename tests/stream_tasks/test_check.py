@@ -1,4 +1,4 @@
-"""The check of a stream with a real Redis, a real provider and a real Dispatcharr; Airflow's runtime is left out."""
+"""The check of a stream as a task, with a real Redis and the lab's servers, but without Airflow's runtime."""
 
 from __future__ import annotations
 
@@ -91,7 +91,11 @@ RETRIES = 2
 
 
 def context(*, tried: int = 0, cleared: bool = False, **params: Any) -> Any:
-    """What Airflow hands to a task whose tries before this one were lost, or which a user has cleared since."""
+    """Return the context of a task.
+
+    :param tried: the number of earlier tries, whose processes were lost.
+    :param cleared: a user has cleared the task since.
+    """
     ti = SimpleNamespace(
         id=uuid.uuid4(),
         dag_id="check_streams",
@@ -110,9 +114,7 @@ def run_check(stream_id: int, *, sequential: bool = False, radio: bool = False, 
     return task
 
 
-def test_a_try_after_the_verdict_was_kept_finishes_without_a_second_probe(
-    home: Path, store: Udi, provider: Lab
-) -> None:
+def test_a_retry_after_the_result_was_kept_probes_no_second_time(home: Path, store: Udi, provider: Lab) -> None:
     plan(PARAMS | {"channel_ids": [2]}, RUN)
     run_check(3)
     known, opened = store.results.latest(3), provider.record()["global"]["total"]
@@ -128,7 +130,7 @@ def test_a_check_that_a_user_cleared_probes_again(home: Path, store: Udi, provid
     assert len(store.results.history(3)) == 2
 
 
-def test_a_result_that_another_run_has_found_meanwhile_is_taken_over(home: Path, store: Udi, provider: Lab) -> None:
+def test_a_fresh_result_of_another_run_is_taken_over_unless_forced(home: Path, store: Udi, provider: Lab) -> None:
     plan(PARAMS | {"channel_ids": [2]}, RUN)
     plan(PARAMS | {"channel_ids": [2]}, "another run")
     run_check(3)
@@ -164,7 +166,7 @@ def test_a_channel_is_finished_by_the_check_of_its_last_stream(home: Path, store
     assert (summary["channels"], summary["channels_changed"]) == (1, 1)
 
 
-def test_the_slot_is_given_back_before_the_channel_is_written(
+def test_the_slot_is_released_before_the_channel_is_written(
     home: Path, redis_client: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     held: list[int] = []
@@ -180,7 +182,7 @@ def test_the_slot_is_given_back_before_the_channel_is_written(
     assert held == [0]
 
 
-def test_a_provider_that_stays_full_teaches_the_limiter_to_the_last_try(
+def test_the_last_try_at_a_full_provider_is_reported_to_the_limiter_too(
     home: Path, store: Udi, redis_client: Redis, provider: Lab
 ) -> None:
     plan(PARAMS | {"stream_ids": [3]}, RUN)
@@ -193,7 +195,7 @@ def test_a_provider_that_stays_full_teaches_the_limiter_to_the_last_try(
     assert login.refusals == 1
 
 
-def test_a_slate_of_a_full_account_is_tried_again_unless_it_was_shown_with_room_to_spare(
+def test_a_slate_of_a_full_account_is_tried_again_unless_it_is_known(
     home: Path, store: Udi, provider: Lab, redis_client: Redis
 ) -> None:
     plan(PARAMS | {"stream_ids": [6]}, RUN)
@@ -213,7 +215,7 @@ def test_a_slate_of_a_full_account_is_tried_again_unless_it_was_shown_with_room_
 
 
 @pytest.mark.parametrize(("is_limit", "allowed", "refusals"), [(True, 1, 1), (False, 2, 0)])
-def test_a_slate_of_a_full_account_was_a_refusal_if_the_picture_moves_with_fewer_connections(
+def test_a_slate_was_a_refusal_if_the_picture_moves_with_fewer_connections(
     home: Path, store: Udi, provider: Lab, redis_client: Redis, is_limit: bool, allowed: int, refusals: int
 ) -> None:
     (home / "stream_checker_config.json").write_text('{"probe": {"retry_delay": 0, "sample_seconds": 3}}')
@@ -240,13 +242,13 @@ def test_a_slate_of_a_full_account_was_a_refusal_if_the_picture_moves_with_fewer
 
 
 def login_of(redis: Redis, account_id: int) -> tuple[int | None, int]:
-    """How many slots the account gives to checks, and how many connections its login was refused."""
+    """Return the slots that the account gives to checks, and the number of refused connections of its login."""
     snapshot = Limiter(redis).snapshot()
     (account,) = (one for one in snapshot.accounts if one.account_id == account_id)
     return account.effective_limit, sum(one.refusals for one in snapshot.budgets if one.budget_id in account.budgets)
 
 
-def test_without_write_back_dispatcharr_stays_as_it_is(home: Path, store: Udi, provider: Lab) -> None:
+def test_without_write_back_dispatcharr_is_not_changed(home: Path, store: Udi, provider: Lab) -> None:
     plan(PARAMS | {"channel_ids": [1]}, RUN)
     writes = provider.servers.dispatcharr.state.writes
     for stream_id in (1, 2):
@@ -266,7 +268,7 @@ def test_a_full_account_defers_and_its_retries_hold_no_slot(home: Path, redis_cl
     assert (snapshot.active, snapshot.waiting) == (0, 0)
 
 
-def test_a_viewer_takes_the_accounts_slot(home: Path, provider: Lab, redis_client: Redis) -> None:
+def test_a_check_waits_while_a_viewer_uses_the_only_connection(home: Path, provider: Lab, redis_client: Redis) -> None:
     plan(PARAMS | {"channel_ids": [2]}, RUN)
     watch(provider, 10)
     before = provider.account_record(1)["total"]
@@ -298,7 +300,7 @@ def test_no_slot_for_an_inactive_account_is_a_skip(home: Path, store: Udi, redis
     assert result and (result.verdict, result.reason) == ("skipped", "account_inactive")
 
 
-def test_a_limiter_that_forgot_the_accounts_is_told_again(home: Path, store: Udi, redis_client: Redis) -> None:
+def test_a_limiter_that_lost_the_accounts_is_configured_again(home: Path, store: Udi, redis_client: Redis) -> None:
     plan(PARAMS | {"channel_ids": [2]}, RUN)
     Limiter(redis_client).configure(accounts=[])
     run_check(3)
@@ -308,7 +310,7 @@ def test_a_limiter_that_forgot_the_accounts_is_told_again(home: Path, store: Udi
 
 @pytest.fixture
 def without_redis(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The same home, when Redis does not answer any more."""
+    """The same home after Redis went away."""
     monkeypatch.setattr(resources, "connect", lambda: connect(unix_socket_path=str(home / "nowhere")))
     return home
 
@@ -324,7 +326,7 @@ def test_without_redis_a_run_is_planned_and_checked_one_after_another(
     assert store.runs.state(RUN).run.mode == "sequential"  # type: ignore[union-attr]
 
 
-def test_what_a_concurrent_run_could_not_check_is_left_over(store: Udi, home: Path, monkeypatch: Any) -> None:
+def test_streams_without_a_result_are_left_to_the_sequential_checks(store: Udi, home: Path, monkeypatch: Any) -> None:
     plan(PARAMS | {"channel_ids": [1]}, RUN)
     run_check(1)
     monkeypatch.setattr(resources, "connect", lambda: connect(unix_socket_path=str(home / "nowhere")))
@@ -332,7 +334,7 @@ def test_what_a_concurrent_run_could_not_check_is_left_over(store: Udi, home: Pa
     assert leftover(RUN) == [{"stream_id": 2}]
 
 
-def test_alone_a_retry_is_deferred_and_viewers_are_given_way(without_redis: Path, provider: Lab) -> None:
+def test_a_sequential_check_defers_its_retry_and_yields_to_viewers(without_redis: Path, provider: Lab) -> None:
     plan(PARAMS | {"channel_ids": [2]}, RUN)
     with pytest.raises(TaskDeferred) as deferred:
         run_check(4, sequential=True)
@@ -343,7 +345,7 @@ def test_alone_a_retry_is_deferred_and_viewers_are_given_way(without_redis: Path
     assert result and (result.verdict, result.reason) == ("unknown", "slot_timeout")
 
 
-def test_a_check_that_never_ended_leaves_its_stream_undecided_and_its_channel_finished(home: Path, store: Udi) -> None:
+def test_the_run_settles_a_lost_check_and_finishes_its_channel(home: Path, store: Udi) -> None:
     plan(PARAMS | {"channel_ids": [1]}, RUN)
     run_check(2)
     assert finish_run(RUN, write_back=True) == [1]
@@ -357,9 +359,7 @@ def test_a_run_whose_plan_failed_has_no_summary_and_is_not_tried_again(home: Pat
         summarise("never planned", PARAMS)
 
 
-def test_nothing_is_checked_by_a_version_that_a_newer_one_has_replaced(
-    home: Path, redis_client: Redis, provider: Lab
-) -> None:
+def test_a_version_that_a_newer_one_has_replaced_checks_nothing(home: Path, redis_client: Redis, provider: Lab) -> None:
     plan(PARAMS | {"channel_ids": [2]}, RUN)
     redis_client.hset(library().keys["layout"], "layout", LAYOUT + 1)
     opened = provider.record()["global"]["total"]

@@ -25,7 +25,7 @@ class Accounts:
         return self.known
 
 
-def test_the_limiter_gets_accounts_priorities_and_one_for_streams_without() -> None:
+def test_the_limiter_gets_the_accounts_their_priorities_and_one_for_streams_without_account() -> None:
     settings = Config.model_validate({"concurrent_streams": {"account_priority": {"2": 5, "account 1": 3}}})
     made = limited_accounts([account(1, max_streams=2), account(2, is_active=False)], settings)
     assert [(one.account_id, one.limit, one.priority, one.active) for one in made] == [
@@ -33,7 +33,7 @@ def test_the_limiter_gets_accounts_priorities_and_one_for_streams_without() -> N
     ]  # fmt: skip
 
 
-def test_further_profiles_of_an_account_add_their_own_budgets() -> None:
+def test_further_profiles_of_an_account_add_budgets() -> None:
     profiles = (
         Profile(id=10, is_default=True, max_streams=2),
         Profile(id=11, max_streams=3),
@@ -43,7 +43,7 @@ def test_further_profiles_of_an_account_add_their_own_budgets() -> None:
     assert [(budget.budget_id, budget.limit) for budget in made.budgets] == [("profile-10", 2), ("profile-11", 3)]
 
 
-def test_accounts_with_one_login_share_the_lowest_limit_that_is_one(redis_client: Redis) -> None:
+def test_accounts_that_share_a_login_get_the_lowest_limit(redis_client: Redis) -> None:
     shared = [Account(id=i, name=str(i), budget="login-x", max_streams=n) for i, n in ((1, 0), (2, 3), (3, 2))]
     made = limited_accounts(shared, Config())
     assert {budget.limit for one in made[:3] for budget in one.budgets} == {2}
@@ -51,6 +51,6 @@ def test_accounts_with_one_login_share_the_lowest_limit_that_is_one(redis_client
     assert Limiter(redis_client).snapshot().accounts[0].effective_limit == 2
 
 
-def test_without_redis_nobody_can_be_let_in() -> None:
+def test_without_redis_there_is_no_limiter() -> None:
     with connect(port=9) as away:
         assert not configure(Limiter(away), Accounts(account(1)), Config())  # type: ignore[arg-type]

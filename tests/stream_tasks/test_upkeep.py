@@ -26,7 +26,7 @@ def aged(file: Path, seconds: float) -> Path:
 
 @pytest.fixture
 def logs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, redis_client: Redis) -> Path:
-    """The folder of Airflow's logs, beside a UDI with nothing in it."""
+    """The folder of Airflow's logs, beside an empty UDI."""
     monkeypatch.setenv("STREAMFLOW_HOME", str(tmp_path / "state"))
     monkeypatch.setenv("AIRFLOW__LOGGING__BASE_LOG_FOLDER", str(tmp_path / "logs"))
     assert conf.get("logging", "base_log_folder") == str(tmp_path / "logs")
@@ -39,7 +39,7 @@ def logs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, redis_client: Redis) -
     return tmp_path / "logs"
 
 
-def test_old_logs_go_with_the_folders_they_leave_empty(monkeypatch: pytest.MonkeyPatch, logs: Path) -> None:
+def test_old_logs_are_removed_with_their_empty_folders(monkeypatch: pytest.MonkeyPatch, logs: Path) -> None:
     monkeypatch.setenv("STREAMFLOW_AIRFLOW_KEEP_DAYS", "30")
     old = aged(logs / "dag_id=check_streams" / "run_id=old" / "attempt=1.log", YEAR)
     parsing = aged(logs / "dag_processor" / "2025-01-01" / "dag.log", YEAR)
@@ -50,7 +50,7 @@ def test_old_logs_go_with_the_folders_they_leave_empty(monkeypatch: pytest.Monke
     assert new.exists()
 
 
-def test_in_an_airflow_of_others_only_own_logs_go(monkeypatch: pytest.MonkeyPatch, logs: Path) -> None:
+def test_without_a_retention_only_logs_of_own_dags_are_removed(monkeypatch: pytest.MonkeyPatch, logs: Path) -> None:
     monkeypatch.delenv("STREAMFLOW_AIRFLOW_KEEP_DAYS", raising=False)
     own = aged(logs / "dag_id=refresh_udi" / "run_id=old" / "attempt=1.log", YEAR)
     other = aged(logs / "dag_id=billing" / "run_id=old" / "attempt=1.log", YEAR)
@@ -59,7 +59,7 @@ def test_in_an_airflow_of_others_only_own_logs_go(monkeypatch: pytest.MonkeyPatc
     assert other.exists()
 
 
-def test_the_oldest_pictures_beyond_what_is_kept_go(
+def test_the_oldest_pictures_beyond_the_bound_are_removed(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, logs: Path
 ) -> None:
     home = tmp_path / "state"

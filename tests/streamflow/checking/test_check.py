@@ -222,7 +222,7 @@ def test_a_stream_that_left_the_library_is_not_probed() -> None:
     ("reason", "verdict"),
     [("inactive", ("skipped", "account_inactive")), ("closed", ("unknown", "limiter_unavailable"))],
 )
-def test_a_check_without_a_slot_says_why(reason: str, verdict: tuple[str, str]) -> None:
+def test_a_check_without_a_slot_keeps_the_reason(reason: str, verdict: tuple[str, str]) -> None:
     around = bench()
     around.check().refuse(reason)
     around.check().crowd_out()

@@ -20,7 +20,7 @@ URL = "http://tv.test/live/alice/one/7.ts"
         ("alice", r"\1", r"http://tv.test/live/\1/one/7.ts"),
     ],
 )
-def test_a_profiles_patterns_are_read_as_javascript_has_them(search: str, replace: str, expected: str) -> None:
+def test_the_patterns_of_a_profile_have_the_syntax_of_javascript(search: str, replace: str, expected: str) -> None:
     assert rewritten(URL, Profile(id=1, search_pattern=search, replace_pattern=replace)) == expected
 
 

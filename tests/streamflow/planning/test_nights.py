@@ -74,7 +74,7 @@ class Simulation:
                 heapq.heappush(events, (later, number, chain))
 
     def _chain(self, name: str, start: datetime, groups: tuple[int, ...] | None) -> Iterator[datetime]:
-        """Check everything that is due at ``start``, run after run; yields the time of each next step."""
+        """Check everything that is due at ``start``, run after run; yield the time of each next step."""
         params = CheckParams(group_ids=groups)
         due, planned, now = self._due(start, groups), set[int](), start
         for number in itertools.count():
@@ -93,7 +93,7 @@ class Simulation:
         assert due <= planned | checked, "everything that is due is planned, unless another chain has checked it"
 
     def _due(self, now: datetime, groups: tuple[int, ...] | None) -> set[int]:
-        """Return the streams that a run of this moment owes a check, by the contract alone."""
+        """Return the streams that are due now, by the contract alone."""
         channels = [channel for channel in CHANNELS if not groups or channel * 10 in groups]
         selected = {one for channel in channels for one in CHANNELS[channel]}
         return {one for one in selected if not self.probes[one] or now > self.probes[one][-1][0] + self._pause(one)}

@@ -1,0 +1,37 @@
+"""The DAG files as Airflow parses them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from airflow.dag_processing.dagbag import BundleDagBag
+from airflow.sdk import DAG
+
+from streamflow import names
+
+FOLDER = Path(__file__).parents[2] / "dags"
+
+
+@pytest.fixture(scope="module")
+def dags() -> dict[str, DAG]:
+    bag = BundleDagBag(dag_folder=FOLDER, safe_mode=False, bundle_path=FOLDER, bundle_name="dags-folder")
+    assert bag.import_errors == {}
+    return dict(bag.dags)
+
+
+def test_every_dag_is_there(dags: dict[str, DAG]) -> None:
+    assert set(names.DAGS) <= set(dags)
+
+
+def test_no_task_and_no_run_can_hang_for_ever(dags: dict[str, DAG]) -> None:
+    for dag in dags.values():
+        assert dag.dagrun_timeout, dag.dag_id
+        for task in dag.tasks:
+            assert task.execution_timeout, task.task_id
+            assert task.execution_timeout < dag.dagrun_timeout
+
+
+def test_by_default_a_run_checks_all_streams_of_channels(dags: dict[str, DAG]) -> None:
+    params = dags[names.CHECK_DAG].params.dump()
+    assert [params[field] for field in ("channel_ids", "group_ids", "account_ids", "stream_ids")] == [None] * 4
