@@ -40,7 +40,7 @@ LIBRARY = Library(
     [Group(10, "News")],
 )
 RUN = "bench"
-PARAMS: dict[str, Any] = {"force": True, "sample_seconds": 1.0, "write_back": True}
+PARAMS: dict[str, Any] = {"force": False, "sample_seconds": 1.0, "write_back": True}
 ROOT = Path(__file__).parents[2]
 
 
