@@ -13,7 +13,7 @@ from airflow.sdk import Context
 from account_limiter import Holder, Limiter, LimiterOutdated, LimiterUnavailable
 from account_limiter.airflow.operator import SlotOperator, SlotWork, State, TryAgain
 from stream_tasks import limits, metrics
-from stream_tasks.finish import RunResults
+from stream_tasks.finish import run_results
 from stream_tasks.resources import Resources
 from streamflow.checking.check import Check, with_sample
 from streamflow.checking.slates import RedisSlates
@@ -54,7 +54,7 @@ class CheckStream(SlotOperator):
 
     def execute(self, context: Context) -> Any:
         """Check the stream. A retry keeps the result of a try that was lost after it had one."""
-        task, results = context["ti"], self._results(context)
+        task, results = context["ti"], run_results(self.opened, context)
         # A user who clears a task raises max_tries; its next try checks again.
         is_retry = task.try_number > task.max_tries - (self.retries or 0) + 1
         result = results.kept(self.stream_id) if is_retry else None
@@ -100,11 +100,7 @@ class CheckStream(SlotOperator):
         else:
             log.warning("left to be checked one after another: %s", error)
 
-    def _results(self, context: Context) -> RunResults:
-        params = context["params"]
-        return RunResults(self.opened, context["run_id"], params["write_back"], bool(params.get("force")))
-
     def _check(self, context: Context) -> Check:
         settings = with_sample(self.opened.settings, context["params"].get("sample_seconds"))
         slates, progress = RedisSlates(self.opened.redis), self.opened.store.progress
-        return Check(self.subject, settings, slates, progress, self._results(context), radio=self.radio)
+        return Check(self.subject, settings, slates, progress, run_results(self.opened, context), radio=self.radio)

@@ -3,57 +3,36 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
+from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowFailException
 
 from stream_tasks import alerts, metrics, resources
 from stream_tasks.plan import next_run_id
 from stream_tasks.resources import Resources
-from streamflow import config, thumbnails
+from streamflow import config
 from streamflow.checking import finishing
-from streamflow.checking.recent import is_recent
-from streamflow.records import Result, Stream
+from streamflow.checking.run_results import RunResults
 from streamflow.reports.run_summary import run_summary
 
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class RunResults:
-    """The results of a run's checks: in the UDI, in Airflow's metrics, and in the channels that they complete."""
-
-    resources: Resources
-    run_id: str
-    write_back: bool
-    force: bool = False
-
-    def keep(self, result: Result, thumbnail: bytes | None = None) -> None:
-        """Keep the result of a check, and finish the channels that waited for no other stream."""
-        log.info("stream %d: %s%s", result.stream_id, result.verdict, f", {result.reason}" if result.reason else "")
-        store, settings = self.resources.store, self.resources.settings
-        if thumbnail:
-            thumbnails.save(config.home(), result.stream_id, thumbnail)
-        channels = store.runs.settle(self.run_id, result.model_copy(update={"run_id": self.run_id}))
-        metrics.checked(result)
-        open_destination = partial(resources.destination, store, self.write_back)
-        finishing.finish_ready(store, open_destination, channels, self.run_id, settings)
-
-    def recent(self, stream: Stream) -> Result | None:
-        """Return a result that another run has found since this run was planned, and that is still fresh."""
-        latest = None if self.force else self.resources.store.results.latest(stream.id)
-        if latest is None or latest.run_id == self.run_id:
-            return None
-        freshness = self.resources.settings.freshness_hours
-        return latest if is_recent(latest, stream, freshness, datetime.now(UTC)) else None
-
-    def kept(self, stream_id: int) -> Result | None:
-        """Return the result of a stream that an earlier try of its check kept in this run."""
-        latest = self.resources.store.results.latest(stream_id)
-        return latest if latest and latest.run_id == self.run_id else None
+def run_results(opened: Resources, context: Context) -> RunResults:
+    """Return where the results of the run's checks are kept."""
+    params, store = context["params"], opened.store
+    return RunResults(
+        run_id=context["run_id"],
+        store=store,
+        settings=opened.settings,
+        home=config.home(),
+        open_destination=partial(resources.destination, store, params["write_back"]),
+        count=metrics.checked,
+        force=bool(params.get("force")),
+    )
 
 
 def finish_run(run_id: str, *, write_back: bool) -> list[int]:

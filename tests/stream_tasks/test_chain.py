@@ -15,7 +15,7 @@ from redis import Redis
 from account_limiter import connect
 from conftest import RedisServer
 from stream_tasks import resources
-from stream_tasks.finish import RunResults, finish_run, summarise
+from stream_tasks.finish import finish_run, run_results, summarise
 from stream_tasks.plan import leftover, next_in_chain, plan
 from streamflow import config
 from streamflow.records import Account, Channel, Group
@@ -89,8 +89,8 @@ class Airflow:
                 continue
 
     def check(self, run_id: str, stream_id: int) -> None:
-        opened = resources.Resources.open()
-        RunResults(opened, run_id, write_back=False).keep(result(stream_id, at=datetime.now(UTC)))
+        context: Any = {"run_id": run_id, "params": PARAMS}
+        run_results(resources.Resources.open(), context).keep(result(stream_id, at=datetime.now(UTC)))
 
     def run(self, run_id: str, params: dict[str, Any]) -> list[dict[str, Any]]:
         """Run the DAG once, and return the runs that it triggers."""

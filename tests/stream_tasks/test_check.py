@@ -18,11 +18,12 @@ from redis import Redis
 from account_limiter import Limiter, LimiterOutdated, connect
 from account_limiter.redis.library import LAYOUT, library
 from lab import Account, Behaviour, Channel, Group, Lab, Library, Media, Stream, running
-from stream_tasks import finish, limits, resources
+from stream_tasks import limits, resources
 from stream_tasks.check import CheckStream
 from stream_tasks.finish import finish_run, summarise
 from stream_tasks.plan import leftover, plan
 from streamflow import config, thumbnails
+from streamflow.checking import run_results
 from streamflow.checking.slates import RedisSlates
 from streamflow.checking.tries import BUSY_TRIES
 from streamflow.udi import Udi, open_udi
@@ -175,8 +176,8 @@ def test_the_slot_is_released_before_the_channel_is_written(
         held.append(Limiter(redis_client).snapshot().active)
         finish_ready(*args, **options)
 
-    finish_ready = finish.finishing.finish_ready
-    monkeypatch.setattr(finish.finishing, "finish_ready", finish_and_look)
+    finish_ready = run_results.finish_ready
+    monkeypatch.setattr(run_results, "finish_ready", finish_and_look)
     plan(PARAMS | {"stream_ids": [3]}, RUN)
     run_check(3)
     assert held == [0]

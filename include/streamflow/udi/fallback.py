@@ -50,9 +50,12 @@ class Fallback:
         self._is_proven = False
         self._acknowledged: list[int] = []
 
-    def read(self, ask: Callable[[Backend], T]) -> T:
-        """Return the answer of Redis, or that of the file store while Redis is away."""
-        reply = self._from_redis(ask)
+    def read(self, ask: Callable[[Backend], T], *, is_transient: bool = False) -> T:
+        """Return the answer of Redis, or that of the file store while Redis is away.
+
+        :param is_transient: nothing is lost if Redis has lost its data since this process last used it.
+        """
+        reply = self._from_redis(ask, is_proof=is_transient and self._is_proven)
         return reply[0] if reply else ask(self._file)
 
     def write(self, entry: Entry, do: Callable[[Backend], T]) -> T:

@@ -18,6 +18,9 @@ from streamflow.udi.redis.store import RedisStore
 from streamflow.udi.snapshot import LibraryTexts, Snapshot
 from streamflow.udi.sqlite.store import FileStore
 
+# Calls whose data expires within seconds.
+TRANSIENT = {"progress.publish"}
+
 
 class Udi:
     """Implements :class:`~streamflow.udi.ports.Store` by Redis, with the file store as its fallback."""
@@ -85,7 +88,7 @@ class _Port:
                 return of_store(store)(*arguments, **options)
 
             if entry_of is None:
-                return self._fallback.read(do)
+                return self._fallback.read(do, is_transient=path in TRANSIENT)
             entry = entry_of(*arguments, **options)
             with self._fallback.alone(wait=True) if entry.is_alone else nullcontext():
                 return self._fallback.write(entry, do)

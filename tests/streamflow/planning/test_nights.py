@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streamflow.checking.recent import is_recent
+from streamflow.checking.run_results import is_recent
 from streamflow.config import Config
 from streamflow.planning.params import CheckParams
 from streamflow.planning.plan import Request, plan

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from streamflow.checking.recent import is_recent
+from streamflow.checking.run_results import is_recent
 from streamflow.config import Freshness
 from support.library import NOW, result, stream
 

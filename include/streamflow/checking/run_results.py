@@ -1,0 +1,64 @@
+"""The results of a run's checks: in the UDI, and in the channels that they complete."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from streamflow import thumbnails
+from streamflow.checking.finishing import OpenDestination, finish_ready
+from streamflow.config import Config, Freshness
+from streamflow.records import Result, Stream
+from streamflow.udi.ports import Store
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class RunResults:
+    """The results of a run's checks.
+
+    :param home: the folder of all state, for the streams' pictures.
+    :param open_destination: opens the place that orders are written to.
+    :param count: counts each result in the metrics.
+    :param force: fresh streams are checked again.
+    """
+
+    run_id: str
+    store: Store
+    settings: Config
+    home: Path
+    open_destination: OpenDestination
+    count: Callable[[Result], None]
+    force: bool = False
+
+    def keep(self, result: Result, thumbnail: bytes | None = None) -> None:
+        """Keep the result of a check, and finish the channels that waited for no other stream."""
+        log.info("stream %d: %s%s", result.stream_id, result.verdict, f", {result.reason}" if result.reason else "")
+        if thumbnail:
+            thumbnails.save(self.home, result.stream_id, thumbnail)
+        channels = self.store.runs.settle(self.run_id, result.model_copy(update={"run_id": self.run_id}))
+        self.count(result)
+        if channels:
+            finish_ready(self.store, self.open_destination, channels, self.run_id, self.settings)
+
+    def kept(self, stream_id: int) -> Result | None:
+        """Return the result of a stream that an earlier try of its check kept in this run."""
+        latest = self.store.results.latest(stream_id)
+        return latest if latest and latest.run_id == self.run_id else None
+
+    def recent(self, stream: Stream) -> Result | None:
+        """Return a result that another run has found since this run was planned, and that is still fresh."""
+        latest = None if self.force else self.store.results.latest(stream.id)
+        if latest is None or latest.run_id == self.run_id:
+            return None
+        return latest if is_recent(latest, stream, self.settings.freshness_hours, datetime.now(UTC)) else None
+
+
+def is_recent(result: Result, stream: Stream, freshness: Freshness, now: datetime) -> bool:
+    """Return whether a result decided about the stream's present URL, within the pause after its verdict."""
+    pause = freshness.pause(result.verdict)
+    return bool(pause) and result.url_hash == stream.url_hash and now - result.checked_at <= pause
