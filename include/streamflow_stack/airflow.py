@@ -13,6 +13,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from streamflow import retention
+from streamflow.errors import ConfigError
 from streamflow_stack.ports import LOOPBACK
 from streamflow_stack.secret import kept
 
@@ -63,12 +64,18 @@ def login(home: Path) -> tuple[str, str]:
 
     They are ``STREAMFLOW_AIRFLOW_USERNAME`` and ``STREAMFLOW_AIRFLOW_PASSWORD``, for an auth manager with users of its
     own; else the user ``admin`` with a password that is made at first use.
+
+    :raises ConfigError: The file with the password is damaged.
     """
     username, password = (os.environ.get(f"STREAMFLOW_AIRFLOW_{name}") for name in ("USERNAME", "PASSWORD"))
     if username and password:
         return username, password
-    made = kept(passwords_file(home), lambda: json.dumps({USER: secrets.token_urlsafe(12)}))
-    return USER, str(json.loads(made)[USER])
+    file = passwords_file(home)
+    passwords = kept(file, lambda: json.dumps({USER: secrets.token_urlsafe(12)}))
+    try:
+        return USER, str(json.loads(passwords)[USER])
+    except (ValueError, KeyError, TypeError):
+        raise ConfigError(f"{file} holds no password of {USER!r}: correct it, or remove it to make a new one") from None
 
 
 def path_prefix(env: Mapping[str, str] = os.environ) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -102,7 +103,7 @@ class Processes:
             return
         name, status = next(iter(ended.items()))
         log = self.logs / f"{name}.log"
-        raise StackError(f"{name} ended with status {status}; the end of {log}:\n{tail(log)}")
+        raise StackError(f"{name} {how_ended(status)}; the end of {log}:\n{tail(log)}")
 
     def news(self) -> list[str]:
         """Return a sentence for each restart since the last call."""
@@ -137,7 +138,7 @@ class Processes:
                     self.ended[message["ended"]] = message["status"]
                 else:
                     self._news.append(
-                        f"{message['ended']} ended with status {message['status']} and starts again in "
+                        f"{message['ended']} {how_ended(message['status'])} and starts again in "
                         f"{message['restart_in']:g} s; its log: {self.logs / message['ended']}.log"
                     )
                 self._changed.notify_all()
@@ -159,6 +160,14 @@ def end_leftovers(home: Path) -> None:
 def _is_redis_of(home: Path, process: psutil.Process) -> bool:
     # A Redis that writes its title over its environment is recognised by its working directory.
     return process.name().startswith(("redis-server", "valkey-server")) and process.cwd() == str(home / "redis")
+
+
+def how_ended(status: int) -> str:
+    """Describe the end of a process.
+
+    :param status: the exit status; below zero the number of the signal that ended it.
+    """
+    return f"was ended by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
 
 
 def tail(log: Path, lines: int = 15) -> str:

@@ -107,22 +107,12 @@ class Supervisor:
 
     def _launch(self, one: _Supervised) -> None:
         one.started_at, one.due_at = time.monotonic(), None
-        log = Path(one.order.log)
-        log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("ab") as output:
-            try:
-                one.process = subprocess.Popen(
-                    one.order.argv,
-                    env=dict(one.order.env),
-                    stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=output,
-                    start_new_session=True,
-                )
-            except OSError as error:
-                output.write(f"{one.order.argv[0]}: {error.strerror}\n".encode())
-                self._note_end(one, NOT_STARTED, one.started_at)
-                return
+        try:
+            one.process = _spawn(one.order)
+        except OSError as error:
+            print(f"streamflow: {error.filename or one.order.name}: {error.strerror}", file=sys.stderr)
+            self._note_end(one, NOT_STARTED, one.started_at)
+            return
         report(started=one.order.name, pid=one.process.pid)
 
     def _note_end(self, one: _Supervised, status: int, now: float) -> None:
@@ -137,6 +127,20 @@ class Supervisor:
         for child in psutil.Process().children():
             if child.pid not in own and child.status() == psutil.STATUS_ZOMBIE:
                 os.waitpid(child.pid, os.WNOHANG)
+
+
+def _spawn(order: Order) -> subprocess.Popen[bytes]:
+    log = Path(order.log)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as output:
+        return subprocess.Popen(
+            order.argv,
+            env=dict(order.env),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
 
 
 def end(processes: list[psutil.Process]) -> None:

@@ -1,4 +1,4 @@
-"""A Postgres of the test's own, run by another user where the tests run as root: it refuses to be root's."""
+"""A Postgres for the test. It refuses to run as root, so another user runs it where the tests run as root."""
 
 from __future__ import annotations
 
@@ -30,32 +30,34 @@ class Postgres:
     processes: Processes
 
     def pause(self) -> None:
+        """Let the server hang."""
         self._signal(signal.SIGSTOP)
 
     def go_on(self) -> None:
+        """End a pause."""
         self._signal(signal.SIGCONT)
 
     def _signal(self, number: signal.Signals) -> None:
         server = psutil.Process(self.processes.pids[NAME])
-        # The server first: it makes the processes of new connections.
+        # The server comes first, because it makes the processes of new connections.
         for process in [server, *server.children(recursive=True)]:
-            # A connection's process may end with it at any moment.
+            # The process of a connection may end at any moment.
             with suppress(psutil.NoSuchProcess):
                 process.send_signal(number)
 
 
 def programs() -> Path | None:
-    """The folder of Postgres' own programs; Debian keeps them off the PATH."""
+    """Return the folder of Postgres' programs, which Debian keeps off the PATH; None where there is none."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb")) or [Path(p) for p in [shutil.which("initdb")] if p]
     return found[-1].parent if found else None
 
 
 @contextmanager
 def running(processes: Processes, password: str) -> Iterator[Postgres]:
-    """Make a database cluster, and start its server as a process of the stack."""
+    """Make a database cluster and run its server, as a process of the stack, until the end of the block."""
     folder = programs()
     assert folder
-    # Not below pytest's folders: those are closed to other users.
+    # Pytest's folders are closed to other users.
     home = Path(tempfile.mkdtemp(prefix="postgres-"))
     as_user, user = _other_user()
     try:

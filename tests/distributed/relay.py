@@ -1,4 +1,4 @@
-"""A TCP relay that can be cut: between a client and a server, the network that fails."""
+"""A TCP relay that can be cut, like a network that fails."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ HOST = "127.0.0.1"
 
 
 class Relay:
-    """Hands connections to ``port`` over; while it is cut nobody gets through, and who was is thrown out."""
+    """Relays connections to a port. While it is cut, it refuses new connections and has ended the open ones."""
 
     def __init__(self, port: int) -> None:
         self._target = (HOST, port)
@@ -18,13 +18,14 @@ class Relay:
         self._open: set[socket.socket] = set()
         self._listener: socket.socket | None = None
         self.port = 0
-        self.mend()
+        self.restore()
 
     @property
     def address(self) -> str:
+        """The URL of the relay."""
         return f"http://{HOST}:{self.port}"
 
-    def mend(self) -> None:
+    def restore(self) -> None:
         """Let connections through, on the same port as before."""
         listener = socket.create_server((HOST, self.port), backlog=128)
         self.port = listener.getsockname()[1]
@@ -32,9 +33,9 @@ class Relay:
         threading.Thread(target=self._accept, args=(listener,), daemon=True).start()
 
     def cut(self) -> None:
-        """Refuse what comes, and end what is open."""
+        """Refuse new connections and end the open ones."""
         if self._listener:
-            # Wakes the thread that accepts: closing alone would leave it, and the port, as they are.
+            # This wakes the accepting thread. Closing alone would leave the thread and the port in use.
             with suppress(OSError):
                 self._listener.shutdown(socket.SHUT_RDWR)
             self._listener.close()

@@ -1,4 +1,4 @@
-"""One run over two workers, two schedulers and two triggerers, while one thing after another fails."""
+"""One run over two workers, two schedulers and two triggerers, while one part after another fails."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.distributed, pytest.mark.timeout(2400)]
 
 API = "/api/stream-checker"
 STREAMS = 300
-# As long as a busy machine needs; a quiet one takes a fifth of it.
+# The time that a busy machine needs; a quiet one needs a fifth.
 RUN_SECONDS = 1500
 PAUSE_SECONDS = 10
 RESTART_SECONDS = 2
@@ -30,21 +30,25 @@ RESTART_SECONDS = 2
 
 @dataclass(frozen=True)
 class Run:
-    """A run of ``check_streams`` as the API tells of it."""
+    """A run of ``check_streams`` as the API describes it."""
 
     api: AirflowApi
     run_id: str
 
-    def told(self) -> dict[str, Any]:
+    def state(self) -> dict[str, Any]:
+        """Return the run as ``GET /runs/{run_id}`` does."""
         return dict(self.api.request("GET", f"{API}/runs/{quote(self.run_id, safe='')}"))
 
     def done(self) -> int:
-        return sum(count for verdict, count in self.told()["verdicts"].items() if verdict != "pending")
+        """Return the number of streams with a verdict."""
+        return sum(count for verdict, count in self.state()["verdicts"].items() if verdict != "pending")
 
     def has_ended(self) -> bool:
+        """Return whether Airflow has finished the run."""
         return self.api.run("check_streams", self.run_id)["state"] in ("success", "failed")
 
     def tasks(self) -> list[dict[str, Any]]:
+        """Return the task instances of the run."""
         path = f"/api/v2/dags/check_streams/dagRuns/{quote(self.run_id, safe='')}/taskInstances"
         found: list[dict[str, Any]] = []
         while True:
@@ -55,24 +59,25 @@ class Run:
 
 
 def limiter(api: AirflowApi) -> dict[str, Any]:
+    """Return the slots in use."""
     return dict(api.request("GET", f"{API}/concurrency/status"))
 
 
 def held(fleet: Fleet) -> set[tuple[str, str]]:
-    """The leases of holders, by id and when each was taken; a grant that is not fetched ends later, by itself."""
+    """Return the held leases, by id and time. Grants that no task has fetched expire later and are left out."""
     leases = limiter(fleet.api())["leases"]
     return {(lease["lease_id"], lease["acquired_at"]) for lease in leases if lease["state"] == "held"}
 
 
 def killed_and_started_again(fleet: Fleet, name: str) -> None:
-    """As a container with ``restart: unless-stopped``; and no slot that its death left is held for too long."""
+    """Kill a part, start it again as ``restart: unless-stopped`` does, and check that its slots are released."""
     before = held(fleet)
     fleet.kill(name)
     died = time.monotonic()
     time.sleep(RESTART_SECONDS)
     fleet.start(name)
     time.sleep(max(0.0, died + LEASE_TTL + 1 - time.monotonic()))
-    # A check takes two seconds: what is still held from before is a dead holder's.
+    # A check takes two seconds, so a lease from before the kill would be a dead holder's.
     assert held(fleet) & before == set()
 
 
@@ -91,7 +96,7 @@ def postgres_is_paused(fleet: Fleet) -> None:
 def dispatcharr_is_cut_off(fleet: Fleet) -> None:
     fleet.dispatcharr.cut()
     time.sleep(PAUSE_SECONDS)
-    fleet.dispatcharr.mend()
+    fleet.dispatcharr.restore()
 
 
 def worker_is_killed(fleet: Fleet) -> None:
@@ -106,7 +111,7 @@ def scheduler_is_killed(fleet: Fleet) -> None:
     killed_and_started_again(fleet, "scheduler-1")
 
 
-# Each when so many streams have their verdict.
+# The faults, by the number of streams that have a verdict when each one happens.
 FAULTS: dict[int, Callable[[Fleet], None]] = {
     20: worker_is_killed,
     70: triggerer_is_killed,
@@ -119,7 +124,7 @@ FAULTS: dict[int, Callable[[Fleet], None]] = {
 
 @pytest.fixture(scope="module")
 def run(fleet: Fleet, provider: Lab) -> Run:
-    """The run, at its end."""
+    """The finished run."""
     api = fleet.api()
     refresh = api.trigger("refresh_udi", {})
     assert api.wait("refresh_udi", refresh, timeout=240) == "success"
@@ -146,7 +151,7 @@ def test_work_of_the_killed_worker_was_done_again(run: Run) -> None:
 
 
 def test_every_stream_has_exactly_one_verdict_of_the_run(run: Run, provider: Lab) -> None:
-    assert run.told()["verdicts"] == {"ok": STREAMS}
+    assert run.state()["verdicts"] == {"ok": STREAMS}
     kept: Counter[int] = Counter()
     for stream in range(1, STREAMS + 1):
         history = run.api.request("GET", f"{API}/streams/{stream}/history")["results"]
@@ -155,7 +160,7 @@ def test_every_stream_has_exactly_one_verdict_of_the_run(run: Run, provider: Lab
 
 
 def test_every_channel_is_finished(run: Run, provider: Lab) -> None:
-    finished = [change["channel_id"] for change in run.told()["finished_channels"]]
+    finished = [change["channel_id"] for change in run.state()["finished_channels"]]
     assert sorted(finished) == sorted(provider.channels())
 
 
@@ -176,7 +181,7 @@ def test_no_slot_is_held_at_the_end(run: Run, fleet: Fleet) -> None:
 def test_the_write_back_is_complete(run: Run, provider: Lab) -> None:
     state = httpx.get(f"{provider.dispatcharr}/lab/dispatcharr").raise_for_status().json()
     assert [stream["id"] for stream in state["streams"] if not stream["stream_stats"]] == []
-    scores = {one["stream_id"]: one["result"]["score"] for one in run.told()["streams"]}
+    scores = {one["stream_id"]: one["result"]["score"] for one in run.state()["streams"]}
     for channel in state["channels"]:
         ordered = [scores[stream] for stream in channel["streams"]]
         assert ordered == sorted(ordered, reverse=True), channel["name"]
@@ -194,11 +199,11 @@ def test_all_parts_are_healthy_again(run: Run, fleet: Fleet) -> None:
     assert all(worker["last_heartbeat"] for worker in health["workers"])
 
 
-def test_a_dead_part_is_told_from_a_living_one(run: Run, fleet: Fleet) -> None:
+def test_a_health_check_distinguishes_a_dead_part_from_a_living_one(run: Run, fleet: Fleet) -> None:
     fleet.kill("worker-2")
     dead, living = fleet.health("worker-2"), fleet.health("worker-1")
     assert (dead.returncode, living.returncode) == (1, 0)
-    assert dead.stdout == "worker: celery@worker-2 does not answer\n"
+    assert dead.stdout == "worker: celery@worker-2 does not respond\n"
     eventually(
         lambda: (
             [w["name"] for w in fleet.api().request("GET", f"{API}/workers/health")["workers"]] == ["celery@worker-1"]
@@ -206,7 +211,7 @@ def test_a_dead_part_is_told_from_a_living_one(run: Run, fleet: Fleet) -> None:
     )
 
 
-def test_health_tells_that_nothing_can_be_checked_without_the_broker(run: Run, fleet: Fleet) -> None:
+def test_health_reports_that_nothing_can_be_checked_without_the_broker(run: Run, fleet: Fleet) -> None:
     api = fleet.api()
 
     def refused() -> str:
@@ -217,9 +222,9 @@ def test_health_tells_that_nothing_can_be_checked_without_the_broker(run: Run, f
         return ""
 
     fleet.kill("redis")
-    told = eventually(refused)
-    assert "503" in told
-    assert '"status":"unhealthy"' in told
-    assert '"workers":[]' in told
+    response = eventually(refused)
+    assert "503" in response
+    assert '"status":"unhealthy"' in response
+    assert '"workers":[]' in response
     fleet.start("redis")
     eventually(lambda: not refused())

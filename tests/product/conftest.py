@@ -1,4 +1,4 @@
-"""The running product: lab, embedded Redis and a real Airflow in a home of their own, for all tests of this folder."""
+"""Starts the product for all tests of this folder: lab, embedded Redis and a real Airflow in a home of their own."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from support.statsd_listener import StatsdListener
 
 @pytest.fixture(scope="session")
 def metrics() -> Iterator[StatsdListener]:
-    """What the product's Airflow tells StatsD."""
+    """The metrics that the product's Airflow sends to StatsD."""
     with StatsdListener() as listener:
         yield listener
 

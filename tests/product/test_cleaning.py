@@ -1,4 +1,4 @@
-"""What Airflow keeps of runs is removed: on a copy of the running product's database."""
+"""Old runs are removed from Airflow's database: tested on a copy of the running product's database."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def rows(database: Path, table: str) -> int:
         return int(connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0])  # noqa: S608 - names of ours
 
 
-def test_runs_with_their_tasks_and_xcoms_are_removed_when_they_are_old(product: Product, tmp_path: Path) -> None:
+def test_old_runs_are_removed_with_their_tasks_and_xcoms(product: Product, tmp_path: Path) -> None:
     product.check(channel_ids=[9], sample_seconds=1)
     shutil.copytree(product.home / "airflow", tmp_path / "airflow", ignore=shutil.ignore_patterns("logs", "*.db*"))
     copy = tmp_path / "airflow" / "airflow.db"
@@ -49,9 +49,9 @@ def test_runs_with_their_tasks_and_xcoms_are_removed_when_they_are_old(product: 
     with closing(sqlite3.connect(copy)) as connection:
         manual = connection.execute("SELECT count(*) FROM dag_run WHERE run_type = 'manual'").fetchone()[0]
     assert manual == 0
-    # The command notes itself.
+    # The command logs itself.
     assert rows(copy, "log") <= 1
-    # Of each DAG the last scheduled run stays: by it Airflow knows when the next one is due.
+    # The last scheduled run of each DAG stays: Airflow computes the next one from it.
     assert rows(copy, "dag_run") <= 3
     assert rows(copy, "xcom") < before["xcom"]
     assert product.check(channel_ids=[9], sample_seconds=1)["verdicts"]

@@ -1,6 +1,6 @@
-"""What happens to slots when users and crashes interfere: cleared tasks, deleted runs, a killed triggerer.
+"""Slots stay correct when users and crashes interfere: cleared tasks, deleted runs, a killed triggerer.
 
-All of it on the account "North", whose one slot three streams want; the provider's own counters tell the truth.
+All tests use the account "North", whose one slot three streams need; the provider's own counters are compared.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from support.running_product import Product, eventually, probing
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(420), pytest.mark.xdist_group("stack")]
 
 NORTH = 1
-# The lease_ttl of the product under test, and how long Airflow takes at most to see to a task on a busy machine.
+# The lease_ttl of the product under test, and the longest time in which Airflow handles a task on a busy machine.
 LEASE_TTL, AIRFLOW_SECONDS = 10, 40
 
 
@@ -39,7 +39,7 @@ def busy(product: Product) -> Iterator[str]:
 
 
 def use(product: Product) -> tuple[int, int, list[str]]:
-    """Active and waiting of the account, and the ids of its leases."""
+    """Return the account's active and waiting checks, and the ids of its leases."""
     status = product.status()
     (account,) = (one for one in status["accounts"] if one["account_id"] == NORTH)
     leases = [one["lease_id"] for one in status["leases"] if one["account_id"] == NORTH]
@@ -47,12 +47,12 @@ def use(product: Product) -> tuple[int, int, list[str]]:
 
 
 def watched(product: Product, run_id: str) -> int:
-    """How many tasks a triggerer watches."""
+    """Return the number of tasks that a triggerer watches."""
     return sum(bool((task["trigger"] or {}).get("triggerer_id")) for task in product.tasks(run_id))
 
 
 def ends_well(product: Product, run_id: str) -> bool:
-    """Whether the run ends with a verdict for each of the streams, and with every slot free."""
+    """Return whether the run ends with a verdict for each stream and with every slot free."""
     assert product.api.wait("check_streams", run_id, timeout=150, poll=0.5) == "success"
     assert product.run(run_id)["verdicts"] == {"ok": 3}
     return bool(eventually(lambda: use(product)[:2] == (0, 0)))
@@ -77,12 +77,12 @@ def test_a_terminated_task_gives_its_slot_back_itself_and_is_checked_after_the_o
     # A probe is a fork of its task.
     os.kill(probe.ppid(), signal.SIGTERM)
     eventually(lambda: ends_of(product, held["lease_id"]))
-    assert ends_of(product, held["lease_id"])[0] == "released", "it did not have to expire"
+    assert ends_of(product, held["lease_id"])[0] == "released", "it expired"
     assert ends_well(product, busy)
 
 
 def ends_of(product: Product, lease_id: str) -> list[str]:
-    """How a lease ended, each time."""
+    """Return how a lease ended, each time."""
     with connect(**from_env(product.stack.env)) as redis:
         events = [fields for _, fields in redis.xrange(events_key()) if fields[b"lease_id"].decode() == lease_id]
     return [kind for kind in (fields[b"kind"].decode() for fields in events) if kind in ("released", "expired")]
@@ -90,7 +90,7 @@ def ends_of(product: Product, lease_id: str) -> list[str]:
 
 def test_a_run_failed_and_deleted_leaves_no_lease_no_waiter_and_no_connection(product: Product, busy: str) -> None:
     eventually(lambda: watched(product, busy) == 2)
-    # Airflow deletes no run that goes on.
+    # Airflow does not delete a running run.
     run = f"/api/v2/dags/check_streams/dagRuns/{quote(busy, safe='')}"
     product.api.request("PATCH", run, json={"state": "failed"})
     product.api.request("DELETE", run)
@@ -100,19 +100,19 @@ def test_a_run_failed_and_deleted_leaves_no_lease_no_waiter_and_no_connection(pr
     assert (pool["occupied_slots"], pool["deferred_slots"]) == (0, 0)
 
 
-def test_waiters_outlive_a_killed_triggerer_which_is_started_again(product: Product, busy: str) -> None:
+def test_waiters_survive_a_killed_triggerer_which_is_started_again(product: Product, busy: str) -> None:
     killed = product.stack.processes.pids["triggerer"]
     family = [psutil.Process(killed), *psutil.Process(killed).children(recursive=True)]
     os.kill(killed, signal.SIGKILL)
-    said: list[str] = []
-    eventually(lambda: product.stack.watch(said.append) or said)
-    assert said[0].startswith("triggerer ended with status -9 and starts again in ")
+    news: list[str] = []
+    eventually(lambda: product.stack.watch(news.append) or news)
+    assert news[0].startswith("triggerer was ended by SIGKILL and starts again in ")
     eventually(lambda: product.stack.processes.pids["triggerer"] != killed)
     eventually(lambda: not any(one.is_running() and one.status() != psutil.STATUS_ZOMBIE for one in family))
     assert ends_well(product, busy)
 
 
-def test_a_reset_stops_what_runs_and_every_stream_still_gets_its_verdict(product: Product, busy: str) -> None:
+def test_a_reset_stops_running_checks_and_every_stream_still_gets_its_verdict(product: Product, busy: str) -> None:
     answer: dict[str, Any] = product.api.request("POST", "/api/stream-checker/concurrency/reset")
     assert answer == {"released": 1, "waiters_dropped": 2}
     assert ends_well(product, busy)

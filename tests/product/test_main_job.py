@@ -1,4 +1,4 @@
-"""The main job as a user has it: real tasks of a real Airflow on real media, in the order of a first day's work."""
+"""The main job of a user: real tasks of a real Airflow on real media, in the order of a first day's work."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def whole(product: Product) -> dict[str, Any]:
     return product.check(sample_seconds=5)
 
 
-def test_every_stream_gets_the_verdict_it_deserves(product: Product, whole: dict[str, Any]) -> None:
+def test_every_stream_gets_the_right_verdict(product: Product, whole: dict[str, Any]) -> None:
     got = {one["stream_id"]: (one["state"], (one["result"] or {}).get("reason")) for one in whole["streams"]}
     expected = {stream.id: (stream.verdict, stream.reason) for stream in product.library.streams}
     assert got == expected
@@ -101,7 +101,7 @@ def test_a_run_for_one_channel_touches_no_other(product: Product, whole: dict[st
     assert {connection["stream"] for connection in record["connections"]} == set(channel.stream_ids)
 
 
-def test_what_is_fresh_is_not_checked_again(product: Product, whole: dict[str, Any]) -> None:
+def test_fresh_streams_are_not_checked_again(product: Product, whole: dict[str, Any]) -> None:
     run = product.check(force=False)
     assert run["total"] == 0
     assert set(run["skipped"].values()) == {"fresh"}
@@ -116,7 +116,7 @@ def test_an_unknown_channel_fails_the_plan_with_a_clear_reason(product: Product,
     assert "channel_ids: the UDI holds no 4711" in logs
 
 
-def test_the_commands_tell_what_the_api_tells(product: Product, whole: dict[str, Any]) -> None:
+def test_the_commands_print_what_the_api_returns(product: Product, whole: dict[str, Any]) -> None:
     checked = product.command("check", "--channel", "9", "--force", "--wait")
     assert checked.returncode == 0, checked.stderr
     assert "2 ok" in checked.stderr
@@ -155,7 +155,7 @@ def test_no_password_is_in_airflows_logs_or_database(product: Product, whole: di
     assert [row[:80] for row in rows if any(word in row for word in words)] == []
 
 
-def test_a_killed_check_is_tried_again_and_its_slot_comes_free(product: Product, whole: dict[str, Any]) -> None:
+def test_a_killed_check_is_tried_again_and_its_slot_is_released(product: Product, whole: dict[str, Any]) -> None:
     httpx.post(f"{product.provider.provider}/lab/reset").raise_for_status()
     conf = {"channel_ids": [1], "force": True, "sample_seconds": 8}
     run_id = product.api.trigger("check_streams", conf)

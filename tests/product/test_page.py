@@ -1,4 +1,4 @@
-"""The page during a real run, in a real browser: what is pressed happens, and what happens is seen."""
+"""The page during a real run, in a real browser: buttons take effect, and changes appear."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def browser(product: Product) -> Iterator[Browser]:
     """A browser in which the administrator has logged in to Airflow."""
     login = {"username": product.stack.username, "password": product.stack.password}
     token = product.api.request("POST", "/auth/token", json=login)["access_token"]
-    # Airflow needs its time to start tasks on a busy machine.
+    # On a busy machine Airflow starts tasks late.
     with Browser(patience=120) as browser:
         browser.log_in(product.stack.address, token)
         yield browser
@@ -70,7 +70,7 @@ def test_a_check_is_started_watched_and_reset_by_hand(product: Product, browser:
     browser.until_shown("Expected end")
     run_id = latest_run(product)
     show(browser, product, "now")
-    # Names, progress and bitrate come as they are told.
+    # Names, progress and bitrate appear as events arrive.
     browser.until("document.querySelectorAll('progress').length >= 2")
     browser.until_shown("Mb/s")
     browser.until("[...document.querySelectorAll('progress')].some((one) => one.value > 1)")
@@ -85,7 +85,7 @@ def test_a_check_is_started_watched_and_reset_by_hand(product: Product, browser:
     push(browser, "Reset")
     browser.until("!document.querySelector('dialog[open]')")
     assert product.api.wait("check_streams", run_id, timeout=240, poll=0.5) == "success"
-    # What was stopped was tried again.
+    # Stopped checks were tried again.
     verdicts: dict[str, Any] = product.run(run_id)["verdicts"]
     assert verdicts.get("unknown", 0) == 0
     assert "pending" not in verdicts
@@ -95,7 +95,7 @@ def test_a_check_is_started_watched_and_reset_by_hand(product: Product, browser:
     browser.until("document.querySelector('.chart rect.ok') !== null")
 
 
-def test_the_checks_are_paused_and_go_on(product: Product, browser: Browser) -> None:
+def test_the_checks_are_paused_and_resumed(product: Product, browser: Browser) -> None:
     def is_paused() -> bool:
         return bool(product.api.request("GET", "/api/v2/dags/check_streams")["is_paused"])
 

@@ -1,4 +1,4 @@
-"""The running product as its tests use it: what a user has before them."""
+"""The running product as its tests use it, through the interfaces of a user."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from urllib.parse import quote, urlsplit
 import psutil
 
 from lab import Library
+from streamflow.names import CHECK_DAG
 from streamflow_stack import stack
 from streamflow_stack.airflow_api import AirflowApi
 from streamflow_stack.cli.demo import Lab
@@ -23,7 +24,7 @@ API = "/api/stream-checker"
 
 @dataclass(frozen=True)
 class Product:
-    """What a user has: the UI's API, the provider's own counters, Dispatcharr, and the commands."""
+    """The running product: its stack, its API, the lab's provider and library, and the commands."""
 
     stack: stack.Stack
     provider: Lab
@@ -32,26 +33,30 @@ class Product:
 
     @property
     def home(self) -> Path:
+        """The home of the stack."""
         return self.stack.home
 
     def check(self, *, timeout: float = 240, **conf: Any) -> dict[str, Any]:
-        """Run ``check_streams`` through Airflow's REST API, and what the API tells of the run at its end."""
-        run_id = self.api.trigger("check_streams", {"force": True} | conf)
-        assert self.api.wait("check_streams", run_id, timeout=timeout, poll=0.5) == "success"
+        """Run ``check_streams`` through Airflow's REST API and return the finished run."""
+        run_id = self.api.trigger(CHECK_DAG, {"force": True} | conf)
+        assert self.api.wait(CHECK_DAG, run_id, timeout=timeout, poll=0.5) == "success"
         return self.run(run_id)
 
     def run(self, run_id: str) -> dict[str, Any]:
+        """Return a run as ``GET /runs/{run_id}`` does."""
         return dict(self.api.request("GET", f"{API}/runs/{quote(run_id, safe='')}"))
 
     def tasks(self, run_id: str) -> list[dict[str, Any]]:
-        path = f"/api/v2/dags/check_streams/dagRuns/{quote(run_id, safe='')}/taskInstances"
+        """Return the task instances of a run as Airflow describes them."""
+        path = f"/api/v2/dags/{CHECK_DAG}/dagRuns/{quote(run_id, safe='')}/taskInstances"
         return list(self.api.request("GET", path, params={"limit": 1000})["task_instances"])
 
     def status(self) -> dict[str, Any]:
+        """Return the slots in use."""
         return dict(self.api.request("GET", f"{API}/concurrency/status"))
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """One of the commands of ``./streamflow``."""
+        """Run a command of ``./streamflow``."""
         return subprocess.run(
             [sys.executable, "-m", "streamflow_stack.cli", *arguments],
             env=dict(self.stack.env) | {"STREAMFLOW_HOME": str(self.home), "COLUMNS": "200"},
@@ -63,22 +68,22 @@ class Product:
 
 
 def probing(product: Product) -> list[psutil.Process]:
-    """The tasks' processes that have a connection to the provider."""
+    """Return the processes of tasks that have a connection to the provider."""
     port = urlsplit(product.provider.provider).port
-    found = []
+    processes = []
     for process in psutil.Process(product.stack.processes.pids["scheduler"]).children(recursive=True):
         try:
             if any(one.raddr and one.raddr.port == port for one in process.net_connections(kind="tcp")):
-                found.append(process)
+                processes.append(process)
         except psutil.Error:
             continue
-    return found
+    return processes
 
 
 def eventually(condition: Callable[[], Any], seconds: float = 30) -> Any:
-    """The condition's first true answer; fails when there is none in time."""
+    """Return the condition's first true value; fail when there is none in time."""
     deadline = time.monotonic() + seconds
-    while not (answer := condition()):
-        assert time.monotonic() < deadline, "it has not happened in time"
+    while not (value := condition()):
+        assert time.monotonic() < deadline, "the condition was not met in time"
         time.sleep(0.2)
-    return answer
+    return value

@@ -33,7 +33,9 @@ COMMANDS = {
     "lint": "streamflow_stack.cli.lint",
 }
 # Errors of the file system that a user can correct.
-CORRECTABLE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR}
+CORRECTABLE = {
+    errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR, errno.EEXIST,
+}  # fmt: skip
 
 
 class Commands(click.Group):
