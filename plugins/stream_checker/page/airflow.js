@@ -1,27 +1,27 @@
-// Links out of the frame, into Airflow's own pages and elsewhere.
+// Links from the frame to Airflow's own pages and to other sites.
 
-import { airflow } from "./api.js";
+import { airflowUrl } from "./api.js";
 import { html } from "./html.js";
 
 export const DAG = "check_streams";
 
-export const dagRun = (run) => `dags/${DAG}/runs/${encodeURIComponent(run)}`;
-export const task = (run, index) => `${dagRun(run)}/tasks/check_stream/mapped/${index}`;
+export const runPath = (run) => `dags/${DAG}/runs/${encodeURIComponent(run)}`;
+export const taskPath = (run, mapIndex) => `${runPath(run)}/tasks/check_stream/mapped/${mapIndex}`;
 
 /** A link to a page of Airflow. */
-export const AirflowLink = ({ to, children }) => html`<${OuterLink} href=${airflow(to)}>${children}<//>`;
+export const AirflowLink = ({ to, children }) => html`<${OuterLink} href=${airflowUrl(to)}>${children}<//>`;
 
-/** A link to another page. The frame may neither leave its place nor open another by itself: the page around it does. */
-export function OuterLink({ href, apart = false, children }) {
-  const target = apart ? { target: "_blank", rel: "noreferrer" } : {};
+/** A link out of the frame. The parent page follows it, because the frame may neither navigate it nor open a window. */
+export function OuterLink({ href, newTab = false, children }) {
+  const target = newTab ? { target: "_blank", rel: "noreferrer" } : {};
   const follow = (event) => {
     if (window.parent === window || event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();
-    const outer = window.parent.document.createElement("a");
-    Object.assign(outer, { href, ...target });
-    window.parent.document.body.append(outer);
-    outer.click();
-    outer.remove();
+    const link = window.parent.document.createElement("a");
+    Object.assign(link, { href, ...target });
+    window.parent.document.body.append(link);
+    link.click();
+    link.remove();
   };
   return html`<a href=${href} ...${target} onClick=${follow}>${children}</a>`;
 }

@@ -1,8 +1,8 @@
-// The frame of the page: its navigation and the view that the place names.
+// The frame of the page: the navigation and the view that the URL names.
 
 import { html, render } from "./html.js";
-import { link, usePlace } from "./place.js";
-import { followParent } from "./theme.js";
+import { link, useRoute } from "./router.js";
+import { followParentTheme } from "./theme.js";
 import { ChannelView } from "./views/channel.js";
 import { HistoryView } from "./views/history.js";
 import { NowView } from "./views/now.js";
@@ -12,7 +12,7 @@ import { RunView } from "./views/run.js";
 import { StreamView } from "./views/stream.js";
 import { WorkersView } from "./views/workers.js";
 
-// `under`: the entry of the navigation that a view without one of its own belongs to.
+// A view with `parent` has no entry in the navigation; the entry of its parent is marked instead.
 const VIEWS = {
   now: { title: "Now", View: NowView },
   run: { title: "Run", View: RunView },
@@ -20,33 +20,33 @@ const VIEWS = {
   channel: { title: "Channels", View: ChannelView },
   history: { title: "History", View: HistoryView },
   workers: { title: "Workers", View: WorkersView },
-  report: { title: "Health report", View: ReportView, under: "run" },
-  stream: { title: "Stream", View: StreamView, under: "results" },
+  report: { title: "Health report", View: ReportView, parent: "run" },
+  stream: { title: "Stream", View: StreamView, parent: "results" },
 };
 
 function App() {
-  const place = usePlace();
-  const name = place.view in VIEWS ? place.view : "now";
-  const { View, under = name, title } = VIEWS[name];
+  const route = useRoute();
+  const name = route.view in VIEWS ? route.view : "now";
+  const { View, parent = name, title } = VIEWS[name];
   document.title = `${title} · Stream checker`;
   return html`
-    <a class="skip" href="#main" onClick=${toMain}>Skip to the content</a>
+    <a class="skip" href="#main" onClick=${focusMain}>Skip to the content</a>
     <header>
       <h1>Stream checker</h1>
       <nav aria-label="Views">
         ${Object.entries(VIEWS)
-          .filter(([, view]) => !view.under)
-          .map(([view, { title }]) => html`<a href=${link(view)} aria-current=${view === under ? "page" : null}>${title}</a>`)}
+          .filter(([, view]) => !view.parent)
+          .map(([view, { title }]) => html`<a href=${link(view)} aria-current=${view === parent ? "page" : null}>${title}</a>`)}
       </nav>
     </header>
-    <main id="main" tabindex="-1"><${View} key=${name} ...${place} /></main>
+    <main id="main" tabindex="-1"><${View} key=${name} ...${route} /></main>
   `;
 }
 
-function toMain(event) {
+function focusMain(event) {
   event.preventDefault();
   document.getElementById("main").focus();
 }
 
-followParent();
+followParentTheme();
 render(html`<${App} />`, document.getElementById("app"));

@@ -1,4 +1,4 @@
-// Numbers and times as people write them where they live: in the language chosen in Airflow's UI, else the browser's.
+// Numbers, times and words for people, in the language of Airflow's UI if the user chose one, else the browser's.
 
 function language() {
   const chosen = localStorage.getItem("i18nextLng");
@@ -11,17 +11,19 @@ function language() {
 
 const LANGUAGE = language();
 const NONE = "–";
-const known = (write) => (value) => (value === null || value === undefined ? NONE : write(value));
+const unlessNull = (write) => (value) => (value === null || value === undefined ? NONE : write(value));
 const number = (options) => {
   const format = new Intl.NumberFormat(LANGUAGE, options);
-  return known((value) => format.format(value));
+  return unlessNull((value) => format.format(value));
 };
 const time = (options) => {
   const format = new Intl.DateTimeFormat(LANGUAGE, options);
-  return known((value) => format.format(new Date(value)));
+  return unlessNull((value) => format.format(new Date(value)));
 };
 const relative = new Intl.RelativeTimeFormat(LANGUAGE, { numeric: "auto" });
 const collator = new Intl.Collator(LANGUAGE, { numeric: true });
+const ACRONYMS = /\b(http|dns|tls|drm)\b/g;
+const ISO_TIME = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)/g;
 const STEPS = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
 
 export const count = number({ maximumFractionDigits: 0 });
@@ -31,25 +33,29 @@ export const score = number({ minimumFractionDigits: 2, maximumFractionDigits: 2
 export const percent = number({ style: "percent" });
 export const seconds = number({ style: "unit", unit: "second", unitDisplay: "narrow", maximumFractionDigits: 1 });
 const megabits = number({ style: "unit", unit: "megabit-per-second", maximumFractionDigits: 1 });
-export const bitrate = known((kbps) => megabits(kbps / 1000));
+export const bitrate = unlessNull((kbps) => megabits(kbps / 1000));
 export const moment = time({ dateStyle: "medium", timeStyle: "medium" });
 export const clock = time({ timeStyle: "medium" });
 export const dayClock = time({ weekday: "short", hour: "2-digit", minute: "2-digit" });
 export const day = time({ dateStyle: "medium" });
 export const shortClock = time({ hour: "2-digit", minute: "2-digit" });
 
-/** The order in which people look for names. */
+/** Compare two objects by name, as people sort them. */
 export const byName = (a, b) => collator.compare(a.name, b.name);
 
-/** A number with its noun. */
+/** Return a number with its noun. */
 export const plural = (number, noun) => `${count(number)} ${noun}${number === 1 ? "" : "s"}`;
 
-/** How long ago or ahead, in the largest unit that fits. */
-export const ago = known((value) => {
+/** Return the time from or until now in the largest unit that fits. */
+export const ago = unlessNull((value) => {
   const away = (new Date(value) - Date.now()) / 1000;
   const [unit, length] = STEPS.find(([, length]) => Math.abs(away) >= length) ?? STEPS.at(-1);
   return relative.format(Math.round(away / length), unit);
 });
 
 export const size = (result) => (result?.width ? `${result.width}×${result.height}${result.interlaced ? "i" : ""}` : NONE);
-export const words = (name) => name.replaceAll("_", " ");
+/** Return the words of a reason or another name of the API. */
+export const words = (name) => name.replaceAll("_", " ").replace(ACRONYMS, (acronym) => acronym.toUpperCase());
+
+/** Return a text with its ISO 8601 times as local times. */
+export const localTimes = (text) => text.replace(ISO_TIME, (time) => moment(time));

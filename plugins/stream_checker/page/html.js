@@ -1,4 +1,4 @@
-// Preact with templates instead of a build step.
+// Preact with tagged templates, which need no build step.
 import { h } from "./vendor/preact.js";
 import htm from "./vendor/htm.js";
 

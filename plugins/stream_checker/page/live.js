@@ -1,29 +1,30 @@
-// Data that stays current: asked for again when the server tells of a change, and by the clock behind that.
+// Data that stays current: loaded again after an event of the server, and from time to time in case events fail.
 
-import { get, route } from "./api.js";
+import { apiUrl, get } from "./api.js";
 import { useEffect, useState } from "./html.js";
+import { parseJson } from "./text.js";
 
 const POLL_MS = 3000;
-const POLL_BEHIND_EVENTS_MS = 20000;
-const LEAST_MS = 700;
+const POLL_WITH_EVENTS_MS = 20000;
+const MIN_DELAY_MS = 700;
 const RECONNECT_MS = 30000;
 const KINDS = ["lease", "progress", "result", "run"];
 
 let source = null;
 const listeners = new Map(KINDS.map((kind) => [kind, new Set()]));
 
-// A browser opens few connections to one server, and every hidden tab would hold one of them.
+// A browser opens few connections to a server, so hidden tabs hold none.
 function connect() {
   if (source || document.hidden) return;
-  const opened = new EventSource(route("events"));
+  const opened = new EventSource(apiUrl("events"));
   source = opened;
   for (const kind of KINDS) {
     opened.addEventListener(kind, (event) => {
-      const data = JSON.parse(event.data);
+      const data = parseJson(event.data);
       for (const listener of listeners.get(kind)) listener(data);
     });
   }
-  // It tries again by itself after a break, but not after a refusal.
+  // The browser reconnects after a lost connection, but not after a refusal.
   opened.addEventListener("error", () => {
     if (opened.readyState === EventSource.CLOSED) setTimeout(() => source === opened && reconnect(), RECONNECT_MS);
   });
@@ -37,7 +38,7 @@ function reconnect() {
 
 document.addEventListener("visibilitychange", reconnect);
 
-const connected = () => source?.readyState === EventSource.OPEN;
+const isConnected = () => source?.readyState === EventSource.OPEN;
 
 /** Call `listener` with the data of every event of these kinds. */
 export function useEvents(kinds, listener) {
@@ -51,10 +52,10 @@ export function useEvents(kinds, listener) {
 }
 
 /**
- * `{data, error, reload}` of a route, asked again after events of these kinds (`least` after each) and every so often;
- * a null path asks for nothing.
+ * Return `{data, error, reload}` of a route. The data is loaded again every `pollMs`, and `delayMs` after an event of
+ * one of these kinds. A null path loads nothing.
  */
-export function useLive(path, kinds = [], every = POLL_MS, least = LEAST_MS) {
+export function useLive(path, kinds = [], pollMs = POLL_MS, delayMs = MIN_DELAY_MS) {
   const [state, setState] = useState({ path, data: null, error: null });
   const [round, setRound] = useState(0);
   useEffect(() => {
@@ -62,7 +63,7 @@ export function useLive(path, kinds = [], every = POLL_MS, least = LEAST_MS) {
     const aborter = new AbortController();
     let timer = null;
     let due = Infinity;
-    const plan = (delay) => {
+    const schedule = (delay) => {
       const at = performance.now() + delay;
       if (at >= due) return;
       due = at;
@@ -80,19 +81,19 @@ export function useLive(path, kinds = [], every = POLL_MS, least = LEAST_MS) {
           setState((before) => ({ path, data: before.path === path ? before.data : null, error }));
         }
       }
-      plan(kinds.length && connected() ? POLL_BEHIND_EVENTS_MS : every);
+      schedule(kinds.length && isConnected() ? POLL_WITH_EVENTS_MS : pollMs);
     }
-    const soon = () => plan(least);
-    const seen = () => document.hidden || plan(0);
+    const loadSoon = () => schedule(delayMs);
+    const loadWhenVisible = () => document.hidden || schedule(0);
     connect();
-    for (const kind of kinds) listeners.get(kind).add(soon);
-    document.addEventListener("visibilitychange", seen);
+    for (const kind of kinds) listeners.get(kind).add(loadSoon);
+    document.addEventListener("visibilitychange", loadWhenVisible);
     load();
     return () => {
       aborter.abort();
-      document.removeEventListener("visibilitychange", seen);
+      document.removeEventListener("visibilitychange", loadWhenVisible);
       clearTimeout(timer);
-      for (const kind of kinds) listeners.get(kind).delete(soon);
+      for (const kind of kinds) listeners.get(kind).delete(loadSoon);
     };
   }, [path, round]);
   const current = state.path === path ? state : { data: null, error: null };

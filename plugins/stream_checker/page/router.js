@@ -1,4 +1,4 @@
-// Where the page is: a view, what it shows, and its filters, as `#view/id?filters`.
+// The route of the page in the URL's fragment: a view, the id of its subject and its filters, as `#view/id?filters`.
 
 import { useEffect, useState } from "./html.js";
 
@@ -6,29 +6,31 @@ function read() {
   const [path, query = ""] = location.hash.slice(1).split("?");
   const [view, ...id] = path.split("/");
   const filters = new URLSearchParams(query);
+  // The tab of a run in Airflow's UI names the run in the query.
   const run = new URLSearchParams(location.search).get("run_id");
   return { view: view || "now", id: id.map(decodeURIComponent).join("/") || (view === "run" ? run : null), filters };
 }
 
+/** Return the fragment of a route. */
 export const link = (view, id, filters) => {
   const query = new URLSearchParams(filters ?? {}).toString();
   return `#${view}${id === undefined || id === null ? "" : `/${encodeURIComponent(id)}`}${query ? `?${query}` : ""}`;
 };
 
-/** The place, followed as it changes. */
-export function usePlace() {
-  const [place, setPlace] = useState(read);
+/** Return the current route, and render again when it changes. */
+export function useRoute() {
+  const [route, setRoute] = useState(read);
   useEffect(() => {
-    const follow = () => setPlace(read());
+    const follow = () => setRoute(read());
     addEventListener("hashchange", follow);
     return () => removeEventListener("hashchange", follow);
   }, []);
-  return place;
+  return route;
 }
 
-/** Change the filters without a step in the browser's history. */
-export function refine(view, filters) {
-  const given = Object.entries(filters).filter(([, value]) => value);
-  history.replaceState(null, "", link(view, null, given));
+/** Replace the filters of a view without an entry in the browser's history. */
+export function replaceFilters(view, filters) {
+  const set = Object.entries(filters).filter(([, value]) => value);
+  history.replaceState(null, "", link(view, null, set));
   dispatchEvent(new HashChangeEvent("hashchange"));
 }

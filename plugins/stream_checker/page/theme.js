@@ -1,6 +1,6 @@
-// Light or dark as Airflow's UI around the frame; alone, as the system says.
+// The colour scheme of Airflow's UI around the frame; without a parent page, that of the system.
 
-export function followParent() {
+export function followParentTheme() {
   let root;
   try {
     root = window.parent === window ? null : window.parent.document.documentElement;

@@ -1,4 +1,4 @@
-"""The page: its files, and what a person sees of it in a real browser."""
+"""The page: its files, and its views in a real browser."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ import httpx
 import pytest
 
 import stream_checker
+from account_limiter import Limiter
 from streamflow.records import Run
 from streamflow.udi import Udi
 from support.browser import PROGRAM, Browser
 
+from .. import library
 from ..library import NOW, RUN, result
 from ..server import Server
 
@@ -25,25 +27,27 @@ FILES = [file for file in PAGE.rglob("*") if file.is_file()]
 in_browser = pytest.mark.skipif(PROGRAM is None, reason="no Chromium on this machine (Debian's package chromium)")
 
 
-def test_the_page_is_public_and_holds_on_to_this_server(server: Server) -> None:
-    with server.client() as nobody:
-        assert nobody.get("/page").is_redirect
-        answer = nobody.get("/page/")
-        assert answer.headers["content-type"].startswith("text/html")
-        policy = answer.headers["content-security-policy"]
+def test_the_page_is_public_and_restricted_to_this_server(server: Server) -> None:
+    with server.client() as anonymous:
+        assert anonymous.get("/page").is_redirect
+        response = anonymous.get("/page/")
+        assert response.headers["content-type"].startswith("text/html")
+        policy = response.headers["content-security-policy"]
         assert "default-src 'none'" in policy
         assert "frame-ancestors 'self'" in policy
         assert not re.search(r"unsafe|https?:|\*", policy)
         assert (
-            nobody.get("/page/app.js").headers["content-type"].startswith(("text/javascript", "application/javascript"))
+            anonymous.get("/page/app.js")
+            .headers["content-type"]
+            .startswith(("text/javascript", "application/javascript"))
         )
-        tag = {"If-None-Match": answer.headers["etag"]}
-        assert nobody.get("/page/", headers=tag).status_code == 304
+        tag = {"If-None-Match": response.headers["etag"]}
+        assert anonymous.get("/page/", headers=tag).status_code == 304
         for path in ("/page/nothing.js", "/page/..%2fapp.py", "/page/%2e%2e/plugin.py"):
-            assert nobody.get(path).status_code == 404
+            assert anonymous.get(path).status_code == 404
 
 
-def test_every_import_of_the_page_is_a_file_of_it() -> None:
+def test_every_import_of_the_page_is_one_of_its_files() -> None:
     for file in FILES:
         if file.suffix == ".js":
             for name in re.findall(r'from\s*"([^"]+)"', file.read_text()):
@@ -54,9 +58,18 @@ def test_the_first_load_is_small() -> None:
     assert sum(len(gzip.compress(file.read_bytes())) for file in FILES) < 60_000
 
 
+def test_the_documentation_page_loads_nothing_from_other_servers(server: Server) -> None:
+    with server.client() as anonymous:
+        response = anonymous.get("/docs")
+        assert response.headers["content-type"].startswith("text/html")
+        assert "default-src 'none'" in response.headers["content-security-policy"]
+        assert "http:" not in response.text
+        assert "https:" not in response.text
+
+
 @pytest.fixture
 def browser(server: Server, admin: httpx.Client) -> Iterator[Browser]:
-    """A browser in which an administrator has logged in to Airflow."""
+    """A browser in which an administrator is logged in to Airflow."""
     with Browser() as browser:
         browser.log_in(server.address, server.token("admin"))
         yield browser
@@ -65,6 +78,7 @@ def browser(server: Server, admin: httpx.Client) -> Iterator[Browser]:
 
 
 def show(browser: Browser, server: Server, place: str) -> None:
+    """Open a view of the page."""
     browser.show(f"{server.address}/api/stream-checker/page/#{place}")
 
 
@@ -73,19 +87,19 @@ def test_each_view_shows_its_subject(browser: Browser, server: Server) -> None:
     show(browser, server, "now")
     browser.until_shown("2 of 10 slots in use", "Provider A", "1 watched", "Channel 4 UHD", "6 Mb/s")
     show(browser, server, f"run/{quote(RUN, safe='')}")
-    browser.until_shown("50%", "http 404", "Channel 2 UHD", "1 of 2 finished")
+    browser.until_shown("50%", "HTTP 404", "Channel 2 UHD", "1 of 2 finished")
     show(browser, server, "results?status=degraded")
     browser.until_shown("1 to 1 of 1 streams", "frozen video")
     show(browser, server, "stream/1")
-    browser.until_shown("Das Erste", "1920×1080", "The last 2 checks")
+    browser.until_shown("Das Erste", "1920×1080", "2 results")
     show(browser, server, "channel/1")
-    browser.until_shown("Das Erste", "dead: http 404", "Removed while dead: Channel 9 HD")
+    browser.until_shown("Das Erste", "dead: HTTP 404", "Removed because dead: Channel 9 HD")
     show(browser, server, "channel")
     browser.until_shown("2 channels", "Second")
     show(browser, server, "history")
-    browser.until_shown("Checks at once", "Provider B")
+    browser.until_shown("Concurrent checks", "Provider B")
     show(browser, server, "workers")
-    browser.until_shown("unhealthy", "No worker answers")
+    browser.until_shown("unhealthy", "No worker responds")
 
 
 @in_browser
@@ -98,25 +112,44 @@ def test_results_are_sorted_and_a_run_has_a_report(browser: Browser, server: Ser
     browser.until(f"document.querySelector('tbody th')?.innerText === '{best}'")
     browser.until("document.querySelector('.spark path') !== null")
     show(browser, server, f"report/{quote(RUN, safe='')}")
-    browser.until_shown("67% working", "Worst channels", "Das Erste")
+    browser.until_shown("67% of the streams with a verdict work: 2 of 3", "Worst channels", "Das Erste")
 
 
 @in_browser
-def test_the_page_of_the_api_shows_every_route(browser: Browser, server: Server) -> None:
+def test_the_documentation_page_shows_every_route(browser: Browser, server: Server) -> None:
     browser.call("Page.navigate", url=f"{server.address}/api/stream-checker/docs")
     browser.until_shown("GET /results", "PUT /concurrency/config", "POST /hooks/dispatcharr", "HealthReport")
 
 
 @in_browser
-def test_it_shows_what_happens_as_it_happens(browser: Browser, server: Server, udi: Udi) -> None:
+def test_it_shows_events_as_they_happen(browser: Browser, server: Server, udi: Udi) -> None:
     show(browser, server, "now")
     browser.until_shown("2 of 10 slots in use", "3.2s")
-    # From here on nothing but events brings news.
+    # From here on, only events deliver changes.
     browser.value("window.fetch = () => new Promise(() => {})")
     udi.progress.publish(
         4, {"seconds": 7.7, "bytes": 1, "bitrate_kbps": 4400, "first_frame_ms": 1, "phase": "sampling"}
     )
     browser.until_shown("7.7s", "4.4 Mb/s")
+
+
+@in_browser
+def test_an_account_above_its_limit_is_flagged(browser: Browser, server: Server, limiter: Limiter) -> None:
+    show(browser, server, "now")
+    browser.until_shown("Provider B")
+    assert not browser.value("document.body.innerText.includes('above the limit')")
+    limiter.set_viewers({"account-1": 1, "account-2": 2})
+    browser.until_shown("2 connections above the limit")
+
+
+@in_browser
+def test_no_control_character_of_a_name_reaches_the_page(browser: Browser, server: Server, udi: Udi) -> None:
+    snapshot = library.snapshot()
+    snapshot.streams[0] = snapshot.streams[0].model_copy(update={"name": "gnp.\u202eexe \x1b]52;c;cm0=\x07 \x9b31m"})
+    udi.publish(snapshot, force=True)
+    show(browser, server, "results")
+    browser.until_shown("gnp.")
+    assert not browser.value(r"/[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]/.test(document.querySelector('tbody').textContent)")
 
 
 @in_browser
@@ -157,7 +190,7 @@ def test_a_long_run_is_shown_in_steps(browser: Browser, server: Server, udi: Udi
     browser.reach("Show 30 more of 30")
     browser.press("Enter")
     browser.until(f"{rows} === 130")
-    # The file store stays for the other tests.
+    # The other tests share the file store.
     udi.prune(runs=1)
 
 
@@ -173,7 +206,7 @@ def test_the_limit_is_changed_and_the_slots_are_reset_by_keyboard(browser: Brows
     browser.until_shown("2 of 5 slots in use")
     browser.reach("Reset…")
     browser.press("Enter")
-    browser.until_shown("2 slots are released and 1 waiting checks lose their place")
+    browser.until_shown("All slots are released (2 in use), and all waiting checks (1) lose their place")
     browser.press("Escape")
     browser.until("!document.querySelector('dialog')")
     browser.until_shown("2 of 5 slots in use")
@@ -192,7 +225,7 @@ PLACES = [
 
 @in_browser
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_nothing_stands_in_anybodys_way(browser: Browser, server: Server, scheme: str) -> None:
+def test_it_is_accessible(browser: Browser, server: Server, scheme: str) -> None:
     browser.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
     for place in PLACES:
         show(browser, server, place)
@@ -201,8 +234,8 @@ def test_nothing_stands_in_anybodys_way(browser: Browser, server: Server, scheme
         assert browser.violations() == [], place
 
 
-# The same bitrate and day, as people write them there.
-WRITTEN = {
+# The same bitrate and date, as each language writes them.
+FORMATS = {
     "en-US": ("6.1", "Jan 2, 2026"),
     "en-GB": ("6.1", "2 Jan 2026"),
     "de": ("6,1", "02.01.2026"),
@@ -219,17 +252,17 @@ WRITTEN = {
 
 
 @in_browser
-def test_numbers_and_dates_are_written_as_people_do_where_they_live(browser: Browser, server: Server, udi: Udi) -> None:
+def test_numbers_and_dates_have_the_format_of_the_language(browser: Browser, server: Server, udi: Udi) -> None:
     udi.runs.settle("no run", result(30, checked_at=datetime(2026, 1, 2, 12, tzinfo=UTC), bitrate_kbps=6120))
     row = "[...document.querySelectorAll('tbody tr')].at(-1)"
     seen = {}
-    for language in WRITTEN:
-        # What Airflow's UI keeps when somebody chooses a language there; set before the page's own scripts.
+    for language in FORMATS:
+        # Airflow's UI stores the chosen language under this key. It is set before the page's own scripts run.
         script = f"location.host && localStorage.setItem('i18nextLng', '{language}')"
         added = browser.call("Page.addScriptToEvaluateOnNewDocument", source=script)["identifier"]
         show(browser, server, "stream/30")
         browser.until_shown("Past results", "Bitrate")
         day, bitrate = browser.value(f"[{row}.cells[0].innerText, {row}.cells[3].innerText]")
-        seen[language] = (bitrate[:3], day.replace("\xa0", " ")[: len(WRITTEN[language][1])])
+        seen[language] = (bitrate[:3], day.replace("\xa0", " ")[: len(FORMATS[language][1])])
         browser.call("Page.removeScriptToEvaluateOnNewDocument", identifier=added)
-    assert seen == WRITTEN
+    assert seen == FORMATS

@@ -1,18 +1,18 @@
 import { html, useEffect, useId, useRef, useState } from "../html.js";
 import { Failure } from "./notice.js";
 
-/** A dialog with a form: `act` gets its data, and the dialog closes when that is done; an error stays in it. */
-export function Ask({ title, action, danger = false, act, close, children }) {
+/** A dialog with a form. `submit` receives the form's data; the dialog closes when it succeeds and shows its error. */
+export function FormDialog({ title, action, danger = false, submit, close, children }) {
   const dialog = useRef(null);
   const heading = useId();
   const [error, setError] = useState(null);
   const [busy, setBusy] = useState(false);
   useEffect(() => dialog.current.showModal(), []);
-  const submit = async (event) => {
+  const onSubmit = async (event) => {
     event.preventDefault();
     setBusy(true);
     try {
-      await act(new FormData(event.target));
+      await submit(new FormData(event.target));
       dialog.current.close();
     } catch (problem) {
       setError(problem);
@@ -22,7 +22,7 @@ export function Ask({ title, action, danger = false, act, close, children }) {
   };
   return html`
     <dialog ref=${dialog} aria-labelledby=${heading} onClose=${close}>
-      <form onSubmit=${submit}>
+      <form onSubmit=${onSubmit}>
         <h2 id=${heading}>${title}</h2>
         <${Failure} error=${error} />
         ${children}

@@ -1,6 +1,6 @@
 import { html } from "../html.js";
 
-/** An error, told at once by a screen reader too. */
+/** An error message, which screen readers announce at once. */
 export const Failure = ({ error }) => error && html`<p class="notice dead" role="alert">${error.message}</p>`;
 
-export const Loading = ({ of }) => html`<p class="muted" role="status">Loading ${of}…</p>`;
+export const Loading = ({ what }) => html`<p class="muted" role="status">Loading ${what}…</p>`;

@@ -2,12 +2,12 @@ import { count } from "../format.js";
 import { html, useState } from "../html.js";
 
 /**
- * A table. Each column has a `title` and a `cell` of a row; `minor` ones are left out on a phone, `number` ones stand
- * to the right, `clip` ones are cut where they are long, and the first that is `head` names the row. Those with a
- * `sort` (its name) sort the rows by a press of their title: `sorted` is the name now, after a `-` when it falls, and
- * `onSort` gets the new one. Of many rows the first `step` are shown, and so many more by each press of a button.
+ * A table. A column has a `title` and a `cell` that renders a row. `head` names the row, `number` aligns to the right,
+ * `clip` truncates long texts, and `minor` hides the column on a phone. A column with `sort` sorts by that name:
+ * `sorted` is the current order, with a `-` when it is descending, and `onSort` receives the new one. The table shows
+ * `step` rows, and as many more at each press of a button.
  */
-export function Table({ caption, columns, rows, id, empty = "Nothing here.", sorted = "", onSort, step = 100 }) {
+export function Table({ caption, columns, rows, id, empty = "None.", sorted = "", onSort, step = 100 }) {
   const [steps, setSteps] = useState(1);
   const left = rows.length - steps * step;
   const kind = (column) => [column.minor && "minor", column.number && "number", column.clip && "clip"].filter(Boolean).join(" ");
@@ -44,7 +44,7 @@ export function Table({ caption, columns, rows, id, empty = "Nothing here.", sor
 
 const direction = (name, sorted) => name && (sorted === name ? "ascending" : sorted === `-${name}` ? "descending" : null);
 
-// Numbers begin with the greatest, words with A; a third press undoes.
+// The first press sorts numbers descending and words ascending, the second reverses, and the third restores.
 function next({ sort, number }, sorted) {
   const [first, second] = number ? [`-${sort}`, sort] : [sort, `-${sort}`];
   return sorted === first ? second : sorted === second ? "" : first;

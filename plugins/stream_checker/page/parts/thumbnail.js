@@ -1,14 +1,14 @@
-import { route } from "../api.js";
+import { apiUrl } from "../api.js";
 import { html, useEffect, useState } from "../html.js";
 
-/** The stream's last picture, or an empty place while there is none. */
-export function Picture({ stream, name, large = false }) {
+/** The latest thumbnail of a stream. A small one leaves an empty box while there is none, a large one nothing. */
+export function Thumbnail({ stream, name, large = false }) {
   const [missing, setMissing] = useState(false);
   useEffect(() => setMissing(false), [stream]);
-  const kind = `picture ${large ? "large" : ""}`;
-  if (missing) return html`<span class=${kind}></span>`;
+  const style = `picture ${large ? "large" : ""}`;
+  if (missing) return large ? null : html`<span class=${style}></span>`;
   return html`
-    <img class=${kind} loading="lazy" decoding="async" width="72" height="40" alt=${`Last picture of ${name}`}
-      src=${route(`streams/${stream}/thumbnail`)} onError=${() => setMissing(true)} />
+    <img class=${style} loading="lazy" decoding="async" width="72" height="40" alt=${`Latest picture of ${name}`}
+      src=${apiUrl(`streams/${stream}/thumbnail`)} onError=${() => setMissing(true)} />
   `;
 }

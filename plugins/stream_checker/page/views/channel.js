@@ -1,14 +1,14 @@
-// Channels, and one channel: its streams in order, and what its last check changed.
+// The list of channels, and one channel: its streams in order and its last change.
 
 import { OuterLink } from "../airflow.js";
 import { ago, bitrate, count, fps, moment, plural, score, size, words } from "../format.js";
 import { html, useState } from "../html.js";
 import { useLive } from "../live.js";
 import { Failure, Loading } from "../parts/notice.js";
-import { Picture } from "../parts/picture.js";
+import { Thumbnail } from "../parts/thumbnail.js";
 import { Table } from "../parts/table.js";
 import { Verdict } from "../parts/verdict.js";
-import { link } from "../place.js";
+import { link } from "../router.js";
 
 const REFRESH_MS = 15000;
 const SLOW_MS = 300000;
@@ -31,7 +31,7 @@ function Channels() {
       <label>Name<input type="search" maxlength="200" onChange=${search} /></label>
     </div>
     <${Failure} error=${error} />
-    ${!page && !error && html`<${Loading} of="the channels" />`}
+    ${!page && !error && html`<${Loading} what="the channels" />`}
     ${page && html`
       <${Table} caption=${plural(page.total, "channel")} rows=${page.channels} id=${(row) => row.id}
         columns=${[
@@ -48,27 +48,27 @@ function Channels() {
   `;
 }
 
-/** How many of its streams work; those that were never checked may or may not. */
+/** Return the number of streams that work, and of those that were never checked. */
 function working({ working, checked, streams }) {
   const unchecked = streams - checked;
-  const told = html`${checked ? count(working) : "–"} of ${count(streams)}`;
-  return checked && unchecked ? html`<span class="muted small">${count(unchecked)} not checked</span> ${told}` : told;
+  const text = html`${checked ? count(working) : "–"} of ${count(streams)}`;
+  return checked && unchecked ? html`<span class="muted small">${count(unchecked)} not checked</span> ${text}` : text;
 }
 
 function Channel({ id }) {
   const { data: channel, error } = useLive(`channels/${encodeURIComponent(id)}`, ["result", "run"]);
-  if (!channel) return html`<${Failure} error=${error} />${!error && html`<${Loading} of="the channel" />`}`;
+  if (!channel) return html`<${Failure} error=${error} />${!error && html`<${Loading} what="the channel" />`}`;
   const name = (stream) => channel.names[stream] ?? `stream ${stream}`;
   return html`
     <${Failure} error=${error} />
     <p class="links"><a href=${link("channel")}>All channels</a>
-      ${channel.dispatcharr && html`<${OuterLink} href=${channel.dispatcharr} apart>Channels in Dispatcharr<//>`}</p>
+      ${channel.dispatcharr && html`<${OuterLink} href=${channel.dispatcharr} newTab>Channels in Dispatcharr<//>`}</p>
     <section aria-labelledby="channel">
       <h2 id="channel">${channel.name}</h2>
-      <${Table} caption="Streams, best first" rows=${channel.streams} id=${(row) => row.stream_id} empty="The channel has no stream."
+      <${Table} caption="Streams, first choice first" rows=${channel.streams} id=${(row) => row.stream_id} empty="The channel has no stream."
         columns=${[
-          { title: "Place", number: true, cell: (row) => count(row.position) },
-          { title: "Picture", minor: true, cell: (row) => html`<${Picture} stream=${row.stream_id} name=${row.name ?? "the stream"} />` },
+          { title: "Position", number: true, cell: (row) => count(row.position) },
+          { title: "Picture", minor: true, cell: (row) => html`<${Thumbnail} stream=${row.stream_id} name=${row.name ?? "the stream"} />` },
           { title: "Stream", head: true, cell: (row) => html`<a href=${link("stream", row.stream_id)}>${row.name ?? row.stream_id}</a>` },
           { title: "Account", minor: true, clip: true, cell: (row) => row.account },
           { title: "Verdict", cell: (row) => (row.result ? html`<${Verdict} of=${row.result.verdict} reason=${row.result.reason} />` : html`<span class="muted">not checked</span>`) },
@@ -78,20 +78,19 @@ function Channel({ id }) {
           { title: "Bitrate", number: true, minor: true, cell: (row) => bitrate(row.result?.bitrate_kbps) },
           { title: "Score", number: true, cell: (row) => score(row.score) },
         ]} />
-      ${channel.removed.length > 0 && html`<p>Removed while dead: ${channel.removed.map((one) => one.name ?? one.stream_id).join(", ")}. They come back when they are alive.</p>`}
+      ${channel.removed.length > 0 && html`<p>Removed because dead: ${channel.removed.map((one) => one.name ?? one.stream_id).join(", ")}. A removed stream returns when it works again.</p>`}
     </section>
-    ${channel.last_change ? html`<${Change} change=${channel.last_change} name=${name} />` : html`<p class="muted">No check has changed this channel yet.</p>`}
+    ${channel.last_change ? html`<${Change} change=${channel.last_change} name=${name} />` : html`<p class="muted">No check has changed this channel.</p>`}
   `;
 }
 
 function Change({ change, name }) {
-  const where = (place) => (place === null ? "–" : count(place + 1));
+  const place = (index, none) => (index === null ? none : count(index + 1));
   const order = (streams) => html`<ol class="order">${streams.map((stream) => html`<li><a href=${link("stream", stream)}>${name(stream)}</a></li>`)}</ol>`;
   return html`
     <section aria-labelledby="change">
       <h2 id="change">Last change</h2>
-      <p class="muted">${moment(change.at)} (${ago(change.at)})
-        ${change.run_id && html` in <a href=${link("run", change.run_id)}>${change.run_id}</a>`}${change.written ? "" : ", not written to Dispatcharr"}</p>
+      <p class="muted">${moment(change.at)} (${ago(change.at)})${change.run_id && html`, by run <a href=${link("run", change.run_id)}>${change.run_id}</a>`}${change.written ? "" : ", not written to Dispatcharr"}</p>
       ${change.conflict && html`<p class="notice degraded">${change.conflict}</p>`}
       <div class="columns">
         <div class="card"><h3>Before</h3>${order(change.before)}</div>
@@ -100,9 +99,9 @@ function Change({ change, name }) {
       <${Table} caption="Moves" rows=${change.moves} id=${(move) => move.stream_id} empty="No stream has moved."
         columns=${[
           { title: "Stream", head: true, cell: (move) => name(move.stream_id) },
-          { title: "From", number: true, cell: (move) => where(move.before) },
-          { title: "To", number: true, cell: (move) => where(move.after) },
-          { title: "Why", cell: (move) => words(move.why) },
+          { title: "From", number: true, cell: (move) => place(move.before, "new") },
+          { title: "To", number: true, cell: (move) => place(move.after, "removed") },
+          { title: "Reason", cell: (move) => words(move.why) },
         ]} />
     </section>
   `;

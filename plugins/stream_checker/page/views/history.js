@@ -1,9 +1,9 @@
-// What happened over hours, days and weeks: slots in use, checks a minute, verdicts, and how long checks waited.
+// Slots in use, checks per minute, verdicts and waits over hours, days and weeks.
 
 import { byName, count, decimal, seconds } from "../format.js";
 import { html, useMemo, useState } from "../html.js";
 import { useLive } from "../live.js";
-import { Lines, Stacks } from "../parts/chart.js";
+import { LineChart, StackedChart } from "../parts/chart.js";
 import { Failure, Loading } from "../parts/notice.js";
 import { Table } from "../parts/table.js";
 import { VERDICTS } from "../parts/verdict.js";
@@ -14,8 +14,8 @@ const BARS = 48;
 const REFRESH_MS = 30000;
 const SPANS = [["the last hour", HOUR], ["6 hours", 6 * HOUR], ["a day", 24 * HOUR], ["a week", 168 * HOUR], ["30 days", 720 * HOUR]];
 const ALL = "all accounts";
-// So many lines can be told apart.
-const MOST_LINES = 6;
+// More lines cannot be distinguished by colour.
+const MAX_LINES = 6;
 
 export function HistoryView() {
   const [span, setSpan] = useState(HOUR);
@@ -27,12 +27,12 @@ export function HistoryView() {
   const { data: history, error } = useLive(`concurrency/history?${query}`, [], REFRESH_MS);
   const runs = useLive("runs?limit=200", [], REFRESH_MS).data?.outcomes ?? [];
   const names = new Map((useLive("concurrency/status", [], REFRESH_MS).data?.accounts ?? []).map((one) => [String(one.account_id), one.name]));
-  const called = (id) => names.get(id) || (id === "" ? "others" : `Account ${id}`);
-  const accounts = (history?.accounts ?? []).map((one) => ({ ...one, name: called(one.account_id) })).sort(byName);
+  const nameOf = (id) => names.get(id) || (id === "" ? "others" : `Account ${id}`);
+  const accounts = (history?.accounts ?? []).map((one) => ({ ...one, name: nameOf(one.account_id) })).sort(byName);
   const chosen = history?.accounts.find((one) => one.account_id === account) ?? history?.global;
   return html`
     <div class="row">
-      <label>Time
+      <label>Period
         <select value=${span} onChange=${(event) => setSpan(Number(event.target.value))}>
           ${SPANS.map(([title, length]) => html`<option value=${length}>${title}</option>`)}
         </select>
@@ -45,20 +45,20 @@ export function HistoryView() {
       </label>
     </div>
     <${Failure} error=${error} />
-    ${!history && !error && html`<${Loading} of="the history" />`}
+    ${!history && !error && html`<${Loading} what="the history" />`}
     ${history && html`
       <div class="charts">
-        <${Lines} title="Checks at once" at=${history.at} lines=${[["running", "checking", chosen.active], ["waiting", "waiting", chosen.waiting]]} />
-        <${Lines} title="Checks a minute" at=${history.at} lines=${[["ok", "finished a minute", chosen.finished_per_minute]]} />
+        <${LineChart} title="Concurrent checks" at=${history.at} lines=${[["running", "checking", chosen.active], ["waiting", "waiting", chosen.waiting]]} />
+        <${LineChart} title="Checks per minute" at=${history.at} lines=${[["ok", "finished", chosen.finished_per_minute]]} />
         <${Verdicts} runs=${runs} span=${span} />
-        <${Lines} title="Wait for a slot" at=${history.at} write=${seconds} lines=${waits(accounts, account)} />
+        <${LineChart} title="Wait for a slot" at=${history.at} format=${seconds} empty="No check waited in this period." lines=${waits(accounts, account)} />
       </div>
       <${Totals} all=${history.global} accounts=${accounts} />
     `}
   `;
 }
 
-/** The verdicts of the runs over all accounts, each run where it ended. */
+/** The verdicts of all accounts; each run counts at its end. */
 function Verdicts({ runs, span }) {
   const now = Date.now();
   const width = (span * 1000) / BARS;
@@ -69,13 +69,13 @@ function Verdicts({ runs, span }) {
     if (bar) for (const verdict of VERDICTS) bar[verdict] = (bar[verdict] ?? 0) + (verdicts[verdict] ?? 0);
   }
   const at = counts.map((_, i) => begin + i * width);
-  return html`<${Stacks} title="Share of verdicts" at=${at} kinds=${VERDICTS} counts=${counts} empty="no run has ended" />`;
+  return html`<${StackedChart} title="Share of verdicts" at=${at} kinds=${VERDICTS} counts=${counts} empty="No run ended in this period." />`;
 }
 
-/** How long who got a slot had waited for it: of the account chosen, or of those that waited longest. */
+/** Return the lines of the mean waits, for the chosen account or the accounts with the longest waits. */
 function waits(accounts, account) {
   const chosen = accounts.filter((one) => account === ALL || one.account_id === account);
-  const longest = chosen.map((one) => [meanWait(one) ?? 0, one]).filter(([mean]) => mean > 0).sort(([a], [b]) => b - a).slice(0, MOST_LINES);
+  const longest = chosen.map((one) => [meanWait(one) ?? 0, one]).filter(([mean]) => mean > 0).sort(([a], [b]) => b - a).slice(0, MAX_LINES);
   return longest.map(([, one], i) => [`line${i + 1}`, one.name, one.wait]);
 }
 
@@ -89,12 +89,12 @@ function meanWait(use) {
 function Totals({ all, accounts }) {
   const rows = [{ account_id: null, name: ALL, ...all }, ...accounts];
   return html`
-    <${Table} caption="In all this time" rows=${rows} id=${(row) => row.account_id ?? ALL}
+    <${Table} caption="Totals of this period" rows=${rows} id=${(row) => row.account_id ?? ALL}
       columns=${[
         { title: "Account", head: true, cell: (row) => row.name },
         { title: "Checks", number: true, cell: (row) => count(sum(row.finished)) },
-        { title: "Peak (mean of a step)", number: true, minor: true, cell: (row) => decimal(Math.max(0, ...row.active)) },
-        { title: "Refused a slot", number: true, minor: true, cell: (row) => count(sum(row.refused)) },
+        { title: "Peak (average)", number: true, minor: true, cell: (row) => decimal(Math.max(0, ...row.active)) },
+        { title: "Queued", number: true, minor: true, cell: (row) => count(sum(row.refused)) },
         { title: "Mean wait", number: true, cell: (row) => seconds(meanWait(row)) },
       ]} />
   `;

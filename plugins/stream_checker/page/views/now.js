@@ -1,73 +1,73 @@
-// What is going on now: slots, who waits, and each running probe.
+// The slots in use, the accounts with their waiting checks, and each running probe.
 
-import { isPaused, pause, post, put } from "../api.js";
-import { AirflowLink, DAG, task } from "../airflow.js";
-import { ago, bitrate, byName, count, plural, seconds } from "../format.js";
+import { isPaused, post, put, setPaused } from "../api.js";
+import { AirflowLink, DAG, taskPath } from "../airflow.js";
+import { ago, bitrate, byName, count, localTimes, plural, seconds } from "../format.js";
 import { html, useEffect, useMemo, useState } from "../html.js";
 import { useEvents, useLive } from "../live.js";
-import { Ask } from "../parts/ask.js";
-import { Slots } from "../parts/bars.js";
+import { SlotBar } from "../parts/bars.js";
+import { FormDialog } from "../parts/form_dialog.js";
 import { Failure, Loading } from "../parts/notice.js";
-import { Picture } from "../parts/picture.js";
 import { Table } from "../parts/table.js";
-import { link } from "../place.js";
-import { StartCheck } from "./start.js";
+import { Thumbnail } from "../parts/thumbnail.js";
+import { link } from "../router.js";
+import { StartDialog } from "./start_dialog.js";
 
 export function NowView() {
   const status = useLive("concurrency/status", ["lease"]);
   const probes = useLive("probes", ["lease"]);
   const progress = useProgress();
-  const [asking, setAsking] = useState(null);
+  const [dialog, setDialog] = useState(null);
   const now = status.data;
-  if (!now) return html`<${Failure} error=${status.error} />${!status.error && html`<${Loading} of="the limits" />`}`;
-  const close = () => setAsking(null);
+  if (!now) return html`<${Failure} error=${status.error} />${!status.error && html`<${Loading} what="the limits" />`}`;
+  const close = () => setDialog(null);
   return html`
     <${Failure} error=${status.error ?? probes.error} />
-    ${now.redis === "down" && html`<p class="notice degraded" role="alert">Redis does not answer: checks go one after another until it is back.</p>`}
-    <${Everything} now=${now} ask=${setAsking} />
+    ${now.redis === "down" && html`<p class="notice degraded" role="alert">Redis is unavailable. Streams are checked one after another until it is back.</p>`}
+    <${AllChecks} now=${now} open=${setDialog} />
     <${Accounts} accounts=${now.accounts} />
-    <${Running} probes=${probes.data} progress=${progress} />
-    ${asking === "limit" && html`<${ChangeLimit} limit=${now.global.limit} close=${close} done=${status.reload} />`}
-    ${asking === "reset" && html`<${Reset} now=${now} close=${close} done=${status.reload} />`}
-    ${asking === "start" && html`<${StartCheck} accounts=${now.accounts} close=${close} />`}
+    <${RunningProbes} probes=${probes.data} progress=${progress} />
+    ${dialog === "limit" && html`<${LimitDialog} limit=${now.global.limit} close=${close} done=${status.reload} />`}
+    ${dialog === "reset" && html`<${ResetDialog} now=${now} close=${close} done=${status.reload} />`}
+    ${dialog === "start" && html`<${StartDialog} accounts=${now.accounts} close=${close} />`}
   `;
 }
 
-/** The latest progress of each stream, as the server tells of it. */
+/** Return the latest progress of each stream, from the events of the server. */
 function useProgress() {
   const [latest, setLatest] = useState({});
-  const note = useMemo(() => ({ stream_id, state }) => setLatest((known) => ({ ...known, [stream_id]: state })), []);
-  useEvents(["progress"], note);
+  const update = useMemo(() => ({ stream_id, state }) => setLatest((before) => ({ ...before, [stream_id]: state })), []);
+  useEvents(["progress"], update);
   return latest;
 }
 
-const Everything = ({ now, ask }) => html`
-  <section aria-labelledby="everything">
-    <h2 id="everything">All checks</h2>
+const AllChecks = ({ now, open }) => html`
+  <section aria-labelledby="all-checks">
+    <h2 id="all-checks">All checks</h2>
     <div class="card">
       <div class="spread">
         <span><span class="big">${count(now.global.active)}</span> ${now.global.limit ? `of ${count(now.global.limit)} slots in use` : "slots in use, no limit"}</span>
         <span class="muted">${now.mode}</span>
       </div>
-      <${Slots} limit=${now.global.limit} active=${now.global.active} />
+      <${SlotBar} limit=${now.global.limit} active=${now.global.active} />
       <p class="small"><span class="key waiting"><span>${count(now.global.waiting)} waiting</span></span>
-        ${now.open_at && html`<span class="muted">Redis has restarted: the first slot is given ${ago(now.open_at)}.</span>`}</p>
+        ${now.open_at && html`<span class="muted">Redis has restarted. The first slot is granted ${ago(now.open_at)}.</span>`}</p>
       <div class="row">
-        <button class="main" onClick=${() => ask("start")}>Start a check…</button>
-        <${Pause} />
-        <button onClick=${() => ask("limit")}>Change the limit…</button>
-        <button class="danger" onClick=${() => ask("reset")}>Reset…</button>
+        <button class="main" onClick=${() => open("start")}>Start a check…</button>
+        <${PauseButton} />
+        <button onClick=${() => open("limit")}>Change the limit…</button>
+        <button class="danger" onClick=${() => open("reset")}>Reset…</button>
       </div>
     </div>
   </section>
 `;
 
-/** Pauses the DAG of the checks: no run is started by the schedule, and none goes on, until it is resumed. */
-function Pause() {
-  const [paused, setPaused] = useState(null);
+/** Pauses the DAG of the checks: the schedule starts no run, and running runs stop after their current tasks. */
+function PauseButton() {
+  const [paused, setState] = useState(null);
   const [error, setError] = useState(null);
-  useEffect(() => void isPaused(DAG).then(setPaused, setError), []);
-  const toggle = () => pause(DAG, !paused).then(setPaused, setError);
+  useEffect(() => void isPaused(DAG).then(setState, setError), []);
+  const toggle = () => setPaused(DAG, !paused).then(setState, setError);
   return html`
     <button disabled=${paused === null} onClick=${toggle}>${paused ? "Resume the checks" : "Pause the checks"}</button>
     ${paused && html`<span class="degraded below" role="status">Paused: no check is started.</span>`}
@@ -75,21 +75,22 @@ function Pause() {
   `;
 }
 
-// So many accounts are shown whether they are idle or not.
+// With more accounts than this, idle accounts are folded away.
 const FEW = 8;
-// What streams without an account count for; it stands for no provider.
-const isNone = (one) => !Number.isInteger(one.account_id);
-const isIdle = (one) => !one.active && !one.viewers && !one.elsewhere && !one.waiting && one.believed_limit === one.max_streams;
+// Streams without an account have a word instead of an account id; they belong to no provider.
+const hasNoProvider = (account) => !Number.isInteger(account.account_id);
+const isIdle = (account) =>
+  !account.active && !account.viewers && !account.elsewhere && !account.waiting && account.believed_limit === account.max_streams;
 
 function Accounts({ accounts }) {
-  const known = accounts.filter((account) => !(isNone(account) && isIdle(account)));
-  const idle = known.length > FEW ? known.filter(isIdle) : [];
-  const shown = known.filter((account) => !idle.includes(account));
-  const cards = (of) => html`<div class="cards">${of.toSorted(byName).map((account) => html`<${Account} key=${account.account_id} ...${account} />`)}</div>`;
+  const listed = accounts.filter((account) => !(hasNoProvider(account) && isIdle(account)));
+  const idle = listed.length > FEW ? listed.filter(isIdle) : [];
+  const shown = listed.filter((account) => !idle.includes(account));
+  const cards = (some) => html`<div class="cards">${some.toSorted(byName).map((account) => html`<${Account} key=${account.account_id} ...${account} />`)}</div>`;
   return html`
     <section aria-labelledby="accounts">
       <h2 id="accounts">Accounts</h2>
-      ${known.length === 0 && html`<p class="muted">None is known yet: the next refresh or check brings them.</p>`}
+      ${listed.length === 0 && html`<p class="muted">No account is known. The next refresh or check loads them.</p>`}
       ${cards(shown)}
       ${idle.length > 0 && html`<details><summary>${plural(idle.length, "idle account")}</summary>${cards(idle)}</details>`}
     </section>
@@ -97,74 +98,75 @@ function Accounts({ accounts }) {
 }
 
 function Account({ name, account_id, max_streams, effective_limit, believed_limit, evidence, viewers, elsewhere, active, waiting, enabled }) {
+  const excess = max_streams ? active + viewers + elsewhere - max_streams : 0;
   return html`
-    <div class="card">
+    <div class=${`card ${excess > 0 ? "over" : ""}`}>
       <div class="spread">
         <h3 class="clip" title=${name}>${name || `Account ${account_id}`}</h3>
-        <span class="muted small whole" title=${evidence.join("; ") || null}>${!enabled ? "inactive" : max_streams ? `limit ${count(max_streams)}` : "no limit"}</span>
+        <span class="muted small whole">${!enabled ? "inactive" : max_streams ? `limit ${count(max_streams)}` : "no limit"}</span>
       </div>
-      <${Slots} limit=${max_streams || believed_limit} active=${active} viewers=${viewers} elsewhere=${elsewhere} effective=${effective_limit} />
+      <${SlotBar} limit=${max_streams || believed_limit} active=${active} viewers=${viewers} elsewhere=${elsewhere} effective=${effective_limit} />
       <div class="small">
         <span class="key active"><span>${count(active)} checking</span></span>
         ${viewers > 0 && html`<span class="key viewers"><span>${count(viewers)} watched</span></span>`}
         ${elsewhere > 0 && html`<span class="key elsewhere"><span>${count(elsewhere)} elsewhere</span></span>`}
         ${waiting > 0 && html`<span class="key waiting"><span>${count(waiting)} waiting</span></span>`}
       </div>
-      <${Belief} limit=${max_streams} believed=${believed_limit} evidence=${evidence} />
+      ${excess > 0 && html`<div class="small dead" role="status"><strong>${plural(excess, "connection")} above the limit</strong></div>`}
+      <${LearnedLimit} limit=${max_streams} believed=${believed_limit} evidence=${evidence} />
     </div>
   `;
 }
 
-/** What the limiter believes that the account allows where that is not its limit, and what speaks for it. */
-function Belief({ limit, believed, evidence }) {
+/** The limit that the limiter learned, where it differs from the configured one, with its evidence. */
+function LearnedLimit({ limit, believed, evidence }) {
   if (believed === limit || !evidence.length) return null;
-  const told = limit ? `${count(believed)} of ${count(limit)}` : count(believed);
-  return html`<div class="small degraded">Believed ${told}: ${evidence.join("; ")}</div>`;
+  return html`<div class="small degraded">Limit in practice: ${count(believed)}, because ${localTimes(evidence.join("; "))}</div>`;
 }
 
-function Running({ probes, progress }) {
+function RunningProbes({ probes, progress }) {
   const rows = (probes?.probes ?? []).map((probe) => ({ ...probe, ...progress[probe.stream_id] }));
   const length = probes?.sample_seconds ?? 10;
-  const called = (row) => row.name ?? `Stream ${row.stream_id}`;
+  const nameOf = (row) => row.name ?? `Stream ${row.stream_id}`;
   return html`
     <section aria-labelledby="running">
       <h2 id="running">Running probes</h2>
-      <${Table} caption=${`${plural(rows.length, "stream")} being checked`} rows=${rows} id=${(row) => row.stream_id}
-        empty="No stream is being checked now."
+      <${Table} caption=${plural(rows.length, "stream")} rows=${rows} id=${(row) => row.stream_id} empty="No stream is being checked."
         columns=${[
-          { title: "Picture", minor: true, cell: (row) => html`<${Picture} stream=${row.stream_id} name=${called(row)} />` },
-          { title: "Stream", head: true, cell: (row) => html`<a href=${link("stream", row.stream_id)}>${called(row)}</a>` },
+          { title: "Picture", minor: true, cell: (row) => html`<${Thumbnail} stream=${row.stream_id} name=${nameOf(row)} />` },
+          { title: "Stream", head: true, cell: (row) => html`<a href=${link("stream", row.stream_id)}>${nameOf(row)}</a>` },
           { title: "Account", clip: true, cell: (row) => row.account },
           { title: "State", minor: true, cell: (row) => row.phase },
-          { title: "Progress", cell: (row) => html`<progress max=${length} value=${Math.min(row.seconds, length)} aria-label=${`Progress of ${called(row)}`}></progress> ${seconds(row.seconds)}` },
+          { title: "Progress", cell: (row) => html`<progress max=${length} value=${Math.min(row.seconds, length)} aria-label=${`Progress of ${nameOf(row)}`}></progress> ${seconds(row.seconds)}` },
           { title: "Bitrate", number: true, cell: (row) => bitrate(row.bitrate_kbps) },
-          { title: "Task", minor: true, cell: (row) => row.run_id && row.map_index >= 0 && html`<${AirflowLink} to=${task(row.run_id, row.map_index)}>log<//>` },
+          { title: "Task", minor: true, cell: (row) => row.run_id && row.map_index >= 0 && html`<${AirflowLink} to=${taskPath(row.run_id, row.map_index)}>log<//>` },
         ]} />
     </section>
   `;
 }
 
-function ChangeLimit({ limit, close, done }) {
-  const act = async (form) => {
+function LimitDialog({ limit, close, done }) {
+  const submit = async (form) => {
     await put("concurrency/config", { global_limit: Number(form.get("limit")) });
     done();
   };
   return html`
-    <${Ask} title="Change the limit" action="Change" act=${act} close=${close}>
-      <p>How many streams may be checked at once, over all accounts. Running checks go on; 0 means no limit.</p>
-      <label>Streams at once<input type="number" name="limit" min="0" max="10000" step="1" required value=${limit} /></label>
+    <${FormDialog} title="Change the limit" action="Change" submit=${submit} close=${close}>
+      <p>The number of streams that are checked at the same time, over all accounts. 0 means no limit. Running checks continue.</p>
+      <label>Streams at the same time<input type="number" name="limit" min="0" max="10000" step="1" required value=${limit} /></label>
     <//>
   `;
 }
 
-function Reset({ now, close, done }) {
-  const act = async () => {
+function ResetDialog({ now, close, done }) {
+  const submit = async () => {
     await post("concurrency/reset");
     done();
   };
+  const { active, waiting } = now.global;
   return html`
-    <${Ask} title="Reset all slots?" action="Reset" danger act=${act} close=${close}>
-      <p>For recovery, when slots are held by nobody. ${count(now.global.active)} slots are released and ${count(now.global.waiting)} waiting checks lose their place; running probes stop and are tried again.</p>
+    <${FormDialog} title="Reset all slots?" action="Reset" danger submit=${submit} close=${close}>
+      <p>For recovery, when slots stay in use without a running check. All slots are released (${count(active)} in use), and all waiting checks (${count(waiting)}) lose their place in the queue. Running probes stop and are tried again.</p>
     <//>
   `;
 }

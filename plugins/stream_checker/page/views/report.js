@@ -1,28 +1,28 @@
-// The health report of a run, in parts and as a file.
+// The health report of a run, as tables and as a file.
 
-import { route } from "../api.js";
+import { apiUrl } from "../api.js";
 import { count, percent, plural, score } from "../format.js";
 import { html } from "../html.js";
 import { useLive } from "../live.js";
 import { Failure, Loading } from "../parts/notice.js";
 import { Table } from "../parts/table.js";
-import { link } from "../place.js";
+import { link } from "../router.js";
 
 const REFRESH_MS = 30000;
 
 export function ReportView({ id }) {
-  const place = id && `runs/${encodeURIComponent(id)}`;
-  const { data: report, error } = useLive(place && `${place}/report`, [], REFRESH_MS);
-  if (!place) return html`<p class="muted">Choose a <a href=${link("run")}>run</a>.</p>`;
-  if (!report) return html`<${Failure} error=${error} />${!error && html`<${Loading} of="the report" />`}`;
+  const path = id && `runs/${encodeURIComponent(id)}`;
+  const { data: report, error } = useLive(path && `${path}/report`, [], REFRESH_MS);
+  if (!path) return html`<p class="muted">Choose a <a href=${link("run")}>run</a>.</p>`;
+  if (!report) return html`<${Failure} error=${error} />${!error && html`<${Loading} what="the report" />`}`;
   const { total } = report;
   return html`
     <${Failure} error=${error} />
     <div class="row">
       <h2>Health report of <a href=${link("run", id)}>${id}</a></h2>
-      ${["csv", "html"].map((format) => html`<a class="button" download href=${route(`${place}/report?format=${format}`)}>${format.toUpperCase()}</a>`)}
+      ${["csv", "html"].map((format) => html`<a class="button" download href=${apiUrl(`${path}/report?format=${format}`)}>Download ${format.toUpperCase()}</a>`)}
     </div>
-    <p><span class="big">${percent(total.share_working)}</span> working: ${count(total.working)} of ${plural(total.decided, "decided stream")}</p>
+    <p><span class="big">${percent(total.share_working)}</span> of the streams with a verdict work: ${count(total.working)} of ${count(total.decided)}</p>
     <div class="columns">
       <${Shares} of=${report.accounts} title="Account" filter="account_id" />
       <${Shares} of=${report.groups} title="Group" filter="group_id" />
@@ -37,9 +37,9 @@ export function ReportView({ id }) {
       columns=${[
         { title: "Stream", head: true, cell: (row) => html`<a href=${link("stream", row.stream_id)}>${row.name}</a>` },
         { title: "Account", minor: true, clip: true, cell: (row) => row.account },
-        { title: "Found", cell: (row) => row.label_mismatch },
+        { title: "Measured", cell: (row) => row.label_mismatch },
       ]} /></section>
-    <section><${Table} caption="Duplicates: one URL, several streams" rows=${report.duplicates} id=${(row) => row.url_hash} empty="None."
+    <section><${Table} caption="Duplicates: several streams with one URL" rows=${report.duplicates} id=${(row) => row.url_hash} empty="None."
       columns=${[
         { title: "Stream", head: true, cell: (row) => row.name },
         { title: "Streams", cell: (row) => row.stream_ids.map((stream) => html`<a href=${link("stream", stream)}>${stream}</a> `) },
@@ -54,7 +54,7 @@ const Shares = ({ of, title, filter }) => html`
       columns=${[
         { title, head: true, cell: (row) => (row.id === null ? row.name : html`<a href=${link("results", null, { [filter]: row.id })}>${row.name}</a>`) },
         { title: "Working", number: true, cell: (row) => percent(row.share_working) },
-        { title: "Decided", number: true, cell: (row) => `${count(row.decided)} of ${count(row.streams)}` },
+        { title: "With a verdict", number: true, cell: (row) => `${count(row.decided)} of ${count(row.streams)}` },
       ]} />
   </section>
 `;

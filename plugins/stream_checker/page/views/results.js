@@ -1,25 +1,25 @@
-// The latest result of every stream: searched, filtered, sorted and paged by the server.
+// The latest result of every stream. The server filters, sorts and pages.
 
-import { get, route } from "../api.js";
+import { apiUrl, get } from "../api.js";
 import { ago, bitrate, byName, count, fps, moment, plural, score, size, words } from "../format.js";
 import { html, useEffect, useState } from "../html.js";
 import { useLive } from "../live.js";
-import { Spark } from "../parts/line.js";
+import { Sparkline } from "../parts/sparkline.js";
 import { Failure, Loading } from "../parts/notice.js";
-import { Picture } from "../parts/picture.js";
+import { Thumbnail } from "../parts/thumbnail.js";
 import { Table } from "../parts/table.js";
 import { REASONS, VERDICTS, Verdict } from "../parts/verdict.js";
-import { link, refine } from "../place.js";
+import { link, replaceFilters } from "../router.js";
 
 const PAGE = 50;
 const TYPING_MS = 300;
-// A search over a large library is not free.
+// A search in a large library takes the server some time.
 const REFRESH_MS = 15000;
 const SLOW_MS = 300000;
 
 export function ResultsView({ filters }) {
   const chosen = Object.fromEntries(filters);
-  // The cursor of every page up to this one; the first has none.
+  // The cursors of the pages up to this one; that of the first page is empty.
   const [cursors, setCursors] = useState([""]);
   const query = new URLSearchParams({ ...chosen, limit: PAGE });
   if (cursors.at(-1)) query.set("cursor", cursors.at(-1));
@@ -29,7 +29,7 @@ export function ResultsView({ filters }) {
   const reasons = Object.entries(REASONS).filter(([verdict]) => !chosen.status || verdict === chosen.status);
   const filter = (change) => {
     setCursors([""]);
-    refine("results", { ...chosen, ...change });
+    replaceFilters("results", { ...chosen, ...change });
   };
   return html`
     <div class="row" role="search" aria-label="Results">
@@ -43,7 +43,7 @@ export function ResultsView({ filters }) {
       <label>Reason
         <select value=${chosen.reason ?? ""} onChange=${(event) => filter({ reason: event.target.value })}>
           <option value="">all</option>
-          ${reasons.map(([verdict, known]) => html`<optgroup label=${verdict}>${known.map((reason) => html`<option value=${reason}>${words(reason)}</option>`)}</optgroup>`)}
+          ${reasons.map(([verdict, names]) => html`<optgroup label=${verdict}>${names.map((reason) => html`<option value=${reason}>${words(reason)}</option>`)}</optgroup>`)}
         </select>
       </label>
       <label>Account
@@ -58,10 +58,10 @@ export function ResultsView({ filters }) {
           ${groups.map((one) => html`<option value=${one.id}>${one.name}</option>`)}
         </select>
       </label>
-      <span>Export ${["csv", "json"].map((format) => html`<a class="button" download href=${route(`results/export?${new URLSearchParams({ ...chosen, format })}`)}>${format.toUpperCase()}</a> `)}</span>
+      <span class="whole">Export ${["csv", "json"].map((format) => html`<a class="button" download href=${apiUrl(`results/export?${new URLSearchParams({ ...chosen, format })}`)}>${format.toUpperCase()}</a> `)}</span>
     </div>
     <${Failure} error=${error} />
-    ${!page && !error && html`<${Loading} of="the results" />`}
+    ${!page && !error && html`<${Loading} what="the results" />`}
     ${page && html`
       <${Results} page=${page} first=${(cursors.length - 1) * PAGE + 1} sorted=${chosen.sort ?? ""} sort=${(sort) => filter({ sort })} />
       <div class="row" role="group" aria-label="Pages">
@@ -82,7 +82,7 @@ function Search({ text, search }) {
   return html`<label>Name<input type="search" value=${typed} maxlength="200" onInput=${(event) => setTyped(event.target.value)} /></label>`;
 }
 
-/** The past scores of the streams shown, asked for in one request when the page has settled. */
+/** Return the past scores of the streams, loaded in one request after a short pause. */
 function useScores(streams) {
   const [scores, setScores] = useState({});
   const wanted = streams.join();
@@ -91,7 +91,7 @@ function useScores(streams) {
     const aborter = new AbortController();
     const timer = setTimeout(async () => {
       const query = new URLSearchParams(streams.map((stream) => ["stream_id", stream]));
-      // The lines are an addition: without them the table stands.
+      // The table is complete without the charts, so an error is ignored.
       const found = await get(`results/scores?${query}`, { signal: aborter.signal }).catch(() => null);
       if (found) setScores(found.scores);
     }, TYPING_MS);
@@ -109,9 +109,9 @@ function Results({ page, first, sorted, sort }) {
   const caption = page.results.length ? `${count(first)} to ${count(last)} of ${count(page.total)} streams` : "No streams";
   return html`
     <div aria-live="polite" class="hidden">${caption}</div>
-    <${Table} caption=${caption} rows=${page.results} id=${(row) => row.stream_id} empty="No result fits." sorted=${sorted} onSort=${sort}
+    <${Table} caption=${caption} rows=${page.results} id=${(row) => row.stream_id} empty="No result matches the filters." sorted=${sorted} onSort=${sort}
       columns=${[
-        { title: "Picture", cell: (row) => html`<${Picture} stream=${row.stream_id} name=${row.name ?? "the stream"} />` },
+        { title: "Picture", cell: (row) => html`<${Thumbnail} stream=${row.stream_id} name=${row.name ?? "the stream"} />` },
         { title: "Stream", head: true, sort: "name", cell: (row) => html`<a href=${link("stream", row.stream_id)}>${row.name ?? row.stream_id}</a>` },
         { title: "Verdict", cell: (row) => html`<${Verdict} of=${row.verdict} reason=${row.reason} />` },
         { title: "Account", minor: true, clip: true, cell: (row) => row.account },
@@ -120,7 +120,7 @@ function Results({ page, first, sorted, sort }) {
         { title: "Codec", minor: true, cell: (row) => row.video_codec },
         { title: "Bitrate", number: true, minor: true, sort: "bitrate", cell: (row) => bitrate(row.bitrate_kbps) },
         { title: "Score", number: true, sort: "score", cell: (row) => score(row.score) },
-        { title: "Past scores", minor: true, cell: (row) => scores[row.stream_id]?.length > 1 && html`<${Spark} values=${scores[row.stream_id]} label=${`Scores of the last ${plural(scores[row.stream_id].length, "check")}`} />` },
+        { title: "Past scores", minor: true, cell: (row) => scores[row.stream_id]?.length > 1 && html`<${Sparkline} values=${scores[row.stream_id]} label=${`Scores of the last ${plural(scores[row.stream_id].length, "check")}`} />` },
         { title: "Checked", minor: true, sort: "checked_at", cell: (row) => html`<time datetime=${row.checked_at} title=${moment(row.checked_at)}>${ago(row.checked_at)}</time>` },
       ]} />
   `;

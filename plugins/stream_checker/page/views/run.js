@@ -1,23 +1,23 @@
-// One run: how far it is, what it found, and each of its streams.
+// One run: its progress, its findings and each of its streams.
 
-import { AirflowLink, DAG, dagRun } from "../airflow.js";
+import { AirflowLink, DAG, runPath } from "../airflow.js";
 import { ago, bitrate, count, decimal, fps, moment, percent, plural, score, size, words } from "../format.js";
 import { html, useState } from "../html.js";
 import { useLive } from "../live.js";
-import { Shares } from "../parts/bars.js";
+import { ShareBar } from "../parts/bars.js";
 import { Failure, Loading } from "../parts/notice.js";
 import { Table } from "../parts/table.js";
 import { VERDICTS, Verdict } from "../parts/verdict.js";
-import { link } from "../place.js";
+import { link } from "../router.js";
 
 const FIRST_FINDINGS = 15;
-// The list of all streams is long, and what is new in it is in no hurry.
+// The list of all streams is long, so it is loaded less often.
 const STREAMS_MS = 5000;
-// The tab of a run in Airflow is there on the runs of every DAG.
+// Airflow's UI shows the tab on the runs of every DAG.
 const dagOfTab = new URLSearchParams(location.search).get("dag_id");
 
 export function RunView({ id }) {
-  if (dagOfTab && dagOfTab !== DAG) return html`<p class="muted">Runs of ${dagOfTab} check no streams. See the <a href="./#run" target="_self">runs that do</a>.</p>`;
+  if (dagOfTab && dagOfTab !== DAG) return html`<p class="muted">Runs of ${dagOfTab} check no streams. See the <a href="./#run" target="_self">runs of ${DAG}</a>.</p>`;
   return html`<${Run} id=${id} />`;
 }
 
@@ -26,33 +26,33 @@ function Run({ id }) {
   const runs = list.data?.runs ?? [];
   const outcomes = new Map((list.data?.outcomes ?? []).map((one) => [one.run_id, one]));
   const chosen = id ?? runs[0] ?? null;
-  const place = chosen && `runs/${encodeURIComponent(chosen)}`;
-  const { data: run, error } = useLive(place && `${place}?streams=false`, ["result", "run"]);
-  const streams = useLive(place, ["result", "run"], STREAMS_MS, STREAMS_MS).data?.streams;
-  if (list.data && !chosen) return html`<p class="muted">No run yet. Start a check on <a href=${link("now")}>Now</a>.</p>`;
-  const known = chosen && !runs.includes(chosen) ? [chosen, ...runs] : runs;
+  const path = chosen && `runs/${encodeURIComponent(chosen)}`;
+  const { data: run, error } = useLive(path && `${path}?streams=false`, ["result", "run"]);
+  const streams = useLive(path, ["result", "run"], STREAMS_MS, STREAMS_MS).data?.streams;
+  if (list.data && !chosen) return html`<p class="muted">There is no run yet. Start a check on the page <a href=${link("now")}>Now</a>.</p>`;
+  const options = chosen && !runs.includes(chosen) ? [chosen, ...runs] : runs;
   return html`
     <div class="row">
       <label>Run
         <select class="wide" value=${chosen} onChange=${(event) => (location.hash = link("run", event.target.value))}>
-          ${known.map((one) => html`<option value=${one} selected=${one === chosen}>${told(outcomes.get(one)) ?? one}</option>`)}
+          ${options.map((one) => html`<option value=${one} selected=${one === chosen}>${summary(outcomes.get(one)) ?? one}</option>`)}
         </select>
       </label>
-      ${chosen && html`<${AirflowLink} to=${dagRun(chosen)}>Show the run in Airflow<//> <a href=${link("report", chosen)}>Health report</a>`}
+      ${chosen && html`<${AirflowLink} to=${runPath(chosen)}>Show the run in Airflow<//> <a href=${link("report", chosen)}>Health report</a>`}
     </div>
     ${error?.status === 404
-      ? html`<p class="notice" role="status">${chosen} is not planned yet, or was pruned.</p>`
+      ? html`<p class="notice" role="status">The run ${chosen} has not been planned yet, or its data has been deleted.</p>`
       : html`<${Failure} error=${error ?? list.error} />`}
-    ${!run && !error && html`<${Loading} of="the run" />`}
+    ${!run && !error && html`<${Loading} what="the run" />`}
     ${run && html`<${Progress} run=${run} /><${Findings} run=${run} />${streams && html`<${Streams} streams=${streams} />`}`}
   `;
 }
 
-/** A run in the list of all: when it began and what it found. */
-function told(outcome) {
+/** Return the start of a run and its numbers of verdicts. */
+function summary(outcome) {
   if (!outcome) return null;
-  const found = [...VERDICTS, "pending"].filter((kind) => outcome.verdicts[kind]);
-  return [moment(outcome.started_at), ...found.map((kind) => `${count(outcome.verdicts[kind])} ${kind}`)].join(" · ");
+  const kinds = [...VERDICTS, "pending"].filter((kind) => outcome.verdicts[kind]);
+  return [moment(outcome.started_at), ...kinds.map((kind) => `${count(outcome.verdicts[kind])} ${kind}`)].join(" · ");
 }
 
 function Progress({ run }) {
@@ -63,17 +63,17 @@ function Progress({ run }) {
         <h2 id="progress">${run.finished_at ? "Finished" : "Progress"}</h2>
         <span><span class="big">${percent(run.total ? run.done / run.total : 1)}</span> ${count(run.done)} of ${count(run.total)}</span>
       </div>
-      <${Shares} label="Streams by verdict" of=${kinds.map((kind) => [kind, run.verdicts[kind] ?? 0])} />
+      <${ShareBar} label="Streams by verdict" parts=${kinds.map((kind) => [kind, run.verdicts[kind] ?? 0])} />
       <p>${kinds.filter((kind) => run.verdicts[kind]).map((kind) => html`<span class="key ${kind}"><span>${count(run.verdicts[kind])} ${kind}</span></span>`)}</p>
       <dl class="facts">
         <dt>Run</dt><dd>${run.run_id}</dd>
         <dt>Started</dt><dd>${moment(run.started_at)} <span class="muted">(${ago(run.started_at)}, ${run.mode})</span></dd>
         ${run.finished_at && html`<dt>Finished</dt><dd>${moment(run.finished_at)}</dd>`}
         ${run.expected_end && html`<dt>Expected end</dt><dd>${moment(run.expected_end)} <span class="muted">(${ago(run.expected_end)})</span></dd>`}
-        ${run.rate_per_minute !== null && html`<dt>Rate</dt><dd>${decimal(run.rate_per_minute)} streams a minute</dd>`}
+        ${run.rate_per_minute !== null && html`<dt>Rate</dt><dd>${decimal(run.rate_per_minute)} streams per minute</dd>`}
         <dt>Channels</dt><dd>${count(run.finished_channels.length)} of ${count(run.channels.length)} finished</dd>
         ${Object.keys(run.skipped).length > 0 && html`<dt>Skipped</dt><dd>${plural(Object.keys(run.skipped).length, "stream")}</dd>`}
-        ${run.remaining > 0 && html`<dt>Left</dt><dd>${plural(run.remaining, "stream")} for the chain's next run</dd>`}
+        ${run.remaining > 0 && html`<dt>Left</dt><dd>${plural(run.remaining, "stream")} for the next run of the chain</dd>`}
         ${run.next_run_id && html`<dt>Next run</dt><dd><a href=${link("run", run.next_run_id)}>${run.next_run_id}</a></dd>`}
       </dl>
     </section>
@@ -88,7 +88,7 @@ function Findings({ run }) {
     <div class="columns">
       <section aria-labelledby="reasons">
         <h2 id="reasons">Failures by reason</h2>
-        <${Table} caption=${plural(failed, "stream")} rows=${reasons} id=${([reason]) => reason} step=${FIRST_FINDINGS} empty="No failure."
+        <${Table} caption=${plural(failed, "stream")} rows=${reasons} id=${([reason]) => reason} step=${FIRST_FINDINGS} empty="No stream failed."
           columns=${[
             { title: "Reason", head: true, cell: ([reason]) => words(reason) },
             { title: "Streams", number: true, cell: ([, number]) => count(number) },
@@ -100,7 +100,7 @@ function Findings({ run }) {
           columns=${[
             { title: "Channel", head: true, cell: (change) => html`<a href=${link("channel", change.channel_id)}>${run.names[change.channel_id] ?? `Channel ${change.channel_id}`}</a>` },
             { title: "Moves", number: true, cell: (change) => count(change.moves.length) },
-            { title: "Written", cell: (change) => change.conflict ?? (change.written ? "yes" : "no") },
+            { title: "Written to Dispatcharr", cell: (change) => change.conflict ?? (change.written ? "yes" : "no") },
           ]} />
       </section>
     </div>

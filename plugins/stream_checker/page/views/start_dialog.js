@@ -1,12 +1,12 @@
 import { DAG } from "../airflow.js";
-import { trigger } from "../api.js";
+import { triggerRun } from "../api.js";
 import { html } from "../html.js";
-import { Ask } from "../parts/ask.js";
-import { link } from "../place.js";
+import { FormDialog } from "../parts/form_dialog.js";
+import { link } from "../router.js";
 
-/** Starts a run of the checks through Airflow, and shows it. */
-export function StartCheck({ accounts, close }) {
-  const act = async (form) => {
+/** The dialog that starts a run of the checks in Airflow and then shows the run. */
+export function StartDialog({ accounts, close }) {
+  const submit = async (form) => {
     const account = form.get("account");
     const conf = {
       account_ids: account ? [Number(account)] : null,
@@ -14,27 +14,26 @@ export function StartCheck({ accounts, close }) {
       write_back: form.has("write_back"),
       mode: form.get("mode"),
     };
-    const run = await trigger(DAG, conf);
-    location.hash = link("run", run);
+    location.hash = link("run", await triggerRun(DAG, conf));
   };
-  // Streams without an account have a word for its id, which a run cannot be limited to.
-  const real = accounts.filter((account) => Number.isInteger(account.account_id));
+  // Streams without an account have a word instead of an account id, and a run cannot be limited to them.
+  const choices = accounts.filter((account) => Number.isInteger(account.account_id));
   return html`
-    <${Ask} title="Start a check" action="Start" act=${act} close=${close}>
-      <label>Streams of
+    <${FormDialog} title="Start a check" action="Start" submit=${submit} close=${close}>
+      <label>Account
         <select name="account">
-          <option value="">every account</option>
-          ${real.map((account) => html`<option value=${account.account_id}>${account.name || account.account_id}</option>`)}
+          <option value="">all accounts</option>
+          ${choices.map((account) => html`<option value=${account.account_id}>${account.name || account.account_id}</option>`)}
         </select>
       </label>
       <label>Mode
         <select name="mode">
           <option value="auto">as configured</option>
-          <option value="concurrent">at once</option>
-          <option value="sequential">one after another</option>
+          <option value="concurrent">several streams at the same time</option>
+          <option value="sequential">one stream after another</option>
         </select>
       </label>
-      <label class="tick"><input type="checkbox" name="force" /> Check again what was checked a short time ago</label>
+      <label class="tick"><input type="checkbox" name="force" /> Also check streams with a recent result</label>
       <label class="tick"><input type="checkbox" name="write_back" checked /> Write order and statistics to Dispatcharr</label>
     <//>
   `;

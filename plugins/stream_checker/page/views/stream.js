@@ -1,41 +1,41 @@
-// One stream: where it is used, what its last check found, and its past results.
+// One stream: its last check, its channels and its past results.
 
 import { ago, bitrate, count, decimal, fps, moment, percent, plural, score, size, words } from "../format.js";
 import { html } from "../html.js";
 import { useLive } from "../live.js";
-import { Spark } from "../parts/line.js";
+import { Sparkline } from "../parts/sparkline.js";
 import { Failure, Loading } from "../parts/notice.js";
-import { Picture } from "../parts/picture.js";
+import { Thumbnail } from "../parts/thumbnail.js";
 import { Table } from "../parts/table.js";
 import { Verdict } from "../parts/verdict.js";
-import { link } from "../place.js";
+import { link } from "../router.js";
 
 export function StreamView({ id }) {
   const { data: stream, error } = useLive(`streams/${encodeURIComponent(id)}`, ["result"]);
   const past = useLive(`streams/${encodeURIComponent(id)}/history`, ["result"]).data?.results ?? [];
-  if (!stream) return html`<${Failure} error=${error} />${!error && html`<${Loading} of="the stream" />`}`;
+  if (!stream) return html`<${Failure} error=${error} />${!error && html`<${Loading} what="the stream" />`}`;
   const { result, failures } = stream;
   return html`
     <${Failure} error=${error} />
     <h2>${stream.name}</h2>
     <div class="columns">
       <section class="card" aria-label="Last check">
-        <${Picture} stream=${stream.id} name=${stream.name} large />
-        ${result ? html`<${Measured} result=${result} />` : html`<p class="muted">Not checked yet.</p>`}
+        <${Thumbnail} stream=${stream.id} name=${stream.name} large />
+        ${result ? html`<${Measured} result=${result} />` : html`<p class="muted">This stream has not been checked.</p>`}
       </section>
-      <section class="card" aria-label="Use">
+      <section class="card" aria-label="Account and channels">
         <dl class="facts">
           <dt>Account</dt><dd>${stream.account ?? "none"}</dd>
           <dt>Channels</dt>
-          <dd>${stream.channels.length === 0 && "none"}${stream.channels.map((place) => html`<div><a href=${link("channel", place.channel_id)}>${place.name}</a> <span class="muted">place ${count(place.position)}</span></div>`)}</dd>
-          ${failures?.failures > 0 && html`<dt>Dead</dt><dd>${plural(failures.failures, "time")} in a row, first ${ago(failures.first_dead)}</dd>`}
-          ${past.length > 1 && html`<dt>Scores</dt><dd><${Spark} values=${past.map((one) => one.score).reverse()} label=${`Scores of the last ${plural(past.length, "check")}`} /></dd>`}
+          <dd>${stream.channels.length === 0 && "none"}${stream.channels.map((place) => html`<div><a href=${link("channel", place.channel_id)}>${place.name}</a> <span class="muted">position ${count(place.position)}</span></div>`)}</dd>
+          ${failures?.failures > 0 && html`<dt>Failures</dt><dd>${count(failures.failures)} in a row, the first ${ago(failures.first_dead)}</dd>`}
+          ${past.length > 1 && html`<dt>Scores</dt><dd><${Sparkline} values=${past.map((one) => one.score).reverse()} label=${`Scores of the last ${plural(past.length, "check")}`} /></dd>`}
         </dl>
       </section>
     </div>
     <section aria-labelledby="past">
       <h2 id="past">Past results</h2>
-      <${Table} caption=${`The last ${plural(past.length, "check")}`} rows=${past} id=${(row) => row.checked_at}
+      <${Table} caption=${plural(past.length, "result")} rows=${past} id=${(row) => row.checked_at}
         columns=${[
           { title: "Checked", head: true, cell: (row) => moment(row.checked_at) },
           { title: "Verdict", cell: (row) => html`<${Verdict} of=${row.verdict} reason=${row.reason} />` },
@@ -49,9 +49,9 @@ export function StreamView({ id }) {
 }
 
 function Measured({ result }) {
-  const sound = result.audio.map((track) => [track.codec, track.channels && `${track.channels} channels`, track.language].filter(Boolean).join(", "));
+  const audio = result.audio.map((track) => [track.codec, track.channels && `${track.channels} channels`, track.language].filter(Boolean).join(", "));
   const shares = [["Black", result.black_ratio], ["Frozen", result.frozen_ratio], ["Silent", result.silent_ratio]];
-  const faults = [[result.decode_errors, "damaged picture"], [result.discontinuities, "time jump"]];
+  const faults = [[result.decode_errors, "decoding error"], [result.discontinuities, "discontinuity"]];
   const facts = [
     ["Verdict", html`<${Verdict} of=${result.verdict} reason=${result.reason} />`],
     ["Detail", result.detail],
@@ -59,11 +59,11 @@ function Measured({ result }) {
     ["Score", result.score !== null && score(result.score)],
     ["Video", result.width && [`${size(result)}`, result.fps && `${fps(result.fps)} fps`, result.video_codec, result.video_profile, result.pixel_format, result.hdr && words(result.hdr)].filter(Boolean).join(", ")],
     ["Bitrate", result.bitrate_kbps !== null && `${bitrate(result.bitrate_kbps)}${result.container ? ` in ${result.container}` : ""}`],
-    ["Audio", sound.join("; ")],
+    ["Audio", audio.join("; ")],
     ["First picture", result.first_frame_ms !== null && `after ${decimal(result.first_frame_ms / 1000)} s`],
-    ["Faults", faults.filter(([many]) => many > 0).map(([many, noun]) => plural(many, noun)).join(", ")],
+    ["Faults", faults.filter(([many]) => many > 0).map(([many, noun]) => `${count(many)} ${many === 1 ? noun : `${noun.replace(/y$/, "ie")}s`}`).join(", ")],
     ...shares.map(([name, share]) => [name, share > 0 && percent(share)]),
-    ["Name", result.label_mismatch && words(result.label_mismatch)],
+    ["Label", result.label_mismatch && words(result.label_mismatch)],
   ];
   return html`<dl class="facts">${facts.filter(([, value]) => value).map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>`)}</dl>`;
 }

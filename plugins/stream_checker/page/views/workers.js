@@ -1,4 +1,4 @@
-// Who runs the checks, and the health of everything that they need.
+// The workers that run the checks, and the health of the components.
 
 import { ago, count, plural } from "../format.js";
 import { html } from "../html.js";
@@ -11,7 +11,7 @@ const PARTS = { scheduler: "Scheduler", triggerer: "Triggerer", dag_processor: "
 
 export function WorkersView() {
   const { data: health, error } = useLive("workers/health");
-  if (!health) return html`<${Failure} error=${error} />${!error && html`<${Loading} of="the workers' health" />`}`;
+  if (!health) return html`<${Failure} error=${error} />${!error && html`<${Loading} what="the workers' health" />`}`;
   return html`
     <${Failure} error=${error} />
     <section aria-labelledby="health">
@@ -23,7 +23,7 @@ export function WorkersView() {
             <div class="card">
               <h3>${title}</h3>
               <${Health} of=${health[part].status} />
-              ${health[part].last_heartbeat && html`<div class="muted small">last heard of ${ago(health[part].last_heartbeat)}</div>`}
+              ${health[part].last_heartbeat && html`<div class="muted small">last heartbeat ${ago(health[part].last_heartbeat)}</div>`}
               ${health[part].detail && html`<div class="small">${health[part].detail}</div>`}
             </div>
           `,
@@ -32,12 +32,12 @@ export function WorkersView() {
     </section>
     <section aria-labelledby="workers">
       <h2 id="workers">Workers</h2>
-      <${Table} caption=${plural(health.workers.length, "worker")} rows=${health.workers} id=${(row) => row.name} empty="No worker answers."
+      <${Table} caption=${plural(health.workers.length, "worker")} rows=${health.workers} id=${(row) => row.name} empty="No worker responds."
         columns=${[
           { title: "Worker", head: true, cell: (row) => row.name },
           { title: "Tasks", number: true, cell: (row) => `${count(row.active)} of ${count(row.capacity)}` },
           { title: "Queues", minor: true, cell: (row) => row.queues.join(", ") },
-          { title: "Last heard of", cell: (row) => ago(row.last_heartbeat) },
+          { title: "Last heartbeat", cell: (row) => ago(row.last_heartbeat) },
         ]} />
     </section>
   `;
