@@ -1,7 +1,8 @@
-"""How fast and how large the UDI is, beside the straightforward way with the same library in the same run.
+"""Benchmark of the UDI: times and memory beside a straightforward store, with the same library in the same run.
 
-The straightforward way: one JSON value a stream and a hash from URL to id; all other look-ups scan. Each store has a
-Redis of its own on a socket, without persistence. Times in seconds or milliseconds, memory as Redis counts it.
+The straightforward store has one JSON value for each stream and a hash from URL to id. Its other look-ups scan all
+streams. Each store has a Redis of its own on a socket, without persistence. Times are in seconds or milliseconds,
+memory is that reported by Redis.
 """
 
 from __future__ import annotations
@@ -38,16 +39,16 @@ from streamflow_stack.redis import temporary_server
 SIZES = (1_000, 10_000, 100_000)
 LOOKUPS = 2_000
 SCANS = 3
-# One account for so many streams, one channel for so many.
+# The number of streams of an account, and of a channel.
 ACCOUNT_STREAMS, CHANNEL_STREAMS = 5_000, 10
 
 
 def library(streams: int, seed: int = 1) -> Snapshot:
-    """A library like those of providers: long names, URLs with a login, groups, a tenth as many channels."""
+    """Return a library like those of providers: long names, URLs with a login, groups, channels of ten streams."""
     chance = random.Random(seed)  # noqa: S311
     accounts, groups, channels = max(2, streams // ACCOUNT_STREAMS), max(4, streams // 250), streams // CHANNEL_STREAMS
     countries = ("DE", "UK", "US", "FR", "ES", "IT", "TR", "NL")
-    # Ids have gaps, as those of a database that has seen some refreshes.
+    # The ids have gaps, like those of a database after some refreshes.
     ids = sorted(chance.sample(range(1, streams * 2), streams))
     return Snapshot(
         accounts=[Account(id=i, name=f"Provider {i}", max_streams=i % 5, account_type="XC") for i in range(accounts)],
@@ -79,7 +80,7 @@ def library(streams: int, seed: int = 1) -> Snapshot:
 
 
 def refreshed(before: Snapshot) -> Snapshot:
-    """The library with one in a hundred streams changed: a third each renamed, gone, and new."""
+    """Return the library with one in a hundred streams changed: renamed, replaced or with another URL."""
     last = max(stream.id for stream in before.streams)
     streams = []
     for place, stream in enumerate(before.streams):
@@ -97,18 +98,20 @@ def refreshed(before: Snapshot) -> Snapshot:
 
 
 class Plain(Protocol):
-    """What the straightforward way shares with a store."""
+    """A store that can only publish."""
 
-    def publish(self, snapshot: Snapshot) -> object: ...
+    def publish(self, snapshot: Snapshot) -> object:
+        """Replace the library by a snapshot."""
 
 
 class Straightforward:
-    """One JSON value a stream, and a hash from URL to id."""
+    """A store with one JSON value for each stream, and a hash from URL to id."""
 
     def __init__(self, client: Any) -> None:
         self._client = client
 
     def publish(self, snapshot: Snapshot) -> None:
+        """Write all streams."""
         with self._client.pipeline(transaction=False) as batch:
             for place, stream in enumerate(snapshot.streams, 1):
                 batch.set(f"stream:{stream.id}", stream.model_dump_json())
@@ -118,12 +121,15 @@ class Straightforward:
             batch.execute()
 
     def stream(self, stream_id: int) -> Stream:
+        """Return one stream."""
         return Stream.model_validate_json(self._client.get(f"stream:{stream_id}") or b"")
 
     def streams_of_url(self, url_hash: str) -> list[int]:
+        """Return the id of the stream that has a URL."""
         return [int(self._client.hget("urls", url_hash) or 0)]
 
     def streams_of_account(self, account_id: int) -> list[int]:
+        """Return the ids of an account's streams, by a scan."""
         keys = list(self._client.scan_iter(match="stream:*", count=1000))
         texts = (self._client.mget(keys[start : start + 1000]) for start in range(0, len(keys), 1000))
         records = (json.loads(text) for chunk in texts for text in chunk)
@@ -138,7 +144,7 @@ def server() -> Iterator[Redis]:
 
 
 def run(sizes: Iterable[int] = SIZES, *, lookups: int = LOOKUPS) -> Iterator[dict[str, Any]]:
-    """One JSON object a store and size."""
+    """Yield one JSON object for each store and size."""
     for streams in sizes:
         snapshot = library(streams)
         changed = refreshed(snapshot)
@@ -212,7 +218,7 @@ def _measure(
 
 
 def _load(store: Plain, client: Redis | None, snapshot: Snapshot, changed: Snapshot) -> dict[str, Any]:
-    """How long the library takes, wall and our own processor time, at first and with one in a hundred changed."""
+    """Return the time of the first publication and of a refresh with 1 % changes, by wall clock and processor time."""
     empty = _used(client)
     load, load_cpu = _publish(store, snapshot)
     size = _used(client) - empty
@@ -224,7 +230,7 @@ def _load(store: Plain, client: Redis | None, snapshot: Snapshot, changed: Snaps
 
 
 def _used(client: Any) -> int:
-    """Bytes in use, but for the events, of which there is never more than a bound."""
+    """Return the bytes in use, without the events, whose number is bounded."""
     if client is None:
         return 0
     return int(client.info("memory")["used_memory"] - (client.memory_usage(EVENTS, samples=0) or 0))
@@ -238,7 +244,7 @@ def _publish(store: Plain, snapshot: Snapshot) -> tuple[float, float]:
 
 
 def _took(ask: Callable[[Any], object], keys: Iterable[Any]) -> dict[str, float]:
-    """Median and 99th percentile in milliseconds; of few, the slowest."""
+    """Return the median and the 99th percentile in milliseconds, or the maximum of fewer than 100 values."""
     took = []
     for key in keys:
         begun = time.perf_counter()
@@ -249,14 +255,14 @@ def _took(ask: Callable[[Any], object], keys: Iterable[Any]) -> dict[str, float]
 
 
 def _planned(store: Store, now: datetime) -> float:
-    """How long a plan over all channels takes."""
+    """Return the seconds that a plan over all channels takes."""
     begun = time.perf_counter()
     plan(store, Config(), Request("bench", CheckParams(), now))
     return round(time.perf_counter() - begun, 3)
 
 
 def _check_all(store: Store, streams: Iterable[Stream], at: datetime) -> bool:
-    """Record a result of every stream; False for a store that takes them only one by one."""
+    """Store a result of every stream. Return False for a store that only takes single results."""
     results = (_result(stream, at) for stream in streams)
     match store:
         case RedisStore():

@@ -1,4 +1,4 @@
-"""Keeping URLs, which hold passwords, out of what people and logs get to see."""
+"""Masking of URLs, which contain passwords, in texts for people and logs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _URL = re.compile(r"\b[a-zA-Z][a-zA-Z0-9+.-]*://[^\s\"'<>]+")
 
 
 def mask_url(url: str) -> str:
-    """Scheme, host and port of a URL; everything that may be a secret is stars."""
+    """Return the scheme, host and port of a URL, with ``/***`` for the rest. An invalid URL becomes ``***``."""
     try:
         parts = urlsplit(url)
         port = f":{parts.port}" if parts.port else ""
@@ -20,5 +20,5 @@ def mask_url(url: str) -> str:
 
 
 def mask(text: str) -> str:
-    """The text with every URL in it masked."""
-    return _URL.sub(lambda found: mask_url(found.group()), text)
+    """Return the text with every URL in it masked."""
+    return _URL.sub(lambda match: mask_url(match.group()), text)

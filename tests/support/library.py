@@ -1,4 +1,4 @@
-"""A library and results for the tests of what works on the UDI."""
+"""A library and results for the tests of modules that use the UDI."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def stored(
     accounts: Iterable[Account] = (Account(id=1, name="one", max_streams=2, budget="account-1"),),
     streams: Iterable[Stream] | None = None,
 ) -> Store:
-    """A store that holds these channels of streams; channel 1 is in group 10, channel 2 in group 20 and so on."""
+    """Return a file store with these channels of streams; channel 1 is in group 10, channel 2 in group 20 and so on."""
     listed = [
         Channel(id=i, name=f"channel {i}", number=i, group_id=i * 10, stream_ids=tuple(s)) for i, s in channels.items()
     ]

@@ -17,7 +17,7 @@ def stream(stream_id: int, **fields: Any) -> Stream:
 
 
 def library(*streams: Stream, channels: dict[int, tuple[int, ...]] | None = None) -> Snapshot:
-    """Streams in one account and group, and channels of the given streams in group 8."""
+    """Return a snapshot with streams in one account and group, and channels of the given streams in group 8."""
     members = {1: (10, 11), 2: (11, 12)} if channels is None else channels
     return Snapshot(
         accounts=[Account(id=1, name="One", max_streams=2), Account(id=2, name="Two")],
@@ -28,15 +28,15 @@ def library(*streams: Stream, channels: dict[int, tuple[int, ...]] | None = None
 
 
 def result(stream_id: int, verdict: str = "ok", *, minutes: float = 0, **fields: Any) -> Result:
-    """A result of ``minutes`` after :data:`NOW`."""
+    """Return a result of ``minutes`` after :data:`NOW`."""
     given = {"run_id": "run", "account_id": 1, "width": 1920, "height": 1080}
     at = NOW + timedelta(minutes=minutes)
     return Result(stream_id=stream_id, checked_at=at, verdict=verdict, **(given | fields))
 
 
 def planned(run_id: str = "run", channels: dict[int, tuple[int, ...]] | None = None, *, minutes: float = 0) -> Run:
-    """A run over channels 1 and 2, which share stream 11, if no others are given."""
-    # As runs die with age, theirs must be near to the tests' own time.
+    """Return a run over the given channels, or over channels 1 and 2, which share stream 11."""
+    # Runs expire, so that these must have started near the present time.
     started_at = datetime.now(UTC).replace(microsecond=0) + timedelta(minutes=minutes)
     members = {1: (10, 11), 2: (11, 12)} if channels is None else channels
     ids = tuple(dict.fromkeys(i for streams in members.values() for i in streams))

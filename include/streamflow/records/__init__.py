@@ -1,4 +1,4 @@
-"""Records: accounts, streams, channels, results and runs as immutable data, without any store behind them."""
+"""Records: accounts, streams, channels, results and runs as immutable data, independent of any store."""
 
 from streamflow.records.account import Account, Profile
 from streamflow.records.change import ChannelChange, Move

@@ -6,7 +6,11 @@ from streamflow.records.record import Record
 
 
 class Profile(Record):
-    """One login of an account, with the rewriting that turns the account's URLs into this login's."""
+    """One login of an account.
+
+    ``search_pattern`` and ``replace_pattern`` rewrite the account's URLs to those of this login. ``max_streams`` 0
+    means unlimited.
+    """
 
     id: int
     name: str = ""
@@ -18,9 +22,10 @@ class Profile(Record):
 
 
 class Account(Record):
-    """A provider account; ``max_streams`` connections at once, 0 = unlimited.
+    """A provider account.
 
-    ``budget`` names what its connections are counted against: accounts that share one login share it.
+    It allows ``max_streams`` connections at once, where 0 means unlimited. ``budget`` names the limit that counts its
+    connections: accounts that share one login share one budget.
     """
 
     id: int

@@ -17,10 +17,11 @@ class Move(BaseModel):
 
 
 class ChannelChange(BaseModel):
-    """The change of a channel by a run; ``written`` is false for a change that was only planned.
+    """The change of a channel when it was finished.
 
-    ``stays`` holds the moves that the rules prevented, with the reasons. ``held`` lists the dead streams that leave the
-    channel once the run is known to remove few enough streams.
+    ``written`` is false when the change was only computed and not written to the source. ``conflict`` says why it
+    could not be written. ``stays`` holds the moves that the rules prevented, with the reasons. ``held`` lists the dead
+    streams that leave the channel once the run is known to remove few enough streams.
     """
 
     channel_id: int
@@ -36,5 +37,5 @@ class ChannelChange(BaseModel):
 
     @property
     def is_news(self) -> bool:
-        """Whether there is anything to tell: an order that was right already would drive the others out of the log."""
+        """Return whether the change belongs into the channel's log, which has room for few changes."""
         return self.before != self.after or self.conflict is not None

@@ -8,9 +8,9 @@ from pydantic import BaseModel, Field
 
 
 class DeadMemory(BaseModel):
-    """What is remembered about a stream's failures, and where it was removed from.
+    """The consecutive failures of a stream, and the channels that it was removed from.
 
-    ``removed_from`` maps a channel to the position the stream had there.
+    ``removed_from`` maps each of these channels to the position that the stream had there.
     """
 
     failures: int = 0

@@ -6,6 +6,9 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Record(BaseModel):
-    """An immutable record; fields it does not know are ignored, so that older code reads newer records."""
+    """An immutable record.
+
+    Unknown fields are ignored, so that older code can read newer records.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore")

@@ -10,14 +10,14 @@ from pydantic import Field
 from streamflow.records.record import Record
 
 Verdict = Literal["ok", "degraded", "dead", "unknown", "skipped"]
-# The stream can be watched.
+# The verdicts of streams that can be watched.
 WORKING: tuple[Verdict, ...] = ("ok", "degraded")
-# The verdict says something about the stream; the others never count against it.
+# The verdicts that say something about the stream. The others never count against it.
 DECIDED: tuple[Verdict, ...] = (*WORKING, "dead")
 
 
 class AudioTrack(Record):
-    """One sound track of a stream."""
+    """One audio track of a stream."""
 
     codec: str
     channels: int | None = None
@@ -28,8 +28,8 @@ class AudioTrack(Record):
 class Result(Record):
     """The outcome of one check: the result contract, field by field.
 
-    Times end in ``_s`` (seconds) or ``_ms``; ratios are shares of the sample from 0 to 1;
-    what was not measured is None.
+    Durations end in ``_s`` (seconds) or ``_ms`` (milliseconds). Ratios are shares of the sample from 0 to 1. A value
+    that was not measured is None.
     """
 
     stream_id: int
@@ -61,15 +61,18 @@ class Result(Record):
     discontinuities: int | None = None
     label_mismatch: str | None = None
     score: float | None = None
-    # What the contract's fields leave out: GOP, stalls, each attempt, variants and the like.
+    # Measurements beyond the contract: group of pictures, stalls, each attempt, variants.
     extra: dict[str, Any] = Field(default_factory=dict)
 
     @property
     def is_working(self) -> bool:
         """Return whether the stream was served and plays."""
-        return self.verdict in ("ok", "degraded")
+        return self.verdict in WORKING
 
 
 def as_twin(result: Result, stream_id: int) -> Result:
-    """A result as that of another stream of the same URL and account; what its own name promises was not compared."""
+    """Return a result as that of another stream with the same URL and account.
+
+    ``label_mismatch`` is left out, because the name of the other stream was not compared.
+    """
     return result.model_copy(update={"stream_id": stream_id, "label_mismatch": None})

@@ -1,4 +1,4 @@
-"""Runs: their plan and their progress."""
+"""Runs: their plans and their progress."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ Mode = Literal["concurrent", "sequential"]
 
 
 class Run(BaseModel):
-    """A planned run: the streams it probes and the channels it finishes.
+    """A planned run: the streams that it probes and the channels that it finishes.
 
     ``channels`` maps each channel to those of its streams that this run checks (perhaps none). ``twins`` maps a stream
-    of ``stream_ids`` to others with the same URL in the same account: they are not probed, but share its result.
+    of ``stream_ids`` to other streams with the same URL in the same account, which share its result without a probe of
+    their own. ``skipped`` maps each skipped stream to the reason.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -38,7 +39,7 @@ class Run(BaseModel):
 
     @property
     def waits(self) -> dict[int, tuple[int, ...]]:
-        """The channels, each with those of ``stream_ids`` that its streams' results come from."""
+        """Return for each channel those of ``stream_ids`` whose results it waits for."""
         probed = {twin: stream for stream, twins in self.twins.items() for twin in twins}
         return {
             channel: tuple(dict.fromkeys(probed.get(stream, stream) for stream in streams))

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any
 
 from pydantic import Field
 
 from streamflow.records.record import Record
 
+# The hash of a stream without a URL.
+NO_URL_HASH = hashlib.sha256(b"").hexdigest()
+
 
 class Stream(Record):
-    """One URL of one account. ``url`` holds passwords: it never leaves the UDI but to the prober."""
+    """One URL of one account.
+
+    ``url`` contains passwords. Only the prober reads it from the UDI.
+    """
 
     id: int
     name: str
@@ -22,9 +27,8 @@ class Stream(Record):
     tvg_id: str | None = None
     is_stale: bool = False
     is_custom: bool = False
-    stats: dict[str, Any] | None = None
 
     @property
     def url_hash(self) -> str:
-        """SHA-256 of the URL, as hex: the stream's identity over changed ids."""
+        """Return the SHA-256 of the URL in hexadecimal digits, which identifies the stream when its id has changed."""
         return hashlib.sha256((self.url or "").encode()).hexdigest()

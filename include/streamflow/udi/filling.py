@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from streamflow.udi import retention
+from streamflow.udi import bounds
 from streamflow.udi.journal import copy_run
 from streamflow.udi.redis.store import RedisStore
 from streamflow.udi.sqlite.store import FileStore
@@ -18,6 +18,6 @@ def fill(redis: RedisStore, file: FileStore) -> None:
     redis.publishing.refill_gone(file.publishing.gone())
     for change in file.runs.all_changes():
         redis.runs.finish_channel(change)
-    for run_id in reversed(file.runs.newest(retention.RUNS)):
+    for run_id in reversed(file.runs.newest(bounds.RUNS)):
         copy_run(redis, file, run_id)
     redis.mark_filled()

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from redis import Redis
 
-from streamflow.udi import journal, retention
+from streamflow.udi import bounds, journal
 from streamflow.udi.fallback import Backend, Fallback
 from streamflow.udi.ports import Library, Progress, RefreshReport, Results, Runs
 from streamflow.udi.publication import check_drop
@@ -54,7 +54,7 @@ class Udi:
                 journal.Published(), lambda store: store.publishing.publish(texts, broken=snapshot.broken)
             )
 
-    def prune(self, *, runs: int = retention.RUNS) -> dict[str, int]:
+    def prune(self, *, runs: int = bounds.RUNS) -> dict[str, int]:
         """Delete old data in both stores, as :meth:`~streamflow.udi.ports.Store.prune` says."""
         return self._fallback.both(lambda store: store.prune(runs=runs))
 

@@ -1,4 +1,4 @@
-"""The three stores."""
+"""The Redis store, the file store and both behind the fallback."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from streamflow.udi.sqlite.store import FileStore
 
 @pytest.fixture(params=["redis", "file", "fallback"])
 def store(request: pytest.FixtureRequest, redis_client: Redis, tmp_path: Path) -> Store:
-    """Each kind of store in turn: what holds for one holds for all."""
+    """Return each kind of store in turn, because all must behave the same."""
     if request.param == "redis":
         alone = RedisStore(redis_client)
         alone.mark_filled()

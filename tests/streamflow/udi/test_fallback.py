@@ -1,4 +1,4 @@
-"""Redis with the file store behind it: switching over both ways, without loss or doubles."""
+"""The fallback: switching between Redis and the file store, without lost or doubled results."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from redis.retry import Retry
 from conftest import RedisServer
 from streamflow.errors import SourceError, UdiUnavailable
 from streamflow.records import DeadMemory, Result
-from streamflow.udi import Udi, fallback, journal, open_udi, retention
+from streamflow.udi import Udi, bounds, fallback, journal, open_udi
 from streamflow.udi.ports import Store
 from streamflow.udi.redis import publishing as redis_publishing
 from streamflow.udi.redis.keys import EVENTS, PREFIX
@@ -36,7 +36,7 @@ from support.udi_records import NOW, change, library, planned, result, stream
 
 
 class Parts:
-    """A pair over a Redis of its own, and each store alone beside it."""
+    """The UDI over a Redis of its own, and each store alone."""
 
     def __init__(self, server: RedisServer, home: Path) -> None:
         self.server = server
@@ -47,19 +47,19 @@ class Parts:
         self.file = FileStore(home / "udi" / "udi.db")
 
     def connect(self) -> Redis:
-        """As the product does, with one repetition."""
+        """Return a client that retries once, like that of the product."""
         return self.server.client(retry=Retry(ExponentialBackoff(0.1, 0.01), 1))
 
     def open(self) -> Udi:
-        """The pair as another process has it."""
+        """Return the UDI of another process."""
         return open_udi(self.connect(), self.home)
 
     @property
     def is_away(self) -> bool:
         return (self.home / "udi" / "redis.away").exists()
 
-    def told(self, kind: bytes) -> int:
-        """How many events of a kind there were."""
+    def events(self, kind: bytes) -> int:
+        """Return the number of events of a kind."""
         return sum(fields[b"type"] == kind for _, fields in self.client.xrange(EVENTS))
 
 
@@ -69,13 +69,13 @@ def parts(own_redis: RedisServer, tmp_path: Path) -> Parts:
 
 
 @pytest.fixture
-def looking_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every call finds out whether Redis is back, not one in some seconds."""
+def checks_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every call check whether Redis is back."""
     monkeypatch.setattr(fallback, "RECHECK_SECONDS", 0)
 
 
 def everything(store: Store) -> dict[str, Any]:
-    """All that the tests put into a store, as it answers it."""
+    """Return all data that the tests put into a store."""
     ids = [*store.library.stream_ids(), 20]
     return {
         "accounts": store.library.accounts(),
@@ -98,16 +98,16 @@ def everything(store: Store) -> dict[str, Any]:
     }
 
 
-def begin(store: Store) -> None:
-    """A run with one of its three streams done."""
+def begin_run(store: Store) -> None:
+    """Open a run and settle one of its three streams."""
     store.publish(library())
     store.runs.open(planned())
     store.runs.settle("run", result(10, "dead", reason="no_data"))
     store.results.remember_dead(10, DeadMemory(failures=1, first_dead=NOW))
 
 
-def go_on(store: Store) -> None:
-    """The rest of the run."""
+def finish_run(store: Store) -> None:
+    """Finish the run."""
     assert store.runs.settle("run", result(11)) == [1]
     store.library.reorder(1, [11])
     store.results.remember_dead(10, DeadMemory(failures=2, first_dead=NOW, removed_from={1: 0}))
@@ -119,22 +119,22 @@ def go_on(store: Store) -> None:
     store.runs.open(planned("next", {2: (12,)}, minutes=1))
 
 
-def test_the_file_store_knows_whatever_redis_knows(parts: Parts) -> None:
-    begin(parts.udi)
-    go_on(parts.udi)
+def test_both_stores_hold_the_same_data(parts: Parts) -> None:
+    begin_run(parts.udi)
+    finish_run(parts.udi)
     assert not parts.is_away
     assert everything(parts.file) == everything(parts.redis) == everything(parts.udi)
     assert parts.file.journal() == []
 
 
-def test_a_run_goes_on_without_redis_and_is_merged_when_it_is_back(
-    parts: Parts, looking_at_once: None, caplog: pytest.LogCaptureFixture
+def test_a_run_continues_without_redis_and_is_merged_later(
+    parts: Parts, checks_at_once: None, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    begin(parts.udi)
+    begin_run(parts.udi)
     parts.server.kill()
     assert parts.udi.runs.unsettled_streams("run") == [11, 12]
-    go_on(parts.udi)
+    finish_run(parts.udi)
     assert parts.is_away
     expected = everything(parts.udi)
     parts.server.start()
@@ -142,8 +142,8 @@ def test_a_run_goes_on_without_redis_and_is_merged_when_it_is_back(
     assert everything(parts.redis) == expected
     assert not parts.is_away
     assert parts.file.journal() == []
-    # The AOF kept the first; each of the others came once.
-    assert parts.told(b"result") == 4
+    # The append-only file kept the first event. Each of the others came once.
+    assert parts.events(b"result") == 4
     warned = [record.message for record in caplog.records if record.levelno >= logging.WARNING]
     assert len(warned) == 1, warned
     assert "from its file store: Redis does not answer" in warned[0]
@@ -151,9 +151,9 @@ def test_a_run_goes_on_without_redis_and_is_merged_when_it_is_back(
 
 
 @pytest.mark.parametrize("lose", ["killed", "flushed"])
-def test_a_redis_that_comes_back_empty_is_filled_again(parts: Parts, looking_at_once: None, lose: str) -> None:
-    begin(parts.udi)
-    go_on(parts.udi)
+def test_a_redis_that_lost_its_data_is_filled(parts: Parts, checks_at_once: None, lose: str) -> None:
+    begin_run(parts.udi)
+    finish_run(parts.udi)
     for minutes in (3, 4, 5):
         parts.udi.runs.settle("no run", result(11, "dead", minutes=minutes))
     expected = everything(parts.udi)
@@ -179,10 +179,10 @@ def test_a_redis_that_comes_back_empty_is_filled_again(parts: Parts, looking_at_
         lambda store: store.results.remember_dead(11, DeadMemory(failures=1)),
     ],
 )
-def test_a_write_that_meets_an_empty_redis_leads_to_its_filling(
-    parts: Parts, looking_at_once: None, write: Callable[[Store], object]
+def test_a_write_to_a_redis_that_lost_its_data_lets_it_be_filled(
+    parts: Parts, checks_at_once: None, write: Callable[[Store], object]
 ) -> None:
-    begin(parts.udi)
+    begin_run(parts.udi)
     parts.client.flushall()
     write(parts.udi)
     expected = everything(parts.file)
@@ -190,7 +190,7 @@ def test_a_write_that_meets_an_empty_redis_leads_to_its_filling(
     assert everything(parts.redis) == expected
 
 
-def test_a_redis_that_was_filled_again_knows_who_is_away(parts: Parts, looking_at_once: None) -> None:
+def test_a_filled_redis_recognizes_streams_that_come_back(parts: Parts, checks_at_once: None) -> None:
     parts.udi.publish(library())
     parts.udi.runs.settle("no run", result(12, "dead"))
     parts.udi.publish(library(stream(10), stream(11)))
@@ -200,9 +200,9 @@ def test_a_redis_that_was_filled_again_knows_who_is_away(parts: Parts, looking_a
     assert parts.file.results.history(20) == parts.redis.results.history(20)
 
 
-def test_a_redis_of_another_layout_is_filled_anew(parts: Parts, looking_at_once: None) -> None:
-    begin(parts.udi)
-    go_on(parts.udi)
+def test_a_redis_of_another_layout_is_filled(parts: Parts, checks_at_once: None) -> None:
+    begin_run(parts.udi)
+    finish_run(parts.udi)
     expected = everything(parts.udi)
     parts.client.set(PREFIX + "layout", "0")
     parts.client.set(PREFIX + "history:11", "what another layout had there")
@@ -211,17 +211,17 @@ def test_a_redis_of_another_layout_is_filled_anew(parts: Parts, looking_at_once:
     assert everything(parts.redis) == expected
 
 
-def test_a_ready_channel_is_answered_though_redis_lost_the_run(parts: Parts) -> None:
-    begin(parts.udi)
+def test_a_ready_channel_is_returned_although_redis_lost_the_run(parts: Parts) -> None:
+    begin_run(parts.udi)
     parts.client.flushall()
     assert parts.udi.runs.settle("run", result(11)) == [1]
 
 
-def test_a_filling_that_breaks_off_is_begun_again(
-    parts: Parts, looking_at_once: None, monkeypatch: pytest.MonkeyPatch
+def test_an_interrupted_filling_is_repeated(
+    parts: Parts, checks_at_once: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    begin(parts.udi)
-    go_on(parts.udi)
+    begin_run(parts.udi)
+    finish_run(parts.udi)
     expected = everything(parts.udi)
     parts.client.flushall()
 
@@ -237,26 +237,26 @@ def test_a_filling_that_breaks_off_is_begun_again(
     assert not parts.is_away
 
 
-def test_a_merge_that_breaks_off_at_any_entry_is_repeated_without_harm(
-    parts: Parts, looking_at_once: None, monkeypatch: pytest.MonkeyPatch
+def test_a_merge_that_is_interrupted_at_any_entry_is_repeated_without_harm(
+    parts: Parts, checks_at_once: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    begin(parts.udi)
+    begin_run(parts.udi)
     parts.server.kill()
-    go_on(parts.udi)
+    finish_run(parts.udi)
     expected = everything(parts.udi)
     entries = len(parts.file.journal())
     parts.server.start()
     real = journal.replay
     done = last = 0
 
-    def dying(*entry: Any) -> None:
+    def interrupted(*entry: Any) -> None:
         nonlocal done
         real(*entry)
         done += 1
         if done == last:
             raise UdiUnavailable("the answer was lost")
 
-    monkeypatch.setattr(journal, "replay", dying)
+    monkeypatch.setattr(journal, "replay", interrupted)
     for broken_off_after in range(1, entries + 1):
         done, last = 0, broken_off_after
         assert parts.udi.merge() == 0
@@ -268,9 +268,9 @@ def test_a_merge_that_breaks_off_at_any_entry_is_repeated_without_harm(
 
 
 def test_redis_is_not_read_before_it_is_up_to_date(
-    parts: Parts, looking_at_once: None, monkeypatch: pytest.MonkeyPatch
+    parts: Parts, checks_at_once: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    begin(parts.udi)
+    begin_run(parts.udi)
     parts.server.kill()
     parts.udi.runs.settle("run", result(11))
     parts.server.start()
@@ -292,13 +292,13 @@ def test_redis_is_not_read_before_it_is_up_to_date(
     read.set()
     merger.join()
     assert not parts.is_away
-    # What was written meanwhile was merged with the rest.
+    # The write during the merge was merged too.
     assert everything(parts.redis) == everything(parts.file)
     assert parts.redis.runs.unsettled_streams("run") == []
 
 
-def test_two_processes_that_merge_at_once_merge_each_entry_once(parts: Parts) -> None:
-    begin(parts.udi)
+def test_concurrent_merges_merge_each_entry_once(parts: Parts) -> None:
+    begin_run(parts.udi)
     parts.server.kill()
     for minutes in range(20):
         parts.udi.runs.settle("no run", result(12, minutes=minutes))
@@ -311,30 +311,30 @@ def test_two_processes_that_merge_at_once_merge_each_entry_once(parts: Parts) ->
     for thread in threads:
         thread.join()
     assert sorted(merged) == [0, 0, 0, 20]
-    assert parts.told(b"result") == 21
+    assert parts.events(b"result") == 21
 
 
-def test_a_write_whose_answer_was_lost_is_kept_once(
-    parts: Parts, looking_at_once: None, monkeypatch: pytest.MonkeyPatch
+def test_a_write_whose_reply_was_lost_is_stored_once(
+    parts: Parts, checks_at_once: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    begin(parts.udi)
+    begin_run(parts.udi)
     real = RedisRuns.settle
 
-    def deaf(self: RedisRuns, run_id: str, given: Result) -> list[int]:
+    def without_reply(self: RedisRuns, run_id: str, given: Result) -> list[int]:
         real(self, run_id, given)
         raise UdiUnavailable("no answer in time")
 
     with monkeypatch.context() as patch:
-        patch.setattr(RedisRuns, "settle", deaf)
+        patch.setattr(RedisRuns, "settle", without_reply)
         assert parts.udi.runs.settle("run", result(11)) == [1]
     assert parts.udi.runs.settle("run", result(12)) == [2]
     assert everything(parts.redis) == everything(parts.file)
     assert parts.redis.results.history(11) == [result(11)]
 
 
-def test_what_a_dead_writer_left_in_the_journal_is_merged_and_sets_nothing_back(parts: Parts) -> None:
-    begin(parts.udi)
-    # As they are left by writers that died before they reached Redis.
+def test_entries_of_a_dead_writer_are_merged_and_restore_nothing_old(parts: Parts) -> None:
+    begin_run(parts.udi)
+    # Writers that die before they reach Redis leave these entries.
     parts.file.runs.settle("no run", result(12, minutes=-5))
     for entry in (
         journal.Settled(run_id="no run", result=result(12, minutes=-5)),
@@ -356,8 +356,8 @@ def test_what_a_dead_writer_left_in_the_journal_is_merged_and_sets_nothing_back(
     assert everything(parts.redis) == everything(parts.file)
 
 
-def test_a_refresh_while_redis_is_away_reaches_it_later(parts: Parts, looking_at_once: None) -> None:
-    begin(parts.udi)
+def test_a_refresh_without_redis_reaches_it_later(parts: Parts, checks_at_once: None) -> None:
+    begin_run(parts.udi)
     parts.server.kill()
     parts.udi.publish(library(stream(10), stream(20), channels={2: (20,)}))
     assert parts.udi.library.stream_ids() == [10, 20]
@@ -367,10 +367,10 @@ def test_a_refresh_while_redis_is_away_reaches_it_later(parts: Parts, looking_at
     assert parts.redis.library.refreshed_at() == parts.file.library.refreshed_at()
 
 
-def test_a_redis_that_dies_during_a_refresh_has_the_old_library_in_whole(
-    parts: Parts, looking_at_once: None, monkeypatch: pytest.MonkeyPatch
+def test_redis_keeps_the_old_library_when_it_dies_during_a_refresh(
+    parts: Parts, checks_at_once: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    begin(parts.udi)
+    begin_run(parts.udi)
     before = everything(parts.redis)
     with monkeypatch.context() as patch:
 
@@ -385,10 +385,8 @@ def test_a_redis_that_dies_during_a_refresh_has_the_old_library_in_whole(
     assert everything(parts.redis) == everything(parts.file)
 
 
-def test_a_refresh_that_fails_in_the_file_leaves_the_old_library_in_both(
-    parts: Parts, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    begin(parts.udi)
+def test_both_stores_keep_the_old_library_when_the_file_fails(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
+    begin_run(parts.udi)
     before = everything(parts.udi)
 
     def fails(*_: object) -> None:
@@ -401,7 +399,7 @@ def test_a_refresh_that_fails_in_the_file_leaves_the_old_library_in_both(
     assert parts.file.journal() == []
 
 
-def test_a_shrunken_library_is_refused_by_both_also_when_the_file_is_new(parts: Parts, tmp_path: Path) -> None:
+def test_both_stores_reject_a_shrunken_library_even_when_the_file_is_new(parts: Parts, tmp_path: Path) -> None:
     parts.udi.publish(library(*map(stream, range(200)), channels={}))
     with pytest.raises(SourceError):
         parts.udi.publish(library(stream(1), channels={}))
@@ -412,7 +410,7 @@ def test_a_shrunken_library_is_refused_by_both_also_when_the_file_is_new(parts: 
     assert len(parts.redis.library.stream_ids()) == 200
 
 
-def test_refreshes_of_several_processes_leave_both_stores_with_the_same_library(parts: Parts) -> None:
+def test_concurrent_refreshes_leave_the_same_library_in_both_stores(parts: Parts) -> None:
     parts.udi.publish(library())
     udis = [parts.open() for _ in range(4)]
     libraries = [library(*(stream(i, account_id=n) for i in range(n, 60, 4)), channels={n: (n,)}) for n in range(4)]
@@ -427,7 +425,7 @@ def test_refreshes_of_several_processes_leave_both_stores_with_the_same_library(
     ]
 
 
-def test_a_hanging_redis_costs_all_callers_together_one_time_out(parts: Parts) -> None:
+def test_a_hanging_redis_costs_one_time_out_for_all_callers(parts: Parts) -> None:
     parts.udi.publish(library())
     clients = [Redis(unix_socket_path=str(parts.server.socket), socket_timeout=0.4, retry=None) for _ in range(3)]
     udis = [open_udi(client, parts.home) for client in clients]
@@ -439,12 +437,12 @@ def test_a_hanging_redis_costs_all_callers_together_one_time_out(parts: Parts) -
             udi.runs.settle("no run", result(10))
             assert parts.is_away
     elapsed = time.monotonic() - started
-    # A time-out a call would take half a minute.
+    # One time-out for each call would take half a minute.
     assert 0.4 <= elapsed < 4
     parts.server.go_on()
 
 
-def test_looking_whether_redis_is_back_is_bounded_too(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_check_whether_redis_is_back_has_a_time_out(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
     parts.udi.publish(library())
     monkeypatch.setattr(fallback, "PROBE_SECONDS", 0.2)
     parts.server.pause()
@@ -459,24 +457,24 @@ def test_looking_whether_redis_is_back_is_bounded_too(parts: Parts, monkeypatch:
     assert not parts.is_away
 
 
-def test_progress_is_seen_while_redis_is_away(parts: Parts) -> None:
+def test_progress_is_stored_while_redis_is_away(parts: Parts) -> None:
     parts.server.kill()
     parts.udi.progress.publish(10, {"bitrate_kbps": 5})
     assert parts.udi.progress.running() == {10: {"bitrate_kbps": 5}}
     assert parts.file.journal() == []
 
 
-def test_without_any_redis_the_file_store_does_it_all(tmp_path: Path) -> None:
+def test_the_file_store_works_alone(tmp_path: Path) -> None:
     udi = open_udi(None, tmp_path)
-    begin(udi)
-    go_on(udi)
+    begin_run(udi)
+    finish_run(udi)
     assert udi.runs.newest() == ["next", "run"]
     assert udi.merge() == 0
     assert udi.prune() == {"runs": 0, "streams": 0}
 
 
-def test_a_damaged_file_does_not_stop_what_redis_can_do(parts: Parts, caplog: pytest.LogCaptureFixture) -> None:
-    begin(parts.udi)
+def test_redis_works_with_a_damaged_file(parts: Parts, caplog: pytest.LogCaptureFixture) -> None:
+    begin_run(parts.udi)
     for file in (parts.home / "udi").glob("udi.db*"):
         file.write_bytes(b"damaged" * 1000)
     udi = open_udi(parts.client, parts.home)
@@ -490,9 +488,7 @@ def test_a_damaged_file_does_not_stop_what_redis_can_do(parts: Parts, caplog: py
         udi.results.latest(11)
 
 
-def test_nothing_is_lost_or_doubled_whenever_redis_goes_and_comes(
-    parts: Parts, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_result_is_lost_or_doubled_when_redis_is_restarted(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fallback, "RECHECK_SECONDS", 0.02)
     parts.udi.publish(library(*map(stream, range(4)), channels={1: (0, 1, 2, 3)}))
     stop = threading.Event()
@@ -545,10 +541,10 @@ def settle_until_killed(server: RedisServer, home: Path, stream_id: int, turn: i
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_nothing_is_lost_or_doubled_whenever_writers_are_killed(
+def test_no_result_is_lost_or_doubled_when_writers_are_killed(
     parts: Parts, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
-    monkeypatch.setattr(retention, "HISTORY", 10_000)
+    monkeypatch.setattr(bounds, "HISTORY", 10_000)
     fork, chance = multiprocessing.get_context("fork"), Random(seed)
     parts.udi.publish(library())
     parts.udi.runs.open(planned())
@@ -581,20 +577,20 @@ def test_nothing_is_lost_or_doubled_whenever_writers_are_killed(
         assert {NOW + timedelta(minutes=minute) for minute in minutes} <= set(times)
 
 
-def test_an_acknowledged_result_that_is_merged_again_changes_nothing_and_sends_no_event(parts: Parts) -> None:
+def test_merging_an_acknowledged_result_changes_nothing_and_sends_no_event(parts: Parts) -> None:
     parts.udi.publish(library())
     parts.udi.runs.open(planned())
     for minutes in (1, 2):
         ended = parts.open()
         ended.runs.settle("run", result(10, "ok" if minutes == 2 else "dead", minutes=minutes))
-    expected, told = everything(parts.redis), parts.told(b"result")
+    expected, events = everything(parts.redis), parts.events(b"result")
     assert len(parts.file.journal()) == 2
     assert parts.udi.merge() == 2
     assert everything(parts.redis) == everything(parts.file) == expected
-    assert parts.told(b"result") == told == 2
+    assert parts.events(b"result") == events == 2
 
 
-def test_an_acknowledged_result_that_is_merged_again_does_not_restore_a_replaced_version(parts: Parts) -> None:
+def test_merging_an_acknowledged_result_does_not_restore_a_replaced_version(parts: Parts) -> None:
     parts.udi.publish(library())
     parts.udi.runs.open(planned())
     ended = parts.open()
@@ -606,7 +602,7 @@ def test_an_acknowledged_result_that_is_merged_again_does_not_restore_a_replaced
     assert parts.redis.results.latest(10).verdict == parts.redis.runs.state("run").streams[10] == "unknown"
 
 
-def test_an_acknowledged_result_that_is_merged_again_does_not_settle_a_run_that_was_opened_again(parts: Parts) -> None:
+def test_merging_an_acknowledged_result_does_not_settle_a_reopened_run(parts: Parts) -> None:
     parts.udi.publish(library())
     parts.udi.runs.open(planned())
     ended = parts.open()
@@ -617,9 +613,7 @@ def test_an_acknowledged_result_that_is_merged_again_does_not_settle_a_run_that_
     assert everything(parts.redis) == everything(parts.file)
 
 
-def test_the_next_write_forgets_the_acknowledged_result_in_its_own_transaction(
-    parts: Parts, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_each_result_takes_one_transaction_of_the_file(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
     parts.udi.publish(library())
     statements: list[str] = []
     parts.udi._fallback._file._database._connection().set_trace_callback(statements.append)
@@ -657,12 +651,12 @@ OPERATIONS: list[Callable[[Random, Udi, int], object]] = [
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_whatever_is_done_wherever_redis_dies_both_stores_end_the_same(
+def test_both_stores_end_with_the_same_data_when_redis_is_killed_at_any_moment(
     parts: Parts, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
-    """Redis is killed in the midst of some command, comes back with its data or without, again and again."""
+    """Kill Redis during random commands, and start it again with or without its data."""
     monkeypatch.setattr(fallback, "RECHECK_SECONDS", 0.02)
-    # A refresh that dies with Redis keeps others out for so long, as its lock comes back with the data.
+    # The lock of a refresh that died with Redis comes back with the data, and excludes others for this time.
     monkeypatch.setattr(redis_publishing, "REFRESH_SECONDS", 1)
     chance, stop = Random(seed), threading.Event()
 
@@ -674,7 +668,7 @@ def test_whatever_is_done_wherever_redis_dies_both_stores_end_the_same(
             try:
                 parts.server.start()
             except AssertionError:
-                # It was killed in the midst of beginning its file.
+                # It was killed while it created its file.
                 parts.server.kill(forget=True)
                 parts.server.start()
 

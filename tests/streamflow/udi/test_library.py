@@ -1,4 +1,4 @@
-"""The library, as every store keeps it."""
+"""The library in every store."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from streamflow.udi.snapshot import Snapshot
 from support.udi_records import library, planned, result, stream
 
 
-def test_a_store_without_a_library_answers_nothing(store: Store) -> None:
+def test_a_store_without_a_library_is_empty(store: Store) -> None:
     assert store.library.refreshed_at() is None
     assert (store.library.accounts(), store.library.groups(), store.library.channels(), store.library.stream_ids()) == (
         [],
@@ -40,9 +40,9 @@ def test_a_store_without_a_library_answers_nothing(store: Store) -> None:
     assert store.library.streams_of_url("0" * 64) == store.library.channels_of_stream(1) == []
 
 
-def test_records_come_back_as_they_were_published(store: Store) -> None:
+def test_records_are_returned_as_published(store: Store) -> None:
     snapshot = library(
-        stream(10, name='Zoë "4K"\n{streamflow}', provider_id="p", tvg_id="t", is_stale=True, stats={"width": 1}),
+        stream(10, name='Zoë "4K"\n{streamflow}', provider_id="p", tvg_id="t", is_stale=True),
         stream(11, url=None, account_id=None, group_id=None, is_custom=True),
     )
     profile = Profile(id=4, name="p", max_streams=2, search_pattern="^a", replace_pattern="$1")
@@ -112,13 +112,13 @@ def test_a_refresh_reports_and_indexes_what_changed(store: Store) -> None:
     assert store.library.channel(2) is None
 
 
-def test_publishing_the_same_again_changes_nothing(store: Store) -> None:
+def test_publishing_the_same_library_changes_nothing(store: Store) -> None:
     store.publish(library())
     report = store.publish(library())
     assert not any((*report.added.values(), *report.changed.values(), *report.removed.values()))
 
 
-def test_a_library_that_lost_most_streams_is_refused_unless_forced(store: Store) -> None:
+def test_a_library_that_lost_most_streams_is_rejected_unless_forced(store: Store) -> None:
     store.publish(library(*map(stream, range(200)), channels={}))
     with pytest.raises(SourceError, match="drop 150 of 200"):
         store.publish(library(*map(stream, range(50)), channels={}))
@@ -127,7 +127,7 @@ def test_a_library_that_lost_most_streams_is_refused_unless_forced(store: Store)
     assert len(store.library.stream_ids()) == 50
 
 
-def test_the_share_that_may_be_dropped_can_be_set(store: Store) -> None:
+def test_the_allowed_share_of_removed_streams_can_be_set(store: Store) -> None:
     store.publish(library(*map(stream, range(200)), channels={}))
     with pytest.raises(SourceError):
         store.publish(library(*map(stream, range(150)), channels={}), max_drop=0.2)
@@ -135,7 +135,7 @@ def test_the_share_that_may_be_dropped_can_be_set(store: Store) -> None:
     assert len(store.library.stream_ids()) == 160
 
 
-def test_a_small_library_may_shrink_as_it_likes(store: Store) -> None:
+def test_a_small_library_may_shrink_by_any_share(store: Store) -> None:
     store.publish(library(*map(stream, range(50)), channels={}))
     store.publish(library(stream(1), channels={}))
     assert store.library.stream_ids() == [1]
@@ -155,7 +155,7 @@ def test_a_library_can_become_empty(store: Store) -> None:
 
 
 @pytest.mark.parametrize("identity", [{"url": "http://provider/10"}, {"provider_id": "p", "url": "http://new"}])
-def test_a_stream_that_comes_back_under_another_id_keeps_its_past(store: Store, identity: dict[str, str]) -> None:
+def test_a_stream_with_a_new_id_keeps_its_results(store: Store, identity: dict[str, str]) -> None:
     store.publish(library(stream(10, provider_id="p"), stream(11)))
     store.runs.settle("no run", result(10, "dead", minutes=0))
     store.runs.settle("no run", result(10, "ok", minutes=5))
@@ -168,7 +168,7 @@ def test_a_stream_that_comes_back_under_another_id_keeps_its_past(store: Store, 
 
 
 @pytest.mark.parametrize("identity", [{"url": "http://provider/10"}, {"provider_id": "p", "url": "http://new"}])
-def test_a_stream_that_was_away_for_some_refreshes_keeps_its_past(store: Store, identity: dict[str, str]) -> None:
+def test_a_stream_that_was_absent_for_some_refreshes_keeps_its_results(store: Store, identity: dict[str, str]) -> None:
     store.publish(library(stream(10, provider_id="p"), stream(11)))
     store.runs.settle("no run", result(10, "dead", minutes=0))
     store.publish(library(stream(11)))
@@ -178,7 +178,7 @@ def test_a_stream_that_was_away_for_some_refreshes_keeps_its_past(store: Store, 
     assert store.results.latest(20).stream_id == 20
 
 
-def test_who_came_back_leaves_nothing_to_a_later_one_of_the_same_url(store: Store) -> None:
+def test_a_stream_that_came_back_leaves_no_results_to_a_later_one_of_the_same_url(store: Store) -> None:
     store.publish(library(stream(10), stream(11)))
     store.runs.settle("no run", result(10))
     store.publish(library(stream(11)))
@@ -188,7 +188,7 @@ def test_who_came_back_leaves_nothing_to_a_later_one_of_the_same_url(store: Stor
     assert store.results.latest(20) is None
 
 
-def test_a_past_that_is_pruned_is_found_no_more(store: Store) -> None:
+def test_pruned_results_are_not_carried_over(store: Store) -> None:
     store.publish(library(stream(10), stream(11)))
     store.runs.settle("no run", result(10).model_copy(update={"checked_at": datetime(2020, 1, 1, tzinfo=UTC)}))
     store.publish(library(stream(11)))
@@ -198,14 +198,14 @@ def test_a_past_that_is_pruned_is_found_no_more(store: Store) -> None:
     assert store.results.latest(20) is None
 
 
-def test_a_stream_of_another_account_gets_nobodys_past(store: Store) -> None:
+def test_a_stream_of_another_account_gets_no_results(store: Store) -> None:
     store.publish(library(stream(10), stream(11)))
     store.runs.settle("no run", result(10))
     store.publish(library(stream(20, url="http://provider/10", account_id=2), stream(11)))
     assert store.results.latest(20) is None
 
 
-def test_an_order_that_was_written_back_is_taken_over(store: Store) -> None:
+def test_a_written_order_replaces_the_former_one(store: Store) -> None:
     store.publish(library(channels={1: (10, 11, 12), 2: (10,)}))
     store.library.reorder(1, [12, 10])
     assert store.library.channel(1).stream_ids == (12, 10)
@@ -218,7 +218,7 @@ def test_an_order_that_was_written_back_is_taken_over(store: Store) -> None:
     assert store.library.channel(2).stream_ids == (10,)
 
 
-def test_orders_written_at_the_same_time_do_not_undo_each_other(store: Store) -> None:
+def test_concurrent_reorders_do_not_undo_each_other(store: Store) -> None:
     store.publish(library(channels=dict.fromkeys(range(8), (10, 11))))
     threads = [threading.Thread(target=store.library.reorder, args=(key, [12, 11])) for key in range(8)]
     for thread in threads:
@@ -230,7 +230,7 @@ def test_orders_written_at_the_same_time_do_not_undo_each_other(store: Store) ->
     assert store.library.channels_of_stream(10) == []
 
 
-def test_refreshes_at_the_same_time_leave_one_library_in_whole(store: Store) -> None:
+def test_concurrent_refreshes_leave_one_complete_library(store: Store) -> None:
     libraries = [library(*(stream(i, account_id=n) for i in range(n, 60, 3)), channels={n: (n,)}) for n in range(3)]
     threads = [threading.Thread(target=store.publish, args=(each,)) for each in libraries]
     for thread in threads:

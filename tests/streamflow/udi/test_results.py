@@ -1,4 +1,4 @@
-"""Results, memory and progress, as every store keeps them."""
+"""Results, failures and progress in every store."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from streamflow.records import AudioTrack, DeadMemory
-from streamflow.udi import retention
+from streamflow.udi import bounds
 from streamflow.udi.ports import Store
 from support.udi_records import NOW, library, result, stream
 
 
-def test_a_result_comes_back_whole(store: Store) -> None:
+def test_a_result_is_returned_complete(store: Store) -> None:
     given = result(
         10, "degraded", reason="low_bitrate", detail="ü\n", fps=25.0, audio=(AudioTrack(codec="aac"),), extra={"gop": 1}
     )
@@ -24,7 +24,7 @@ def test_a_result_comes_back_whole(store: Store) -> None:
     assert store.results.latest_of([]) == {}
 
 
-def test_the_newest_result_is_the_latest_in_whatever_order_they_come(store: Store) -> None:
+def test_the_newest_result_is_the_latest_in_any_order_of_arrival(store: Store) -> None:
     for minutes in (5, 0, 9, 7):
         store.runs.settle("no run", result(10, "ok" if minutes == 9 else "dead", minutes=minutes))
     assert store.results.latest(10) == result(10, "ok", minutes=9)
@@ -73,14 +73,14 @@ def test_streams_are_found_by_the_time_of_their_last_check(store: Store) -> None
     assert store.results.checked_since(datetime(1970, 1, 1, tzinfo=UTC)) == [10, 11, 12]
 
 
-def test_the_times_of_all_last_checks_are_told_at_once(store: Store) -> None:
+def test_the_times_of_all_last_checks_are_returned_at_once(store: Store) -> None:
     assert store.results.last_checks() == {}
     for stream_id, at in ((10, NOW), (10, NOW + timedelta(microseconds=1)), (11, NOW)):
         store.runs.settle("no run", result(stream_id).model_copy(update={"checked_at": at}))
     assert store.results.last_checks() == {10: NOW + timedelta(microseconds=1), 11: NOW}
 
 
-def test_streams_are_found_whose_url_is_not_the_one_that_was_checked(store: Store) -> None:
+def test_streams_with_a_changed_url_are_found(store: Store) -> None:
     streams = [stream(10), stream(11), stream(12, url=None), stream(13, url=None), stream(14), stream(15)]
     store.publish(library(*streams))
     for each in streams[:-1]:
@@ -94,14 +94,14 @@ def test_streams_are_found_whose_url_is_not_the_one_that_was_checked(store: Stor
     assert store.results.changed_urls([]) == set()
 
 
-def test_history_is_bounded_to_the_newest(store: Store) -> None:
-    for minutes in range(retention.HISTORY + 10):
+def test_history_keeps_the_newest_results(store: Store) -> None:
+    for minutes in range(bounds.HISTORY + 10):
         store.runs.settle("no run", result(10, minutes=minutes))
     past = store.results.history(10, 1000)
-    assert past == [result(10, minutes=minutes) for minutes in reversed(range(10, retention.HISTORY + 10))]
+    assert past == [result(10, minutes=minutes) for minutes in reversed(range(10, bounds.HISTORY + 10))]
 
 
-def test_memory_of_failures_is_replaced_in_whole(store: Store) -> None:
+def test_the_memory_of_failures_is_replaced_completely(store: Store) -> None:
     memory = DeadMemory(failures=2, first_dead=NOW, last_alive=NOW - timedelta(days=1), removed_from={1: 3, 2: 0})
     store.results.remember_dead(10, memory)
     store.results.remember_dead(11, DeadMemory(removed_from={2: 4}))
@@ -116,7 +116,7 @@ def test_memory_of_failures_is_replaced_in_whole(store: Store) -> None:
     assert store.results.dead_memory([10])[10].first_dead is None
 
 
-def test_progress_is_seen_until_its_end(store: Store) -> None:
+def test_progress_is_returned_until_its_end(store: Store) -> None:
     store.progress.publish(10, {"bitrate_kbps": 5})
     store.progress.publish(11, {"bitrate_kbps": 6})
     store.progress.publish(10, {"bitrate_kbps": 7})
@@ -126,13 +126,13 @@ def test_progress_is_seen_until_its_end(store: Store) -> None:
     assert store.progress.running() == {10: {"bitrate_kbps": 7}}
 
 
-def test_progress_that_nobody_renews_vanishes(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retention, "PROGRESS_SECONDS", -1)
+def test_progress_that_is_not_renewed_expires(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bounds, "PROGRESS_SECONDS", -1)
     store.progress.publish(10, {"bitrate_kbps": 5})
     assert store.progress.running() == {}
 
 
-def test_pruning_drops_what_belongs_to_streams_long_gone(store: Store) -> None:
+def test_pruning_deletes_the_data_of_streams_that_left_long_ago(store: Store) -> None:
     store.publish(library(stream(10), stream(11)))
     now = datetime.now(UTC)
     old = now - timedelta(days=40)
@@ -148,7 +148,7 @@ def test_pruning_drops_what_belongs_to_streams_long_gone(store: Store) -> None:
     assert store.results.history(12) == []
 
 
-def test_pruning_without_a_library_drops_no_stream(store: Store) -> None:
+def test_pruning_without_a_library_deletes_no_stream(store: Store) -> None:
     store.runs.settle("no run", result(10).model_copy(update={"checked_at": datetime(2020, 1, 1, tzinfo=UTC)}))
     assert store.prune()["streams"] == 0
     assert store.results.latest(10) is not None

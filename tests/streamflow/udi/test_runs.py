@@ -1,16 +1,16 @@
-"""Runs, as every store keeps them."""
+"""Runs in every store."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 
 from streamflow.records import Move
-from streamflow.udi import retention
+from streamflow.udi import bounds
 from streamflow.udi.ports import Store
 from support.udi_records import NOW, change, library, planned, result
 
 
-def test_an_unknown_run_is_nothing(store: Store) -> None:
+def test_an_unknown_run_is_empty(store: Store) -> None:
     assert store.runs.state("none") is None
     assert store.runs.newest() == store.runs.unfinished_channels("none") == store.runs.unsettled_streams("none") == []
     store.runs.close("none", {}, NOW)
@@ -30,7 +30,7 @@ def test_a_planned_run_waits_for_all_its_streams(store: Store) -> None:
     assert store.runs.newest() == ["run"]
 
 
-def test_channels_are_ready_with_the_last_of_their_streams(store: Store) -> None:
+def test_a_channel_is_ready_after_its_last_stream(store: Store) -> None:
     store.runs.open(planned())
     assert store.runs.settle("run", result(11, "dead", reason="no_data")) == []
     assert store.runs.settle("run", result(10)) == [1]
@@ -44,25 +44,25 @@ def test_channels_are_ready_with_the_last_of_their_streams(store: Store) -> None
     assert store.results.history(10) == [result(10)]
 
 
-def test_one_stream_can_be_the_last_of_several_channels(store: Store) -> None:
+def test_one_stream_can_complete_several_channels(store: Store) -> None:
     store.runs.open(planned(channels={1: (10,), 2: (10,), 3: (10, 11)}))
     assert store.runs.settle("run", result(10)) == [1, 2]
     assert store.runs.settle("run", result(11)) == [3]
 
 
-def test_a_stream_in_no_channel_is_settled_too(store: Store) -> None:
+def test_a_stream_without_a_channel_is_settled(store: Store) -> None:
     store.runs.open(planned(channels={}).model_copy(update={"stream_ids": (10,)}))
     assert store.runs.settle("run", result(10)) == []
     assert store.runs.unsettled_streams("run") == []
 
 
-def test_the_plan_says_which_channels_a_stream_has_not_the_library(store: Store) -> None:
+def test_the_plan_decides_the_channels_of_a_stream(store: Store) -> None:
     store.publish(library(channels={1: (12,), 9: (10,)}))
     store.runs.open(planned(channels={1: (10,)}))
     assert store.runs.settle("run", result(10)) == [1]
 
 
-def test_settling_again_answers_ready_channels_until_they_are_finished(store: Store) -> None:
+def test_settling_again_returns_ready_channels_until_they_are_finished(store: Store) -> None:
     store.runs.open(planned())
     store.runs.settle("run", result(11))
     for _ in range(3):
@@ -74,7 +74,7 @@ def test_settling_again_answers_ready_channels_until_they_are_finished(store: St
     assert len(store.results.history(10)) == 1
 
 
-def test_a_settled_stream_settles_its_twins_and_releases_their_channels(store: Store) -> None:
+def test_a_settled_stream_settles_its_twins_and_their_channels(store: Store) -> None:
     run = planned(channels={1: (10, 11), 2: (12,), 3: (13, 10)})
     run = run.model_copy(update={"stream_ids": (10, 11), "twins": {10: (12, 13)}})
     store.runs.open(run)
@@ -94,7 +94,7 @@ def test_a_settled_stream_settles_its_twins_and_releases_their_channels(store: S
     assert store.runs.settle("run", result(11)) == [1]
 
 
-def test_a_run_opened_anew_has_its_own_twins(store: Store) -> None:
+def test_a_run_that_is_opened_again_has_its_own_twins(store: Store) -> None:
     for twins in ({10: (12,)}, {10: (13,)}):
         run = planned(channels={1: (10,)})
         store.runs.open(run.model_copy(update={"stream_ids": (10,), "twins": twins}))
@@ -120,7 +120,7 @@ def test_a_changed_version_of_an_older_result_replaces_the_state_in_its_run(stor
     assert store.results.latest(10).verdict == "ok"
 
 
-def test_an_older_result_settles_a_stream_that_was_checked_elsewhere_meanwhile(store: Store) -> None:
+def test_an_older_result_settles_a_stream_that_another_run_checked_meanwhile(store: Store) -> None:
     store.runs.open(planned())
     store.runs.settle("another run", result(10, "ok", minutes=5))
     store.runs.settle("run", result(10, "dead", minutes=3))
@@ -128,7 +128,7 @@ def test_an_older_result_settles_a_stream_that_was_checked_elsewhere_meanwhile(s
     assert store.results.latest(10).verdict == "ok"
 
 
-def test_settling_in_an_unknown_run_or_for_an_unplanned_stream_keeps_the_result_alone(store: Store) -> None:
+def test_a_result_for_an_unknown_run_or_an_unplanned_stream_is_stored(store: Store) -> None:
     store.runs.open(planned())
     assert store.runs.settle("none", result(10)) == []
     assert store.runs.settle("run", result(99)) == []
@@ -137,7 +137,7 @@ def test_settling_in_an_unknown_run_or_for_an_unplanned_stream_keeps_the_result_
     assert store.results.latest_of([10, 99]) == {10: result(10), 99: result(99)}
 
 
-def test_finished_channels_are_kept_in_the_run_and_in_the_channels_log(store: Store) -> None:
+def test_a_finished_channel_is_stored_in_its_run_and_its_log(store: Store) -> None:
     store.runs.open(planned())
     move = Move(stream_id=11, before=1, after=0, why="score 0.80")
     done = change(1, moves=(move,), conflict="x")
@@ -149,7 +149,7 @@ def test_finished_channels_are_kept_in_the_run_and_in_the_channels_log(store: St
     assert store.runs.changes(2) == []
 
 
-def test_a_channel_of_no_run_or_of_an_unknown_one_is_only_logged(store: Store) -> None:
+def test_a_channel_without_a_known_run_is_only_logged(store: Store) -> None:
     store.runs.open(planned())
     for run_id in (None, "none"):
         store.runs.finish_channel(change(1, run_id))
@@ -160,7 +160,7 @@ def test_a_channel_of_no_run_or_of_an_unknown_one_is_only_logged(store: Store) -
     assert store.runs.changes(9, 1) == [change(9)]
 
 
-def test_the_last_change_is_the_newest_whenever_it_was_told(store: Store) -> None:
+def test_changes_are_returned_newest_first_in_any_order_of_arrival(store: Store) -> None:
     for minutes in (1, 5, 3):
         store.runs.finish_channel(change(1, minutes=minutes))
     assert store.runs.changes(1, 1) == [change(1, minutes=5)]
@@ -169,7 +169,7 @@ def test_the_last_change_is_the_newest_whenever_it_was_told(store: Store) -> Non
     assert (store.runs.changes(1, 0), store.runs.changes(2)) == ([], [])
 
 
-def test_a_check_that_found_the_order_right_is_finished_and_no_change(store: Store) -> None:
+def test_an_unchanged_order_is_not_logged(store: Store) -> None:
     store.runs.open(planned())
     store.runs.finish_channel(change(1, None, minutes=-1))
     right = change(1, before=(10, 11), after=(10, 11))
@@ -182,9 +182,9 @@ def test_a_check_that_found_the_order_right_is_finished_and_no_change(store: Sto
 
 
 def test_the_log_of_a_channel_is_bounded(store: Store) -> None:
-    for minutes in range(retention.CHANGES + 3):
+    for minutes in range(bounds.CHANGES + 3):
         store.runs.finish_channel(change(1, minutes=minutes))
-    assert store.runs.changes(1, 1) == [change(1, minutes=retention.CHANGES + 2)]
+    assert store.runs.changes(1, 1) == [change(1, minutes=bounds.CHANGES + 2)]
 
 
 def test_a_closed_run_keeps_its_summary(store: Store) -> None:
@@ -196,7 +196,7 @@ def test_a_closed_run_keeps_its_summary(store: Store) -> None:
     assert state.summary == {"verdicts": {"ok": 1}}
 
 
-def test_opening_a_run_again_starts_it_anew(store: Store) -> None:
+def test_a_run_that_is_opened_again_is_replaced(store: Store) -> None:
     store.runs.open(planned())
     store.runs.settle("run", result(10))
     store.runs.finish_channel(change(1))
@@ -226,7 +226,7 @@ def test_pruning_keeps_the_newest_runs(store: Store) -> None:
     assert store.runs.state("run 4") is not None
 
 
-def test_pruning_drops_runs_of_long_ago(store: Store) -> None:
+def test_pruning_deletes_old_runs(store: Store) -> None:
     store.runs.open(planned("old", minutes=-60 * 24 * 31))
     store.runs.open(planned())
     assert store.prune()["runs"] == 1

@@ -1,7 +1,7 @@
-"""States that were stored by this version and by former ones: what a user has at an update must be read.
+"""Reading of data that the present version and former versions stored.
 
-``states/`` holds what the tests of the pair put into each store (``begin`` and ``go_on`` there), by layout.
-Who changes how something is stored makes a new layout, with a way to it, and keeps these files.
+``states/`` holds by layout the data that ``begin_run`` and ``finish_run`` of the tests of the fallback put into each
+store. A change of the stored form needs a new layout and a migration, and keeps these files.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ STATES = Path(__file__).parent / "states"
 
 
 def file_of(layout: int, home: Path) -> FileStore:
-    """A file store that finds the file of a layout."""
+    """Return a file store over a file of a layout."""
     file = home / "udi" / "udi.db"
     file.parent.mkdir()
     with sqlite3.connect(file) as db:
@@ -77,14 +77,14 @@ def test_a_file_of_each_layout_is_read(tmp_path: Path, layout: int) -> None:
     assert_known(file_of(layout, tmp_path))
 
 
-def test_redis_is_read_as_it_was_left(redis_client: Redis) -> None:
+def test_redis_of_the_present_layout_is_read(redis_client: Redis) -> None:
     restore(redis_client, 2)
     store = RedisStore(redis_client)
     assert store.is_filled()
     assert_known(store)
 
 
-def test_a_redis_of_a_former_layout_takes_everything_from_the_file(redis_client: Redis, tmp_path: Path) -> None:
+def test_redis_of_a_former_layout_is_filled_from_the_file(redis_client: Redis, tmp_path: Path) -> None:
     restore(redis_client, 2, layout=b"1", account=b"written in another way", runs_of_old=b"of no use any more")
     file_of(2, tmp_path)
     udi = open_udi(redis_client, tmp_path)
@@ -94,6 +94,6 @@ def test_a_redis_of_a_former_layout_takes_everything_from_the_file(redis_client:
     assert not redis_client.exists("{streamflow}:udi:runs_of_old")
 
 
-def test_the_layouts_of_today_are_among_the_states() -> None:
+def test_the_present_layouts_are_among_the_states() -> None:
     assert (STATES / f"file_{FILE_LAYOUT}.sql").exists()
     assert (STATES / f"redis_{REDIS_LAYOUT}.json").exists()

@@ -1,7 +1,7 @@
-"""Results as Redis keeps them: deflated, with what most results have in common known beforehand.
+"""Compression of results in Redis: raw DEFLATE (RFC 1951) with a preset dictionary of frequent text.
 
-A result takes a fifth of its JSON; results are by far the most of what is in Redis. Every stored result needs the same
-``COMMON`` to be read again: who changes it must raise the Redis store's layout.
+A packed result takes a fifth of its JSON. Results are by far the largest part of the data in Redis. Reading a stored
+result needs the same ``COMMON``: a change of it needs a new layout.
 """
 
 from __future__ import annotations
@@ -24,21 +24,27 @@ COMMON = (
     b'"bitrate_kbps":6000,"container":"mpegts","audio":[{"codec":"aac","channels":2,"sample_rate":48000,"language":"eng'
     b'"}],"black_ratio":0.0,"frozen_ratio":0.0,"silent_ratio":0.0,"decode_errors":0,"discontinuities":0,"score":0.8}'
 )
-# A window of 4 KB holds all of COMMON and a result, and costs less to set up than a whole one.
+# The negative of the window's binary logarithm selects raw DEFLATE. A window of 4 KiB holds COMMON and a result, and
+# takes less time to set up than one of 32 KiB.
 WINDOW = -12
 
 
 def packed(result: Result) -> bytes:
+    """Return a result as compressed JSON."""
     deflate = zlib.compressobj(9, zlib.DEFLATED, WINDOW, 5, zdict=COMMON)
     return deflate.compress(to_json(result).encode()) + deflate.flush()
 
 
 def unpacked(value: bytes) -> Result:
+    """Return the result of a compressed JSON."""
     return Result.model_validate_json(_inflated(value))
 
 
 def url_hash(value: bytes) -> bytes:
-    """The URL's hash of a packed result, for a tenth of what all of it costs; empty where it has none."""
+    """Return the URL's hash of a packed result, or empty bytes if it has none.
+
+    This takes a tenth of the time of :func:`unpacked`.
+    """
     return _inflated(value).partition(b'"url_hash":"')[2].partition(b'"')[0]
 
 

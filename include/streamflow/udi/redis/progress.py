@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from streamflow.udi import retention
+from streamflow.udi import bounds
 from streamflow.udi.redis.connection import Connection, add_event
 from streamflow.udi.redis.keys import PREFIX
 
@@ -26,7 +26,7 @@ class RedisProgress:
             if state is None:
                 batch.hdel(KEY, str(stream_id))
             else:
-                until = time.time() + retention.PROGRESS_SECONDS
+                until = time.time() + bounds.PROGRESS_SECONDS
                 batch.hset(KEY, str(stream_id), json.dumps({**state, "until": until}))
             add_event(batch, "progress", {"stream_id": stream_id, "state": state})
             batch.execute()

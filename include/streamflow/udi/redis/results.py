@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import cast
@@ -10,6 +9,7 @@ from typing import cast
 from redis.client import Pipeline
 
 from streamflow.records import DeadMemory, Result, Verdict
+from streamflow.records.stream import NO_URL_HASH
 from streamflow.udi.redis import blocks
 from streamflow.udi.redis.connection import Connection, chunks
 from streamflow.udi.redis.keys import GONE, PREFIX
@@ -54,8 +54,7 @@ class RedisResults:
     def changed_urls(self, stream_ids: Iterable[int]) -> set[int]:
         """Return those of the streams whose URL differs from the URL of their latest result."""
         checked = self._connection.records("result", lambda text: url_hash(text.partition(b" ")[2]), stream_ids)
-        without_url = hashlib.sha256(b"").hexdigest().encode()[: blocks.URL_LINE]
-        current = dict.fromkeys(checked, without_url)
+        current = dict.fromkeys(checked, NO_URL_HASH.encode()[: blocks.URL_LINE])
         for names in chunks(blocks.url_blocks()):
             for name, block in self._connection.get_many(names).items():
                 for digits, streams in blocks.url_lines(name, block):

@@ -11,7 +11,7 @@ from typing import Any, cast
 from redis.client import Pipeline
 
 from streamflow.records import ChannelChange, Result, Run, RunState
-from streamflow.udi import retention
+from streamflow.udi import bounds
 from streamflow.udi.redis.connection import Connection, add_event, chunks
 from streamflow.udi.redis.keys import EVENTS, PREFIX
 from streamflow.udi.redis.settling import Settling
@@ -61,7 +61,7 @@ class RedisRuns:
             change.channel_id,
             change.at.timestamp(),
             to_json(change),
-            retention.CHANGES,
+            bounds.CHANGES,
             json.dumps({"channel_id": change.channel_id, "run_id": change.run_id}),
             int(change.is_news),
         ]
@@ -125,7 +125,7 @@ class RedisRuns:
 
     def forget(self, kept: int) -> int:
         """Delete all runs but the newest, and those that are too old; return their number."""
-        oldest = (datetime.now(UTC) - timedelta(days=retention.RUN_DAYS)).timestamp()
+        oldest = (datetime.now(UTC) - timedelta(days=bounds.RUN_DAYS)).timestamp()
         with self._connection.commands() as redis:
             surplus = cast("list[bytes]", redis.zrevrange(RUNS, kept, -1))
             expired = cast("list[bytes]", redis.zrangebyscore(RUNS, "-inf", oldest))
@@ -162,7 +162,7 @@ def _open(
         for chunk in chunks(fields.items()):
             batch.hset(key + part, mapping=dict(chunk))
     for part in PARTS:
-        batch.expire(key + part, retention.RUN_DAYS * 86_400)
+        batch.expire(key + part, bounds.RUN_DAYS * 86_400)
     batch.zadd(RUNS, {run.run_id: run.started_at.timestamp()})
     add_event(batch, "run", {"run_id": run.run_id})
 

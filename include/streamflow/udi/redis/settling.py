@@ -7,7 +7,7 @@ from typing import Literal, cast
 from redis.client import Pipeline
 
 from streamflow.records import Result, as_twin
-from streamflow.udi import retention
+from streamflow.udi import bounds
 from streamflow.udi.redis.connection import Connection
 from streamflow.udi.redis.keys import EVENTS, LAYOUT, LAYOUT_KEY, PREFIX
 from streamflow.udi.redis.packing import packed
@@ -66,7 +66,7 @@ def _call(result: Result, run_id: str, mode: Mode) -> tuple[list[str], list[str 
         result.reason or "",
         packed(result),
         result.model_dump_json(exclude={"extra"}),
-        retention.HISTORY,
+        bounds.HISTORY,
         PREFIX + "verdict:",
         mode,
         LAYOUT,

@@ -8,7 +8,7 @@ from redis import ConnectionPool, Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from streamflow.udi import retention
+from streamflow.udi import bounds
 from streamflow.udi.ports import RefreshReport
 from streamflow.udi.redis.connection import Connection, chunks
 from streamflow.udi.redis.keys import LAYOUT, LAYOUT_KEY, PREFIX
@@ -37,13 +37,13 @@ class RedisStore:
         texts = LibraryTexts.of(snapshot)
         return self.publishing.publish(texts, max_drop=None if force else max_drop, broken=snapshot.broken)
 
-    def prune(self, *, runs: int = retention.RUNS) -> dict[str, int]:
+    def prune(self, *, runs: int = bounds.RUNS) -> dict[str, int]:
         """Delete old runs, and the data of streams that left the library long ago."""
         pruned = {"runs": self.runs.forget(runs), "streams": 0}
         known = set(self.library.stream_ids())
         # Without a library, every stream would seem to have left it.
         if known:
-            before = datetime.now(UTC) - timedelta(days=retention.GONE_DAYS)
+            before = datetime.now(UTC) - timedelta(days=bounds.GONE_DAYS)
             pruned["streams"] = self.results.forget_streams(known, before)
         return pruned
 

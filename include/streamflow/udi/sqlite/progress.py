@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from streamflow.udi import retention
+from streamflow.udi import bounds
 from streamflow.udi.sqlite.database import Database
 
 
@@ -23,7 +23,7 @@ class FileProgress:
             if state is None:
                 db.execute("DELETE FROM progress WHERE stream_id = ?", (stream_id,))
             else:
-                row = (stream_id, time.time() + retention.PROGRESS_SECONDS, json.dumps(state))
+                row = (stream_id, time.time() + bounds.PROGRESS_SECONDS, json.dumps(state))
                 db.execute("INSERT OR REPLACE INTO progress VALUES (?, ?, ?)", row)
 
     def running(self) -> dict[int, dict[str, Any]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import sqlite3
 import time
@@ -11,7 +10,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from streamflow.records import DeadMemory, Result, Verdict
-from streamflow.udi import retention
+from streamflow.records.stream import NO_URL_HASH
+from streamflow.udi import bounds
 from streamflow.udi.snapshot import to_json
 from streamflow.udi.sqlite.database import Database
 from streamflow.udi.sqlite.publishing import URL_DIGITS
@@ -53,12 +53,11 @@ class FileResults:
 
     def changed_urls(self, stream_ids: Iterable[int]) -> set[int]:
         """Return those of the streams whose URL differs from the URL of their latest result."""
-        without_url = hashlib.sha256(b"").hexdigest()
         checked = (
             "SELECT stream_id, coalesce(url_hash, ?) AS current, substr(result.json ->> '$.url_hash', 1, ?) AS checked "
             "FROM result LEFT JOIN stream ON id = stream_id WHERE stream_id IN (SELECT value FROM json_each(?))"
         )
-        values = (without_url[:URL_DIGITS], URL_DIGITS, json.dumps(list(stream_ids)))
+        values = (NO_URL_HASH[:URL_DIGITS], URL_DIGITS, json.dumps(list(stream_ids)))
         sql = f"SELECT stream_id FROM ({checked}) WHERE current IS NOT checked"  # noqa: S608
         return set(self._database.ids(sql, *values))
 
@@ -151,6 +150,6 @@ def keep(db: sqlite3.Connection, result: Result) -> bool:
     db.execute(
         "DELETE FROM history WHERE stream_id = ?1 AND (checked_at, run_id) IN (SELECT checked_at, run_id "
         "FROM history WHERE stream_id = ?1 ORDER BY checked_at DESC, run_id DESC LIMIT -1 OFFSET ?2)",
-        (result.stream_id, retention.HISTORY),
+        (result.stream_id, bounds.HISTORY),
     )
     return latest.rowcount == 1 or replaced.rowcount == 1

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from streamflow.records import ChannelChange, Result, Run, RunState, as_twin
-from streamflow.udi import retention
+from streamflow.udi import bounds
 from streamflow.udi.snapshot import to_json
 from streamflow.udi.sqlite.database import Database
 from streamflow.udi.sqlite.results import keep
@@ -89,7 +89,7 @@ class FileRuns:
             db.execute(
                 "DELETE FROM change WHERE channel_id = ?1 AND at < (SELECT at FROM change WHERE channel_id = ?1 "
                 "ORDER BY at DESC LIMIT 1 OFFSET ?2)",
-                (channel, retention.CHANGES - 1),
+                (channel, bounds.CHANGES - 1),
             )
             db.execute(
                 "UPDATE run_channel SET change = ? WHERE run_id = ? AND channel_id = ?", (text, change.run_id, channel)

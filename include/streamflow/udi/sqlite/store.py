@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from sqlite3 import Connection
 
-from streamflow.udi import retention
+from streamflow.udi import bounds
 from streamflow.udi.ports import RefreshReport
 from streamflow.udi.snapshot import LibraryTexts, Snapshot
 from streamflow.udi.sqlite.database import Database
@@ -36,13 +36,13 @@ class FileStore:
         texts = LibraryTexts.of(snapshot)
         return self.publishing.publish(texts, max_drop=None if force else max_drop, broken=snapshot.broken)
 
-    def prune(self, *, runs: int = retention.RUNS) -> dict[str, int]:
+    def prune(self, *, runs: int = bounds.RUNS) -> dict[str, int]:
         """Delete old runs, and the data of streams that left the library long ago."""
         now = datetime.now(UTC)
-        pruned = {"runs": self.runs.forget(runs, now - timedelta(days=retention.RUN_DAYS)), "streams": 0}
+        pruned = {"runs": self.runs.forget(runs, now - timedelta(days=bounds.RUN_DAYS)), "streams": 0}
         # Without a library, every stream would seem to have left it.
         if self._database.one("SELECT 1 FROM stream LIMIT 1"):
-            pruned["streams"] = self.results.forget_streams(now - timedelta(days=retention.GONE_DAYS))
+            pruned["streams"] = self.results.forget_streams(now - timedelta(days=bounds.GONE_DAYS))
         return pruned
 
     def writing(self) -> AbstractContextManager[Connection]:

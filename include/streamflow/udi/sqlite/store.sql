@@ -24,7 +24,7 @@ CREATE INDEX removed_stream ON removed (stream_id);
 CREATE TABLE run (
   run_id TEXT PRIMARY KEY, started_at REAL NOT NULL, json TEXT NOT NULL, finished_at REAL, summary TEXT);
 CREATE INDEX run_started ON run (started_at);
--- A stream without a verdict is not settled yet, a channel without a change not finished.
+-- A stream without a verdict is not settled. A channel without a change is not finished.
 CREATE TABLE run_stream (
   run_id TEXT, stream_id INTEGER, verdict TEXT, reason TEXT, PRIMARY KEY (run_id, stream_id)) WITHOUT ROWID;
 CREATE TABLE run_channel (
@@ -34,10 +34,10 @@ CREATE TABLE run_wait (
 CREATE INDEX run_wait_channel ON run_wait (run_id, channel_id);
 CREATE TABLE run_twin (
   run_id TEXT, stream_id INTEGER, twin INTEGER, PRIMARY KEY (run_id, stream_id, twin)) WITHOUT ROWID;
--- What streams that left the library were known by, so that one that comes back finds its past.
+-- The identities of streams that left the library, so that a stream that comes back finds its results.
 CREATE TABLE gone (identity TEXT PRIMARY KEY, stream_id INTEGER NOT NULL) WITHOUT ROWID;
 CREATE INDEX gone_stream ON gone (stream_id);
 CREATE TABLE change (channel_id INTEGER, at REAL, json TEXT NOT NULL, PRIMARY KEY (channel_id, at)) WITHOUT ROWID;
 CREATE TABLE progress (stream_id INTEGER PRIMARY KEY, until REAL NOT NULL, json TEXT NOT NULL);
--- Writes that are not known to have reached Redis, in order.
+-- The writes that Redis may lack, in order.
 CREATE TABLE journal (number INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, json TEXT NOT NULL)

@@ -1,4 +1,4 @@
-"""What only a Redis store can get wrong: others that write between its reading and its writing."""
+"""Publishing in Redis while other processes write, and the keys in Redis."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from support.udi_records import change, library, planned, result, stream
 
 
 @pytest.mark.parametrize("moment", ["comparing", "reading again"])
-def test_an_order_written_back_during_a_refresh_leaves_channels_and_index_agreeing(
+def test_channels_and_index_agree_after_a_reorder_during_a_refresh(
     redis_client: Redis, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
     store, other = RedisStore(redis_client), RedisStore(redis_client)
@@ -47,7 +47,7 @@ def test_an_order_written_back_during_a_refresh_leaves_channels_and_index_agreei
     assert [store.library.channels_of_stream(i) for i in (10, 11, 12)] == [[1], [1, 2], []]
 
 
-def test_all_keys_lie_under_the_prefix_of_one_cluster_slot(redis_client: Redis) -> None:
+def test_all_keys_begin_with_the_prefix_of_one_cluster_slot(redis_client: Redis) -> None:
     store = RedisStore(redis_client)
     store.mark_filled()
     store.publish(library(stream(10), stream(11)))
@@ -59,7 +59,7 @@ def test_all_keys_lie_under_the_prefix_of_one_cluster_slot(redis_client: Redis) 
     assert all(key.startswith(PREFIX.encode()) for key in redis_client.scan_iter())
 
 
-def test_clearing_leaves_what_others_keep_in_the_same_redis(redis_client: Redis) -> None:
+def test_clearing_leaves_keys_of_other_prefixes(redis_client: Redis) -> None:
     store = RedisStore(redis_client)
     store.publish(library())
     redis_client.set("{streamflow}:limiter:x", "1")
@@ -67,7 +67,6 @@ def test_clearing_leaves_what_others_keep_in_the_same_redis(redis_client: Redis)
     assert list(redis_client.scan_iter()) == [b"{streamflow}:limiter:x"]
 
 
-# -- one refresh at a time -------------------------------------------------------------------
 HOLD = """
 import sys, time
 from redis import Redis
@@ -80,7 +79,7 @@ with RedisStore(Redis.from_url(sys.argv[1])).publishing.alone():
 """
 
 
-def test_a_refresh_whose_process_was_killed_lets_the_next_begin_soon(redis_client: Redis, redis_url: str) -> None:
+def test_a_refresh_begins_soon_after_an_earlier_one_was_killed(redis_client: Redis, redis_url: str) -> None:
     env = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     command = [sys.executable, "-c", HOLD, redis_url, "1"]
     with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True) as dying:
@@ -91,7 +90,7 @@ def test_a_refresh_whose_process_was_killed_lets_the_next_begin_soon(redis_clien
     assert store.publish(library()).added["streams"] == 3
 
 
-def test_a_long_refresh_keeps_others_out_until_its_end(redis_client: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_refresh_excludes_others_until_its_end(redis_client: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(publishing, "REFRESH_SECONDS", 0.4)
     monkeypatch.setattr(publishing, "REFRESH_WAITS_SECONDS", 0.1)
     first, second = RedisStore(redis_client), RedisStore(redis_client)
@@ -109,7 +108,7 @@ def test_a_refresh_that_was_overtaken_publishes_nothing(redis_client: Redis, mon
 
     def overtaken(self: Publishing, *given: object) -> Changes:
         answer = real(self, *given)  # type: ignore[arg-type]
-        # As if it had stood still here for as long as its right lasts.
+        # The lock expires as if the process had been stopped here.
         redis_client.delete(PREFIX + "refresh")
         with RedisStore(redis_client).publishing.alone():
             return answer

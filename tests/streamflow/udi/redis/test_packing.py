@@ -1,4 +1,4 @@
-"""Results as Redis keeps them."""
+"""Compression of results in Redis."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ WHOLE = result(
 @pytest.mark.parametrize(
     "given", [result(10, "dead"), WHOLE, result(1, detail="ü\n\0" * 9000, extra={"x": [1] * 9999})]
 )
-def test_a_packed_result_can_be_read_again(given: Result) -> None:
+def test_a_packed_result_is_unpacked_unchanged(given: Result) -> None:
     assert packing.unpacked(packing.packed(given)) == given
 
 
-def test_a_packed_result_is_a_fraction_of_its_json() -> None:
+def test_a_packed_result_takes_less_than_a_quarter_of_its_json() -> None:
     assert len(packing.packed(WHOLE)) < len(WHOLE.model_dump_json()) / 4
 
 
-def test_who_changes_what_results_have_in_common_raises_the_layout() -> None:
+def test_the_dictionary_belongs_to_the_layout() -> None:
     assert (LAYOUT, sha256(packing.COMMON).hexdigest()[:16]) == ("2", "12af9c81f930a82a")

@@ -1,4 +1,4 @@
-"""The file of the file store."""
+"""The SQLite file of the file store."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_a_file_of_a_newer_layout_is_left_alone(tmp_path: Path) -> None:
         FileStore(tmp_path / "udi.db").library.stream_ids()
 
 
-def test_a_file_from_before_layouts_had_numbers_is_begun_anew(tmp_path: Path) -> None:
+def test_a_file_without_a_layout_number_is_replaced(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "udi.db") as db:
         db.execute("CREATE TABLE result (old TEXT)")
         db.execute("CREATE TABLE journal (number INTEGER PRIMARY KEY AUTOINCREMENT)")
@@ -38,7 +38,7 @@ def test_a_file_from_before_layouts_had_numbers_is_begun_anew(tmp_path: Path) ->
     assert store.results.history(10) == [result(10)]
 
 
-def test_a_file_of_the_former_layout_keeps_what_it_has(tmp_path: Path) -> None:
+def test_a_file_of_the_former_layout_keeps_its_data(tmp_path: Path) -> None:
     FileStore(tmp_path / "udi.db").runs.settle("no run", result(10))
     with sqlite3.connect(tmp_path / "udi.db") as db:
         for table in ("gone", "run_twin"):
@@ -51,14 +51,14 @@ def test_a_file_of_the_former_layout_keeps_what_it_has(tmp_path: Path) -> None:
     assert sqlite3.connect(tmp_path / "udi.db").execute("PRAGMA user_version").fetchone() == (database.LAYOUT,)
 
 
-def test_both_ways_to_a_layout_make_the_same_tables() -> None:
+def test_a_new_file_and_a_migrated_one_have_the_same_tables() -> None:
     whole = resources.files("streamflow.udi.sqlite").joinpath("store.sql").read_text()
     added = resources.files("streamflow.udi.sqlite").joinpath("migration.sql").read_text().split(";")
     for statement in added:
         assert statement[statement.index("CREATE") :].strip() in whole
 
 
-def test_a_transaction_inside_another_is_a_part_of_it(tmp_path: Path) -> None:
+def test_a_nested_transaction_is_a_part_of_the_outer_one(tmp_path: Path) -> None:
     store = FileStore(tmp_path / "udi.db")
     with pytest.raises(RuntimeError), store.writing():
         store.runs.settle("no run", result(10))
