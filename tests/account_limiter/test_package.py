@@ -46,7 +46,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def stock(tmp_path: Path, redis_url: str) -> dict[str, str]:
-    """The environment of a stock Airflow whose plugins folder has a copy of the package."""
+    """The environment of a stock Airflow with a copy of the package in its plugins folder."""
     shutil.copytree(PACKAGE, tmp_path / "plugins" / "account_limiter")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "REDIS", "PYTHON"))}
     return kept | {

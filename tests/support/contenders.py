@@ -1,8 +1,8 @@
-"""Processes that take slots, use them at an observer, and are killed at any moment; run by test_contention.py.
+"""Processes that take slots, use them at an observer and are killed at random times, for test_contention.py.
 
 ARGV: the socket of Redis, the port of the observer, seconds to run, the longest usual use of a slot in seconds, and the
-limits of the accounts as JSON. Prints how many attempts were granted, how many got nothing in the time that they would
-wait, and how many workers were killed.
+limits of the accounts as JSON. Prints the numbers of attempts that were granted, of attempts that gave up waiting, and
+of workers that were killed.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ SETTINGS = {"global_limit": 6, "lease_ttl": 2, "stagger_delay": 0, "grant_ttl": 
 
 
 def use(port: int, account: str, holder: Holder, seconds: float) -> None:
-    """One connection to the observer, closed and seen to be closed before the slot is given back."""
+    """Open one connection to the observer, and wait for its end before the slot is given back."""
     with socket.create_connection(("127.0.0.1", port)) as connection:
         connection.sendall(account.encode() + b"\n")
         holder.lost.wait(seconds)
@@ -58,7 +58,7 @@ def contend(path: str, port: int, use_at_most: float, limits: dict[str, int], co
 
 
 def main(path: str, port: int, seconds: float, use_at_most: float, limits: dict[str, int]) -> None:
-    # Shared memory, so that the counts outlive who is killed.
+    # The counts are in shared memory, because workers are killed.
     shared = memoryview(mmap.mmap(-1, 16 * WORKERS)).cast("q")
     workers: dict[int, int] = {}
     right = time.time
@@ -67,7 +67,7 @@ def main(path: str, port: int, seconds: float, use_at_most: float, limits: dict[
         pid = os.fork()
         if not pid:
             random.seed()
-            # A clock that is hours wrong, and jumps.
+            # A clock that jumps by hours.
             time.time = lambda: random.uniform(-1e5, 1e5) + right()
             contend(path, port, use_at_most, limits, shared[2 * slot : 2 * slot + 2])
         workers[slot] = pid

@@ -210,7 +210,7 @@ class Hub:
     async def _enqueue(self, waiter: _Waiter) -> None:
         try:
             reply = await self._run("enqueue", transitions.enqueue_args(waiter.request, waiter.rank))
-        except (TypeError, ValueError) as error:
+        except (ArithmeticError, TypeError, ValueError) as error:
             # The request itself is wrong: the other waiters go on.
             log.warning("Lease %r cannot be requested: %s", waiter.request.lease_id, error)
             waiter.end("refused", f"invalid request: {error}")

@@ -16,7 +16,17 @@ from pathlib import Path
 from typing import Any
 
 from redis.asyncio import Redis as AsyncRedis
-from redis.exceptions import ConnectionError, ReadOnlyError, ResponseError, TimeoutError
+from redis.exceptions import (
+    ClusterDownError,
+    ConnectionError,
+    MasterDownError,
+    NoPermissionError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    ResponseError,
+    TimeoutError,
+    TryAgainError,
+)
 
 from account_limiter.core.errors import LimiterOutdated, LimiterUnavailable
 
@@ -40,8 +50,15 @@ _UNKNOWN_FUNCTION = "Function not found"
 _LOADED_BY_ANOTHER = "already exists"
 _UNKNOWN_COMMAND = ("unknown command `FCALL`", "unknown command 'FCALL'")
 _NEWER_LAYOUT = "NEWER"
-# Errors of a server that responds but cannot do its work.
-_DISABLED = ("OOM", "MISCONF", "NOREPLICAS", "MASTERDOWN", "CLUSTERDOWN", "BUSY", "LOADING")
+# Errors of a server that is away, or responds but cannot do its work. redis-py has classes for some codes of errors and
+# removes these codes from the text; the other codes begin the text.
+_AWAY = (
+    ClusterDownError, ConnectionError, MasterDownError, NoPermissionError, OutOfMemoryError, ReadOnlyError,
+    TimeoutError, TryAgainError,
+)  # fmt: skip
+_AWAY_CODES = ("MISCONF", "NOREPLICAS", "BUSY", "UNKILLABLE")
+# The user has no right to a command inside of a function.
+_NO_RIGHT = ("ACL failure in script", "The user executing the script can't")
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,5 +172,6 @@ def translated(error: Exception) -> Exception:
         return LimiterUnavailable(f"Redis 7.0 or newer, or Valkey, is needed: {error}")
     if text.startswith(_NEWER_LAYOUT):
         return LimiterOutdated("a newer version uses this Redis: update this one and restart it")
-    away = isinstance(error, (ConnectionError, TimeoutError, ReadOnlyError)) or text.startswith(_DISABLED)
-    return LimiterUnavailable(f"Redis: {error}") if away else error
+    if isinstance(error, _AWAY) or text.startswith(_AWAY_CODES + _NO_RIGHT):
+        return LimiterUnavailable(f"Redis: {error}")
+    return error

@@ -49,7 +49,7 @@ async def test_a_freed_slot_wakes_its_waiter_within_a_quarter_of_a_second(
     assert max(latencies) < 0.25
 
 
-async def test_a_slot_that_was_granted_before_the_hub_listened_is_not_missed(
+async def test_a_grant_from_before_the_subscription_is_not_missed(
     hub: Hub, limiter: Limiter, take: Callable[..., Lease], request_of: RequestOf
 ) -> None:
     lease, request = take(1), request_of(1)
@@ -58,7 +58,7 @@ async def test_a_slot_that_was_granted_before_the_hub_listened_is_not_missed(
     assert (await asyncio.wait_for(hub.wait(request), 1)).status == "granted"
 
 
-async def test_a_waiter_hears_that_its_slot_is_about_to_come_free(
+async def test_a_waiter_is_called_when_its_slot_is_about_to_become_free(
     hub: Hub, limiter: Limiter, take: Callable[..., Lease], request_of: RequestOf
 ) -> None:
     take(1, expected_seconds=2)
@@ -94,7 +94,7 @@ async def test_two_thousand_waiters_take_two_connections_and_little_work(
     await asyncio.gather(*waiting, return_exceptions=True)
 
 
-async def test_a_waiter_that_redis_forgot_comes_back_in_its_place(
+async def test_a_waiter_that_redis_lost_is_queued_again_in_its_place(
     hub: Hub,
     limiter: Limiter,
     take: Callable[..., Lease],
@@ -142,7 +142,7 @@ async def test_an_account_that_becomes_inactive_refuses_its_waiters(
     assert (outcome.status, outcome.reason) == ("refused", "inactive")
 
 
-async def test_a_waiter_given_up_leaves_the_queue_and_a_cancelled_one_keeps_its_place(
+async def test_a_dropped_waiter_leaves_the_queue_and_a_cancelled_one_keeps_its_place(
     hub: Hub, limiter: Limiter, take: Callable[..., Lease], request_of: RequestOf
 ) -> None:
     take(1)
@@ -156,7 +156,7 @@ async def test_a_waiter_given_up_leaves_the_queue_and_a_cancelled_one_keeps_its_
     assert limiter.snapshot().waiting == 0
 
 
-async def test_an_absent_redis_is_reported_after_a_while_and_waited_for_until_then(
+async def test_a_waiter_ends_as_unavailable_when_redis_stays_away(
     monkeypatch: pytest.MonkeyPatch, request_of: RequestOf
 ) -> None:
     monkeypatch.setattr(hub_module, "ABSENCE_SECONDS", 0.2)

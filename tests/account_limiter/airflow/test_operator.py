@@ -31,7 +31,7 @@ from account_limiter.airflow.trigger import SlotTrigger
 
 
 class Work(SlotOperator):
-    """Runs what the test gives it."""
+    """A slot operator with the work of the test."""
 
     work: SlotWork
 
@@ -87,7 +87,7 @@ def test_trying_again_gives_the_slot_back_and_carries_its_state(limiter: Limiter
     assert task.resume(context, {"status": "granted", "reason": "", "rank": ""}, **deferred.kwargs) == {"tries": 1}
 
 
-def test_a_waiter_that_an_earlier_version_deferred_is_taken_over() -> None:
+def test_a_trigger_of_an_earlier_version_is_taken_over() -> None:
     stored = {"lease_id": "a", "account_id": 1, "rank": "7", "not_before": 1_800_000_000.0}
     taken = trigger_module.SlotTrigger(**stored)  # type: ignore[arg-type]
     assert (taken.request.lease_id, taken.rank, taken.delay) == ("a", "7", 0)
@@ -115,7 +115,7 @@ def test_killing_a_task_stops_its_work_and_then_frees_its_slot_at_once(limiter: 
 
 @contextmanager
 def called(limiter: Limiter, task: Work, context: Any) -> Iterator[Future[Any]]:
-    """A task that was called and waits in its worker, a thread."""
+    """Run a called task, which waits in a thread."""
     event = {"status": "called", "reason": "", "rank": ""}
     with ThreadPoolExecutor(1) as pool:
         running = pool.submit(task.resume, context, event)
@@ -158,20 +158,20 @@ def test_a_task_killed_while_it_waits_in_its_worker_leaves_the_queue(
     assert limiter.snapshot().waiting == 0
 
 
-def test_what_an_earlier_life_of_the_task_left_behind_is_waited_for(limiter: Limiter) -> None:
+def test_a_task_waits_for_the_lease_of_its_earlier_attempt(limiter: Limiter) -> None:
     task, context = new_task(limiter, None)
     limiter.acquire(Request(str(context["ti"].id), 1), "the earlier life")
     assert deferral(task, context).trigger.delay > 0
 
 
-def test_a_refusal_is_the_tasks_to_decide(limiter: Limiter) -> None:
+def test_the_work_decides_what_a_refusal_means(limiter: Limiter) -> None:
     limiter.configure(accounts=[AccountLimit(1, active=False)])
     task, context = new_task(limiter, None)
     with pytest.raises(SlotRefused, match="inactive"):
         task.execute(context)
 
 
-def test_an_account_that_the_limiter_forgot_is_introduced_again(limiter: Limiter) -> None:
+def test_an_account_that_the_limiter_lost_is_introduced_again(limiter: Limiter) -> None:
     def introduce(limiter: Limiter) -> bool:
         limiter.configure(accounts=[AccountLimit(1, limit=1)])
         return True
@@ -190,7 +190,7 @@ def test_each_request_for_a_slot_is_prepared(limiter: Limiter) -> None:
     assert prepared == [limiter, limiter]
 
 
-def test_without_redis_the_task_decides() -> None:
+def test_the_work_decides_what_happens_without_redis() -> None:
     away = Limiter(connect(unix_socket_path="/nonexistent/redis.sock"))
     task, context = new_task(away, None)
     with pytest.raises(LimiterUnavailable):

@@ -1,4 +1,4 @@
-"""History as the transitions write it. Times are Redis', moved by the test."""
+"""The history that the transitions write. The test moves the clock of Redis."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def limiter(clock: Any, limiter: Limiter) -> Limiter:
     return limiter
 
 
-def test_states_are_means_and_happenings_are_counts(
+def test_states_are_means_and_events_are_counts(
     limiter: Limiter, clock: Any, take: Take, request_of: RequestOf
 ) -> None:
     lease, waiter = take(1), request_of(1)
@@ -42,9 +42,7 @@ def test_states_are_means_and_happenings_are_counts(
     assert one.finished_per_minute == (0, 6, 0)
 
 
-def test_the_state_stays_where_nothing_happened_but_no_longer_than_a_lease_lives(
-    limiter: Limiter, clock: Any, take: Take
-) -> None:
+def test_a_state_lasts_without_events_for_the_life_of_a_lease(limiter: Limiter, clock: Any, take: Take) -> None:
     take(1)
     clock.move(55)
     assert limiter.history(START, 10).accounts["1"].active == (1, 1, 1, 0, 0, 0)
@@ -90,9 +88,7 @@ def test_yesterday_is_kept_in_long_steps_and_last_month_forgotten(limiter: Limit
     assert limiter.history(START, 300).accounts == {}
 
 
-def test_steps_are_made_long_enough_for_what_is_kept_and_for_an_answer_of_bounded_size(
-    limiter: Limiter, clock: Any
-) -> None:
+def test_steps_grow_to_the_stored_ones_and_to_a_bounded_number(limiter: Limiter, clock: Any) -> None:
     limiter.tick()
     assert limiter.history(clock.now - 2 * 86400, 10).step == 300
     day = limiter.history(clock.now - 80_000, 10)
@@ -100,7 +96,7 @@ def test_steps_are_made_long_enough_for_what_is_kept_and_for_an_answer_of_bounde
     assert len(day.at) <= 1000
 
 
-def test_of_very_many_accounts_the_least_busy_are_summed_up(limiter: Limiter, clock: Any) -> None:
+def test_the_least_busy_of_many_accounts_are_summed_up(limiter: Limiter, clock: Any) -> None:
     limiter.configure(accounts=[AccountLimit(n, limit=2) for n in range(150)], global_limit=0)
     for number in range(160):
         limiter.acquire(Request(f"{number}", number % 150), "h")

@@ -18,11 +18,11 @@ CALM, BUSY, EVEN = MachineLoad(0.2, 0.6), MachineLoad(3.0, 0.6), MachineLoad(1.2
     ("reading", "direction"),
     [(CALM, 1), (BUSY, -1), (EVEN, 0), (MachineLoad(0.2, 0.05), -1), (MachineLoad(0.2, 0.15), 0)],
 )
-def test_what_a_reading_asks_for(reading: MachineLoad, direction: int) -> None:
+def test_the_direction_follows_the_load(reading: MachineLoad, direction: int) -> None:
     assert reading.direction == direction
 
 
-def test_this_machine_can_be_read() -> None:
+def test_this_machine_can_be_measured() -> None:
     reading = MachineLoad.measure()
     assert reading.load >= 0
     assert 0 < reading.memory < 1
@@ -52,12 +52,12 @@ def test_the_limit_comes_down_in_steps_to_its_floor_and_up_again_to_its_ceiling(
     assert json.loads(steps[0][b"info"]) == {"global_limit": 9, "reason": str(BUSY)}
 
 
-def test_many_callers_make_one_step(limiter: Limiter, clock: Any) -> None:
+def test_many_callers_move_the_limit_one_step(limiter: Limiter, clock: Any) -> None:
     clock.move(10)
     assert [limiter.adapt(BUSY, floor=1, ceiling=4) for _ in range(3)] == [3, 3, 3]
 
 
-def test_a_lowered_limit_is_kept_to_and_a_raised_one_used_at_once(
+def test_a_lowered_limit_holds_and_a_raised_one_is_used_at_once(
     limiter: Limiter, clock: Any, take: Callable[..., Lease], request_of: Callable[..., Request]
 ) -> None:
     leases = [take(3) for _ in range(3)]
@@ -74,7 +74,7 @@ def test_a_lowered_limit_is_kept_to_and_a_raised_one_used_at_once(
 
 @pytest.fixture
 def work(limiter: Limiter, take: Callable[..., Lease]) -> Callable[[int, bool | None], None]:
-    """Takes a slot of an account and gives it back, having starved or not."""
+    """Return a function that takes a slot of an account and gives it back, starved or not."""
     limiter.configure(accounts=[AccountLimit(n, limit=0) for n in (1, 2, 3)], global_limit=20)
 
     def done(account: int, starved: bool | None) -> None:
@@ -83,7 +83,7 @@ def work(limiter: Limiter, take: Callable[..., Lease]) -> Callable[[int, bool | 
     return done
 
 
-def test_a_full_line_brings_the_limit_down_once_for_what_it_told(
+def test_a_full_line_lowers_the_limit_once_for_each_measurement(
     limiter: Limiter, clock: Any, work: Callable[[int, bool | None], None], caplog: pytest.LogCaptureFixture
 ) -> None:
     for account, starved in ((1, True), (1, True), (2, True), (3, False), (3, None)):
@@ -95,17 +95,17 @@ def test_a_full_line_brings_the_limit_down_once_for_what_it_told(
     assert limiter.adapt(CALM, floor=2, ceiling=20) == 17
 
 
-def test_one_slow_provider_is_no_full_line_but_nothing_to_go_up_on(
+def test_one_slow_provider_neither_lowers_nor_raises_the_limit(
     limiter: Limiter, clock: Any, work: Callable[[int, bool | None], None]
 ) -> None:
     limiter.configure(adapted=8)
     for account, starved in ((1, True), (1, True), (1, True), (2, False), (3, False)):
         work(account, starved)
     assert limiter.adapt(CALM, floor=2, ceiling=20) == 8
-    assert limiter.adapt(BUSY, floor=2, ceiling=20) == 6, "the machine's own trouble counts all the same"
+    assert limiter.adapt(BUSY, floor=2, ceiling=20) == 6, "the load of the machine counts in any case"
 
 
-def test_what_was_told_a_minute_ago_is_forgotten(
+def test_a_measurement_is_forgotten_after_a_minute(
     limiter: Limiter, clock: Any, work: Callable[[int, bool | None], None], redis_client: Redis
 ) -> None:
     limiter.configure(adapted=8)

@@ -1,4 +1,4 @@
-"""Waiters that are called shortly before a slot comes free. Times are Redis', moved by the test."""
+"""Waiters that are called shortly before a slot becomes free. The test moves the clock of Redis."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ Heard = Callable[[], list[str]]
 
 @pytest.fixture
 def limiter(clock: Any, limiter: Limiter) -> Limiter:
-    """Roomy, so that accounts are what is full."""
+    """A limiter with a high global limit, so that only accounts are full."""
     limiter.configure(global_limit=20, lease_ttl=60)
     return limiter
 
 
 @pytest.fixture
 def heard(redis_client: Redis) -> Iterator[Heard]:
-    """What was said to waiters since it was last asked."""
+    """Return a function that returns the messages to waiters since its last call."""
     with redis_client.pubsub(ignore_subscribe_messages=True) as channel:
         channel.subscribe(library().channel)
         channel.get_message(timeout=1)
@@ -73,7 +73,7 @@ def test_no_more_are_called_than_slots_are_about_to_come_free(
     assert heard() == [f"called|{waiter.lease_id}" for waiter in waiters[:2]]
 
 
-def test_a_slot_that_a_lowered_limit_takes_away_calls_nobody(
+def test_a_slot_that_a_lowered_limit_removes_calls_no_waiter(
     limiter: Limiter, clock: Any, take: Take, request_of: RequestOf, heard: Heard
 ) -> None:
     take(2, expected_seconds=10), take(2, expected_seconds=20)
@@ -85,7 +85,7 @@ def test_a_slot_that_a_lowered_limit_takes_away_calls_nobody(
 
 
 @pytest.mark.parametrize(("settings", "calls"), [({"called_limit": 1}, 1), ({"called_limit": 0}, 0)])
-def test_the_called_are_bounded(
+def test_the_number_of_called_waiters_is_bounded(
     limiter: Limiter,
     clock: Any,
     take: Take,
@@ -102,7 +102,7 @@ def test_the_called_are_bounded(
     assert len(heard()) == calls
 
 
-def test_nobody_is_called_where_the_global_limit_leaves_no_worker_to_wait_in(
+def test_no_waiter_is_called_when_the_global_limit_leaves_no_worker_free(
     limiter: Limiter, clock: Any, take: Take, request_of: RequestOf, heard: Heard
 ) -> None:
     limiter.configure(global_limit=3)
@@ -116,7 +116,7 @@ def test_nobody_is_called_where_the_global_limit_leaves_no_worker_to_wait_in(
     assert len(heard()) == 1, "one worker is free, and the one called will be in it"
 
 
-def test_one_called_in_vain_keeps_its_place_and_is_not_called_again_at_once(
+def test_a_waiter_called_in_vain_keeps_its_place_and_is_not_called_again_at_once(
     limiter: Limiter, clock: Any, take: Take, request_of: RequestOf, heard: Heard
 ) -> None:
     lease = take(1, expected_seconds=2)
@@ -130,7 +130,7 @@ def test_one_called_in_vain_keeps_its_place_and_is_not_called_again_at_once(
     assert heard() == [first.lease_id]
 
 
-def test_work_of_unknown_length_calls_nobody(
+def test_work_of_unknown_length_calls_no_waiter(
     limiter: Limiter, clock: Any, take: Take, request_of: RequestOf, heard: Heard
 ) -> None:
     take(1)
@@ -140,7 +140,7 @@ def test_work_of_unknown_length_calls_nobody(
     assert heard() == []
 
 
-def test_an_account_that_rests_is_not_called_into(
+def test_no_waiter_is_called_while_its_account_rests(
     limiter: Limiter, clock: Any, take: Take, request_of: RequestOf, heard: Heard
 ) -> None:
     lease = take(2, expected_seconds=10)
@@ -157,7 +157,7 @@ def due(answer: object) -> float:
     return answer.due
 
 
-def test_a_newcomer_is_told_of_the_slot_that_is_about_to_come_free_for_it_alone(
+def test_a_newcomer_learns_when_a_slot_for_it_becomes_free(
     limiter: Limiter, clock: Any, take: Take, request_of: RequestOf
 ) -> None:
     take(1, expected_seconds=10)
@@ -169,7 +169,7 @@ def test_a_newcomer_is_told_of_the_slot_that_is_about_to_come_free_for_it_alone(
     assert due(limiter.acquire(request_of(1), "w")) == 0.0
 
 
-def test_a_newcomer_is_told_nothing_of_a_slot_that_is_far_from_free(
+def test_a_newcomer_learns_nothing_about_a_slot_that_is_in_use_for_long(
     limiter: Limiter, clock: Any, take: Take, request_of: RequestOf
 ) -> None:
     take(1, expected_seconds=10)

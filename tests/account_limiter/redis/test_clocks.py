@@ -1,4 +1,4 @@
-"""Clocks that are wrong, and jump: a worker's own may say what it likes, and Redis' may be set back."""
+"""Wrong and jumping clocks of workers, triggerers and Redis."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ WRONG = [(5 * HOURS,), (-5 * HOURS,), (0.0, 5 * HOURS, -9 * HOURS)]
 
 @pytest.fixture
 def wrong(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """This process' clock is wrong by these seconds, in turns."""
+    """Make the clock of this process wrong by these seconds, in turns."""
     real, offsets = time.time, itertools.cycle(request.param)
     monkeypatch.setattr(time, "time", lambda: real() + next(offsets))
 
@@ -55,7 +55,7 @@ def test_the_slot_of_a_dead_holder_whose_clock_was_wrong_comes_free(
 
 @pytest.mark.parametrize("wrong", WRONG, indirect=True)
 @pytest.mark.usefixtures("wrong")
-async def test_a_task_tries_again_in_time_whatever_the_clocks_of_its_worker_and_triggerer_say(
+async def test_a_retry_comes_in_time_when_the_clocks_of_worker_and_triggerer_are_wrong(
     limiter: Limiter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class EmptyHub:
@@ -73,7 +73,7 @@ async def test_a_task_tries_again_in_time_whatever_the_clocks_of_its_worker_and_
     assert time.monotonic() - begun >= 0.05
 
 
-def test_a_worker_whose_clock_is_ahead_keeps_no_newer_view_of_viewers_out(
+def test_a_worker_whose_clock_is_ahead_does_not_block_newer_counts_of_viewers(
     limiter: Limiter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as ahead:
@@ -84,7 +84,7 @@ def test_a_worker_whose_clock_is_ahead_keeps_no_newer_view_of_viewers_out(
     assert limiter.snapshot().budgets[1].viewers == 2
 
 
-def test_when_redis_clock_is_set_back_nothing_waits_until_it_has_caught_up(
+def test_a_redis_clock_that_is_set_back_delays_no_waiter(
     limiter: Limiter, clock: Clock, take: Take, request_of: RequestOf
 ) -> None:
     limiter.configure(stagger_delay=1)
@@ -100,7 +100,9 @@ def test_when_redis_clock_is_set_back_nothing_waits_until_it_has_caught_up(
     clock.move(31)
     limiter.tick()
     (budget,) = (one for one in limiter.snapshot().budgets if one.budget_id == "account-2")
-    assert (budget.active, budget.effective_limit) == (0, 1), "the dead hold nothing, and what was refused is believed"
+    assert (budget.active, budget.effective_limit) == (0, 1), (
+        "the leases of the dead have expired, and the refusal is remembered"
+    )
     assert limiter.snapshot().budgets[0].viewers == 0
     answer = limiter.acquire(waiter, "w")
     assert isinstance(answer, Granted)
@@ -108,10 +110,10 @@ def test_when_redis_clock_is_set_back_nothing_waits_until_it_has_caught_up(
     limiter.renew(answer.lease)
     limiter.release(answer.lease, succeeded=True)
     (budget,) = (one for one in limiter.snapshot().budgets if one.budget_id == "account-2")
-    assert budget.effective_limit == 2, "success raises what is believed"
+    assert budget.effective_limit == 2, "a success raises the learned limit"
 
 
-def test_when_redis_clock_is_set_back_the_lost_are_not_waited_for_and_viewers_are_looked_for_again(
+def test_after_the_redis_clock_is_set_back_lost_waiters_get_no_grant_and_viewers_are_counted_again(
     limiter: Limiter, clock: Clock, redis_client: Redis, take: Take, request_of: RequestOf
 ) -> None:
     limiter.claim("account-1", limit=0, elsewhere=1, words="it says so")
@@ -132,10 +134,10 @@ def test_when_redis_clock_is_set_back_the_lost_are_not_waited_for_and_viewers_ar
     clock.move(20)
     for lease in leases:
         assert limiter.release(lease)
-    assert not limiter.snapshot().leases, "nobody would hear of it"
+    assert not limiter.snapshot().leases, "no triggerer would receive the grant"
 
 
-def test_when_redis_clock_jumps_ahead_who_still_works_registers_again_within_the_limit(
+def test_after_the_redis_clock_jumps_ahead_running_holders_register_again_within_the_limit(
     limiter: Limiter, clock: Clock, take: Take, request_of: RequestOf
 ) -> None:
     lease = take(1)

@@ -1,8 +1,8 @@
-"""Processes that are killed at random, a Redis that stops, dies and forgets, and an observer that counts connections.
+"""Contention of processes that are killed at random, over a Redis that hangs, crashes and loses its data.
 
-``STREAMFLOW_CONTENTION`` is the number of attempts to reach: 1000000 for the long form (25 minutes on two CPUs), in
-rounds of a minute in which slots are used for shorter times. One short round by default. An attempt is a request of its
-own that was granted, or that left the queue when it would wait no longer.
+An observer counts the connections. ``STREAMFLOW_CONTENTION`` is the number of attempts, 1000000 for the long form (25
+minutes on two CPUs): rounds of a minute with shorter uses of slots. The default is one short round. An attempt is a
+request that was granted, or that left the queue after its longest wait.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ LEASE_TTL = 2.0
 
 
 class Observer:
-    """Counts the connections that are open at the same time; it knows no limiter."""
+    """Counts the connections that are open at the same time, without the limiter."""
 
     def __init__(self) -> None:
         self.open: Counter[str] = Counter()
@@ -57,7 +57,7 @@ class Observer:
 
 
 async def disturb(redis: Any, observer: Observer, forget: bool) -> None:
-    """A stop that leases outlive, a death, and a stop that they do not; between them, time for contention."""
+    """Pause Redis for less than the life of a lease, kill it, and pause it for longer, with contention between."""
     seen = observer.seen
     async with asyncio.timeout(20):
         while observer.seen < seen + 10:  # noqa: ASYNC110
@@ -77,7 +77,7 @@ async def disturb(redis: Any, observer: Observer, forget: bool) -> None:
 
 
 @pytest.mark.timeout(90 + ATTEMPTS // 50)
-async def test_no_limit_is_exceeded_and_no_slot_lost_whatever_dies(own_redis: Any) -> None:
+async def test_no_limit_is_exceeded_and_no_slot_is_lost_when_processes_and_redis_die(own_redis: Any) -> None:
     observer, totals = Observer(), Counter[str]()
     with own_redis.client() as client:
         limiter = Limiter(client)
@@ -96,7 +96,7 @@ async def test_no_limit_is_exceeded_and_no_slot_lost_whatever_dies(own_redis: An
 
 
 async def a_round(redis: Any, observer: Observer, port: int) -> dict[str, int]:
-    """Contention with all disturbances; answers what the contenders counted."""
+    """Run contention with all faults, and return the counts of the contenders."""
     contenders = await asyncio.create_subprocess_exec(
         sys.executable, contenders_program.__file__, redis.socket, str(port), str(ROUND_SECONDS),
         str(USE_AT_MOST), json.dumps(LIMITS), env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
@@ -113,7 +113,7 @@ async def a_round(redis: Any, observer: Observer, port: int) -> dict[str, int]:
 
 
 async def everything_comes_free(limiter: Limiter) -> None:
-    """The dead hold nothing for longer than their leases live, and then every slot can be had."""
+    """Check that the leases of dead holders expire and that every slot is free then."""
     async with asyncio.timeout(2 * LEASE_TTL + 2):
         while limiter.tick().granted or limiter.snapshot().active:  # noqa: ASYNC110
             await asyncio.sleep(0.05)

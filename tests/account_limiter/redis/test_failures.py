@@ -1,4 +1,4 @@
-"""What the limiter survives: a lost connection, a restart of Redis, a server that may not write."""
+"""Faults that the limiter survives: a lost connection, a restart of Redis, a server that cannot write."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ SETTINGS = {"lease_ttl": 0.5, "stagger_delay": 0.0, "global_limit": 4}
 
 @contextmanager
 def answer_lost_once(redis_path: str, path: str) -> Iterator[None]:
-    """A way to Redis on which one answer is lost: the command was run, and the connection breaks."""
+    """Forward to Redis, and break the connection once after a command has run and before its reply."""
     losses = iter([True])
 
     def carry(client: socket.socket) -> None:
@@ -69,11 +69,11 @@ def answer_lost_once(redis_path: str, path: str) -> Iterator[None]:
             listener.shutdown(socket.SHUT_RDWR)
 
 
-def test_a_call_whose_answer_was_lost_is_repeated_and_takes_one_slot(
+def test_a_call_whose_reply_was_lost_is_repeated_and_takes_one_slot(
     limiter: Limiter, redis_url: str, request_of: Callable[..., Request], tmp_path: Path
 ) -> None:
     path = str(tmp_path / "lossy")
-    limiter.acquire(request_of(3), "warms the scripts")
+    limiter.acquire(request_of(3), "load the library")
     with answer_lost_once(redis_url.removeprefix("unix://"), path), connect(unix_socket_path=path) as lossy:
         answer = Limiter(lossy).acquire(request_of(1), "h")
         assert isinstance(answer, Granted)
@@ -132,10 +132,10 @@ async def test_waiters_live_through_a_restart(own_redis: Any, forget: bool, expe
         outcome = await asyncio.wait_for(waiting, 10)
     await hub.close()
     assert (outcome.status, outcome.reason) == expected
-    assert outcome.rank, "its place is kept even if Redis has lost it"
+    assert outcome.rank, "the place is kept even if Redis has lost it"
 
 
-def test_a_server_that_may_not_write_lets_nobody_in(own_redis: Any) -> None:
+def test_a_server_that_cannot_write_grants_no_slot(own_redis: Any) -> None:
     with own_redis.client() as client:
         limiter = Limiter(client)
         limiter.configure(accounts=ONE, **SETTINGS | {"lease_ttl": 30})
@@ -192,11 +192,11 @@ def test_a_server_that_hangs_costs_no_lease_unless_it_hangs_for_too_long(own_red
             hangs.execute_command("DEBUG", "SLEEP", "0.4")
             assert not holder.lost.wait(1.0)
             hangs.execute_command("DEBUG", "SLEEP", "1.2")
-            assert holder.lost.is_set(), "it has stopped before anybody else can be let in"
+            assert holder.lost.is_set(), "the holder stops before its slot is granted again"
         assert isinstance(limiter.wait(Request("b", 1), "h", timeout=5), Granted)
 
 
-def test_a_holder_that_was_away_while_its_slot_was_taken_is_told_so(limiter: Limiter, clock: Any) -> None:
+def test_a_late_renewal_fails_when_the_slot_is_in_use(limiter: Limiter, clock: Any) -> None:
     first = limiter.acquire(Request("a", 1), "h")
     assert isinstance(first, Granted)
     clock.move(31)
@@ -205,7 +205,7 @@ def test_a_holder_that_was_away_while_its_slot_was_taken_is_told_so(limiter: Lim
         limiter.renew(first.lease)
 
 
-def test_what_another_layout_left_in_redis_is_no_obstacle(redis_client: Redis) -> None:
+def test_keys_of_another_layout_are_ignored(redis_client: Redis) -> None:
     redis_client.hset(DEFAULT_PREFIX + "leases", "a", "held|h|1|account-1|0|0|0|0|{}")
     redis_client.hset(DEFAULT_PREFIX + "meta", "global_limit", "1")
     limiter = Limiter(redis_client)
@@ -214,8 +214,8 @@ def test_what_another_layout_left_in_redis_is_no_obstacle(redis_client: Redis) -
     assert isinstance(limiter.acquire(Request("b", 1), "h"), Granted)
 
 
-def test_a_redis_without_functions_is_said_to_be_too_old() -> None:
-    # As Redis 6.2 says it; the client leaves "ERR" out.
+def test_the_error_for_a_redis_without_functions_names_the_required_version() -> None:
+    # The text of Redis 6.2; the client removes "ERR".
     error = translated(ResponseError("unknown command `FCALL`, with args beginning with: `x`, `1`, "))
     assert isinstance(error, LimiterUnavailable)
     assert "Redis 7.0 or newer, or Valkey, is needed" in str(error)

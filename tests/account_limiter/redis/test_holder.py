@@ -34,7 +34,7 @@ def test_a_reset_reaches_the_holder_at_its_next_heartbeat(limiter: Limiter, take
 
 
 @pytest.mark.parametrize("yields", [True, False])
-def test_a_viewer_stops_only_who_yields(limiter: Limiter, take: Callable[..., Lease], yields: bool) -> None:
+def test_a_viewer_stops_only_a_holder_that_yields(limiter: Limiter, take: Callable[..., Lease], yields: bool) -> None:
     limiter.configure(lease_ttl=0.3)
     with Holder(limiter, take(1), yields=yields) as holder:
         limiter.set_viewers({"account-1": 1})
@@ -83,7 +83,7 @@ def test_entering_waits_for_the_booked_start(limiter: Limiter, take: Callable[..
         assert lease.age >= lease.starts_in > 0.1
 
 
-def test_a_late_holder_comes_back_if_nobody_took_its_slot(limiter: Limiter, take: Callable[..., Lease]) -> None:
+def test_a_late_holder_registers_again_when_its_slot_is_free(limiter: Limiter, take: Callable[..., Lease]) -> None:
     limiter.configure(lease_ttl=0.05)
     lease = take(1)
     time.sleep(0.08)
@@ -93,7 +93,7 @@ def test_a_late_holder_comes_back_if_nobody_took_its_slot(limiter: Limiter, take
     assert limiter.snapshot().active == 1
 
 
-def test_a_late_holder_is_told_when_its_slot_is_taken(
+def test_a_late_holder_loses_its_lease_when_its_slot_is_taken(
     limiter: Limiter, take: Callable[..., Lease], request_of: Callable[..., Request]
 ) -> None:
     limiter.configure(lease_ttl=0.05)

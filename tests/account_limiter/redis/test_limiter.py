@@ -40,7 +40,7 @@ def budget_of(limiter: Limiter, budget_id: str) -> BudgetState:
     return next(budget for budget in limiter.snapshot().budgets if budget.budget_id == budget_id)
 
 
-def test_an_account_gives_as_many_slots_as_it_has(limiter: Limiter, take: Take, request_of: RequestOf) -> None:
+def test_an_account_grants_no_more_slots_than_its_limit(limiter: Limiter, take: Take, request_of: RequestOf) -> None:
     take(2), take(2)
     assert limiter.acquire(request_of(2), "h", enqueue=False) == Refused("full")
     take(1)
@@ -55,14 +55,14 @@ def test_the_global_limit_holds_over_unlimited_accounts(limiter: Limiter, take: 
         take(3)
 
 
-def test_a_refused_acquire_takes_no_part_of_a_slot(limiter: Limiter, take: Take, request_of: RequestOf) -> None:
+def test_a_refused_acquire_takes_nothing(limiter: Limiter, take: Take, request_of: RequestOf) -> None:
     take(1)
     limiter.acquire(request_of(1), "h", enqueue=False)
     snapshot = limiter.snapshot()
     assert (snapshot.active, snapshot.waiting) == (1, 0)
 
 
-def test_acquire_may_be_repeated_by_its_holder_and_by_nobody_else(limiter: Limiter, request_of: RequestOf) -> None:
+def test_only_the_holder_may_repeat_an_acquire(limiter: Limiter, request_of: RequestOf) -> None:
     request = request_of(1)
     first = limiter.acquire(request, "mine")
     again = limiter.acquire(request, "mine")
@@ -87,9 +87,7 @@ def test_inactive_and_unknown_accounts_get_nothing(limiter: Limiter, request_of:
     assert limiter.snapshot().accounts[0].effective_limit == 0
 
 
-def test_a_freed_slot_goes_to_the_first_waiter_who_claims_it(
-    limiter: Limiter, take: Take, request_of: RequestOf
-) -> None:
+def test_a_freed_slot_goes_to_the_first_waiter(limiter: Limiter, take: Take, request_of: RequestOf) -> None:
     lease = take(1)
     first, second = request_of(1), request_of(1)
     assert isinstance(limiter.acquire(first, "a"), Queued)
@@ -112,14 +110,14 @@ def test_a_newcomer_never_overtakes_a_waiter_for_the_same_slot(
     assert states(limiter)[waiter.lease_id] == "granted"
 
 
-def test_a_full_account_does_not_hold_up_others(limiter: Limiter, take: Take, request_of: RequestOf) -> None:
+def test_a_full_account_does_not_delay_other_accounts(limiter: Limiter, take: Take, request_of: RequestOf) -> None:
     take(1)
     for _ in range(5):
         limiter.acquire(request_of(1), "w")
     take(2)
 
 
-def test_one_freed_limit_is_granted_to_all_who_fit(limiter: Limiter, take: Take, request_of: RequestOf) -> None:
+def test_a_raised_limit_is_granted_to_all_waiters_that_fit(limiter: Limiter, take: Take, request_of: RequestOf) -> None:
     for _ in range(4):
         take(3)
     waiters = [request_of(account) for account in (1, 1, 2, 3, 2, 3)]
@@ -194,7 +192,7 @@ def test_viewers_take_slots_and_give_them_back(limiter: Limiter, take: Take, req
     account = next(a for a in limiter.snapshot().accounts if a.account_id == 2)
     assert (account.effective_limit, account.viewers, account.active, account.waiting) == (1, 1, 1, 1)
     limiter.set_viewers({}, age=5)
-    assert waiter.lease_id not in states(limiter), "an older view must not replace a newer one"
+    assert waiter.lease_id not in states(limiter), "an older count must not replace a newer one"
     limiter.set_viewers({})
     assert states(limiter)[waiter.lease_id] == "granted"
 
@@ -229,7 +227,7 @@ def test_viewers_do_not_limit_an_unlimited_account(limiter: Limiter, take: Take)
     take(3)
 
 
-def test_a_busy_provider_lowers_what_is_believed_and_cools_down(
+def test_a_refusal_lowers_the_learned_limit_and_pauses_the_account(
     limiter: Limiter, take: Take, request_of: RequestOf
 ) -> None:
     leases = [take(3) for _ in range(3)]
@@ -242,7 +240,7 @@ def test_a_busy_provider_lowers_what_is_believed_and_cools_down(
     assert (budget.believed, budget.effective_limit, budget.refusals, budget.limit) == (2, 2, 1, 0)
 
 
-def test_a_suspicion_holds_an_account_down_until_it_is_settled_or_old(limiter: Limiter, take: Take, clock: Any) -> None:
+def test_a_suspicion_limits_an_account_until_it_is_settled_or_old(limiter: Limiter, take: Take, clock: Any) -> None:
     leases = [take(2), take(2)]
 
     def seen() -> tuple[int | None, int]:
@@ -269,7 +267,7 @@ def test_a_suspicion_holds_an_account_down_until_it_is_settled_or_old(limiter: L
     assert seen() == (1, 1)
 
 
-def test_success_at_the_believed_limit_raises_it_again_in_time(limiter: Limiter, take: Take, clock: Any) -> None:
+def test_a_success_at_the_learned_limit_raises_it_after_a_while(limiter: Limiter, take: Take, clock: Any) -> None:
     leases = [take(2), take(2)]
     assert limiter.report_busy(leases[1], retry_after=0) == 1
     limiter.release(leases[1])
@@ -296,7 +294,7 @@ def test_a_start_is_not_booked_far_ahead(limiter: Limiter, take: Take, request_o
     assert isinstance(queued, Queued) and 6 < queued.due <= 7
 
 
-def test_renewing_keeps_a_lease_and_a_dead_holders_slot_comes_free(
+def test_renewing_keeps_a_lease_and_the_slot_of_a_dead_holder_becomes_free(
     limiter: Limiter, take: Take, request_of: RequestOf
 ) -> None:
     limiter.configure(lease_ttl=0.15)
@@ -321,7 +319,7 @@ def test_a_grant_that_nobody_claims_goes_to_the_next(limiter: Limiter, take: Tak
     assert isinstance(answer, Granted)
 
 
-def test_a_waiter_nobody_listens_for_is_passed_over_and_keeps_its_place(
+def test_a_waiter_without_a_triggerer_is_skipped_and_keeps_its_place(
     limiter: Limiter, take: Take, request_of: RequestOf, clock: Any
 ) -> None:
     lost, heard, newcomer, latest = (request_of(1) for _ in range(4))
@@ -334,7 +332,7 @@ def test_a_waiter_nobody_listens_for_is_passed_over_and_keeps_its_place(
     limiter.release(lease)
     assert states(limiter) == {heard.lease_id: "granted"}
     limiter.drop(heard.lease_id)
-    assert states(limiter) == {}, "a grant that nobody hears of costs the others a slot"
+    assert states(limiter) == {}, "a grant without a triggerer would waste a slot"
     answer = limiter.acquire(newcomer, "h")
     assert isinstance(answer, Granted)
     assert isinstance(limiter.acquire(latest, "w"), Queued)
@@ -343,7 +341,7 @@ def test_a_waiter_nobody_listens_for_is_passed_over_and_keeps_its_place(
     assert states(limiter) == {lost.lease_id: "granted"}
 
 
-def test_however_many_are_passed_over_the_next_who_is_heard_is_found(
+def test_the_next_waiter_is_found_behind_many_skipped_ones(
     limiter: Limiter, take: Take, request_of: RequestOf, clock: Any
 ) -> None:
     lease, heard = take(1), request_of(1)
@@ -355,7 +353,7 @@ def test_however_many_are_passed_over_the_next_who_is_heard_is_found(
     assert states(limiter) == {heard.lease_id: "granted"}
 
 
-def test_a_waiter_that_is_heard_again_gets_the_free_slot_at_once(
+def test_a_skipped_waiter_that_asks_again_gets_the_free_slot_at_once(
     limiter: Limiter, take: Take, request_of: RequestOf, clock: Any
 ) -> None:
     lost, lease = request_of(1), take(1)
@@ -416,7 +414,7 @@ def test_a_lowered_limit_lets_holders_end_and_asks_none_to_give_way(limiter: Lim
     assert [(one.over, one.gives_way) for one in renewed] == [(1, False), (1, False)]
 
 
-def test_waiters_that_viewers_keep_out_are_called_now_and_then_to_look_again(
+def test_waiters_kept_out_by_viewers_are_called_at_times_to_count_them_again(
     limiter: Limiter, clock: Any, redis_client: Redis, request_of: RequestOf
 ) -> None:
     heard = redis_client.pubsub(ignore_subscribe_messages=True)
@@ -451,7 +449,7 @@ def test_a_viewer_asks_the_youngest_to_give_way(limiter: Limiter, take: Take) ->
 
 
 @pytest.mark.parametrize("flush", ["script_flush", "function_flush"])
-def test_the_limiter_survives_a_server_that_forgets_its_code(
+def test_a_server_that_lost_the_library_receives_it_again(
     limiter: Limiter, take: Take, request_of: RequestOf, redis_client: Redis, flush: str
 ) -> None:
     lease, waiter = take(1), request_of(1)
@@ -490,11 +488,11 @@ def test_all_keys_lie_in_one_slot_of_a_cluster(
     look()
     clock.move(400)
     look()
-    assert keys == set(library().keys.values()), "what is not listed is not cleared"
+    assert keys == set(library().keys.values()), "every key must be listed"
     assert all(key.startswith("{streamflow}:limiter:") for key in keys)
 
 
-def test_without_redis_the_limiter_says_so() -> None:
+def test_without_redis_the_limiter_is_unavailable() -> None:
     with connect(unix_socket_path="/nonexistent/redis.sock") as redis, pytest.raises(LimiterUnavailable):
         Limiter(redis).snapshot()
 
@@ -522,7 +520,7 @@ def test_a_lowered_ttl_shortens_neither_a_lease_nor_the_wait_for_earlier_holders
     assert isinstance(limiter.acquire(request_of(2), "h", enqueue=False), Granted)
 
 
-def test_a_lease_registered_before_the_ttl_is_known_again_lives_as_it_was_told_then(
+def test_a_lease_that_registered_before_the_ttl_was_configured_keeps_its_promised_life(
     limiter: Limiter, clock: Any, redis_client: Redis, take: Take
 ) -> None:
     limiter.configure(lease_ttl=10)
@@ -536,7 +534,7 @@ def test_a_lease_registered_before_the_ttl_is_known_again_lives_as_it_was_told_t
     assert lease.request.lease_id in states(limiter)
 
 
-def test_a_providers_claim_is_a_limit_for_a_day_and_what_it_says_of_others_for_ten_minutes(
+def test_a_claimed_limit_is_valid_for_a_day_and_connections_elsewhere_for_ten_minutes(
     limiter: Limiter, clock: Any, request_of: RequestOf
 ) -> None:
     assert limiter.claim("account-3", limit=3, elsewhere=1, words="the panel says 3")
@@ -573,7 +571,7 @@ def test_the_information_of_every_event_is_a_json_object(
     assert claimed == {"budget_id": "account-3", "limit": 3, "elsewhere": 1, "words": 'the panel says "3"'}
 
 
-def test_a_claim_lets_nobody_above_what_is_configured(limiter: Limiter) -> None:
+def test_a_claim_does_not_raise_the_configured_limit(limiter: Limiter) -> None:
     limiter.claim("account-1", limit=7, elsewhere=0, words="the panel says 7")
     assert budget_of(limiter, "account-1").effective_limit == 1
     assert not limiter.claim("nobody's", limit=1, elsewhere=0, words="")
@@ -581,7 +579,7 @@ def test_a_claim_lets_nobody_above_what_is_configured(limiter: Limiter) -> None:
         limiter.claim("account-1", limit=-1, elsewhere=0, words="")
 
 
-def test_quiet_success_raises_what_refusals_lowered_up_to_the_claim(limiter: Limiter, take: Take, clock: Any) -> None:
+def test_successes_raise_the_learned_limit_up_to_the_claim(limiter: Limiter, take: Take, clock: Any) -> None:
     limiter.claim("account-3", limit=2, elsewhere=0, words="the panel says 2")
     leases = [take(3), take(3)]
     assert limiter.report_busy(leases[1], retry_after=0) == 1
@@ -593,7 +591,7 @@ def test_quiet_success_raises_what_refusals_lowered_up_to_the_claim(limiter: Lim
     assert (budget.believed, budget.believed_limit) == (0, 2)
 
 
-def test_waiters_come_in_when_those_elsewhere_are_forgotten(
+def test_waiters_get_slots_when_connections_elsewhere_expire(
     limiter: Limiter, clock: Any, request_of: RequestOf
 ) -> None:
     limiter.claim("account-1", limit=1, elsewhere=1, words="the panel says 1")

@@ -1,4 +1,4 @@
-"""The scripts against a model of a few sets and loops, under every order of events that Hypothesis thinks of.
+"""The transitions against a model of a few sets and loops, under random orders of events.
 
 ``STREAMFLOW_EXAMPLES`` is the number of histories: 5000 for the long form.
 """
@@ -77,7 +77,7 @@ class Waiter:
 
 
 def lower(one: int, other: int) -> int:
-    """The lower of two limits, 0 standing for none."""
+    """Return the lower of two limits; 0 stands for none."""
     return min(one, other) if one and other else one or other
 
 
@@ -119,7 +119,7 @@ class Login:
 
 @dataclass
 class Model:
-    """What the transitions are to do, in seconds, without a thought of speed."""
+    """The expected behaviour of the transitions, written for clarity alone. Times are seconds."""
 
     now: float
     global_limit: int = 10
@@ -138,7 +138,7 @@ class Model:
     leases: dict[str, HeldLease] = field(default_factory=dict)
     waiters: dict[str, Waiter] = field(default_factory=dict)
 
-    # Of the lease that was taken last.
+    # Booked start of the latest lease.
     starts_in: float = 0.0
 
     def begin(self) -> None:
@@ -364,7 +364,7 @@ def finite(limit: float) -> int | None:
 
 @st.composite
 def account_lists(draw: st.DrawFn) -> list[AccountLimit]:
-    """Accounts of their own login, two that share one, and one with a second profile."""
+    """Return accounts with their own login, two that share one, and one with a second profile."""
     shared, spare = Budget("shared", draw(LIMITS)), Budget("spare", draw(LIMITS))
     own = Budget("own", draw(LIMITS))
     active = st.sampled_from([True, True, True, False])
@@ -378,7 +378,7 @@ def account_lists(draw: st.DrawFn) -> list[AccountLimit]:
 
 
 class Contention(RuleBasedStateMachine):
-    """Holders that come, renew, are late, die and come back, through one limiter."""
+    """Holders of one limiter that acquire, renew, are late, die and return."""
 
     leases = Bundle("leases")
     redis: Redis
@@ -391,7 +391,7 @@ class Contention(RuleBasedStateMachine):
         self.clock.set(1_800_000_000.0)
         self.limiter = Limiter(self.redis)
         self.model = Model(self.clock.now)
-        # Until when each holder believes that it may use its slot.
+        # The end of each holder's lease as the holder knows it.
         self.believed: dict[tuple[str, str], tuple[float, str]] = {}
         self.limiter.tick()
         self.limiter.open_now()
@@ -499,7 +499,7 @@ class Contention(RuleBasedStateMachine):
             if waiter := self.model.waiters.get(lease_id):
                 waiter.touched = self.model.now
             else:
-                # The model cannot know the rank of one who is granted at once: nobody is behind a newcomer.
+                # The reply has no rank when the slot is granted at once; a newcomer is the last in any case.
                 rank = answer.rank if isinstance(answer, Queued) else f"{self.clock.now * 1e6 + 999_999:017.0f}"
                 self.model.waiters[lease_id] = Waiter(account, rank, self.model.now)
             self.model.grant_all()
@@ -565,7 +565,7 @@ class Contention(RuleBasedStateMachine):
         ),
     )
     def upheaval(self, data: st.DataObject, kind: str) -> None:
-        """What comes rarely, as one rule, so that it does not end every queue before it is one."""
+        """Apply one rare event. A single rule for all of them leaves time for queues to grow."""
         match kind:
             case "reset":
                 self.reset()
@@ -619,7 +619,7 @@ class Contention(RuleBasedStateMachine):
         assert sum(at > self.clock.now * 1000 - CALL_LIFE_MS for at in called.values()) <= CALLED_LIMIT
 
     def teardown(self) -> None:
-        """Everybody who waits is served in the end, and every slot is free after that."""
+        """Check that every waiter is served in the end and that every slot is free then."""
         if not hasattr(self, "model"):
             return
         self.see_viewers({}, True)
@@ -641,10 +641,10 @@ class Contention(RuleBasedStateMachine):
             assert not self.redis.exists(library().keys[key]), key
 
 
-def test_the_scripts_do_what_the_model_says(
+def test_the_transitions_behave_as_the_model(
     redis_client: Redis, clock: Any, restarted: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # The holders' clock runs with Redis'.
+    # The holders' clock follows the clock of Redis.
     monkeypatch.setattr(records, "time", SimpleNamespace(monotonic=lambda: clock.now))
 
     # The index of candidates has to be right without its regular rebuilding.

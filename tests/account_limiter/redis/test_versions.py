@@ -1,4 +1,4 @@
-"""Two versions with different layouts of their keys at once, as while workers are updated one after another."""
+"""Two versions with different layouts of the keys at the same time, as during an update of the workers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from ..conftest import ACCOUNTS, library_of
 OWN = LAYOUT
 TTL = 1.5
 
-# A holder of this version, in a process of its own: the test's own process plays the other one.
+# A holder of this version in a process of its own; the test's process is the other version.
 HOLD = """
 import sys, time
 from redis import Redis
@@ -38,7 +38,7 @@ with Holder(limiter, answer.lease) as holder:
 
 
 def version(layout: int) -> AbstractContextManager[None]:
-    """This code as if its layout had another number."""
+    """Run this code with another layout number."""
     return library_of(LAYOUT=layout)
 
 
@@ -48,7 +48,7 @@ def configured(redis: Redis, **settings: Any) -> Limiter:
     return limiter
 
 
-def test_an_older_version_may_start_nothing_once_a_newer_one_is_there(
+def test_an_older_version_gets_no_slot_beside_a_newer_one(
     limiter: Limiter, redis_client: Redis, request_of: Callable[..., Request]
 ) -> None:
     held = limiter.acquire(request_of(), "h")
@@ -62,14 +62,14 @@ def test_an_older_version_may_start_nothing_once_a_newer_one_is_there(
 
 
 @pytest.mark.parametrize("lease_ttl", [10, 60])
-def test_a_newer_version_waits_until_the_leases_that_it_cannot_see_are_over(
+def test_a_newer_version_waits_for_the_end_of_leases_that_it_cannot_see(
     clock: Any, redis_client: Redis, request_of: Callable[..., Request], lease_ttl: float
 ) -> None:
     older = configured(redis_client, lease_ttl=lease_ttl)
     older.open_now()
     assert isinstance(older.acquire(request_of(), "h"), Granted)
     with version(OWN + 1):
-        # It may be told of a shorter life than those leases have.
+        # Its configured life may be shorter than the life of those leases.
         newer = configured(redis_client, lease_ttl=10)
         clock.move(lease_ttl - 0.1)
         request = request_of()
@@ -78,7 +78,7 @@ def test_a_newer_version_waits_until_the_leases_that_it_cannot_see_are_over(
         assert isinstance(newer.acquire(request, "n"), Granted)
 
 
-def test_a_holder_of_the_older_version_has_stopped_before_its_slot_is_given_again(
+def test_a_holder_of_the_older_version_stops_before_its_slot_is_granted_again(
     redis_client: Redis, redis_url: str
 ) -> None:
     configured(redis_client, lease_ttl=TTL).open_now()

@@ -33,7 +33,7 @@ def client(limiter: Limiter) -> TestClient:
     return client_of(limiter)
 
 
-def test_status_tells_what_is_held_and_who_waits(
+def test_status_returns_leases_and_waiters(
     limiter: Limiter, client: TestClient, take: Callable[..., Lease], request_of: Callable[..., Request]
 ) -> None:
     take(2, labels={"stream_id": 12, "dag_id": "check", "run_id": "r", "map_index": 0})
@@ -50,13 +50,13 @@ def test_status_tells_what_is_held_and_who_waits(
     assert lease["labels"] == {"stream_id": 12, "dag_id": "check", "run_id": "r", "map_index": 0}
 
 
-def test_without_redis_checks_go_one_after_another() -> None:
+def test_without_redis_the_mode_is_sequential() -> None:
     away = client_of(Limiter(connect(unix_socket_path="/nonexistent/redis.sock")))
     status = away.get("/concurrency/status").json()
     assert (status["mode"], status["redis"], status["global"]["limit"]) == ("sequential", "down", 7)
 
 
-def test_history_comes_as_series_of_equal_steps(
+def test_history_returns_series_of_equal_steps(
     limiter: Limiter, client: TestClient, take: Callable[..., Lease]
 ) -> None:
     lease = take(2)
@@ -72,7 +72,7 @@ def test_history_comes_as_series_of_equal_steps(
 
 
 @pytest.mark.parametrize("query", ["step=1", "step=x", "since=yesterday"])
-def test_history_refuses_what_it_does_not_understand(client: TestClient, query: str) -> None:
+def test_history_refuses_an_invalid_query(client: TestClient, query: str) -> None:
     assert client.get(f"/concurrency/history?{query}").status_code == 422
 
 
