@@ -145,16 +145,16 @@ def counted(work: Callable[[], object]) -> dict[str, float]:
 
 
 @contextmanager
-def deployment(folder: Path, lab: Lab) -> Iterator[None]:
+def deployment(home: Path, lab: Lab) -> Iterator[Path]:
     """Run a Redis, and point this process' tasks to it and to the lab."""
     with temporary_server() as server:
         os.environ |= {
-            "STREAMFLOW_HOME": str(folder / "home"),
+            "STREAMFLOW_HOME": str(home),
             "AIRFLOW_CONN_REDIS_DEFAULT": json.dumps({"conn_type": "redis", "host": str(server.socket)}),
             "DISPATCHARR_URL": lab.dispatcharr,
             "DISPATCHARR_API_KEY": lab.addresses()["api_key"],
         }
-        yield
+        yield server.socket
 
 
 def check(stream_id: int) -> None:
@@ -177,16 +177,16 @@ def check(stream_id: int) -> None:
 def main() -> None:
     """Print one JSON object for each kind of check."""
     with (
-        tempfile.TemporaryDirectory() as folder,
+        tempfile.TemporaryDirectory() as home,
         running(LIBRARY, kept_media()) as lab,
-        deployment(Path(folder), lab),
+        deployment(Path(home), lab) as socket,
     ):
         from account_limiter import Limiter
         from stream_tasks.plan import plan
 
         for stream in LIBRARY.streams:
             lab.url(stream)
-        with Redis(unix_socket_path=str(Path(folder) / "redis")) as redis:
+        with Redis(unix_socket_path=str(socket)) as redis:
             plan(PARAMS, RUN)
             Limiter(redis).open_now()
             # Imports what is imported once, and asks for the viewers, as one check in two seconds does.

@@ -96,11 +96,10 @@ class Check:
             self.results.keep(recent)
             return None
         outcome = self._probed(stream, slot)
-        if slot:
-            slot.check()
         done = tries.after(outcome)
         delay = pause_before_next(outcome, done, self.settings.probe)
         if slot:
+            slot.check()
             retry_after = delay or self.settings.probe.retry_delay
             feedback.report(slot, outcome, was_suspicious=tries.suspicious, retry_after=retry_after)
         if delay is not None:
