@@ -15,7 +15,7 @@ from account_limiter.airflow.operator import SlotOperator, SlotWork, State, TryA
 from stream_tasks import limits, metrics
 from stream_tasks.finish import run_results
 from stream_tasks.resources import Resources
-from streamflow.checking.check import Check, with_sample
+from streamflow.checking.check import Check
 from streamflow.checking.slates import RedisSlates
 from streamflow.checking.subject import Subject
 from streamflow.checking.tries import Tries
@@ -101,6 +101,6 @@ class CheckStream(SlotOperator):
             log.warning("left to be checked one after another: %s", error)
 
     def _check(self, context: Context) -> Check:
-        settings = with_sample(self.opened.settings, context["params"].get("sample_seconds"))
+        settings = self.subject.settings(self.opened.settings, context["params"].get("sample_seconds"))
         slates, progress = RedisSlates(self.opened.redis), self.opened.store.progress
         return Check(self.subject, settings, slates, progress, run_results(self.opened, context), radio=self.radio)

@@ -50,18 +50,11 @@ class Retry:
     tries: Tries
 
 
-def with_sample(settings: Config, sample_seconds: float | None) -> Config:
-    """Return the settings with a run's own length of the sample; None leaves them unchanged."""
-    if sample_seconds is None:
-        return settings
-    probe_settings = settings.probe.model_copy(update={"sample_seconds": sample_seconds})
-    return settings.model_copy(update={"probe": probe_settings})
-
-
 @dataclass(frozen=True)
 class Check:
     """The check of one stream.
 
+    :param settings: the settings for this stream, see :meth:`~streamflow.checking.subject.Subject.settings`.
     :param radio: a channel of the stream is radio, so that no video is expected.
     """
 
@@ -134,10 +127,9 @@ class Check:
             account_full=is_full,
             known_slates=self.slates.known(stream.account_id) if is_full else (),
         )
-        settings = self.settings.probe.for_account(stream.account_id, account.name if account else None)
         cancel = slot.lost if slot else threading.Event()
         try:
-            outcome = self.prober(target, settings, cancel=cancel, on_progress=self._show)
+            outcome = self.prober(target, self.settings.probe, cancel=cancel, on_progress=self._show)
         finally:
             self._show(None)
         if outcome.slate and slot and not is_full:

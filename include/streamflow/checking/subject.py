@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Self
 
+from streamflow.config import Config
 from streamflow.records import Account, Result, Stream, Verdict
 from streamflow.udi.ports import Library
 
@@ -38,6 +39,16 @@ class Subject:
         """Return the names of the stream and its account, as people see them."""
         name = self.stream.name if self.stream else f"stream {self.stream_id}"
         return f"{name} · {self.account.name}" if self.account else name
+
+    def settings(self, settings: Config, sample_seconds: float | None) -> Config:
+        """Return the settings for this stream: those of its account, and the run's own length of the sample.
+
+        :param sample_seconds: None for the configured length.
+        """
+        probe = settings.probe.for_account(self.account_id, self.account.name if self.account else None)
+        if sample_seconds is not None:
+            probe = probe.model_copy(update={"sample_seconds": sample_seconds})
+        return settings.model_copy(update={"probe": probe})
 
     def undecided(self, verdict: Verdict, reason: str, detail: str) -> Result:
         """Return the result of a check that opened no connection."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from streamflow.checking.check import Check, with_sample
+from streamflow.checking.check import Check
 from streamflow.checking.subject import Subject
 from streamflow.checking.tries import Tries
 from streamflow.config import Config
@@ -249,6 +249,9 @@ def test_the_subject_is_labelled_with_its_account() -> None:
     assert Subject(7).label == "stream 7"
 
 
-def test_a_run_may_have_a_sample_of_its_own() -> None:
-    assert with_sample(Config(), 3).probe.sample_seconds == 3
-    assert with_sample(Config(), None) == Config()
+def test_the_settings_of_the_account_hold_and_the_run_may_have_a_sample_of_its_own() -> None:
+    own = {"probe": {"by_account": {"one": {"sample_seconds": 5, "retries": 7}}}}
+    settings, subject = Config.model_validate(own), Subject(1, stream(1), ACCOUNT)
+    assert [subject.settings(settings, seconds).probe.sample_seconds for seconds in (None, 3)] == [5, 3]
+    assert subject.settings(settings, 3).probe.retries == 7
+    assert Subject(2).settings(settings, None).probe == settings.probe
