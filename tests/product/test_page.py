@@ -28,9 +28,9 @@ def browser(product: Product) -> Iterator[Browser]:
     with Browser(patience=120) as browser:
         browser.log_in(product.stack.address, token)
         yield browser
-        assert browser.said == []
+        assert browser.console == []
         own = (product.stack.address, "about:", "data:", "blob:")
-        assert [address for address in browser.asked if not address.startswith(own)] == []
+        assert [address for address in browser.requested_urls if not address.startswith(own)] == []
 
 
 def show(browser: Browser, product: Product, place: str) -> None:

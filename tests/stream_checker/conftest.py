@@ -20,7 +20,7 @@ from .server import Server
 
 @pytest.fixture(scope="session")
 def server(redis_server: Any, tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[Server]:
-    """The API server of this test process."""
+    """Start the API server of this test process."""
     base = tmp_path_factory.getbasetemp()
     server = Server(
         tmp_path_factory.mktemp("airflow"), redis_server.socket, base if worker_id == "master" else base.parent
@@ -34,7 +34,7 @@ def server(redis_server: Any, tmp_path_factory: pytest.TempPathFactory, worker_i
 
 @pytest.fixture
 def udi(server: Server, redis_client: Redis) -> Udi:
-    """The UDI with a library and results."""
+    """Return the UDI with a library and results."""
     store = open_udi(redis_client, server.home / "streamflow")
     library.fill(store)
     return store
@@ -42,26 +42,26 @@ def udi(server: Server, redis_client: Redis) -> Udi:
 
 @pytest.fixture
 def limiter(redis_client: Redis) -> Limiter:
-    """The limiter without accounts."""
+    """Return the limiter without accounts."""
     return Limiter(redis_client)
 
 
 @pytest.fixture
 def lease(limiter: Limiter) -> Lease:
-    """A slot in use; the limiter knows the library's accounts."""
+    """Return the lease of a slot in use; the limiter knows the library's accounts."""
     return library.limits(limiter)
 
 
 @pytest.fixture
 def admin(server: Server, udi: Udi, lease: Lease) -> Iterator[httpx.Client]:
-    """A client with every right, of a server with data."""
+    """Return a client with every right, of a server with data."""
     with server.client("admin") as client:
         yield client
 
 
 @pytest.fixture
 def redis_away(server: Server, redis_server: Any) -> Callable[[], AbstractContextManager[None]]:
-    """A context in which nobody reaches Redis: its socket has another name, and all connections are cut."""
+    """Return a context in which Redis is unavailable: its socket has another name, and all connections are cut."""
 
     @contextmanager
     def away() -> Iterator[None]:

@@ -24,7 +24,7 @@ PREFIX = "/tools/airflow"
 def behind(
     redis_server: Any, tmp_path_factory: pytest.TempPathFactory, worker_id: str
 ) -> Iterator[tuple[Server, ReverseProxy]]:
-    """A server and the proxy in front of it."""
+    """Start a server and the proxy in front of it."""
     base = tmp_path_factory.getbasetemp()
     shared = base if worker_id == "master" else base.parent
     with reverse_proxy.running(PREFIX) as proxy:
@@ -39,7 +39,7 @@ def behind(
 
 @pytest.fixture
 def proxy(behind: tuple[Server, ReverseProxy], redis_client: Redis) -> ReverseProxy:
-    """The proxy in front of a server with data."""
+    """Return the proxy in front of a server with data."""
     server, proxy = behind
     library.fill(open_udi(redis_client, server.home / "streamflow"))
     library.limits(Limiter(redis_client))
@@ -70,5 +70,5 @@ def test_the_page_works_under_the_prefix(behind: tuple[Server, ReverseProxy], pr
         browser.until_shown("0 of 10 slots in use")
         browser.show(f"{proxy.address}/api/stream-checker/docs")
         browser.until_shown("GET /results")
-        asked = [address for address in browser.asked if not address.startswith(("about:", "data:"))]
+        asked = [address for address in browser.requested_urls if not address.startswith(("about:", "data:"))]
         assert [address for address in asked if not address.startswith(f"{proxy.address}/")] == []

@@ -1,4 +1,4 @@
-"""Headless Chromium, driven over its DevTools protocol: what the page's tests need of it and no more."""
+"""Headless Chromium, driven over the DevTools protocol, for the tests of the page."""
 
 from __future__ import annotations
 
@@ -32,17 +32,19 @@ KEYS = {"Tab": (9, ""), "Enter": (13, "\r"), "Escape": (27, ""), " ": (32, " ")}
 
 
 class Browser:
-    """One tab. ``said`` collects what the page writes to its console, ``asked`` every address it asks for.
+    """One tab of the browser.
 
-    It waits ``patience`` seconds for what should come to be seen.
+    :param patience: seconds that the methods wait for the page.
+    :ivar console: messages and errors of the page's console.
+    :ivar requested_urls: URL of every request.
     """
 
     def __init__(self, patience: float = PATIENCE_SECONDS) -> None:
         self._patience = patience
         self._exit = ExitStack()
         self._number = 0
-        self.said: list[str] = []
-        self.asked: list[str] = []
+        self.console: list[str] = []
+        self.requested_urls: list[str] = []
 
     def __enter__(self) -> Browser:
         assert PROGRAM
@@ -69,49 +71,49 @@ class Browser:
         self._exit.close()
 
     def call(self, method: str, **params: Any) -> Any:
-        """A command to the tab."""
+        """Send a command to the tab and return its result."""
         return self._call(method, session=self._session, **params)
 
     def _call(self, method: str, *, session: str | None = None, **params: Any) -> Any:
         self._number += 1
-        message = {"id": self._number, "method": method, "params": params}
-        self._socket.send(json.dumps(message | ({"sessionId": session} if session else {})))
+        command = {"id": self._number, "method": method, "params": params}
+        self._socket.send(json.dumps(command | ({"sessionId": session} if session else {})))
         while True:
-            answer = json.loads(self._socket.recv(timeout=PATIENCE_SECONDS))
-            if answer.get("id") == self._number:
-                assert "error" not in answer, answer
-                return answer["result"]
-            self._note(answer)
+            message = json.loads(self._socket.recv(timeout=PATIENCE_SECONDS))
+            if message.get("id") == self._number:
+                assert "error" not in message, message
+                return message["result"]
+            self._note(message)
 
     def _note(self, event: dict[str, Any]) -> None:
         match event["method"]:
             case "Runtime.exceptionThrown":
-                self.said.append(json.dumps(event["params"]["exceptionDetails"]))
+                self.console.append(json.dumps(event["params"]["exceptionDetails"]))
             case "Runtime.consoleAPICalled":
-                self.said.append(json.dumps(event["params"]["args"]))
+                self.console.append(json.dumps(event["params"]["args"]))
             case "Network.requestWillBeSent":
-                self.asked.append(event["params"]["request"]["url"])
+                self.requested_urls.append(event["params"]["request"]["url"])
 
     def log_in(self, address: str, token: str) -> None:
-        """Have the session of whoever the token is of, as after a login to Airflow's UI."""
+        """Set the session cookie of the token's user, as a login to Airflow's UI does."""
         self.call("Network.setCookie", name="_token", value=token, url=address)
 
     def show(self, address: str) -> None:
-        """Go to the address, and load it anew even if it is where the tab is."""
+        """Load the address, even if the tab already shows it."""
         self.call("Page.navigate", url="about:blank")
         self.call("Page.navigate", url=address)
 
     def value(self, script: str) -> Any:
-        """What an expression evaluates to in the page."""
-        answer = self.call("Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True)
-        assert "exceptionDetails" not in answer, answer
-        return answer["result"].get("value")
+        """Return the value of an expression in the page."""
+        evaluation = self.call("Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True)
+        assert "exceptionDetails" not in evaluation, evaluation
+        return evaluation["result"].get("value")
 
     def until(self, script: str) -> None:
         """Wait until the expression is true."""
         deadline = time.monotonic() + self._patience
         while not self.value(script):
-            assert time.monotonic() < deadline, f"{script}\n{self.value('document.body?.innerText')}\n{self.said}"
+            assert time.monotonic() < deadline, f"{script}\n{self.value('document.body?.innerText')}\n{self.console}"
             time.sleep(0.05)
 
     def until_shown(self, *texts: str) -> None:
@@ -120,23 +122,23 @@ class Browser:
             self.until(f"document.body?.innerText.includes({json.dumps(text)})")
 
     def press(self, key: str) -> None:
-        """Press a key and let it go."""
+        """Press and release a key."""
         code, text = KEYS[key]
         event = {"key": key, "code": key, "windowsVirtualKeyCode": code, "text": text}
         self.call("Input.dispatchKeyEvent", type="keyDown", **event)
         self.call("Input.dispatchKeyEvent", type="keyUp", **event)
 
     def reach(self, text: str) -> None:
-        """Wait for what is called so, and go to it by Tab alone, once around the page at most."""
+        """Wait for the element with this text and move the focus to it with the Tab key."""
         self.until_shown(text)
         for _ in range(200):
             if self.value("document.activeElement.innerText?.trim()") == text:
                 return
             self.press("Tab")
-        raise AssertionError(f"no way to {text} by Tab")
+        raise AssertionError(f"the Tab key does not reach {text}")
 
     def violations(self) -> list[str]:
-        """What axe finds to be serious or worse for people who see, hear or move otherwise."""
+        """Return the serious and critical accessibility problems that axe finds."""
         self.value(gzip.decompress(AXE.read_bytes()).decode() + "; true")
         found = self.value("axe.run({resultTypes: ['violations']}).then((all) => JSON.stringify(all.violations))")
         return [

@@ -75,7 +75,7 @@ def read_entry(source: int, fields: Mapping[bytes, bytes], position: Position) -
             name, data = UDI_NAMES[fields[b"type"].decode()], _json_object(fields[b"json"])
         else:
             details = {"kind": fields[b"kind"].decode(), "lease_id": fields[b"lease_id"].decode()}
-            name, data = "lease", details | _json_object(fields[b"info"] or b"{}")
+            name, data = "lease", _json_object(fields[b"info"] or b"{}") | details
         text = json.dumps(data, separators=(",", ":"), allow_nan=False)
     except (KeyError, ValueError, RecursionError) as error:
         raise UnreadableEntry(f"{type(error).__name__}: {error}") from error

@@ -25,7 +25,7 @@ from .test_access import ALLOWED, CHANGES, READS, assert_refused
 
 @pytest.fixture(scope="module")
 def fab_packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The packages that FAB needs beyond the lock, installed for these tests."""
+    """Install the packages that FAB needs beyond the lock, for these tests alone."""
     folder = tmp_path_factory.mktemp("fab")
     lock = AUTH_MANAGERS / "fab.txt"
     install = ["uv", "pip", "install", "--no-deps", "--require-hashes", "--target", folder, "-r", lock]
@@ -40,7 +40,7 @@ def fab_packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def server(
     request: pytest.FixtureRequest, redis_server: Any, tmp_path_factory: pytest.TempPathFactory, worker_id: str
 ) -> Iterator[Server]:
-    """A server with the auth manager."""
+    """Start a server with the auth manager."""
     base = tmp_path_factory.getbasetemp()
     shared = base if worker_id == "master" else base.parent
     home, address = tmp_path_factory.mktemp("airflow"), "http://localhost/tools/airflow"

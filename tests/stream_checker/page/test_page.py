@@ -69,12 +69,12 @@ def test_the_documentation_page_loads_nothing_from_other_servers(server: Server)
 
 @pytest.fixture
 def browser(server: Server, admin: httpx.Client) -> Iterator[Browser]:
-    """A browser in which an administrator is logged in to Airflow."""
+    """Open a browser in which an administrator is logged in to Airflow."""
     with Browser() as browser:
         browser.log_in(server.address, server.token("admin"))
         yield browser
-        assert browser.said == []
-        assert [url for url in browser.asked if not url.startswith((server.address, "about:", "data:"))] == []
+        assert browser.console == []
+        assert [url for url in browser.requested_urls if not url.startswith((server.address, "about:", "data:"))] == []
 
 
 def show(browser: Browser, server: Server, place: str) -> None:

@@ -38,7 +38,7 @@ class StoredLimits:
 
 @pytest.fixture
 def stored(server: Server, limiter: Limiter, admin: httpx.Client) -> Iterator[StoredLimits]:
-    """The stored limits, all of them 10."""
+    """Return the stored limits, all of them 10."""
     assert admin.put("/concurrency/config", json={"global_limit": 10, "stagger_delay": 0.2}).status_code == 200
     stored = StoredLimits(server, limiter)
     assert stored.limits() == (10, 10, 10)

@@ -34,7 +34,7 @@ WRONG = [
 
 @pytest.fixture
 def send(server: Server, admin: httpx.Client) -> Callable[..., httpx.Response]:
-    """Sends an event as Dispatcharr does, without a token of Airflow."""
+    """Return a function that sends an event as Dispatcharr does, without a token of Airflow."""
 
     def post(headers: dict[str, str] = SECRET, **event: Any) -> httpx.Response:
         with server.client() as dispatcharr:
