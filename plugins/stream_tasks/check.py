@@ -57,7 +57,7 @@ class CheckStream(SlotOperator):
         task, results = context["ti"], run_results(self.opened, context)
         # A user who clears a task raises max_tries; its next try checks again.
         is_retry = task.try_number > task.max_tries - (self.retries or 0) + 1
-        result = results.kept(self.stream_id) if is_retry else None
+        result = self.subject.not_probeable() or (results.kept(self.stream_id) if is_retry else None)
         return results.keep(result) if result else super().execute(context)
 
     def slot_work(self, context: Context) -> SlotWork:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -142,6 +143,18 @@ def test_a_fresh_result_of_another_run_is_taken_over_unless_forced(home: Path, s
     assert state and state.streams[3] == "ok"
     CheckStream(task_id="check", stream_id=3).execute(context(force=True) | {"run_id": "another run"})
     assert provider.record()["global"]["total"] == opened + 1
+
+
+def test_a_web_page_is_skipped_without_a_connection(home: Path, store: Udi, provider: Lab) -> None:
+    plan(PARAMS | {"channel_ids": [2]}, RUN)
+    task = CheckStream(task_id="check", stream_id=3, retries=RETRIES)
+    assert task.subject.stream
+    task.subject = replace(task.subject, stream=task.subject.stream.model_copy(update={"is_page": True}))
+    opened = provider.record()["global"]["total"]
+    task.execute(context())
+    assert provider.record()["global"]["total"] == opened
+    latest = store.results.latest(3)
+    assert latest and (latest.verdict, latest.reason) == ("skipped", "not_probeable")
 
 
 def order(provider: Lab, channel_id: int) -> list[int]:

@@ -72,6 +72,12 @@ class Subject:
         """Return the result of a check without a limiter whose account has no connection to spare."""
         return self.undecided("unknown", "slot_timeout", "viewers use all connections of its account")
 
+    def not_probeable(self) -> Result | None:
+        """Return the result of a stream that is a web page, which is never opened; None for any other stream."""
+        if self.stream is None or not self.stream.is_page:
+            return None
+        return self.undecided("skipped", "not_probeable", "a web page, for a tool such as Streamlink or yt-dlp")
+
     def vanished(self) -> Result:
         """Return the result of a check whose stream left the library."""
         return self.undecided("unknown", "source_unavailable", "the UDI holds it no more")

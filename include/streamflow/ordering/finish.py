@@ -78,11 +78,13 @@ def _arrange(store: Store, channel_id: int, before: tuple[int, ...], settings: C
 
 
 def _pinned(store: Store, stream_ids: tuple[int, ...], safety: Safety) -> frozenset[int]:
-    """Return the streams that a person placed: those without an account."""
-    if safety.custom_streams != "pin":
-        return frozenset()
-    streams = store.library.streams(stream_ids).values()
-    return frozenset(stream.id for stream in streams if stream.is_custom or stream.account_id is None)
+    """Return the streams that a person placed: those without an account, and web pages, which are never checked."""
+    pins_custom = safety.custom_streams == "pin"
+    return frozenset(
+        stream.id
+        for stream in store.library.streams(stream_ids).values()
+        if stream.is_page or (pins_custom and (stream.is_custom or stream.account_id is None))
+    )
 
 
 def _write_order(

@@ -13,9 +13,9 @@ NO_URL_HASH = hashlib.sha256(b"").hexdigest()
 
 
 class Stream(Record):
-    """One URL of one account.
+    """One URL of one account. The URL holds passwords: only the prober gets it from the UDI.
 
-    ``url`` contains passwords. Only the prober reads it from the UDI.
+    ``is_page`` marks the URL of a web page, which a tool such as Streamlink plays and a probe cannot open.
     """
 
     id: int
@@ -27,6 +27,7 @@ class Stream(Record):
     tvg_id: str | None = None
     is_stale: bool = False
     is_custom: bool = False
+    is_page: bool = False
 
     @property
     def url_hash(self) -> str:

@@ -185,3 +185,22 @@ def test_finishing_again_counts_no_failure_twice(tmp_path: Path) -> None:
     finished(store, channels)
     memory = store.results.dead_memory([1])[1]
     assert (memory.failures, memory.first_dead, memory.last_alive) == (2, NOW, NOW - timedelta(days=1))
+
+
+@pytest.mark.parametrize(
+    ("fields", "safety", "order"),
+    [
+        ({"account_id": None}, "pin", (1, 2)),
+        ({"is_custom": True}, "pin", (1, 2)),
+        ({"is_custom": True}, "order", (2, 1)),
+        ({"is_page": True}, "order", (1, 2)),
+        ({}, "pin", (2, 1)),
+    ],
+)
+def test_custom_streams_and_web_pages_keep_their_place(
+    tmp_path: Path, fields: dict[str, Any], safety: str, order: tuple[int, ...]
+) -> None:
+    store = stored(tmp_path, {1: [1, 2]}, streams=[stream(1, **fields), stream(2)])
+    channels = Channels({1: (1, 2)})
+    check(store, result(1, "dead", reason="not_media"), result(2))
+    assert finished(store, channels, safety={"custom_streams": safety}).after == order

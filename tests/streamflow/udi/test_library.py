@@ -42,7 +42,7 @@ def test_a_store_without_a_library_is_empty(store: Store) -> None:
 
 def test_records_are_returned_as_published(store: Store) -> None:
     snapshot = library(
-        stream(10, name='Zoë "4K"\n{streamflow}', provider_id="p", tvg_id="t", is_stale=True),
+        stream(10, name='Zoë "4K"\n{streamflow}', provider_id="p", tvg_id="t", is_stale=True, is_page=True),
         stream(11, url=None, account_id=None, group_id=None, is_custom=True),
     )
     profile = Profile(id=4, name="p", max_streams=2, search_pattern="^a", replace_pattern="$1")

@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from typing import Any, Self, TypeVar
 
 from pydantic import ValidationError
 
 from streamflow.records import Account, Channel, Group, Profile, Stream
+from streamflow.sources.web_pages import is_web_page, opens_pages
 from streamflow.sources.xtream.login import Login, login_of
 
 T = TypeVar("T")
@@ -50,18 +52,47 @@ def user_agent_of(raw: Raw) -> tuple[int, str]:
     return int(raw["id"]), str(raw["user_agent"])
 
 
-def stream_of(raw: Raw) -> Stream:
+@dataclass(frozen=True)
+class PageProfiles:
+    """The stream profiles that open web pages, and the streams of the channels with such a profile."""
+
+    profiles: frozenset[int] = frozenset()
+    streams: frozenset[int] = frozenset()
+
+    @classmethod
+    def of(cls, raw_profiles: Iterable[Raw], raw_channels: Iterable[Raw]) -> Self:
+        """Return those of the profiles and of the channels' streams."""
+        profiles = frozenset(raw.get("id") for raw in _objects(raw_profiles) if opens_pages(str(raw.get("command"))))
+        streams = (raw.get("streams") for raw in _objects(raw_channels) if raw.get("stream_profile_id") in profiles)
+        return cls(
+            frozenset(profile for profile in profiles if isinstance(profile, int)),
+            frozenset(stream for listed in streams if isinstance(listed, list) for stream in listed),
+        )
+
+    def include(self, raw: Raw) -> bool:
+        """Return whether a stream is a web page by its own profile, or else by that of a channel."""
+        profile = raw.get("stream_profile_id")
+        return raw["id"] in self.streams if profile is None else profile in self.profiles
+
+
+def _objects(records: Iterable[Any]) -> Iterable[Raw]:
+    return (raw for raw in records if isinstance(raw, dict))
+
+
+def stream_of(raw: Raw, pages: PageProfiles) -> Stream:
     """Return a stream."""
+    url = (raw.get("url") or "").strip() or None
     return Stream(
         id=raw["id"],
         name=raw.get("name") or "",
-        url=(raw.get("url") or "").strip() or None,
+        url=url,
         account_id=raw.get("m3u_account"),
         group_id=raw.get("channel_group"),
         provider_id=None if raw.get("stream_id") is None else str(raw["stream_id"]),
         tvg_id=raw.get("tvg_id") or None,
         is_stale=bool(raw.get("is_stale")),
         is_custom=bool(raw.get("is_custom")),
+        is_page=pages.include(raw) or is_web_page(url),
     )
 
 

@@ -81,9 +81,10 @@ class Dispatcharr:
             "account", records("/api/m3u/accounts/"), lambda raw: library.account_of(raw, agents), broken
         )
         groups = library.read("group", records("/api/channels/groups/"), library.group_of, broken)
-        channels = library.read("channel", records("/api/channels/channels/"), library.channel_of, broken)
+        raw_channels = records("/api/channels/channels/")
+        channels = library.read("channel", raw_channels, library.channel_of, broken)
         logins = library.Logins()
-        streams = self._streams(broken, logins)
+        streams = self._streams(broken, logins, library.PageProfiles.of(self._profiles(), raw_channels))
         return Snapshot(
             accounts=library.shared_budgets(accounts, logins),
             groups=groups,
@@ -92,13 +93,20 @@ class Dispatcharr:
             broken=broken,
         )
 
-    def _streams(self, broken: library.Broken, logins: library.Logins) -> Records[Stream]:
+    def _profiles(self) -> list[Any]:
+        """Return the stream profiles; none for versions without them."""
+        try:
+            return self._session.records("/api/core/streamprofiles/")
+        except UnknownRecord:
+            return []
+
+    def _streams(self, broken: library.Broken, logins: library.Logins, pages: library.PageProfiles) -> Records[Stream]:
         """Return all streams. Pages are ordered by name, which is not unique, so they may repeat or miss streams."""
         streams = Records(Stream)
         unreadable_ids: set[Any] = set()
 
         def add(page: list[Any]) -> None:
-            readable = library.read("stream", page, library.stream_of, broken)
+            readable = library.read("stream", page, lambda raw: library.stream_of(raw, pages), broken)
             streams.add(readable)
             logins.add(readable)
             if len(readable) < len(page):

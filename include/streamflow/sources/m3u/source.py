@@ -21,6 +21,7 @@ from streamflow.sources.broken import BrokenRecords
 from streamflow.sources.local_order import LocalOrder
 from streamflow.sources.m3u.playlist import Entry, Unreadable, entries
 from streamflow.sources.m3u.text import lines
+from streamflow.sources.web_pages import is_web_page
 from streamflow.udi.ports import Store
 from streamflow.udi.snapshot import Records, Snapshot
 
@@ -166,6 +167,7 @@ class _Library:
                 account_id=ACCOUNT_ID,
                 group_id=group_id,
                 tvg_id=entry.tvg_id or None,
+                is_page=is_web_page(entry.url),
             )
             self.streams.add([stream])
         self.listed.append(listing.Listed(stream_id, entry.name, entry.tvg_id, group_id, entry.number))

@@ -337,3 +337,46 @@ def test_measurements_of_a_stream_that_vanishes_meanwhile_are_left_out(
     monkeypatch.setattr(session.Session, "call", vanishing)
     source.channels.write_results(1, [result(i) for i in (1, 2, 3)])
     assert state(served).streams[3]["stream_stats"]["streamflow_verdict"] == "ok"
+
+
+# -- web pages -------------------------------------------------------------------------------
+PROFILES = [
+    {"id": 1, "command": "ffmpeg"},
+    {"id": 2, "command": "streamlink"},
+    {"id": 3, "command": "/usr/bin/yt-dlp"},
+    {"id": 4, "command": ""},
+    {"id": 5, "command": "/data/my-script.sh"},
+    "not a profile",
+]
+
+
+def page_ids(served: Lab, channel: dict[str, Any], streams: dict[int, dict[str, Any]]) -> list[int]:
+    """Return the streams that are web pages, of a Dispatcharr with such a channel and such streams."""
+    raw_streams = [state(served).streams[i] | streams.get(i, {}) for i in range(1, 8)]
+    lists = {
+        "streamprofiles/": PROFILES,
+        "channels/channels/": [{"id": 1, "name": "One", "streams": [1, 2], **channel}],
+        "streams/": raw_streams,
+        "ids/": list(range(1, 8)),
+    }
+    paths = {path: json.dumps(records).encode() for path, records in lists.items()}
+    with serving(b"[]", paths=paths) as address, at(address) as source:
+        return sorted(stream.id for stream in source.fetch().streams if stream.is_page)
+
+
+def test_the_stream_profile_tells_a_web_page_from_media(served: Lab) -> None:
+    profiles = {i: {"stream_profile_id": i} for i in (1, 2, 3, 4, 5)}
+    assert page_ids(served, {}, profiles) == [2, 3, 5]
+
+
+def test_a_stream_without_a_profile_has_that_of_its_channel(served: Lab) -> None:
+    assert page_ids(served, {"stream_profile_id": 2}, {2: {"stream_profile_id": 1}}) == [1]
+
+
+def test_a_page_of_a_known_site_is_a_web_page(served: Lab) -> None:
+    urls = {1: "https://www.youtube.com/watch?v=1", 2: "https://cdn.twitch.tv/live.m3u8", 3: "https://mytwitch.tv/a"}
+    assert page_ids(served, {}, {i: {"url": url} for i, url in urls.items()}) == [1]
+
+
+def test_a_version_without_stream_profiles_has_no_web_pages(source: Dispatcharr) -> None:
+    assert not any(stream.is_page for stream in source.fetch().streams)
