@@ -81,7 +81,8 @@ def _streams() -> Iterator[tuple[str, dict[str, object]]]:
     yield "empty", {"behaviour": Behaviour("empty"), **no_data}
     yield "never", {"behaviour": Behaviour("never"), **no_data}
     yield "trickle", {"behaviour": Behaviour("trickle"), **no_data}
-    yield "untrusted_tls", {"place": "untrusted_tls", "verdict": "dead", "reason": "tls_error"}
+    yield "untrusted_tls", {"place": "untrusted_tls"}
+    yield "not_tls", {"place": "not_tls", "verdict": "dead", "reason": "tls_error"}
     yield "unresolvable", {"place": "unresolvable", "verdict": "dead", "reason": "dns_failure"}
     yield "refused", {"place": "refused", "verdict": "dead", "reason": "connection_refused"}
     yield "silent", {"place": "silent", "verdict": "dead", "reason": "connect_timeout"}

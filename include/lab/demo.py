@@ -80,7 +80,7 @@ _CHANNELS: tuple[tuple[str, int, tuple[tuple[int, str, Fields], ...]], ...] = (
     )),
     ("Backroom", 2, (
         (4, "Backroom unresolvable", {"place": "unresolvable", "verdict": "dead", "reason": "dns_failure"}),
-        (4, "Backroom untrusted", {"place": "untrusted_tls", "verdict": "dead", "reason": "tls_error"}),
+        (4, "Backroom untrusted", {"place": "untrusted_tls"}),
         (3, "Backroom broken", _status(500, "dead", "http_5xx")),
         (4, "Backroom never", {"behaviour": Behaviour("never"), "verdict": "dead", "reason": "no_data"}),
         (3, "Backroom SD", {"clip": "sd480p30"}),

@@ -10,7 +10,7 @@ from typing import Literal
 Refusal = Literal["403", "429", "458", "503", "cut_oldest", "slate"]
 
 # The server that a stream's URL points to: the provider, or a place that never serves the stream.
-Place = Literal["provider", "untrusted_tls", "unresolvable", "refused", "silent"]
+Place = Literal["provider", "untrusted_tls", "not_tls", "unresolvable", "refused", "silent"]
 
 # The kind of response: media, or a typical failure of providers.
 Kind = Literal[

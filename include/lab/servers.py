@@ -89,6 +89,7 @@ async def serve(library: Library, media: Media) -> AsyncIterator[Lab]:
             places = {
                 "provider": f"http://{HOST}:{plain}",
                 "untrusted_tls": f"https://{HOST}:{encrypted}",
+                "not_tls": f"https://{HOST}:{plain}",
                 "unresolvable": "http://provider.lab.invalid",
                 "refused": f"http://{HOST}:{_closed_port(sockets)}",
                 "silent": f"http://{HOST}:{_silent_port(sockets)}",

@@ -18,16 +18,16 @@ from streamflow.probing.isolation import Crashed, Hung, Send, Stopped, isolated
 from streamflow.probing.judgement import label, verdict
 from streamflow.probing.judgement.evidence import Delivery, Evidence
 from streamflow.probing.judgement.refusal import Refusal, cancelled, dead
-from streamflow.probing.judgement.result_fields import content_type, extras, fields
+from streamflow.probing.judgement.result_fields import content_type, extras, fields, note
 from streamflow.probing.media.analyzer import FIRST_PICTURE_SECONDS, Analyzer, SampleOptions
 from streamflow.probing.media.freeze import picture_statistics
 from streamflow.probing.media.luma import Picture
 from streamflow.probing.media.measurement import Measurement, Sample
 from streamflow.probing.media.playout import simulate_playout
 from streamflow.probing.media.source import Source
-from streamflow.probing.protocols import http as over_http
-from streamflow.probing.protocols import libav
-from streamflow.probing.protocols.http_feed import SourceInfo
+from streamflow.probing.net.options import NetworkOptions
+from streamflow.probing.protocols import http, libav
+from streamflow.probing.protocols.source_info import SourceInfo
 from streamflow.probing.target import HTTP, LIBAV, ProbeOutcome, ProbeTarget, Progress, address
 from streamflow.records import Result
 from streamflow.records.result import Verdict
@@ -105,7 +105,7 @@ class _Run:
     def longest_s(self) -> float:
         """Seconds in which even the slowest stream ends, with a good margin for a loaded machine."""
         sample = max(self.settings.sample_seconds, FIRST_PICTURE_SECONDS)
-        reads = over_http.OPENING_READS * self.settings.read_timeout
+        reads = http.OPENING_READS * self.settings.read_timeout
         return self.settings.connect_timeout + reads + sample + HANG_SECONDS
 
     def outcome(self, send: Send) -> ProbeOutcome:
@@ -119,17 +119,28 @@ class _Run:
             return self.refused(Refusal("unknown", "internal_error", _place(error)))
 
     def _sample(self) -> Sample:
-        where, busy = address(self.target, self.settings.user_agent), self.target.account_busy
+        where = address(self.target, self.settings.user_agent)
         if where.scheme in HTTP:
             self._send(Progress(0.0, 0, None, None, "connecting"))
-            return over_http.measure(where, self.settings, self.info, self._analyzer, account_busy=busy)
+            return http.measure(where, self.settings, self.info, self._analyzer, self._network_options)
         if where.scheme in LIBAV:
             # libav reads at once when it opens an address itself.
             self._send(Progress(0.0, 0, None, None, "opening"))
-            return libav.measure(where, self.settings, self._analyzer, self.started, account_busy=busy)
+            return libav.measure(where, self.settings, self._analyzer, self.started, self._network_options)
         known = ", ".join([*HTTP, *LIBAV])
         raise Refusal(
             "skipped", "unsupported_protocol", f"{where.scheme or 'none'} is none of {known}", retryable=False
+        )
+
+    @property
+    def _network_options(self) -> NetworkOptions:
+        settings = self.settings
+        return NetworkOptions(
+            settings.connect_timeout,
+            settings.read_timeout,
+            settings.proxy,
+            settings.tls,
+            account_busy=self.target.account_busy,
         )
 
     def _analyzer(self, source: Source) -> Analyzer:
@@ -152,6 +163,9 @@ class _Run:
         measurement = sample.measurement
         evidence = self._evidence(measurement, sample.ended, sample.starved, sample.interruption)
         judged = verdict.judge(evidence)
+        if self.info.notice_s is not None and judged.verdict == "ok":
+            detail = f"a recording of {self.info.notice_s:.0f} s in place of a live stream"
+            judged = verdict.Judgement("degraded", "not_live", detail)
         extra = extras(evidence, self.info)
         starved_s = starvation.total(sample.starved, sample.ended)
         if starved_s >= LEAST_STARVED and not self.info.is_finite:
@@ -160,7 +174,7 @@ class _Run:
         if sample.first_byte:
             extra |= {"first_byte_ms": round((sample.first_byte - self.started) * 1000), "bytes": sample.bytes}
         first = measurement.first_frame
-        result = self._result(judged.verdict, judged.reason, judged.detail).model_copy(
+        result = self._result(judged.verdict, judged.reason, judged.detail or note(self.info)).model_copy(
             update=fields(evidence, self.target.name, self.info)
             | {"first_frame_ms": round((first - self.started) * 1000) if first else None, "extra": extra}
         )
@@ -179,16 +193,16 @@ class _Run:
         starved: Sequence[tuple[float, float]] = (),
         interruption: str | None = None,
     ) -> Evidence:
-        segmented = self.info.segmented
+        playlist = self.info.playlist
         delivery = Delivery(interruption=interruption)
-        if segmented:
+        if playlist:
             delivery = Delivery(
                 is_segmented=True,
                 interruption=interruption,
-                stale_s=segmented.stale_s,
-                announced_jumps=segmented.announced_jumps,
-                is_sound_coming=segmented.is_sound_coming,
-                sound_failure=segmented.sound_failure,
+                stale_s=playlist.stale_s,
+                announced_jumps=playlist.announced_jumps,
+                is_sound_coming=playlist.is_audio_pending,
+                sound_failure=playlist.audio_failure,
             )
         return Evidence(
             measurement,
@@ -210,12 +224,12 @@ class _Run:
 
     def _is_healthy(self, measurement: Measurement) -> bool:
         """Return whether a sample that may end early would be ok, and comes fast enough to stay so."""
-        segmented = self.info.segmented
-        if segmented and segmented.separate_audio:
+        playlist = self.info.playlist
+        if playlist and playlist.separate_audio:
             # Sound in segments of its own is measured at the end.
             return False
         evidence = self._evidence(measurement, measurement.arrivals[-1][0])
-        playout, in_real_time = evidence.playout, not self.info.is_finite and not segmented
+        playout, in_real_time = evidence.playout, not self.info.is_finite and not playlist
         if playout.stall_s or (in_real_time and (playout.share or 0) < STEADY_SHARE):
             return False
         return verdict.judge(evidence).verdict == "ok"

@@ -61,6 +61,7 @@ class Result(Record):
     discontinuities: int | None = None
     label_mismatch: str | None = None
     score: float | None = None
+    tls_untrusted: bool = False
     # Measurements beyond the contract: group of pictures, stalls, each attempt, variants.
     extra: dict[str, Any] = Field(default_factory=dict)
 

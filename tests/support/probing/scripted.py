@@ -17,6 +17,7 @@ class Scripted:
     def __init__(self) -> None:
         self.answers: dict[str, Answer] = {}
         self.files: dict[str, bytes] = {}
+        self.responders: dict[str, Callable[[str], bytes]] = {}
         self.asked: list[str] = []
         self.heads: list[str] = []
         self._listening = socket.create_server(("127.0.0.1", 0))
@@ -32,6 +33,11 @@ class Scripted:
     def serve(self, path: str, file: bytes) -> None:
         """Answer ``path`` with a file, or the part of it that is asked for."""
         self.files[path] = file
+
+    def answer_by_head(self, path: str, responder: Callable[[str], bytes]) -> str:
+        """Answer ``path`` with what ``responder`` returns for the head of the request; returns the address."""
+        self.responders[path] = responder
+        return self.url(path)
 
     def _accept(self) -> None:
         while not self._stop.is_set():
@@ -54,8 +60,10 @@ class Scripted:
             self.asked.append(path)
             self.heads.append(head.decode())
             answer = self.answers.get(path, response(b"", status=404))
-            if path in self.files:
-                answer = _part(self.files[path], head)
+            if (file := self.files.get(path.partition("?")[0])) is not None:
+                answer = _part(file, head)
+            if path in self.responders:
+                answer = self.responders[path](head.decode())
             if callable(answer):
                 answer(taken)
             else:

@@ -13,6 +13,14 @@ from streamflow.records import Verdict
 # Connection limit reached or account locked: the standard's codes, and those that panels made up.
 BUSY = frozenset({429, 456, 458, 459, 503, 509})
 MAX_RETRY_AFTER = 600.0
+# HDHomeRun's codes: system busy, tuner in use, all tuners in use.
+_TUNER_BUSY = frozenset({"803", "804", "805"})
+# Unknown channel, tune failed, no video data, and content under protection.
+_TUNER_REASONS = {
+    "801": "http_404", "806": "no_data", "807": "no_data", "808": "drm_protected", "809": "drm_protected",
+    "811": "drm_protected",
+}  # fmt: skip
+MAX_TUNER_CHARACTERS = 60
 # What providers write into an answer whose status says less: 403, or 200.
 _TELLS_BUSY = re.compile(
     rb"(max\w*|too many)[^<>]{0,40}(connection|stream|user|device)|connection limit", re.IGNORECASE
@@ -67,6 +75,8 @@ def of_text(text: bytes) -> Refusal | None:
 def of_status(status: int, headers: Mapping[str, str], text: bytes = b"", *, account_busy: bool) -> Refusal:
     """What an HTTP status of 400 and above, with the start of its body, means for a stream."""
     detail = f"HTTP {status} {_phrase(status)}".strip()
+    if tuner := of_tuner(headers.get("x-hdhomerun-error", "")):
+        return tuner
     if status in BUSY:
         return busy(detail, retry_after(headers.get("retry-after")))
     if status == 403 and account_busy:
@@ -80,6 +90,21 @@ def of_status(status: int, headers: Mapping[str, str], text: bytes = b"", *, acc
     if status == 451:
         return dead("geo_blocked", detail, retryable=False)
     return dead("http_5xx" if status >= 500 else "http_4xx", detail)
+
+
+def of_tuner(error: str) -> Refusal | None:
+    """Return the Refusal for a network tuner's ``X-HDHomeRun-Error`` header such as "807 No Video Data".
+
+    None for any other header. The codes are those of the HDHomeRun HTTP API.
+    """
+    code = error.strip()[:3]
+    detail = f"the tuner reports {error.strip()[:MAX_TUNER_CHARACTERS]!r}"
+    if code in _TUNER_BUSY:
+        return busy(detail)
+    if code in _TUNER_REASONS:
+        reason = _TUNER_REASONS[code]
+        return dead(reason, detail, retryable=reason == "no_data")
+    return None
 
 
 def _phrase(status: int) -> str:

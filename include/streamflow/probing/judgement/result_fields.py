@@ -8,7 +8,7 @@ from streamflow.masking import mask
 from streamflow.probing.judgement import label
 from streamflow.probing.judgement.evidence import Evidence
 from streamflow.probing.media.measurement import Measurement
-from streamflow.probing.protocols.http_feed import SourceInfo
+from streamflow.probing.protocols.source_info import SourceInfo
 
 MAX_NOTED_CHARACTERS = 100
 
@@ -26,7 +26,7 @@ def fields(evidence: Evidence, name: str, info: SourceInfo) -> dict[str, Any]:
         "video_profile": video.profile,
         "pixel_format": video.pixel_format,
         "bitrate_kbps": round(measurement.bitrate_kbps) if measurement.bitrate_kbps else None,
-        "container": info.segmented.protocol if info.segmented else measurement.container,
+        "container": info.playlist.protocol if info.playlist else measurement.container,
         "audio": tuple(measurement.audio),
         "black_ratio": pictures.black_ratio,
         "frozen_ratio": pictures.frozen_ratio,
@@ -34,6 +34,7 @@ def fields(evidence: Evidence, name: str, info: SourceInfo) -> dict[str, Any]:
         "decode_errors": measurement.decode_errors,
         "discontinuities": measurement.discontinuities,
         "label_mismatch": _mismatch(measurement, name),
+        "tls_untrusted": info.tls_fault is not None,
     }
 
 
@@ -47,7 +48,7 @@ def _mismatch(measurement: Measurement, name: str) -> str | None:
 def extras(evidence: Evidence, info: SourceInfo) -> dict[str, Any]:
     """Return what the contract's fields leave out, without what was not measured."""
     measurement, playout, pictures = evidence.measurement, evidence.playout, evidence.pictures
-    levels, segmented = measurement.levels, info.segmented
+    levels, playlist = measurement.levels, info.playlist
     noted: dict[str, Any] = {
         "level": measurement.format.level,
         "sar": measurement.format.sar,
@@ -70,21 +71,34 @@ def extras(evidence: Evidence, info: SourceInfo) -> dict[str, Any]:
         "loudness_db": levels.loudness_db,
         "clipped_ratio": levels.clipped_ratio or None,
         "audio_layouts": measurement.audio_layouts or None,
-        "subtitles": [*measurement.subtitles, *(segmented.subtitles if segmented else [])] or None,
+        "subtitles": [*measurement.subtitles, *(playlist.subtitles if playlist else [])] or None,
         "programs": measurement.programs if measurement.programs > 1 else None,
         "redirects": info.redirects or None,
+        "tls_fault": info.tls_fault,
         "content_type": content_type(info),
     }
-    if segmented:
+    if playlist:
         noted |= {
-            "segments": segmented.segments,
-            "missing_segments": segmented.missing or None,
-            "encrypted": segmented.encrypted or None,
-            "announced_jumps": segmented.announced_jumps or None,
-            "variants": segmented.variants or None,
-            "separate_audio": segmented.separate_audio or None,
+            "segments": playlist.segments,
+            "missing_segments": playlist.missing or None,
+            "encrypted": playlist.encrypted or None,
+            "announced_jumps": playlist.announced_jumps or None,
+            "variants": playlist.variants or None,
+            "separate_audio": playlist.separate_audio or None,
+            "lost_variants": playlist.lost_variants or None,
         }
     return {name: value for name, value in noted.items() if value is not None}
+
+
+def note(info: SourceInfo) -> str | None:
+    """Return what the owner of a working stream should know about its source, None when there is nothing."""
+    notes = [f"the server's certificate is not trusted: {info.tls_fault}"] if info.tls_fault else []
+    if info.playlist and info.playlist.lost_variants:
+        lost = info.playlist.lost_variants
+        best = f"{lost[0]['height']}p" if lost[0]["height"] else f"{lost[0]['kbps']} kbit/s"
+        others = f" and {len(lost) - 1} more" if len(lost) > 1 else ""
+        notes.append(f"the variant of {best}{others} failed: {lost[0]['detail']}")
+    return "; ".join(notes) or None
 
 
 def content_type(info: SourceInfo) -> str | None:

@@ -55,8 +55,12 @@ class PacketHeaders:
         self.lost_sync = 0
         self.programs = Programs()
         self.changes: list[ProgramChange] = []
+        #: Offsets in the stream at which counters may restart: the borders of segments, in order.
+        self.restarts: list[int] = []
+        self._restart = 0
+        self._taken = 0
         self._rest = b""
-        self._last: dict[int, int] = {}
+        self._last: dict[int, int | None] = {}
 
     @property
     def scrambled_share(self) -> float:
@@ -76,6 +80,17 @@ class PacketHeaders:
         """Read the next chunk of the stream."""
         self.changes = []
         start = 0
+        while self._restart < len(self.restarts) and self.restarts[self._restart] < self._taken + len(chunk):
+            border = max(start, self.restarts[self._restart] - self._taken)
+            self._restart += 1
+            self._take_part(chunk[start:border], start)
+            start, self._rest, self._last = border, b"", dict.fromkeys(self._last)
+        self._take_part(chunk[start:] if start else chunk, start)
+        self._taken += len(chunk)
+
+    def _take_part(self, chunk: bytes, offset: int) -> None:
+        """Read a part of a chunk that begins at ``offset`` and lies within one segment."""
+        start = 0
         if self._rest:
             # The packet that two chunks share is put together alone: nothing larger is copied.
             start = PACKET - len(self._rest)
@@ -83,11 +98,11 @@ class PacketHeaders:
             if len(shared) < PACKET:
                 self._rest = shared
                 return
-            self._take_whole(shared, 0, PACKET, start - PACKET)
+            self._take_whole(shared, 0, PACKET, offset + start - PACKET)
         if chunk[start : start + 1] != b"\x47":
             start = self._sync(chunk, start)
         end = start + (len(chunk) - start) // PACKET * PACKET
-        if self._take_whole(chunk, start, end, start):
+        if self._take_whole(chunk, start, end, offset + start):
             self._rest = chunk[end:]
 
     @staticmethod

@@ -1,1 +1,4 @@
-"""The network side of a probe: guarded connections and the bytes that arrive over them."""
+"""The network side of a probe: HTTP requests to permitted addresses, and the bytes that arrive.
+
+Knows nothing of media. ``http_client`` is the entry; the other modules are its parts.
+"""

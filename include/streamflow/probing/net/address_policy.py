@@ -1,134 +1,138 @@
-"""The guard of all connections: which addresses may be reached, and that none but those are."""
+"""Egress policy: the hosts and addresses that a request may reach.
+
+Opens no connection: host names and IP addresses in, a decision out.
+"""
 
 from __future__ import annotations
 
 import ipaddress
-import queue
+import re
 import socket
-import threading
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
 
-import httpcore
+Reach = Literal["public", "private", "forbidden"]
+IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-from streamflow.probing.judgement.refusal import cancelled
-from streamflow.probing.net import proxy
-from streamflow.probing.net.coalescing import CoalescingStream
+# Unspecified, link-local, multicast and reserved addresses, and the metadata services of cloud providers.
+_FORBIDDEN = [
+    ipaddress.ip_network(network)
+    for network in (
+        "0.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "240.0.0.0/4", "100.100.100.200/32", "168.63.129.16/32",
+        "192.0.0.192/32", "::/128", "fe80::/10", "ff00::/8", "fd00:ec2::/32", "fd20:ce::254/128",
+    )
+]  # fmt: skip
+# IPv4 addresses embedded in IPv6: NAT64 (RFC 6052 and 8215) and the deprecated compatible form (RFC 4291, 2.5.5.1).
+_EMBEDDING = [ipaddress.IPv6Network(network) for network in ("64:ff9b::/96", "64:ff9b:1::/48", "::/96")]
+# Private although Python calls them global: site-local (RFC 3879), and NAT64 for local use (RFC 8215).
+_PRIVATE = [ipaddress.IPv6Network(network) for network in ("fec0::/10", "64:ff9b:1::/48")]
+_LOOPBACK_V6 = ipaddress.IPv6Address("::1")
 
-_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+# An IPv4 address in the forms of inet_aton: one to four decimal, octal or hexadecimal numbers.
+_NUMERIC = re.compile(r"(?:0x[0-9a-f]*|\d+)(?:\.(?:0x[0-9a-f]*|\d+)){0,3}")
+_PRIVATE_SUFFIXES = (
+    ".localhost", ".local", ".internal", ".intranet", ".lan", ".home", ".corp", ".private", ".home.arpa",
+)  # fmt: skip
+_METADATA_NAMES = frozenset({"metadata", "metadata.google.internal", "metadata.goog", "instance-data"})
 
 
 class ForbiddenAddressError(Exception):
-    """A public address led to one that only this network can reach."""
+    """A request would have reached an address that the policy forbids."""
 
 
-class NameNotFoundError(httpcore.ConnectError):
-    """The host's name could not be resolved."""
+def normalized_host(host: str) -> str:
+    """Return a host in its canonical form: ASCII, lower case, no final dot, IP addresses in full.
 
-
-def is_inner(address: str) -> bool:
-    """Whether an IP address is loopback, link-local, private or otherwise not of the public internet."""
-    ip = ipaddress.ip_address(address.partition("%")[0])
-    if isinstance(ip, ipaddress.IPv6Address):
-        ip = ip.ipv4_mapped or ip.sixtofour or (ipaddress.IPv4Address(ip.packed[12:]) if ip in _NAT64 else ip)
-    return not ip.is_global or ip.is_multicast
-
-
-def names_inner(host: str) -> bool:
-    """Whether a host's name alone says that it is of this network."""
-    try:
-        return is_inner(host)
-    except ValueError:
-        return host == "localhost" or host.endswith((".localhost", ".local", ".internal", ".lan"))
-
-
-def resolve(host: str, port: int, timeout: float | None) -> list[str]:
-    """The host's IP addresses. The system's resolver knows no time-out, so it is waited for in a thread."""
-    found: queue.SimpleQueue[list[str] | OSError] = queue.SimpleQueue()
-
-    def ask() -> None:
+    :raises ValueError: when it is no host name.
+    """
+    bare = host.strip("[]").partition("%")[0] if ":" in host else host
+    if ":" in bare:
+        return str(ipaddress.IPv6Address(bare))
+    name = bare.encode("idna").decode().lower().rstrip(".") if not bare.isascii() else bare.lower().rstrip(".")
+    if _NUMERIC.fullmatch(name):
         try:
-            answers = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-            found.put(list(dict.fromkeys(str(answer[4][0]) for answer in answers)))
-        except (OSError, UnicodeError) as error:
-            found.put(error if isinstance(error, OSError) else OSError(str(error)))
+            return socket.inet_ntoa(socket.inet_aton(name))
+        except OSError:
+            raise ValueError("not an IPv4 address") from None
+    # Also checks the length of each label.
+    return name.encode("idna").decode()
 
-    threading.Thread(target=ask, name="resolve", daemon=True).start()
+
+def reach_of_address(address: str) -> Reach:
+    """Classify an IP address, with any IPv4 address that is embedded in it."""
+    ip = ipaddress.ip_address(address.partition("%")[0])
+    classes = [_reach(one) for one in (ip, *_embedded(ip))]
+    return next((reach for reach in ("forbidden", "private") if reach in classes), "public")
+
+
+def reach_of_name(host: str) -> Reach:
+    """Classify a host by its name alone, for requests whose name a proxy resolves."""
     try:
-        answer = found.get(timeout=timeout)
-    except queue.Empty:
-        raise NameNotFoundError(f"{host} was not resolved in {timeout:g} s") from None
-    if isinstance(answer, OSError):
-        raise NameNotFoundError(f"{host} cannot be resolved")
-    return answer
+        return reach_of_address(host)
+    except ValueError:
+        if host in _METADATA_NAMES:
+            return "forbidden"
+        return "private" if "." not in host or host.endswith(_PRIVATE_SUFFIXES) else "public"
 
 
-class Connector(httpcore.NetworkBackend):
-    """Connects to the very addresses that were checked, so that no second look-up can change them.
+def _reach(ip: IPAddress) -> Reach:
+    if any(ip in network for network in _FORBIDDEN):
+        return "forbidden"
+    if not ip.is_global or any(ip in network for network in _PRIVATE):
+        # An address that embeds another one is classified by that.
+        return "public" if _embedded(ip) and not any(ip in network for network in _PRIVATE) else "private"
+    return "public"
 
-    Where a proxy is given all goes to that, which is the user's own and may be anywhere.
+
+def _embedded(ip: IPAddress) -> list[IPAddress]:
+    if not isinstance(ip, ipaddress.IPv6Address) or ip == _LOOPBACK_V6:
+        return []
+    if ip.ipv4_mapped:
+        return [ip.ipv4_mapped]
+    if ip.sixtofour:
+        return [ip.sixtofour]
+    if ip.teredo:
+        return list(ip.teredo)
+    return [ipaddress.IPv4Address(ip.packed[12:])] if any(ip in network for network in _EMBEDDING) else []
+
+
+@dataclass(frozen=True)
+class AddressPolicy:
+    """The addresses that one source's requests may reach.
+
+    :param private_allowed: whether loopback and private addresses may be reached. With None the source's first
+        address decides: people run local proxies, and a stream of their network may lead on within it.
+    :param allowed: networks that may be reached in any case.
+    :param own_services: hosts with their ports that are never reached, such as the stack's own Redis.
     """
 
-    def __init__(self, through: proxy.Proxy | None = None) -> None:
-        self._plain = httpcore.SyncBackend()
-        self._proxy = through
-        self._inner_allowed: bool | None = None
-        self.socket: socket.socket | None = None
-        self.closed = False
+    private_allowed: bool | None = None
+    allowed: tuple[IPNetwork, ...] = ()
+    own_services: frozenset[tuple[str, int]] = frozenset()
 
-    def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
-    ) -> httpcore.NetworkStream:
-        if self._proxy is None:
-            return self._connected(host, port, timeout, local_address, socket_options)
-        try:
-            stream = self._connected(self._proxy.host, self._proxy.port, timeout, local_address, socket_options)
-        except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
-            raise httpcore.ProxyError("the proxy cannot be reached") from error
-        if self._proxy.is_socks:
-            proxy.tunnel(stream, self._proxy, host, port, timeout)
-        return stream
+    def check(self, host: str, port: int, addresses: Sequence[str]) -> AddressPolicy:
+        """Return the policy for the source's further requests.
 
-    def refuse_inner(self, host: str) -> None:
-        """Of what a proxy is to reach, the name alone is known here: the first decides as the first address does."""
-        inner = names_inner(host)
-        if self._inner_allowed is None:
-            self._inner_allowed = inner
-        if inner and not self._inner_allowed:
+        :param host: its canonical name.
+        :param addresses: the IP addresses of the host; empty where a proxy resolves the name.
+        :raises ForbiddenAddressError: when one of them is not permitted.
+        """
+        if (host, port) in self.own_services or any((address, port) in self.own_services for address in addresses):
+            raise ForbiddenAddressError(f"{host}:{port} belongs to StreamFlow itself")
+        if addresses:
+            all_reaches = [reach_of_address(address) for address in addresses]
+            reaches = [reach_of_address(address) for address in addresses if not self._is_allowed(address)]
+        else:
+            all_reaches = reaches = [reach_of_name(host)]
+        if "forbidden" in reaches:
+            raise ForbiddenAddressError(f"{host} is a link-local, metadata or reserved address")
+        private_allowed = set(all_reaches) == {"private"} if self.private_allowed is None else self.private_allowed
+        if "private" in reaches and not private_allowed:
             raise ForbiddenAddressError(f"a redirect or playlist leads to {host}, which is not on the public internet")
+        return AddressPolicy(private_allowed, self.allowed, self.own_services)
 
-    def _connected(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None,
-        local_address: str | None,
-        socket_options: Iterable[Any] | None,
-    ) -> httpcore.NetworkStream:
-        addresses = resolve(host, port, timeout)
-        inner = [is_inner(address) for address in addresses]
-        if self._proxy is None and self._inner_allowed is None:
-            # People run local proxies: a stream whose own address is on this network may lead on within it.
-            self._inner_allowed = all(inner)
-        if self._proxy is None and any(inner) and not self._inner_allowed:
-            raise ForbiddenAddressError(f"a redirect or playlist leads to {host}, which is not on the public internet")
-        failure: Exception | None = None
-        for address in addresses:
-            try:
-                # All of its addresses together have the time of one.
-                share = timeout / len(addresses) if timeout else None
-                stream = self._plain.connect_tcp(address, port, share, local_address, socket_options)
-            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
-                failure = error
-            else:
-                self.socket = stream.get_extra_info("socket")
-                if self.closed:
-                    stream.close()
-                    raise cancelled()
-                return CoalescingStream(stream)
-        raise failure or NameNotFoundError(f"{host} has no address")
+    def _is_allowed(self, address: str) -> bool:
+        ip = ipaddress.ip_address(address.partition("%")[0])
+        return any(ip in network for network in self.allowed)

@@ -1,7 +1,7 @@
-"""CoalescingStream: what a server sends packet by packet is read twenty times a second, not five hundred times.
+"""Coalescing of reads: a paced stream is read twenty times a second instead of once a packet.
 
-Over a real network a stream of 6 Mbit/s comes in packets of 1,400 bytes, two milliseconds apart. To wake up for each
-would cost several times what all measuring does.
+A stream of 6 Mbit/s arrives in packets of 1,400 bytes, two milliseconds apart. Waking up for each packet would cost
+several times the CPU time of the whole analysis.
 """
 
 from __future__ import annotations
@@ -13,59 +13,64 @@ from typing import Any
 
 import httpcore
 
-# Arrivals are late by as much at the most, which is the grain of playout (see timing).
-GATHER_SECONDS = 0.05
-# After a request everything is read at once for so long: first bytes are timed exactly.
+# Arrival times are late by at most this much, which is the resolution of the playout model (see timing).
+COALESCE_SECONDS = 0.05
+# For this long after a request each packet is read at once, so that first bytes have exact times.
 EXACT_SECONDS = 1.0
 
 
 class CoalescingStream(httpcore.NetworkStream):
-    """A stream over a socket, whose reads let bytes gather once nothing waits to be read."""
+    """A stream over a socket that waits for more bytes before a read when the socket is empty."""
 
     def __init__(self, stream: httpcore.NetworkStream) -> None:
         self._stream = stream
         self._socket: socket.socket = stream.get_extra_info("socket")
-        self._asked = time.monotonic()
+        self._requested_at = time.monotonic()
         self._is_drained = False
         self._failure: OSError | None = None
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        """Return the bytes that have arrived, at most ``max_bytes``; none at the end of the stream."""
         if self._failure is not None:
             raise httpcore.ReadError(self._failure) from self._failure
-        if self._is_drained and time.monotonic() - self._asked > EXACT_SECONDS:
-            time.sleep(GATHER_SECONDS)
+        if self._is_drained and time.monotonic() - self._requested_at > EXACT_SECONDS:
+            time.sleep(COALESCE_SECONDS)
         data = self._stream.read(max_bytes, timeout)
-        return data + self._waiting(max_bytes - len(data)) if data else data
+        return data + self._read_available(max_bytes - len(data)) if data else data
 
-    def _waiting(self, most: int) -> bytes:
-        """What can be read without waiting. A read of TLS gives one record, however small the server made them."""
-        found: list[bytes] = []
+    def _read_available(self, max_bytes: int) -> bytes:
+        """Return the bytes that can be read without waiting; a single read of TLS returns one record."""
+        parts: list[bytes] = []
         self._is_drained = False
         self._socket.settimeout(0)
         try:
-            while most > 0 and (part := self._socket.recv(most)):
-                found.append(part)
-                most -= len(part)
+            while max_bytes > 0 and (part := self._socket.recv(max_bytes)):
+                parts.append(part)
+                max_bytes -= len(part)
         except (BlockingIOError, ssl.SSLWantReadError):
             self._is_drained = True
         except OSError as error:
-            # What came before it is handed out first.
+            # Bytes that arrived before the error are returned first.
             self._failure = error
-        return b"".join(found)
+        return b"".join(parts)
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._asked = time.monotonic()
+        """Send a request; the packets of its response are read exactly at first."""
+        self._requested_at = time.monotonic()
         self._stream.write(buffer, timeout)
 
     def close(self) -> None:
+        """Close the socket."""
         self._stream.close()
 
     def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
+        """Return the stream inside TLS."""
         inner = self._stream.start_tls(ssl_context, server_hostname, timeout)
-        # Within another TLS, as behind a proxy that speaks it, the socket's bytes are not the stream's.
+        # Inside a second layer of TLS, as behind a proxy that uses it, the socket's bytes are not the stream's.
         return inner if isinstance(self._socket, ssl.SSLSocket) else CoalescingStream(inner)
 
     def get_extra_info(self, info: str) -> Any:
+        """Return a property of the connection (the interface of httpcore)."""
         return self._stream.get_extra_info(info)

@@ -1,4 +1,7 @@
-"""Sound that comes in segments of its own, beside the video: measured as that within the video's is."""
+"""Audio renditions: tracks in segments of their own, which HLS and DASH send beside the video (RFC 8216, 4.3.4.1).
+
+They are measured as the tracks inside the video's segments are.
+"""
 
 from __future__ import annotations
 
@@ -15,16 +18,18 @@ from streamflow.probing.media.timing import Clock
 
 
 def measure(data: bytes, language: str | None, found: Measurement) -> str | None:
-    """Add what ``data``, a file of sound, holds to what was found of the video; answers why it can't be read, if so.
+    """Add the audio in ``data`` to the measurement of the video.
 
-    :param language: what the playlist says of it.
+    :param data: the joined segments of the rendition.
+    :param language: its language by the playlist, for tracks that name none.
+    :returns: why the audio cannot be read, None when it can.
     """
     clock, heard_at, step = Clock(), float("-inf"), LISTEN_EVERY
     try:
         with demuxer.open_container(io.BytesIO(data)) as container:
             audio = container.streams.best("audio")
             if not isinstance(audio, av.AudioStream):
-                return "no sound in the segments of the sound"
+                return "no audio in the segments of the audio"
             tick = float(audio.time_base or 0)
             for packet in demuxer.packets(container):
                 if packet.stream_index != audio.index or not packet.size:
@@ -34,11 +39,11 @@ def measure(data: bytes, language: str | None, found: Measurement) -> str | None
                     heard_at = clock.media_s
                     for frame in audio.decode(packet):
                         found.levels.hear(frame, clock.media_s)
-            told = track(audio)
+            described = track(audio)
             layout = audio.codec_context.layout.name if audio.codec_context.channels else None
     except (FFmpegError, ValueError) as error:
-        return f"the segments of the sound cannot be read: {type(error).__name__}"
-    found.audio.append(told.model_copy(update={"language": told.language or language}))
+        return f"the segments of the audio cannot be read: {type(error).__name__}"
+    found.audio.append(described.model_copy(update={"language": described.language or language}))
     found.audio_layouts.append(layout)
     found.audio_kbps = clock.kbps()
     if found.bitrate_kbps and clock.media_s:

@@ -1,9 +1,11 @@
-"""A stream over HTTP as a sample: one guarded connection, received in one thread and measured in another."""
+"""A stream over HTTP as a sample: received in one thread, analysed in another."""
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
 from streamflow import config
 from streamflow.probing.judgement.refusal import Refusal, busy, dead
@@ -12,109 +14,163 @@ from streamflow.probing.media.measurement import Measurement, Sample
 from streamflow.probing.media.source import Source
 from streamflow.probing.media.transport_stream import is_transport_stream
 from streamflow.probing.net.http_client import HttpClient
+from streamflow.probing.net.options import NetworkOptions
 from streamflow.probing.net.receive_buffer import ReceiveBuffer
 from streamflow.probing.protocols import audio_rendition
-from streamflow.probing.protocols.http_feed import SourceInfo, feed
+from streamflow.probing.protocols.http_feed import feed
+from streamflow.probing.protocols.source_info import SourceInfo
 from streamflow.probing.target import Address
 
-# Cut off so soon, with so little: the account's limit, or a token that was refused.
+# A stream that is cut off this early, with this little media: the account's limit, or a token that was refused.
 INSTANT_SECONDS = 1.0
 INSTANT_MEDIA_SECONDS = 1.0
-# Fewer bytes than a few packets are no data at all.
+# Ten packets of a transport stream; less is no data.
 LEAST_BYTES = 1880
-# From the start to the first byte of media: a connection, and redirects and playlists, each with its own time-out.
+# From the start to the first byte of media: redirects and playlists, each with a read time-out.
 OPENING_READS = 3
-# An end so close before the sample's own is no end.
+# A stream that ends this shortly before the sample's end has not ended early.
 EARLY_SECONDS = 0.5
+# A recording shorter than this in place of a live stream is a notice of the provider.
+NOTICE_SECONDS = 120.0
+# The addresses of films, episodes and recordings at panels.
+_PANEL_RECORDING = re.compile(r"/(movie|series|timeshift)/")
+# The address of a live stream at a panel: user, password and number.
+_PANEL_LIVE = re.compile(r"(/live)?/[^/]+/[^/]+/\d+(\.\w+)?")
+# A null packet of a transport stream (ISO/IEC 13818-1, 2.4.3.3): Dispatcharr's proxy sends them while it waits.
+_NULL_PACKET = re.compile(rb"\x47[\x1f\x3f\x5f\x7f]\xff", re.DOTALL)
+_PACKET_BYTES = 188
+_HEADER_BYTES = 4
+MAX_MESSAGE_CHARACTERS = 100
 
 
 def measure(
-    where: Address,
+    address: Address,
     settings: config.Probe,
-    opening: SourceInfo,
-    measuring: Callable[[Source], Analyzer],
-    *,
-    account_busy: bool,
+    source: SourceInfo,
+    analyzer: Callable[[Source], Analyzer],
+    options: NetworkOptions,
 ) -> Sample:
-    """Measure the stream, noting in ``opening`` what answered; raises Refusal.
+    """Measure a stream.
 
-    ``account_busy`` as in a ProbeTarget.
+    :param source: receives facts about the stream's source.
+    :param analyzer: makes the analyzer of what arrives.
+    :param options: how to connect.
+    :raises Refusal: when there is nothing to measure.
     """
-    connection = HttpClient(
-        where.headers,
-        connect_timeout=settings.connect_timeout,
-        read_timeout=settings.read_timeout,
-        proxy=settings.proxy,
-        account_busy=account_busy,
-    )
+    client = HttpClient(address.headers, options)
 
     def close() -> None:
-        opening.stopping = True
-        connection.close()
+        source.is_stopping = True
+        client.close()
 
-    reception = ReceiveBuffer(lambda: feed(connection, where.url, opening, settings.read_timeout), close)
+    received = ReceiveBuffer(lambda: feed(client, address.url, source, settings.read_timeout), close)
     try:
-        found = _measured(reception, settings, measuring)
-        if reception.failure and not isinstance(reception.failure, Refusal):
-            raise reception.failure
-        segmented = opening.segmented
-        if segmented and segmented.sound and not found.audio:
-            segmented.sound_failure = audio_rendition.measure(bytes(segmented.sound), segmented.sound_language, found)
-        ended = time.monotonic() if reception.ended is None else min(reception.ended, time.monotonic())
-        return _sample(found, reception, opening, settings, ended)
+        found = _analysed(received, settings, source, analyzer)
+        if received.failure and not isinstance(received.failure, Refusal):
+            raise received.failure
+        playlist = source.playlist
+        if playlist and playlist.audio and not found.audio:
+            playlist.audio_failure = audio_rendition.measure(bytes(playlist.audio), playlist.audio_language, found)
+        _check_length(found, received, source, settings)
+        source.notice_s = _notice_s(address.url, found, received, source)
+        return _sample(found, received, source, settings)
     finally:
-        reception.stop()
+        received.stop()
 
 
-def _measured(reception: ReceiveBuffer, settings: config.Probe, measuring: Callable[[Source], Analyzer]) -> Measurement:
-    reception.deadline = reception.started + settings.connect_timeout + OPENING_READS * settings.read_timeout
-    reception.peek(1)
-    if reception.first_byte is None:
-        raise reception.failure or dead("no_data", f"no media in {time.monotonic() - reception.started:.1f} s")
-    reception.deadline = reception.first_byte + settings.read_timeout
-    head = reception.peek(LEAST_BYTES)
-    if len(head) < LEAST_BYTES and reception.ended is None:
+def _analysed(
+    received: ReceiveBuffer, settings: config.Probe, source: SourceInfo, analyzer: Callable[[Source], Analyzer]
+) -> Measurement:
+    received.deadline = received.started + settings.connect_timeout + OPENING_READS * settings.read_timeout
+    received.peek(1)
+    if received.first_byte is None:
+        raise received.failure or dead("no_data", f"no media in {time.monotonic() - received.started:.1f} s")
+    received.deadline = received.first_byte + settings.read_timeout
+    head = received.peek(LEAST_BYTES)
+    if len(head) < LEAST_BYTES and received.ended is None:
         raise dead("no_data", f"{len(head)} bytes in {settings.read_timeout:g} s")
-    return measuring(reception).analyze_file(reception, "mpegts" if is_transport_stream(head) else None)
+    made = analyzer(received)
+    if source.playlist:
+        made.measurement.headers.restarts = source.playlist.borders
+    return made.analyze_file(received, "mpegts" if is_transport_stream(head) else None)
 
 
-def _sample(
-    found: Measurement, reception: ReceiveBuffer, opening: SourceInfo, settings: config.Probe, ended: float
-) -> Sample:
-    began = reception.first_byte or reception.started
-    by_itself = reception.ended is not None
+def _check_length(found: Measurement, received: ReceiveBuffer, source: SourceInfo, settings: config.Probe) -> None:
+    """Disbelieve the length of a body that ended before it, or that comes no faster than a live stream."""
+    is_incomplete = source.length is not None and received.bytes < source.length
+    is_short = found.saved_s is None and found.media_s < settings.sample_seconds - EARLY_SECONDS
+    source.is_length_false = is_incomplete and is_short
+
+
+def _notice_s(url: str, found: Measurement, received: ReceiveBuffer, source: SourceInfo) -> float | None:
+    """Return the duration of a short recording in place of a live stream, None for anything else."""
+    is_video = (source.content_type or "").lower().startswith("video/") and found.has_video
+    if source.playlist or source.length is None or source.is_length_false or not (is_video and _is_live(url)):
+        return None
+    if not found.bitrate_kbps:
+        return None
+    is_whole = received.ended is not None and received.bytes >= source.length and received.is_exhausted
+    seconds = found.media_s if is_whole else source.length * 8 / 1000 / found.bitrate_kbps
+    return seconds if seconds < NOTICE_SECONDS else None
+
+
+def _is_live(url: str) -> bool:
+    """Return whether an address is that of a live stream by its form: a panel's, or without a file's extension."""
+    path = urlsplit(url).path
+    if _PANEL_RECORDING.search(path):
+        return False
+    return bool(_PANEL_LIVE.fullmatch(path)) or "." not in path.rpartition("/")[2]
+
+
+def _sample(found: Measurement, received: ReceiveBuffer, source: SourceInfo, settings: config.Probe) -> Sample:
     if found.media_s == 0 and not found.pictures:
-        raise _without_media(found, reception, opening)
+        raise _without_media(found, received, source)
+    has_ended = received.ended is not None
+    ended = time.monotonic() if received.ended is None else min(received.ended, time.monotonic())
+    began = received.first_byte or received.started
     lasted = ended - began
-    complete = opening.is_finite or found.saved_s is not None or lasted >= settings.sample_seconds - EARLY_SECONDS
-    is_stale = opening.segmented is not None and opening.segmented.stale_s is not None
-    early = None if not by_itself or complete or is_stale else lasted
+    is_complete = source.is_finite or found.saved_s is not None or lasted >= settings.sample_seconds - EARLY_SECONDS
+    is_stale = source.playlist is not None and source.playlist.stale_s is not None
+    early = None if not has_ended or is_complete or is_stale else lasted
     if early is not None and early < INSTANT_SECONDS and found.media_s < INSTANT_MEDIA_SECONDS:
         raise busy(f"cut off after {early:.1f} s")
     last = found.arrivals[-1][0] if found.arrivals else ended
-    how = "nothing more came" if isinstance(reception.failure, Refusal) else "ended by itself"
+    how = "nothing more came" if isinstance(received.failure, Refusal) else "ended by itself"
     cut = None if early is None else f"{how} after {max(0.0, last - began):.1f} s"
-    if opening.is_finite or found.saved_s is not None:
-        # What a sample waits for that ends early is its own conclusion.
+    if source.is_finite or found.saved_s is not None:
+        # A sample that has settled ends with its last packet.
         end = last
     else:
-        end = max(last, ended if by_itself else min(time.monotonic(), reception.deadline))
-    return Sample(found, end, reception.late.spells(), cut, reception.first_byte, reception.bytes)
+        end = max(last, ended if has_ended else min(time.monotonic(), received.deadline))
+    return Sample(found, end, received.late.spells(), cut, received.first_byte, received.bytes)
 
 
-def _without_media(found: Measurement, reception: ReceiveBuffer, opening: SourceInfo) -> Refusal:
+def _without_media(found: Measurement, received: ReceiveBuffer, source: SourceInfo) -> Refusal:
     if found.headers.is_scrambled:
         return dead("drm_protected", "the packets are scrambled", retryable=False)
-    if isinstance(reception.failure, Refusal):
-        return reception.failure
-    if reception.ended is not None and found.headers.packets > 0 and opening.length is None:
-        return busy(f"cut off after {reception.bytes} bytes")
-    if reception.bytes < LEAST_BYTES:
-        return dead("no_data", f"{reception.bytes} bytes in {time.monotonic() - reception.started:.0f} s")
-    if reception.head[4:8] == b"ftyp" and found.broken:
+    if found.headers.packets == 0 and _NULL_PACKET.match(received.head):
+        return _null_packets(received)
+    if isinstance(received.failure, Refusal):
+        return received.failure
+    if received.ended is not None and found.headers.packets > 0 and source.length is None:
+        return busy(f"cut off after {received.bytes} bytes")
+    if received.bytes < LEAST_BYTES:
+        return dead("no_data", f"{received.bytes} bytes in {time.monotonic() - received.started:.0f} s")
+    if received.head[4:8] == b"ftyp" and found.broken:
         return Refusal(
             "skipped", "unsupported_protocol", "an MP4 file whose index comes after its media", retryable=False
         )
     if found.has_video or found.audio:
         return dead("undecodable", "streams are announced, none carries a packet")
-    return dead("not_media", f"{reception.bytes} bytes that are no media of a known kind")
+    return dead("not_media", f"{received.bytes} bytes that are no media of a known kind")
+
+
+def _null_packets(received: ReceiveBuffer) -> Refusal:
+    """Return the Refusal for a stream of null packets, with the message in the last of them if there is one."""
+    last = received.last_chunk[-_PACKET_BYTES:]
+    message = last[_HEADER_BYTES:].rstrip(b"\x00\xff") if _NULL_PACKET.match(last) else b""
+    text = message.decode("ascii", errors="replace")
+    if text and text.isprintable():
+        return dead("no_data", f"the proxy reports {text[:MAX_MESSAGE_CHARACTERS]!r} in place of media")
+    lasted = time.monotonic() - (received.first_byte or received.started)
+    return dead("no_data", f"null packets only, for {lasted:.0f} s, as a proxy sends them while its source starts")

@@ -1,11 +1,14 @@
-"""Streams that libav opens itself: RTMP, RTSP, UDP, RTP and SRT, each with the protocols it needs and no others."""
+"""Streams that libav opens itself: RTMP, RTSP, UDP, RTP and SRT, each with the protocols that it needs alone."""
 
 from __future__ import annotations
 
+import ipaddress
 import queue
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
+from typing import TypeAlias
 from urllib.parse import urlsplit
 
 import av
@@ -20,40 +23,41 @@ from streamflow.probing.media import demuxer
 from streamflow.probing.media.analyzer import Analyzer
 from streamflow.probing.media.measurement import Sample
 from streamflow.probing.media.source import Source
-from streamflow.probing.net.address_policy import NameNotFoundError, resolve
+from streamflow.probing.net.address_policy import ForbiddenAddressError, normalized_host
+from streamflow.probing.net.options import NetworkOptions
+from streamflow.probing.net.resolver import NameNotFoundError, resolve
 from streamflow.probing.starvation import StarvationMonitor
 from streamflow.probing.target import LIBAV, Address
 
-LOOK_SECONDS = 0.1
-# Packets that may wait for the measuring; a sender that is faster is held up.
+WAIT_SECONDS = 0.1
+# Packets that may wait for the analysis; a faster sender is held back.
 BACKLOG_PACKETS = 2_000
 LATE_SHARE = 0.95
 
+_Item: TypeAlias = "InputContainer | Packet[Stream] | Exception"
+
 
 def measure(
-    where: Address,
+    address: Address,
     settings: config.Probe,
-    measuring: Callable[[Source], Analyzer],
+    analyzer: Callable[[Source], Analyzer],
     started: float,
-    *,
-    account_busy: bool,
+    options: NetworkOptions,
 ) -> Sample:
-    """Measure the stream; raises Refusal.
+    """Measure a stream.
 
-    ``started`` is when the probe began (monotonic), ``account_busy`` as in a ProbeTarget.
+    :param analyzer: makes the analyzer of what arrives.
+    :param started: when the probe began (monotonic).
+    :raises Refusal: when there is nothing to measure.
     """
-    if settings.proxy:
-        # Going around the proxy would show the provider another address.
-        what = f"{where.scheme} cannot go through a proxy"
-        raise Refusal("skipped", "unsupported_protocol", what, retryable=False)
-    parts = urlsplit(where.url)
+    if options.proxy:
+        # A connection past the proxy would show the provider another address.
+        detail = f"{address.scheme} cannot go through a proxy"
+        raise Refusal("skipped", "unsupported_protocol", detail, retryable=False)
+    _check(address.url, options)
+    flow = _PacketReader(address, settings, options, started)
     try:
-        resolve(parts.hostname or "", parts.port or 0, settings.connect_timeout)
-    except NameNotFoundError as error:
-        raise dead("dns_failure", str(error)) from error
-    flow = _Flow(where, settings, started)
-    try:
-        found = measuring(flow).analyze_packets(flow.container(account_busy), flow.packets())
+        found = analyzer(flow).analyze_packets(flow.container(options.account_busy), flow.packets())
         sample = Sample(found, time.monotonic(), flow.late.spells(), None, flow.first_byte, flow.bytes)
     finally:
         flow.stop()
@@ -62,14 +66,29 @@ def measure(
     return sample
 
 
-class _Flow:
-    """Packets taken by a thread of its own, since nothing but a time-out can interrupt libav.
+def _check(url: str, options: NetworkOptions) -> None:
+    """Raise Refusal unless the host exists and may be reached; multicast groups are of this network by nature."""
+    try:
+        parts = urlsplit(url)
+        host, port = normalized_host(parts.hostname or ""), parts.port or 0
+        addresses = resolve(host, port, options.connect_timeout)
+        if not all(ipaddress.ip_address(one.partition("%")[0]).is_multicast for one in addresses):
+            options.policy.check(host, port, addresses)
+    except NameNotFoundError as error:
+        raise dead("dns_failure", str(error)) from error
+    except ForbiddenAddressError as error:
+        raise dead("not_media", str(error), retryable=False) from error
+    except ValueError:
+        raise dead("not_media", "the URL is no address", retryable=False) from None
 
-    A thread that is stopped closes the connection as soon as libav comes back to it, at the latest after the read
-    time-out.
+
+class _PacketReader:
+    """Reads packets in a thread of its own, since nothing but a time-out can interrupt libav.
+
+    A thread that is stopped closes the connection when libav returns, at the latest after the read time-out.
     """
 
-    def __init__(self, where: Address, settings: config.Probe, started: float) -> None:
+    def __init__(self, address: Address, settings: config.Probe, network: NetworkOptions, started: float) -> None:
         self.started = started
         self.late = StarvationMonitor()
         self.deadline = float("inf")
@@ -78,80 +97,87 @@ class _Flow:
         self.is_exhausted = False
         self._connect_timeout = settings.connect_timeout
         self._stopping = threading.Event()
-        self._told: queue.Queue[tuple[float, InputContainer | Packet[Stream] | Exception]]
-        self._told = queue.Queue(BACKLOG_PACKETS)
-        self._came = started
+        self._items: queue.Queue[tuple[float, _Item]] = queue.Queue(BACKLOG_PACKETS)
+        self._arrived_at = started
         self.late.start()
-        threading.Thread(target=self._take, args=(where, settings), name="libav", daemon=True).start()
+        threading.Thread(target=self._read, args=(address, settings, network), name="libav", daemon=True).start()
 
-    def _take(self, where: Address, settings: config.Probe) -> None:
-        options = {"protocol_whitelist": LIBAV[where.scheme]}
-        if where.scheme.startswith("rtsp"):
+    def _read(self, address: Address, settings: config.Probe, network: NetworkOptions) -> None:
+        options = {"protocol_whitelist": LIBAV[address.scheme]}
+        if network.tls == "verify":
+            options |= {"tls_verify": "1", "ca_file": ssl.get_default_verify_paths().openssl_cafile}
+        if address.scheme.startswith("rtsp"):
             # One TCP connection instead of a pair of UDP ports for each stream.
-            options |= {"rtsp_transport": "tcp", "user_agent": where.headers["User-Agent"]}
+            options |= {"rtsp_transport": "tcp", "user_agent": address.headers["User-Agent"]}
         timeout = settings.connect_timeout, settings.read_timeout
         try:
-            with av.open(where.url, "r", options=options, timeout=timeout, metadata_errors="ignore") as container:
-                self._tell(container)
+            with av.open(address.url, "r", options=options, timeout=timeout, metadata_errors="ignore") as container:
+                self._put(container)
                 for packet in demuxer.packets(container):
-                    self._tell(packet)
+                    self._put(packet)
                     if self._stopping.is_set():
                         return
-            self._tell(EOFError())
+            self._put(EOFError())
         except (FFmpegError, ValueError) as error:
-            self._tell(error)
+            self._put(error)
 
-    def _tell(self, what: InputContainer | Packet[Stream] | Exception) -> None:
+    def _put(self, item: _Item) -> None:
         now = time.monotonic()
         while not self._stopping.is_set():
             try:
-                self._told.put((now, what), timeout=LOOK_SECONDS)
+                self._items.put((now, item), timeout=WAIT_SECONDS)
             except queue.Full:
                 continue
-            # What the measuring was too slow for waits in the kernel, or at the sender.
+            # Packets that the analysis was too slow for have waited in the kernel, or at the sender.
             self.late.note(now, time.monotonic())
             return
 
-    def _next(self) -> InputContainer | Packet[Stream] | Exception | None:
-        """What comes next; None when the probe is over."""
+    def _next(self) -> _Item | None:
+        """Return the next item; None when the probe is over."""
         while time.monotonic() < self.deadline:
             try:
-                self._came, what = self._told.get(timeout=LOOK_SECONDS)
+                self._arrived_at, item = self._items.get(timeout=WAIT_SECONDS)
             except queue.Empty:
                 continue
-            return what
+            return item
         return None
 
     def container(self, account_busy: bool) -> InputContainer:
-        """The opened stream; raises Refusal."""
+        """Return the opened stream.
+
+        :raises Refusal: when it cannot be opened.
+        """
         opened = self._next()
         if isinstance(opened, InputContainer):
             return opened
         if isinstance(opened, Exception):
             is_late = time.monotonic() - self.started >= LATE_SHARE * self._connect_timeout
             raise _understood(opened, is_late, account_busy) from opened
-        raise dead("connect_timeout", "no answer in time")
+        raise dead("connect_timeout", "no response in time")
 
     def packets(self) -> Iterator[Packet[Stream]]:
-        """The packets until the stream or the probe ends."""
+        """Yield the packets until the stream or the probe ends."""
         while True:
             packet = self._next()
             if not isinstance(packet, Packet):
                 self.is_exhausted = True
                 return
             self.bytes += packet.size
-            self.first_byte = self.first_byte or self._came
+            self.first_byte = self.first_byte or self._arrived_at
             yield packet
 
     def offset(self, position: int | None) -> int:
+        """Return the number of bytes so far: positions in a file mean nothing here."""
         del position
         return self.bytes
 
     def arrived(self, offset: int) -> float:
+        """Return when the last packet arrived (monotonic)."""
         del offset
-        return self._came
+        return self._arrived_at
 
     def stop(self) -> None:
+        """End the thread, and with it the connection."""
         self.late.stop()
         self._stopping.set()
 
@@ -165,18 +191,18 @@ _STATUSES = {
 }
 _REASONS: dict[type[Exception], tuple[str, str]] = {
     av.error.ConnectionRefusedError: ("connection_refused", "connection refused"),
-    av.error.TimeoutError: ("connect_timeout", "no answer in time"),
-    av.error.ExitError: ("connect_timeout", "no answer in time"),
+    av.error.TimeoutError: ("connect_timeout", "no response in time"),
+    av.error.ExitError: ("connect_timeout", "no response in time"),
     av.error.HTTPOtherClientError: ("http_4xx", "a status from 400 to 499"),
     av.error.HTTPServerError: ("http_5xx", "a status from 500 to 599"),
-    av.error.InvalidDataError: ("not_media", "the answer is no media of a known kind"),
+    av.error.InvalidDataError: ("not_media", "the response is no media of a known kind"),
 }
 
 
 def _understood(error: Exception, is_late: bool, account_busy: bool) -> Refusal:
-    """By libav's typed errors; where it was interrupted for being late, the RTSP demuxer speaks of invalid data."""
+    """Return the Refusal for an error of libav; the RTSP demuxer reports a time-out as invalid data."""
     if is_late and isinstance(error, av.error.InvalidDataError):
-        return dead("connect_timeout", "no answer in time")
+        return dead("connect_timeout", "no response in time")
     for kind, status in _STATUSES.items():
         if isinstance(error, kind):
             return of_status(status, {}, account_busy=account_busy)

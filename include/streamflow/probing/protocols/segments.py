@@ -1,36 +1,61 @@
-"""What HLS and DASH have in common: media in segments, fetched one after the other over one guarded connection."""
+"""Media in segments, as HLS and DASH send them: fetched one after the other over one HTTP client."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any, Literal, TypeVar
 
 from streamflow.probing.judgement.refusal import Refusal, dead
-from streamflow.probing.net.http_client import HttpClient
+from streamflow.probing.net.http_client import HttpClient, HttpResponse
+from streamflow.probing.protocols.picture_prefix import without_picture
 
-MAX_PLAYLIST_BYTES = 4_000_000
+# A recording window of a day, each address with a long token.
+MAX_DOCUMENT_BYTES = 16_000_000
 MAX_SEGMENT_BYTES = 100_000_000
 # Half a minute of lossless surround sound.
-MAX_SOUND_BYTES = 20_000_000
-# Where players join a live stream: so many segments from its end (RFC 8216, 6.3.3).
+MAX_AUDIO_BYTES = 20_000_000
+# Players join a live stream this many segments from its end (RFC 8216, 6.3.3).
 JOIN_SEGMENTS = 3
-# Without a new segment for so many target durations, the source has stopped.
+# A source has stopped when it publishes no segment for this many target durations.
 STALE_TARGETS = 3
-MISSING_IN_A_ROW = 3
-# What a playlist may have us believe, and note down.
+MAX_FAILURES_IN_A_ROW = 3
+RETRY_SECONDS = 0.5
 MAX_TARGET_SECONDS = 60.0
 MAX_NOTED = 20
 MAX_NOTED_CHARACTERS = 100
-LOOK_SECONDS = 0.1
+WAIT_SECONDS = 0.1
+# Failures that another segment, variant or reload may not have.
+_PASSING = frozenset(
+    {
+        "http_404", "http_410", "http_4xx", "http_5xx", "unauthorized", "provider_busy", "no_data", "dns_failure",
+        "connection_refused", "connect_timeout", "tls_error",
+    }
+)  # fmt: skip
 
-Sound = TypeVar("Sound")
+Opened = TypeVar("Opened")
+
+
+def is_passing(refusal: Refusal) -> bool:
+    """Return whether a failure concerns one request rather than the whole stream."""
+    return refusal.reason in _PASSING
 
 
 @dataclass
 class PlaylistInfo:
-    """What the playlists told."""
+    """Facts about a segmented stream, noted by its feed while it runs.
+
+    :param stale_s: seconds for which a live playlist has had no new segment, when it has stopped.
+    :param segments: segments that were fetched, ``missing`` those that were not.
+    :param announced_jumps: places where the playlist announces that the time stamps restart.
+    :param separate_audio: languages of the audio in segments of its own, ``subtitles`` formats with languages.
+    :param audio: bytes of the audio in segments of its own, ``audio_language`` its language, and ``audio_failure``
+        why no more of them arrive.
+    :param lost_variants: the variants that failed, each with the cause.
+    :param borders: offsets in the feed's bytes where segments begin.
+    """
 
     protocol: Literal["hls", "dash"]
     is_live: bool = True
@@ -38,120 +63,195 @@ class PlaylistInfo:
     segments: int = 0
     missing: int = 0
     encrypted: bool = False
-    # Places where the playlist says that the time stamps begin anew.
     announced_jumps: int = 0
     separate_audio: list[str] = field(default_factory=list)
     subtitles: list[str] = field(default_factory=list)
-    # The bytes of sound that comes in segments of its own, its language, and why there are no more of them.
-    sound: bytearray = field(default_factory=bytearray)
-    sound_language: str | None = None
-    sound_failure: str | None = None
+    audio: bytearray = field(default_factory=bytearray)
+    audio_language: str | None = None
+    audio_failure: str | None = None
     variants: list[dict[str, Any]] = field(default_factory=list)
+    lost_variants: list[dict[str, Any]] = field(default_factory=list)
+    borders: list[int] = field(default_factory=list)
 
     @property
-    def is_sound_coming(self) -> bool:
-        """Whether sound of its own is offered, of which nothing has come yet and nothing has failed."""
-        return bool(self.separate_audio) and not self.sound and self.sound_failure is None
+    def is_audio_pending(self) -> bool:
+        """Whether audio of its own is offered, of which nothing has arrived and nothing has failed yet."""
+        return bool(self.separate_audio) and not self.audio and self.audio_failure is None
 
     def note_variant(self, size: tuple[int, int] | None, bits: int | None, codecs: str | None) -> None:
+        """Note a variant; only the first twenty are kept.
+
+        :param bits: its bandwidth in bit/s.
+        """
         if len(self.variants) < MAX_NOTED:
+            self.variants.append(_described(size, bits, codecs))
+
+    def note_lost_variant(self, size: tuple[int, int] | None, bits: int | None, refusal: Refusal) -> None:
+        """Note that a variant failed and another one is measured in its place."""
+        if len(self.lost_variants) < MAX_NOTED:
             width, height = size or (None, None)
-            told = {"width": width, "height": height, "kbps": (bits or 0) // 1000, "codecs": noted(codecs)}
-            self.variants.append(told)
+            fault = {"width": width, "height": height, "kbps": (bits or 0) // 1000, "detail": refusal.detail}
+            self.lost_variants.append(fault)
 
     def note_audio(self, language: str | None) -> None:
+        """Note an audio track in segments of its own."""
         if len(self.separate_audio) < MAX_NOTED:
-            self.separate_audio.append(noted(language) or "und")
+            self.separate_audio.append(_shortened(language) or "und")
 
     def note_subtitles(self, language: str | None) -> None:
+        """Note a subtitle track."""
         if len(self.subtitles) < MAX_NOTED:
-            self.subtitles.append(f"webvtt:{noted(language) or 'und'}")
+            self.subtitles.append(f"webvtt:{_shortened(language) or 'und'}")
 
-    def sound_opened(self, opened: Callable[[], Sound]) -> Sound | None:
-        """What opens the sound; None, and noted, where that is refused: there is still a picture to look at."""
+    def audio_opened(self, open_audio: Callable[[], Opened]) -> Opened | None:
+        """Return the audio that is opened; a failure is noted, since the picture can be measured without it."""
         try:
-            return opened()
+            return open_audio()
         except Refusal as refusal:
-            self.sound_failure = refusal.detail
+            self.audio_failure = refusal.detail
             return None
 
-    def take_sound(self, segment: Iterator[bytes]) -> bool:
-        """Keep a segment of the sound; False when there will be no more of them."""
-        return self.sound_opened(lambda: self._kept(segment)) is not None
+    def take_audio(self, segment: Iterator[bytes]) -> bool:
+        """Keep a segment of the audio; False when no more of them are wanted."""
+        return self.audio_opened(lambda: self._kept(segment)) is not None
 
     def _kept(self, segment: Iterator[bytes]) -> bool | None:
         for chunk in segment:
-            self.sound += chunk
-        return True if len(self.sound) < MAX_SOUND_BYTES else None
+            self.audio += chunk
+            if len(self.audio) >= MAX_AUDIO_BYTES:
+                return None
+        return True
+
+
+def _described(size: tuple[int, int] | None, bits: int | None, codecs: str | None) -> dict[str, Any]:
+    width, height = size or (None, None)
+    return {"width": width, "height": height, "kbps": (bits or 0) // 1000, "codecs": _shortened(codecs)}
 
 
 class SegmentFetcher:
-    """Fetches playlists and segments while they are ``wanted``; every address passes the same guard as the first."""
+    """Fetches playlists and segments while they are wanted.
 
-    def __init__(self, connection: HttpClient, told: PlaylistInfo, wanted: Callable[[], bool]) -> None:
-        self.told = told
-        self.wanted = wanted
-        self._connection = connection
-        self._missing = 0
+    :param is_wanted: returns False once the sample is complete.
+    """
+
+    def __init__(self, client: HttpClient, info: PlaylistInfo, is_wanted: Callable[[], bool]) -> None:
+        self.info = info
+        self.is_wanted = is_wanted
+        self._client = client
+        self._failures = 0
+        self._offset = 0
         self._changed_at = time.monotonic()
 
-    def text(self, url: str) -> tuple[str, str]:
-        """Where a playlist came from, and what it says."""
-        with self._connection.get(url) as answer:
-            return answer.url, read_text(answer.body)
+    @property
+    def has_sent(self) -> bool:
+        """Whether any byte of media has been handed on."""
+        return self._offset > 0
+
+    def document(self, url: str) -> tuple[str, bytes]:
+        """Return a playlist or manifest, behind the address that it was sent from."""
+        with self._client.get(url) as response:
+            return response.url, read_document(response.body)
 
     def media(self, url: str, byte_range: tuple[int, int] | None = None) -> Iterator[bytes]:
-        """A segment; ``byte_range`` is first byte and number of bytes."""
-        taken = 0
-        with self._connection.get(url, byte_range=byte_range) as answer:
-            for chunk in answer.body:
-                taken += len(chunk)
-                if taken > MAX_SEGMENT_BYTES:
-                    raise dead("not_media", f"a segment has more than {MAX_SEGMENT_BYTES // 1_000_000} MB")
-                yield chunk
+        """Yield a segment's bytes, without a picture in front of them.
 
-    def counted(self, segment: Iterator[bytes], *, is_only: bool) -> Iterator[bytes]:
-        """Hand on a segment's bytes; passes over one that has left the playlist meanwhile, which is no fault."""
-        try:
-            yield from segment
-        except Refusal as refusal:
-            self._missing += 1
-            self.told.missing += 1
-            if self._missing >= MISSING_IN_A_ROW or refusal.reason != "http_404" or is_only:
-                raise
-        else:
-            self._missing = 0
-            self.told.segments += 1
+        :param byte_range: first byte and number of bytes.
+        """
+        with self._client.get(url, byte_range=byte_range) as response:
+            yield from _bounded(without_picture(_ranged(response, byte_range)))
+
+    def whole(self, url: str, byte_range: tuple[int, int] | None = None) -> bytes:
+        """Return a key or an initialization segment."""
+        with self._client.get(url, byte_range=byte_range) as response:
+            return read_document(_ranged(response, byte_range))
+
+    def counted(self, open_segment: Callable[[], Iterator[bytes]], *, is_only: bool) -> Iterator[bytes]:
+        """Yield a segment's bytes. A segment that fails is requested again once, then left out.
+
+        :param is_only: there is no other segment, so that its failure is the stream's.
+        :raises Refusal: after several failures in a row, and for failures that concern the whole stream.
+        """
+        self.info.borders.append(self._offset)
+        begin = self._offset
+        for is_retry in (False, True):
+            try:
+                for chunk in open_segment():
+                    self._offset += len(chunk)
+                    yield chunk
+            except Refusal as refusal:
+                if not is_passing(refusal) or not self.is_wanted():
+                    raise
+                if self._offset == begin and not is_retry and refusal.retryable:
+                    self._pause(RETRY_SECONDS)
+                    continue
+                self._failures += 1
+                self.info.missing += 1
+                if self._failures >= MAX_FAILURES_IN_A_ROW or is_only:
+                    raise
+            else:
+                self._failures = 0
+                self.info.segments += 1
+            break
         self._changed_at = time.monotonic()
 
     def is_stale(self, target_s: float) -> bool:
-        """Wait for the next look at a live playlist, or answer that the source has stopped, and note it."""
+        """Wait until a live playlist is due again; True, and noted, when its source has stopped.
+
+        :param target_s: the playlist's target duration in seconds.
+        """
         target = min(max(1.0, target_s), MAX_TARGET_SECONDS)
         quiet = time.monotonic() - self._changed_at
         if quiet > STALE_TARGETS * target:
-            self.told.stale_s = round(quiet, 1)
+            self.info.stale_s = round(quiet, 1)
             return True
-        end = time.monotonic() + (target / 2 if quiet < LOOK_SECONDS else min(1.0, target / 4))
-        while self.wanted() and time.monotonic() < end:
-            time.sleep(LOOK_SECONDS)
+        self._pause(target / 2 if quiet < WAIT_SECONDS else min(1.0, target / 4))
         return False
 
+    def _pause(self, seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while self.is_wanted() and time.monotonic() < end:
+            time.sleep(WAIT_SECONDS)
 
-def read_text(body: Iterator[bytes], begun: bytes = b"") -> str:
-    """A whole playlist; raises Refusal when it is too long."""
-    text = begun
+
+def read_document(body: Iterator[bytes], begun: bytes = b"") -> bytes:
+    """Return a whole playlist or manifest that starts with ``begun``; raises Refusal when it is too long."""
+    document = bytearray(begun)
     for chunk in body:
-        text += chunk
-        if len(text) > MAX_PLAYLIST_BYTES:
-            raise dead("not_media", f"a playlist has more than {MAX_PLAYLIST_BYTES // 1_000_000} MB", retryable=False)
-    return text.decode("utf-8", errors="replace")
-
-
-def noted(text: str | None) -> str | None:
-    return text[:MAX_NOTED_CHARACTERS] if text else None
+        document += chunk
+        if len(document) > MAX_DOCUMENT_BYTES:
+            raise dead("not_media", f"a playlist has more than {MAX_DOCUMENT_BYTES // 1_000_000} MB", retryable=False)
+    return bytes(document)
 
 
 def refuse_encrypted_entries(init: bytes) -> None:
     """Raise Refusal for an initialization segment whose sample entries are encrypted (ISO/IEC 23001-7)."""
     if any(name in init for name in (b"encv", b"enca", b"pssh")):
         raise dead("drm_protected", "the media are under common encryption", retryable=False)
+
+
+def _bounded(body: Iterator[bytes]) -> Iterator[bytes]:
+    size = 0
+    for chunk in body:
+        size += len(chunk)
+        if size > MAX_SEGMENT_BYTES:
+            raise dead("not_media", f"a segment has more than {MAX_SEGMENT_BYTES // 1_000_000} MB")
+        yield chunk
+
+
+def _ranged(response: HttpResponse, byte_range: tuple[int, int] | None) -> Iterator[bytes]:
+    """Yield the range of a body that was asked for, also where the server has sent the whole file."""
+    if byte_range is None or response.status == HTTPStatus.PARTIAL_CONTENT:
+        yield from response.body
+        return
+    (first, count), at = byte_range, 0
+    for chunk in response.body:
+        part = chunk[max(0, first - at) : max(0, first + count - at)]
+        at += len(chunk)
+        if part:
+            yield part
+        if at >= first + count:
+            return
+
+
+def _shortened(text: str | None) -> str | None:
+    return text[:MAX_NOTED_CHARACTERS] if text else None

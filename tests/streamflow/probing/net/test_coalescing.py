@@ -71,7 +71,7 @@ def test_a_stream_in_small_packets_is_read_twenty_times_a_second(tls: bool) -> N
     later = [at for at, _ in found if at > EXACT_SECONDS]
     lasted = found[-1][0] - EXACT_SECONDS
     assert lasted > 0.8
-    assert len(later) <= lasted / coalescing.GATHER_SECONDS + 2
+    assert len(later) <= lasted / coalescing.COALESCE_SECONDS + 2
 
 
 def test_what_comes_first_is_read_as_it_comes() -> None:
@@ -82,7 +82,7 @@ def test_what_comes_first_is_read_as_it_comes() -> None:
 
 def test_a_new_request_is_answered_as_exactly_as_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(coalescing, "EXACT_SECONDS", 0.2)
-    monkeypatch.setattr(coalescing, "GATHER_SECONDS", 0.4)
+    monkeypatch.setattr(coalescing, "COALESCE_SECONDS", 0.4)
 
     def twice(taken: socket.socket) -> None:
         taken.sendall(b"a" * 10)

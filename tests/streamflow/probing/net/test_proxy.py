@@ -75,7 +75,8 @@ def test_a_host_behind_a_proxy_is_held_to_its_certificate(scheme: str) -> None:
 
     threading.Thread(target=serve, daemon=True).start()
     with listening, proxied(scheme, listening.getsockname()[1]) as (proxy, settings):
-        result = probe(ProbeTarget("https://panel.invalid/1.ts"), settings).result
+        strict = settings.model_copy(update={"tls": "verify"})
+        result = probe(ProbeTarget("https://panel.invalid/1.ts"), strict).result
     assert told(result) == ("dead", "tls_error"), result.detail
     assert proxy.asked == ["panel.invalid:443"]
 

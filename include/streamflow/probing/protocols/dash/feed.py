@@ -1,90 +1,136 @@
-"""DASH as a feed of bytes: the best representation's segments in order, as they come (ISO/IEC 23009-1)."""
+"""The bytes of a DASH stream: the best representation's segments in order (ISO/IEC 23009-1)."""
 
 from __future__ import annotations
 
 import email.utils
 import time
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 
-from streamflow.probing.judgement.refusal import dead
+from streamflow.probing.judgement.refusal import Refusal, dead
 from streamflow.probing.net.http_client import HttpClient
 from streamflow.probing.protocols.dash import manifest
 from streamflow.probing.protocols.dash.manifest import Manifest, SegmentRef
-from streamflow.probing.protocols.segments import JOIN_SEGMENTS, PlaylistInfo, SegmentFetcher, refuse_encrypted_entries
+from streamflow.probing.protocols.segments import (
+    JOIN_SEGMENTS,
+    MAX_FAILURES_IN_A_ROW,
+    PlaylistInfo,
+    SegmentFetcher,
+    is_passing,
+    refuse_encrypted_entries,
+)
+
+# Representations that are tried when the better ones fail.
+MAX_ATTEMPTS = 6
 
 
-def ahead_by(headers: Mapping[str, str]) -> float:
-    """Seconds by which the server's clock is ahead of this one; by its clock segments become available."""
+def server_ahead_s(headers: Mapping[str, str]) -> float:
+    """Return the seconds by which the server's clock is ahead of this one; segments become available by its clock."""
     try:
         return email.utils.parsedate_to_datetime(headers.get("date", "")).timestamp() - time.time()
-    except ValueError:
+    except (ValueError, OverflowError):
         return 0.0
 
 
 class DashFeed:
-    """Follows a manifest; every address in it passes the same guard as the first."""
+    """Follows a manifest; the client checks every address in it by the same policy as the first.
 
-    def __init__(
-        self, connection: HttpClient, told: PlaylistInfo, wanted: Callable[[], bool], server_ahead_s: float
-    ) -> None:
-        self._fetcher = SegmentFetcher(connection, told, wanted)
-        self._told = told
-        self._wanted = wanted
-        self._server_ahead_s = server_ahead_s
+    :param ahead_s: see :func:`server_ahead_s`.
+    """
+
+    def __init__(self, client: HttpClient, info: PlaylistInfo, is_wanted: Callable[[], bool], ahead_s: float) -> None:
+        self._fetcher = SegmentFetcher(client, info, is_wanted)
+        self._info = info
+        self._is_wanted = is_wanted
+        self._ahead_s = ahead_s
         self._init: SegmentRef | None = None
-        self._sound_init: SegmentRef | None = None
-        self._sound_done: tuple[float, int] | None = None
+        self._audio_init: SegmentRef | None = None
+        self._audio_done: tuple[float, int] | None = None
+        self._failures = 0
 
-    def follow(self, url: str, text: str) -> Iterator[bytes]:
-        """The bytes of the stream behind the manifest ``text`` from ``url``; raises Refusal."""
-        current = self._read(text, url)
+    def follow(self, url: str, document: bytes) -> Iterator[bytes]:
+        """Yield the media bytes of the stream behind the manifest ``document`` from ``url``.
+
+        :raises Refusal: when there is nothing to yield, and when the stream fails later on.
+        """
+        first: Refusal | None = None
+        for skipped in range(MAX_ATTEMPTS):
+            current = self._parsed(document, url, skipped)
+            try:
+                yield from self._followed(url, current, skipped)
+            except Refusal as refusal:
+                if self._fetcher.has_sent or not is_passing(refusal):
+                    raise
+                first = first or refusal
+                if not current.alternatives:
+                    break
+                self._info.note_lost_variant(current.size, current.bandwidth, refusal)
+            else:
+                return
+        if first:
+            raise first
+
+    def _followed(self, url: str, current: Manifest, skipped: int) -> Iterator[bytes]:
         if not current.segments and not current.is_live:
             raise dead("no_data", "the manifest names no segment")
         done = current.segments[-JOIN_SEGMENTS - 1][0] if self._joins_late(current) else None
-        while self._wanted():
-            self._told.is_live = current.is_live
+        while self._is_wanted():
+            self._info.is_live = current.is_live
             for key, segment in current.segments:
-                if (done is not None and key <= done) or not self._wanted():
+                if (done is not None and key <= done) or not self._is_wanted():
                     continue
-                is_only = not current.is_live and not self._told.segments and key == current.segments[-1][0]
-                yield from self._fetcher.counted(self._segment(current, segment), is_only=is_only)
+                is_only = not current.is_live and not self._info.segments and key == current.segments[-1][0]
+                yield from self._fetcher.counted(partial(self._segment, current, segment), is_only=is_only)
                 done = key
-                if current.sound and not self._told.sound_failure:
-                    self._told.take_sound(self._sound(current.sound))
+                if current.audio and not self._info.audio_failure:
+                    self._info.take_audio(self._audio(current.audio))
             if not current.is_live or self._fetcher.is_stale(current.target_s):
                 return
-            if self._wanted():
-                url, text = self._fetcher.text(url)
-                current = self._read(text, url)
+            if self._is_wanted():
+                url, current = self._reloaded(url, current, skipped)
+
+    def _reloaded(self, url: str, current: Manifest, skipped: int) -> tuple[str, Manifest]:
+        """Return the manifest as it is now; the old one when the request fails, up to three times in a row."""
+        try:
+            address, document = self._fetcher.document(url)
+            fresh = self._parsed(document, address, skipped)
+        except Refusal as refusal:
+            self._failures += 1
+            if self._failures >= MAX_FAILURES_IN_A_ROW or not (is_passing(refusal) or refusal.reason == "not_media"):
+                raise
+            return url, current
+        self._failures = 0
+        return address, fresh
 
     @staticmethod
     def _joins_late(current: Manifest) -> bool:
         return current.is_live and len(current.segments) > JOIN_SEGMENTS
 
-    def _read(self, text: str, url: str) -> Manifest:
-        # What else is offered is noted once.
-        told = self._told if not self._told.variants else PlaylistInfo("dash")
-        return manifest.read(text, url, time.time() + self._server_ahead_s, told)
+    def _parsed(self, document: bytes, url: str, skipped: int) -> Manifest:
+        # The alternatives are noted once.
+        info = self._info if not self._info.variants else PlaylistInfo("dash")
+        return manifest.parse(document, url, time.time() + self._ahead_s, info, skipped=skipped)
 
-    def _sound(self, sound: Manifest) -> Iterator[bytes]:
-        """The sound's next segment; the first is the one that stands as far from the end as the video's did."""
-        if self._sound_done is None and self._joins_late(sound):
-            self._sound_done = sound.segments[-JOIN_SEGMENTS - 1][0]
-        due = [one for one in sound.segments if self._sound_done is None or one[0] > self._sound_done]
+    def _audio(self, audio: Manifest) -> Iterator[bytes]:
+        """Yield the audio's next segment; the first has the same distance from the end as the video's first had."""
+        if self._audio_done is None and self._joins_late(audio):
+            self._audio_done = audio.segments[-JOIN_SEGMENTS - 1][0]
+        due = [one for one in audio.segments if self._audio_done is None or one[0] > self._audio_done]
         for at, segment in due[:1]:
-            self._sound_done = at
-            if sound.init and sound.init != self._sound_init:
-                self._sound_init = sound.init
-                yield from self._begun(sound.init)
+            self._audio_done = at
+            if audio.init and audio.init != self._audio_init:
+                self._audio_init = audio.init
+                yield self._initialization(audio.init)
             yield from self._fetcher.media(segment.url, segment.byte_range)
 
-    def _begun(self, init: SegmentRef) -> Iterator[bytes]:
-        data = b"".join(self._fetcher.media(init.url, init.byte_range))
+    def _initialization(self, init: SegmentRef) -> bytes:
+        data = self._fetcher.whole(init.url, init.byte_range)
         refuse_encrypted_entries(data)
-        yield data
+        return data
 
     def _segment(self, current: Manifest, segment: SegmentRef) -> Iterator[bytes]:
         if current.init and current.init != self._init:
+            data = self._initialization(current.init)
             self._init = current.init
-            yield from self._begun(current.init)
+            yield data
         yield from self._fetcher.media(segment.url, segment.byte_range)

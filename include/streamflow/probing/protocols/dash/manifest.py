@@ -1,4 +1,4 @@
-"""A DASH manifest: from its XML to the segments of the best representation (ISO/IEC 23009-1). Times in seconds."""
+"""Parsing of DASH manifests: the segments of the best representation (ISO/IEC 23009-1). Times are in seconds."""
 
 from __future__ import annotations
 
@@ -14,15 +14,21 @@ from streamflow.probing.net.http_client import joined
 from streamflow.probing.protocols.segments import PlaylistInfo
 
 Element = ElementTree.Element
-# Of a long timeline only the end that is live matters, or the beginning of a recording.
+# A representation, behind the adaptation set that it belongs to.
+_Place = tuple[Element, Element]
+# A long timeline is cut to its end where it is live, else to its beginning.
 MAX_SEGMENTS = 1000
-_DURATION = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?")
+_COUNT = r"(\d+(?:[.,]\d+)?)"
+_DURATION = re.compile(
+    rf"[+]?P(?:{_COUNT}Y)?(?:{_COUNT}M)?(?:{_COUNT}W)?(?:{_COUNT}D)?(?:T(?:{_COUNT}H)?(?:{_COUNT}M)?(?:{_COUNT}S)?)?"
+)
+_DURATION_UNITS = (365 * 86400, 30 * 86400, 7 * 86400, 86400, 3600, 60, 1)
 _VARIABLE = re.compile(r"\$(RepresentationID|Number|Time|Bandwidth|)(?:%0(\d{1,2})d)?\$")
 
 
 @dataclass(frozen=True)
 class SegmentRef:
-    """What is to be fetched: an address, and first byte and number of bytes where it is a part of a file."""
+    """A segment's address; its first byte and number of bytes where it is a part of a file."""
 
     url: str
     byte_range: tuple[int, int] | None = None
@@ -30,34 +36,44 @@ class SegmentRef:
 
 @dataclass(frozen=True)
 class Manifest:
-    """The representation chosen: its segments in order, each with a key that grows from one to the next.
+    """One representation.
 
-    ``sound`` is that of the best sound which comes by itself.
+    :param segments: in order, each with a key that grows from one segment to the next.
+    :param alternatives: the number of representations of lower rank.
+    :param audio: the best audio that comes in segments of its own.
     """
 
     is_live: bool
     segments: list[tuple[tuple[float, int], SegmentRef]]
     init: SegmentRef | None
     target_s: float
-    sound: Manifest | None = None
+    audio: Manifest | None = None
+    size: tuple[int, int] | None = None
+    bandwidth: int = 0
+    alternatives: int = 0
 
 
 def is_manifest(head: bytes) -> bool:
+    """Return whether a body that begins with ``head`` is a DASH manifest."""
     start = head.lstrip(b"\xef\xbb\xbf \r\n\t")
     return start.startswith((b"<?xml", b"<MPD", b"<!--")) and b"<MPD" in start
 
 
-def read(text: str, url: str, now: float, told: PlaylistInfo) -> Manifest:
-    """The manifest from ``url`` as of ``now`` (seconds since 1970); what else it offers is noted in ``told``.
+def parse(document: bytes, url: str, now: float, info: PlaylistInfo, *, skipped: int = 0) -> Manifest:
+    """Return the best representation of a manifest; all others are noted in ``info``.
 
-    Raises Refusal for what cannot be read and for protected media.
+    :param url: the address of the manifest.
+    :param now: seconds since 1970 by the server's clock.
+    :param skipped: the number of better representations to leave out.
+    :raises Refusal: for a manifest that cannot be read, and for protected media.
     """
+    text = document.decode("utf-8", errors="replace")
     if "<!DOCTYPE" in text or "<!ENTITY" in text:
-        # A manifest has none; entities can name files and grow without bounds.
+        # No manifest needs entities, which can name files and grow without bounds.
         raise dead("not_media", "the manifest defines entities", retryable=False)
     try:
         root = ElementTree.fromstring(text.encode())  # noqa: S314 - without entities there is nothing to attack
-        return _Reader(root, url, now).manifest(told)
+        return _Reader(root, url, now).manifest(info, skipped)
     except (ElementTree.ParseError, ValueError, LookupError, ArithmeticError) as error:
         raise dead("not_media", f"the manifest cannot be read: {type(error).__name__}") from error
 
@@ -79,13 +95,21 @@ class _Reader:
         since = _moment(available) if available else now
         self._elapsed = now - since - self._start
 
-    def manifest(self, told: PlaylistInfo) -> Manifest:
-        group, best, sound = self._choose(told)
-        made = self._of(group, best)
-        if sound is None:
+    def manifest(self, info: PlaylistInfo, skipped: int) -> Manifest:
+        """Return the best representation but ``skipped``, with its audio."""
+        videos, audio = self._choose(info)
+        group, chosen = videos[min(skipped, len(videos) - 1)]
+        size = _integer(group, chosen, "width"), _integer(group, chosen, "height")
+        made = replace(
+            self._of(group, chosen),
+            size=size if all(size) else None,
+            bandwidth=_integer(group, chosen, "bandwidth"),
+            alternatives=max(0, len(videos) - 1 - skipped),
+        )
+        if audio is None:
             return made
-        told.sound_language = sound[0].get("lang")
-        return replace(made, sound=told.sound_opened(lambda: self._of(*sound)))
+        info.audio_language = audio[0].get("lang")
+        return replace(made, audio=info.audio_opened(lambda: self._of(*audio)))
 
     def _of(self, group: Element, chosen: Element) -> Manifest:
         path = [self._root, self._period, group, chosen]
@@ -101,59 +125,59 @@ class _Reader:
             return self._of_list(listed, base)
         return Manifest(self._is_live, [((self._start, 0), SegmentRef(base))], None, self._length or 2.0)
 
-    def _choose(self, told: PlaylistInfo) -> tuple[Element, Element, tuple[Element, Element] | None]:
-        """The video representation of most lines, then most bits, with its set, and the best sound with its own.
+    def _choose(self, info: PlaylistInfo) -> tuple[list[_Place], _Place | None]:
+        """Return the video representations, the best first, and the best audio.
 
-        Without video the best sound stands in the video's place.
+        Without video the audio takes its place.
         """
-        found: dict[str, list[tuple[Element, Element]]] = {"video": [], "audio": []}
+        places: dict[str, list[_Place]] = {"video": [], "audio": []}
         for group in self._period.findall("{*}AdaptationSet"):
             for one in group.findall("{*}Representation"):
                 mime = one.get("mimeType") or group.get("mimeType") or f"{group.get('contentType') or 'video'}/"
-                found.setdefault(mime.partition("/")[0], []).append((group, one))
-        for group, one in found["video"]:
-            size = _whole(group, one, "width"), _whole(group, one, "height")
-            told.note_variant(size if all(size) else None, _whole(group, one, "bandwidth"), one.get("codecs"))
-        if found["video"]:
-            for group in dict.fromkeys(group for group, _ in found["audio"]):
-                told.note_audio(group.get("lang"))
-        for group in dict.fromkeys(group for kind in ("text", "application") for group, _ in found.get(kind, [])):
-            told.note_subtitles(group.get("lang"))
-        choice = found["video"] or found["audio"]
+                places.setdefault(mime.partition("/")[0], []).append((group, one))
+        for group, one in places["video"]:
+            size = _integer(group, one, "width"), _integer(group, one, "height")
+            info.note_variant(size if all(size) else None, _integer(group, one, "bandwidth"), one.get("codecs"))
+        if places["video"]:
+            for group in dict.fromkeys(group for group, _ in places["audio"]):
+                info.note_audio(group.get("lang"))
+        for group in dict.fromkeys(group for kind in ("text", "application") for group, _ in places.get(kind, [])):
+            info.note_subtitles(group.get("lang"))
+        choice = places["video"] or places["audio"]
         if not choice:
-            raise dead("no_data", "the manifest has neither video nor sound")
-        sound = max(found["audio"], key=_sound_rank) if found["video"] and found["audio"] else None
-        return *max(choice, key=_rank), sound
+            raise dead("no_data", "the manifest has neither video nor audio")
+        audio = max(places["audio"], key=_audio_rank) if places["video"] and places["audio"] else None
+        return sorted(choice, key=_rank, reverse=True), audio
 
     # -- the forms of addressing ---------------------------------------------------------------
     def _of_template(self, templates: list[Element], base: str, chosen: Element) -> Manifest:
-        said = {name: value for one in templates for name, value in one.attrib.items()}
-        scale, first = int(said.get("timescale", 1)), int(said.get("startNumber", 1))
+        attributes = {name: value for one in templates for name, value in one.attrib.items()}
+        scale, first = int(attributes.get("timescale", 1)), int(attributes.get("startNumber", 1))
         timeline = next((line for one in reversed(templates) if (line := one.find("{*}SegmentTimeline")) is not None),
                         None)  # fmt: skip
 
-        def part(name: str, number: int, time: int) -> SegmentRef:
+        def segment_ref(name: str, number: int, time: int) -> SegmentRef:
             values = {"RepresentationID": chosen.get("id", ""), "Bandwidth": chosen.get("bandwidth", "")}
-            return SegmentRef(joined(base, _filled(said[name], values | {"Number": number, "Time": time})))
+            return SegmentRef(joined(base, _filled(attributes[name], values | {"Number": number, "Time": time})))
 
         if timeline is not None:
-            offset = int(said.get("presentationTimeOffset", 0))
+            offset = int(attributes.get("presentationTimeOffset", 0))
             runs = [(number, time) for number, time, _ in self._runs(timeline, first, scale, offset)]
             lengths = [int(one.get("d", 0)) / scale for one in timeline.findall("{*}S")]
             target = max(lengths, default=2.0)
-            segments = [((self._start, time), part("media", number, time)) for number, time in runs]
+            segments = [((self._start, time), segment_ref("media", number, time)) for number, time in runs]
         else:
-            step = int(said["duration"])
+            step = int(attributes["duration"])
             target = step / scale
             segments = [
-                ((self._start, number), part("media", first + number, number * step))
+                ((self._start, number), segment_ref("media", first + number, number * step))
                 for number in self._numbers(target)
             ]
-        init = part("initialization", first, 0) if "initialization" in said else None
+        init = segment_ref("initialization", first, 0) if "initialization" in attributes else None
         return Manifest(self._is_live, segments, init, target)
 
     def _numbers(self, length: float) -> range:
-        """Of segments of equal length: those that are there, counted from 0."""
+        """Return the indices of the segments that are available, all of ``length`` seconds."""
         if length <= 0:
             raise ValueError("segments without length")
         if self._is_live:
@@ -162,8 +186,8 @@ class _Reader:
         return range(min(MAX_SEGMENTS, math.ceil((self._length or length) / length)))
 
     def _runs(self, timeline: Element, number: int, scale: int, offset: int) -> Iterator[tuple[int, int, int]]:
-        """Number, time and length of each segment; a run of many equal ones is cut to those that matter."""
-        found: list[tuple[int, int, int]] = []
+        """Yield number, time and length of each segment; a long run is cut to the part that :meth:`_of` needs."""
+        runs: list[tuple[int, int, int]] = []
         entries, time = timeline.findall("{*}S"), 0
         for place, entry in enumerate(entries):
             length, repeats = int(entry.get("d", 0)), int(entry.get("r", 0))
@@ -176,13 +200,13 @@ class _Reader:
             count = repeats + 1
             skipped = max(0, count - MAX_SEGMENTS) if self._is_live else 0
             taken = range(skipped, min(count, skipped + MAX_SEGMENTS))
-            found += [(number + index, time + index * length, length) for index in taken]
-            found = found[-MAX_SEGMENTS:] if self._is_live else found[:MAX_SEGMENTS]
+            runs += [(number + index, time + index * length, length) for index in taken]
+            runs = runs[-MAX_SEGMENTS:] if self._is_live else runs[:MAX_SEGMENTS]
             number, time = number + count, time + count * length
-        yield from found
+        yield from runs
 
     def _until(self, later: list[Element], scale: int, offset: int) -> float:
-        """Where a run ends that goes on until the next one, the end of the period, or now (in ticks)."""
+        """Return the end of an open run in ticks: the next run, the end of the period, or now."""
         if later and later[0].get("t"):
             return int(later[0].get("t", 0))
         return offset + scale * (self._elapsed if self._is_live else self._length or 0.0)
@@ -193,62 +217,67 @@ class _Reader:
             scale, length = int(one.get("timescale", scale)), int(one.get("duration", length))
             first = int(one.get("startNumber", first))
         urls = lists[-1].findall("{*}SegmentURL")
-        parts = [
+        segments = [
             SegmentRef(joined(base, one.get("media")), _range(one.get("mediaRange"))) for one in urls[:MAX_SEGMENTS]
         ]
-        init = next((found for one in reversed(lists) if (found := one.find("{*}Initialization")) is not None), None)
+        init = next(
+            (element for one in reversed(lists) if (element := one.find("{*}Initialization")) is not None), None
+        )
         begin = None if init is None else SegmentRef(joined(base, init.get("sourceURL")), _range(init.get("range")))
-        numbered = [((self._start, number), each) for number, each in enumerate(parts, first)]
+        numbered = [((self._start, number), each) for number, each in enumerate(segments, first)]
         return Manifest(self._is_live, numbered, begin, length / scale if length else 2.0)
 
 
 def _inherited(path: list[Element], name: str) -> list[Element]:
-    """The elements of a name from the outermost to the innermost, which adds to or replaces what is above it."""
-    return [found for one in path if (found := one.find(f"{{*}}{name}")) is not None]
+    """Return the elements of a name, the outermost first; an inner one adds to and replaces the outer ones."""
+    return [element for one in path if (element := one.find(f"{{*}}{name}")) is not None]
 
 
-def _rank(place: tuple[Element, Element]) -> tuple[int, int]:
-    return _whole(*place, "height"), _whole(*place, "bandwidth")
+def _rank(place: _Place) -> tuple[int, int]:
+    return _integer(*place, "height"), _integer(*place, "bandwidth")
 
 
-def _sound_rank(place: tuple[Element, Element]) -> tuple[bool, int]:
-    """What is meant for all comes first, then most bits."""
+def _audio_rank(place: _Place) -> tuple[bool, int]:
+    """The main programme comes first, then the most bits."""
     role = place[0].find("{*}Role")
-    return role is not None and role.get("value") == "main", _whole(*place, "bandwidth")
+    return role is not None and role.get("value") == "main", _integer(*place, "bandwidth")
 
 
-def _whole(group: Element, one: Element, name: str) -> int:
-    return int(one.get(name) or group.get(name) or 0)
+def _integer(group: Element, one: Element, name: str) -> int:
+    """Return a number that is not needed to fetch segments; 0 where it is missing or wrong."""
+    written = one.get(name) or group.get(name) or ""
+    return int(written) if written.isdecimal() and len(written) < 16 else 0
 
 
 def _filled(template: str, values: dict[str, str | int]) -> str:
-    """The template with its variables, as ``$Number%05d$``; two dollar signs are one."""
+    """Return a template with its variables, such as ``$Number%05d$``, replaced; two dollar signs are one."""
 
-    def value(found: re.Match[str]) -> str:
-        name, width = found.groups()
+    def value(match: re.Match[str]) -> str:
+        name, width = match.groups()
         return "$" if not name else str(values[name]).zfill(min(int(width or 0), 20))
 
     return _VARIABLE.sub(value, template)
 
 
 def _seconds(text: str | None) -> float | None:
-    """The seconds of an ISO 8601 duration such as ``PT1H2M3.5S``."""
+    """Return the seconds of an ISO 8601 duration such as ``PT1H2M3.5S``; a month has 30 days, a year 365."""
     if text is None:
         return None
-    found = _DURATION.fullmatch(text)
-    if found is None:
+    match = _DURATION.fullmatch(text.strip())
+    if match is None:
         raise ValueError("not a duration")
-    return sum(float(value or 0) * unit for value, unit in zip(found.groups(), (86400, 3600, 60, 1), strict=True))
+    counts = (float((count or "0").replace(",", ".")) for count in match.groups())
+    return sum(count * unit for count, unit in zip(counts, _DURATION_UNITS, strict=True))
 
 
 def _moment(text: str) -> float:
-    """Seconds since 1970 of a date and time, which is UTC where it does not say otherwise."""
-    told = datetime.fromisoformat(text)
-    return (told if told.tzinfo else told.replace(tzinfo=UTC)).timestamp()
+    """Return the seconds since 1970 of a date and time, by default of UTC."""
+    moment = datetime.fromisoformat(text.strip())
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
 def _range(text: str | None) -> tuple[int, int] | None:
-    """First byte and number of bytes of ``first-last``."""
+    """Return first byte and number of bytes of ``first-last``."""
     if not text:
         return None
     first, _, last = text.partition("-")

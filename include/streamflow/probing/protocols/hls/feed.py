@@ -1,205 +1,215 @@
-"""HLS as a feed of bytes: the best variant's segments, decrypted, in order, as they come (RFC 8216)."""
+"""The bytes of an HLS stream: the best variant's segments, decrypted, in order (RFC 8216)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from functools import partial
 
-import m3u8
-from cryptography.hazmat.primitives import padding
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
-
-from streamflow.probing.judgement.refusal import dead
+from streamflow.probing.judgement.refusal import Refusal, dead
 from streamflow.probing.net.http_client import HttpClient, joined
-from streamflow.probing.protocols.segments import JOIN_SEGMENTS, PlaylistInfo, SegmentFetcher, refuse_encrypted_entries
+from streamflow.probing.protocols.hls.decryption import decrypted, vector
+from streamflow.probing.protocols.hls.playlist import (
+    InitSection,
+    MasterPlaylist,
+    MediaPlaylist,
+    Rendition,
+    Segment,
+    Variant,
+    is_playlist,
+    parse,
+)
+from streamflow.probing.protocols.hls.position import Position
+from streamflow.probing.protocols.segments import (
+    MAX_FAILURES_IN_A_ROW,
+    PlaylistInfo,
+    SegmentFetcher,
+    is_passing,
+    refuse_encrypted_entries,
+)
 
-
-def is_playlist(head: bytes) -> bool:
-    return head.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"#EXTM3U")
+# A list of variants may name another one (as proxies make them), this deep.
+MAX_DEPTH = 3
+# Variants that are tried when the better ones fail.
+MAX_ATTEMPTS = 6
+MAX_KEYS = 16
+MAX_KEY_BYTES = 64
+MAX_METHOD_CHARACTERS = 20
 
 
 @dataclass
-class _Media:
-    """A media playlist that is being followed; ``done`` is the number of the last segment taken."""
+class _Track:
+    """A media playlist that is being followed."""
 
     url: str
-    playlist: m3u8.M3U8
-    done: int | None = None
-    init: tuple[str, Any] | None = None
-
-    @property
-    def target_s(self) -> float:
-        return float(self.playlist.target_duration or 2)
-
-    def due(self) -> list[tuple[int, Any]]:
-        """The segments that were not taken yet, each with its number; of a live playlist, from near its end on."""
-        first, is_ended = self.playlist.media_sequence or 0, self.playlist.is_endlist
-        segments = list(enumerate(self.playlist.segments, first))
-        if self.done is None:
-            self.done = first - 1 if is_ended else first + max(0, len(segments) - JOIN_SEGMENTS) - 1
-        elif segments and segments[-1][0] < self.done - len(segments):
-            # The server began to count anew.
-            self.done = first - 1
-        return [(number, segment) for number, segment in segments if number > self.done]
+    playlist: MediaPlaylist
+    position: Position = field(default_factory=Position)
+    init: InitSection | None = None
+    failures: int = 0
 
 
 class HlsFeed:
-    """Follows a playlist; every address in it passes the same guard as the first."""
+    """Follows a playlist; the client checks every address in it by the same policy as the first."""
 
-    def __init__(self, connection: HttpClient, told: PlaylistInfo, wanted: Callable[[], bool]) -> None:
-        self._fetcher = SegmentFetcher(connection, told, wanted)
-        self._told = told
-        self._wanted = wanted
+    def __init__(self, client: HttpClient, info: PlaylistInfo, is_wanted: Callable[[], bool]) -> None:
+        self._fetcher = SegmentFetcher(client, info, is_wanted)
+        self._info = info
+        self._is_wanted = is_wanted
         self._keys: dict[str, bytes] = {}
-        self._range_ends: dict[str, int] = {}
 
-    def follow(self, url: str, text: str) -> Iterator[bytes]:
-        """The bytes of the stream behind the playlist ``text`` from ``url``; raises Refusal.
+    def follow(self, url: str, document: bytes) -> Iterator[bytes]:
+        """Yield the media bytes of the stream behind the playlist ``document`` from ``url``.
 
-        Sound of its own goes to the :class:`PlaylistInfo`, a segment after each one of the video.
+        Audio of its own goes to the :class:`PlaylistInfo`, one segment after each one of the video.
+
+        :raises Refusal: when there is nothing to yield, and when the stream fails later on.
         """
-        playlist, sound = _parsed(text, url), None
-        if playlist.is_variant:
-            media, sound = self._choose(url, playlist)
+        yield from self._followed(url, parse(document), MAX_DEPTH)
+
+    def _followed(self, url: str, playlist: MasterPlaylist | MediaPlaylist, depth: int) -> Iterator[bytes]:
+        if isinstance(playlist, MediaPlaylist):
+            yield from self._media(_Track(url, playlist), None)
+        elif depth == 0:
+            raise dead("not_media", "lists of variants lead to further lists only", retryable=False)
         else:
-            media = _Media(url, playlist)
-        if not media.playlist.segments and media.playlist.is_endlist:
-            raise dead("no_data", "the playlist names no segment")
-        while self._wanted():
-            is_ended = media.playlist.is_endlist
-            self._told.is_live = not is_ended
-            due = media.due()
-            for number, segment in due:
-                if not self._wanted():
-                    break
-                is_only = is_ended and number == due[-1][0] and not self._told.segments
-                yield from self._fetcher.counted(self._segment(media, number, segment), is_only=is_only)
-                media.done = number
-                if sound and not self._told.take_sound(self._sound(sound)):
-                    sound = None
-            if is_ended or self._fetcher.is_stale(media.target_s):
+            yield from self._best(url, playlist, depth)
+
+    def _best(self, url: str, master: MasterPlaylist, depth: int) -> Iterator[bytes]:
+        """Yield the bytes of the best variant that works; the better ones that fail are noted."""
+        for variant in master.variants:
+            self._info.note_variant(variant.size, variant.bandwidth, variant.codecs)
+        candidates = sorted(master.variants, key=lambda variant: variant.rank, reverse=True)[:MAX_ATTEMPTS]
+        first: Refusal | None = None
+        for variant in candidates:
+            try:
+                yield from self._variant(url, master, variant, depth)
+            except Refusal as refusal:
+                if self._fetcher.has_sent or not (is_passing(refusal) or refusal.reason == "not_media"):
+                    raise
+                first = first or refusal
+                self._info.note_lost_variant(variant.size, variant.bandwidth, refusal)
+            else:
                 return
-            if self._wanted():
-                self._refresh(media)
+        raise first or dead("no_data", "the playlist names no variant")
 
-    def _choose(self, url: str, playlist: m3u8.M3U8) -> tuple[_Media, _Media | None]:
-        """The media playlist of the best variant (most lines, then most bits), and that of its sound if it has one."""
-        for variant in playlist.playlists:
-            info = variant.stream_info
-            self._told.note_variant(info.resolution, info.bandwidth, info.codecs)
-        if not playlist.playlists:
-            raise dead("no_data", "the playlist names no variant")
-        best = max(playlist.playlists, key=lambda variant: _rank(variant.stream_info))
-        groups = best.stream_info.audio, best.stream_info.subtitles
-        renditions = [media for media in playlist.media if media.group_id in groups]
-        for one in renditions:
-            if one.type == "SUBTITLES":
-                self._told.note_subtitles(one.language)
-        sounds = [one for one in renditions if one.type == "AUDIO"]
-        media = self._media(joined(url, best.uri))
-        if not sounds:
-            return media, None
-        # The default comes first. One without an address is within the video's segments.
-        sounds.sort(key=lambda one: one.default != "YES")
-        for one in sounds:
-            if one.uri:
-                self._told.note_audio(one.language)
-        if not sounds[0].uri:
-            return media, None
-        self._told.sound_language = sounds[0].language
-        return media, self._told.sound_opened(lambda: self._media(joined(url, sounds[0].uri)))
+    def _variant(self, url: str, master: MasterPlaylist, variant: Variant, depth: int) -> Iterator[bytes]:
+        address, playlist = self._fetch(joined(url, variant.uri))
+        if isinstance(playlist, MediaPlaylist):
+            yield from self._media(_Track(address, playlist), self._audio(url, master, variant))
+        else:
+            yield from self._followed(address, playlist, depth - 1)
 
-    def _media(self, url: str) -> _Media:
-        url, text = self._fetch(url)
-        playlist = _parsed(text, url)
-        if playlist.is_variant:
-            raise dead("not_media", "a variant of the playlist is a list of variants again", retryable=False)
-        return _Media(url, playlist)
+    def _audio(self, url: str, master: MasterPlaylist, variant: Variant) -> _Track | None:
+        """Return the audio of a variant that comes in a playlist of its own, and note all its renditions."""
+        if not self._info.subtitles:
+            for one in master.renditions:
+                if one.type == "SUBTITLES" and one.group == variant.subtitle_group:
+                    self._info.note_subtitles(one.language)
+        renditions = [one for one in master.renditions if one.type == "AUDIO" and one.group == variant.audio_group]
+        # The default comes first. A rendition without an address is inside the variant.
+        renditions.sort(key=lambda one: not one.is_default)
+        if not self._info.separate_audio:
+            for one in renditions:
+                if one.uri:
+                    self._info.note_audio(one.language)
+        if not renditions or not renditions[0].uri:
+            return None
+        self._info.audio_language = renditions[0].language
+        return self._info.audio_opened(lambda: self._rendition(url, renditions[0]))
 
-    def _refresh(self, media: _Media) -> None:
-        media.url, text = self._fetch(media.url)
-        media.playlist = _parsed(text, media.url)
+    def _rendition(self, url: str, rendition: Rendition) -> _Track:
+        address, playlist = self._fetch(joined(url, rendition.uri))
+        if isinstance(playlist, MasterPlaylist):
+            raise dead("not_media", "the playlist of the audio is a list of variants", retryable=False)
+        return _Track(address, playlist)
 
-    def _sound(self, sound: _Media) -> Iterator[bytes]:
-        """The next segment of the sound, if there is one by now."""
-        due = sound.due()
-        if not due and not sound.playlist.is_endlist:
-            self._refresh(sound)
-            due = sound.due()
-        for number, segment in due[:1]:
-            sound.done = number
-            yield from self._segment(sound, number, segment)
+    def _media(self, track: _Track, audio: _Track | None) -> Iterator[bytes]:
+        """Yield the segments of a media playlist until it ends, stops or is no longer wanted."""
+        if not track.playlist.segments and track.playlist.is_ended:
+            raise dead("no_data", "the playlist names no segment")
+        while self._is_wanted():
+            is_ended = track.playlist.is_ended
+            self._info.is_live = not is_ended
+            due = track.position.due(track.playlist)
+            for segment in due:
+                if not self._is_wanted():
+                    break
+                is_only = is_ended and segment is due[-1] and not self._info.segments
+                if segment.is_discontinuity and self._info.segments:
+                    self._info.announced_jumps += 1
+                yield from self._fetcher.counted(partial(self._segment, track, segment), is_only=is_only)
+                track.position.take(segment)
+                if audio and not self._take_audio(audio):
+                    audio = None
+            if is_ended or self._fetcher.is_stale(track.playlist.target_s):
+                return
+            if self._is_wanted():
+                self._reload(track)
 
-    def _fetch(self, url: str) -> tuple[str, str]:
-        url, text = self._fetcher.text(url)
-        if not is_playlist(text[:64].encode()):
-            raise dead("not_media", "the playlist leads to something that is no playlist")
-        return url, text
+    def _take_audio(self, audio: _Track) -> bool:
+        """Fetch the next segment of the audio; False when no more of them are wanted."""
+        is_taken = self._info.take_audio(self._next_audio(audio))
+        if is_taken:
+            audio.failures = 0
+            return True
+        audio.failures += 1
+        if self._info.audio_failure is None or audio.failures >= MAX_FAILURES_IN_A_ROW:
+            return False
+        self._info.audio_failure = None
+        return True
 
-    def _segment(self, playlist: _Media, number: int, segment: Any) -> Iterator[bytes]:
-        url = playlist.url
-        if not segment.uri:
-            raise dead("not_media", "a segment of the playlist has no address")
-        if segment.discontinuity and playlist.done is not None and self._told.segments:
-            self._told.announced_jumps += 1
-        init = segment.init_section
-        if init is not None and (init.uri, init.byterange) != playlist.init:
-            playlist.init = init.uri, init.byterange
-            data = b"".join(self._bytes(joined(url, init.uri), init.byterange))
+    def _next_audio(self, audio: _Track) -> Iterator[bytes]:
+        due = audio.position.due(audio.playlist)
+        if not due and not audio.playlist.is_ended:
+            self._reload(audio)
+            due = audio.position.due(audio.playlist)
+        for segment in due[:1]:
+            audio.position.take(segment)
+            yield from self._segment(audio, segment)
+
+    def _reload(self, track: _Track) -> None:
+        """Fetch a live playlist again; keeps the old one when that fails, up to three times in a row."""
+        try:
+            address, playlist = self._fetch(track.url)
+        except Refusal as refusal:
+            track.failures += 1
+            if track.failures >= MAX_FAILURES_IN_A_ROW or not (is_passing(refusal) or refusal.reason == "not_media"):
+                raise
+            return
+        if isinstance(playlist, MediaPlaylist):
+            track.failures = 0
+            track.url, track.playlist = address, playlist
+
+    def _fetch(self, url: str) -> tuple[str, MasterPlaylist | MediaPlaylist]:
+        address, document = self._fetcher.document(url)
+        if not is_playlist(document[:64]):
+            raise dead("not_media", "the playlist leads to something that is not a playlist")
+        return address, parse(document)
+
+    def _segment(self, track: _Track, segment: Segment) -> Iterator[bytes]:
+        if segment.fault:
+            raise dead("not_media", f"the playlist's {segment.fault} is invalid")
+        if segment.init is not None and segment.init != track.init:
+            data = self._fetcher.whole(joined(track.url, segment.init.uri), segment.init.byte_range)
             refuse_encrypted_entries(data)
+            track.init = segment.init
             yield data
+        media = self._fetcher.media(joined(track.url, segment.uri), segment.byte_range)
         key = segment.key
-        media = self._bytes(joined(url, segment.uri), segment.byterange)
-        if key is None or key.method in (None, "NONE"):
+        if key is None:
             yield from media
             return
-        self._told.encrypted = True
-        if key.method != "AES-128" or (key.keyformat or "identity") != "identity":
-            raise dead("drm_protected", f"segments are encrypted by {key.method}", retryable=False)
-        yield self._decrypted(joined(url, key.uri), key.iv, number, b"".join(media))
+        self._info.encrypted = True
+        if not key.is_plain_aes:
+            method = key.method[:MAX_METHOD_CHARACTERS]
+            raise dead("drm_protected", f"segments are encrypted by {method}", retryable=False)
+        if not key.uri:
+            raise dead("undecodable", "EXT-X-KEY has no URI")
+        yield from decrypted(media, self._key(joined(track.url, key.uri)), vector(key.vector, segment.number))
 
-    def _bytes(self, url: str, byterange: str | None) -> Iterator[bytes]:
-        return self._fetcher.media(url, self._range(url, byterange) if byterange else None)
-
-    def _range(self, url: str, text: str) -> tuple[int, int]:
-        """First byte and number of bytes of ``count@first``; without the first, it follows the range before."""
-        count, _, first = text.partition("@")
-        if not (count.isdigit() and (first or "0").isdigit()):
-            raise dead("not_media", "a byte range of the playlist is none")
-        begin = int(first) if first else self._range_ends.get(url, 0)
-        self._range_ends[url] = begin + int(count)
-        return begin, int(count)
-
-    def _decrypted(self, key_url: str, iv: str | None, number: int, data: bytes) -> bytes:
-        if key_url not in self._keys:
-            self._keys[key_url] = b"".join(self._fetcher.media(key_url))[:64]
-        key = self._keys[key_url]
-        if len(key) != 16 or len(data) % 16:
-            raise dead("undecodable", "the key or a segment does not have the size that AES-128 needs")
-        cipher = Cipher(algorithms.AES(key), modes.CBC(_vector(iv, number))).decryptor()
-        plain = cipher.update(data) + cipher.finalize()
-        try:
-            unpad = padding.PKCS7(128).unpadder()
-            return unpad.update(plain) + unpad.finalize()
-        except ValueError:
-            raise dead("undecodable", "a segment does not decrypt with its key") from None
-
-
-def _vector(iv: str | None, number: int) -> bytes:
-    """The initialization vector: as given in hexadecimal digits, or the segment's number."""
-    try:
-        return (int(iv, 16) if iv else number).to_bytes(16, "big")
-    except (ValueError, OverflowError):
-        raise dead("undecodable", "the playlist's initialization vector is none") from None
-
-
-def _parsed(text: str, url: str) -> m3u8.M3U8:
-    try:
-        return m3u8.loads(text, uri=url)
-    except (ValueError, OverflowError, KeyError, IndexError, TypeError, AttributeError) as error:
-        raise dead("not_media", f"the playlist cannot be read: {type(error).__name__}") from error
-
-
-def _rank(info: Any) -> tuple[int, int]:
-    return (info.resolution or (0, 0))[1], info.bandwidth or 0
+    def _key(self, url: str) -> bytes:
+        if url not in self._keys:
+            if len(self._keys) >= MAX_KEYS:
+                self._keys.clear()
+            self._keys[url] = self._fetcher.whole(url)[:MAX_KEY_BYTES]
+        return self._keys[url]

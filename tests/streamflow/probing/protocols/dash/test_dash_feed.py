@@ -10,7 +10,7 @@ from lab import Lab
 from streamflow import config
 from streamflow.probing import ProbeTarget, probe
 from streamflow.probing.judgement.refusal import Refusal
-from streamflow.probing.protocols.dash.manifest import MAX_SEGMENTS, read
+from streamflow.probing.protocols.dash.manifest import MAX_SEGMENTS, parse
 from streamflow.probing.protocols.segments import PlaylistInfo
 from streamflow.records import Result
 from support.probing.scripted import Scripted, response
@@ -132,11 +132,11 @@ def test_a_manifest_that_is_wrong_has_its_reason(scripted: Scripted, text: str, 
 def test_a_timeline_without_bounds_is_cut(live: bool) -> None:
     timeline = '<SegmentTimeline><S t="0" d="1" r="99999999999"/></SegmentTimeline>'
     endless = f'<SegmentTemplate media="$Time$">{timeline}</SegmentTemplate>'
-    found = read(mpd(endless, live=live), "http://h/", 2e9, PlaylistInfo("dash"))
+    found = parse(mpd(endless, live=live).encode(), "http://h/", 2e9, PlaylistInfo("dash"))
     assert len(found.segments) == MAX_SEGMENTS
 
 
 def test_a_refusal_names_no_address(scripted: Scripted) -> None:
     with pytest.raises(Refusal) as told:
-        read(mpd("<BaseURL>http://user:secret@[</BaseURL>"), "http://h/", 0, PlaylistInfo("dash"))
+        parse(mpd("<BaseURL>http://user:secret@[</BaseURL>").encode(), "http://h/", 0, PlaylistInfo("dash"))
     assert "secret" not in str(told.value)
