@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 
 from redis import ConnectionPool, Redis
 from redis.backoff import NoBackoff
@@ -30,7 +31,12 @@ class RedisStore:
         self.results = RedisResults(self._connection)
         self.runs = RedisRuns(self._connection)
         self.progress = RedisProgress(self._connection)
-        self.publishing = Publishing(self._connection, self.results)
+
+    # A check publishes no library.
+    @cached_property
+    def publishing(self) -> Publishing:
+        """The replacement of the library by a snapshot."""
+        return Publishing(self._connection, self.results)
 
     def publish(self, snapshot: Snapshot, *, max_drop: float = 0.5, force: bool = False) -> RefreshReport:
         """Replace the library by a snapshot, in one step, and write only the differences."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from sqlite3 import Connection
 
@@ -25,11 +26,28 @@ class FileStore:
     def __init__(self, file: Path) -> None:
         self.file = file
         self._database = Database(file)
-        self.library = FileLibrary(self._database)
-        self.results = FileResults(self._database)
         self.runs = FileRuns(self._database)
-        self.progress = FileProgress(self._database)
-        self.publishing = Publishing(self._database)
+
+    # A check writes runs alone; the other parts are made at their first use.
+    @cached_property
+    def library(self) -> FileLibrary:
+        """The accounts, groups, streams and channels."""
+        return FileLibrary(self._database)
+
+    @cached_property
+    def results(self) -> FileResults:
+        """The results of checks and the memory of failures."""
+        return FileResults(self._database)
+
+    @cached_property
+    def progress(self) -> FileProgress:
+        """The states of running probes."""
+        return FileProgress(self._database)
+
+    @cached_property
+    def publishing(self) -> Publishing:
+        """The replacement of the library by a snapshot."""
+        return Publishing(self._database)
 
     def publish(self, snapshot: Snapshot, *, max_drop: float = 0.5, force: bool = False) -> RefreshReport:
         """Replace the library by a snapshot, in one step, and write only the differences."""
