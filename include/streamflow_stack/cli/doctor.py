@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -18,10 +19,15 @@ from streamflow_stack import airflow, ports
 from streamflow_stack.cli import settings_files
 from streamflow_stack.cli.console import output
 
+if TYPE_CHECKING:
+    from redis import Redis
+
 # The limiter's transitions are functions, which Redis has had since version 7.
 LEAST_REDIS = 7
 # Leases are timed by Redis' clock, tokens by Airflow's. With a larger skew tokens are rejected.
 MAX_SKEW_SECONDS = 5.0
+# Above this share of its memory limit, Redis may soon reject writes.
+LARGEST_MEMORY_SHARE = 0.9
 
 
 @dataclass(frozen=True)
@@ -96,6 +102,8 @@ def _redis() -> Iterator[Finding]:
             version = str(client.info("server").get("redis_version", "0"))
             seconds, micros = client.time()
             policy = str(client.config_get("maxmemory-policy").get("maxmemory-policy") or "noeviction")
+            memory = client.info("memory")
+            right = _has_functions(client)
     except RedisError as error:
         yield Finding("Redis", f"{address}: {error}", "start it, or correct its address and password")
         return
@@ -105,6 +113,25 @@ def _redis() -> Iterator[Finding]:
     yield Finding("clock", f"{skew:.1f} s from Redis'", "" if skew <= MAX_SKEW_SECONDS else "run NTP on both machines")
     evicts = policy != "noeviction"
     yield Finding("Redis eviction", policy, "set maxmemory-policy noeviction: leases must not vanish" if evicts else "")
+    used, limit = int(memory["used_memory"]), int(memory.get("maxmemory") or 0)
+    is_tight = limit and used > LARGEST_MEMORY_SHARE * limit
+    bound = f"{used >> 20} of {limit >> 20} MB" if limit else f"{used >> 20} MB, without a limit"
+    yield Finding("Redis memory", bound, "raise maxmemory: without memory no check gets a slot" if is_tight else "")
+    yield Finding("Redis functions", "allowed" if right else "not allowed", "" if right else "grant +fcall +function")
+
+
+def _has_functions(client: Redis) -> bool:
+    from redis.exceptions import NoPermissionError, ResponseError
+
+    try:
+        client.function_stats()
+        client.fcall("streamflow_doctor", 0)
+    except NoPermissionError:
+        return False
+    except ResponseError:
+        # The server knows no such function, but would call it.
+        return True
+    return True
 
 
 def _airflow(port: int) -> Iterator[Finding]:

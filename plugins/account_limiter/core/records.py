@@ -225,6 +225,21 @@ class Reset:
 
 
 @dataclass(frozen=True)
+class QueueState:
+    """The waiters of all accounts.
+
+    :param waiting: number of waiters.
+    :param unattended: number of waiters that no triggerer and no worker has asked for in the last 25 s. A running
+        triggerer asks every 10 s.
+    :param oldest_at: time since which the oldest waiter has waited, in seconds since the epoch; None without waiters.
+    """
+
+    waiting: int
+    unattended: int
+    oldest_at: float | None
+
+
+@dataclass(frozen=True)
 class LeaseState:
     """A lease in a snapshot; times are seconds since the epoch.
 

@@ -17,6 +17,7 @@ from account_limiter.core.records import (
     Granted,
     Lease,
     Queued,
+    QueueState,
     Refused,
     Renewed,
     Request,
@@ -228,6 +229,11 @@ class Limiter:
         :param step: least length of a step in seconds; it grows where the stored steps or the size require it.
         """
         return history(since, step, self._run("history", *history_args(since, step)))
+
+    def queue(self) -> QueueState:
+        """Return the state of the queue without changing it, also while Redis cannot write."""
+        waiting, unattended, oldest = self._run("waiters")
+        return QueueState(waiting, unattended, oldest / 1000 or None)
 
     def snapshot(self) -> Snapshot:
         """Return the whole state at one moment without changing it."""

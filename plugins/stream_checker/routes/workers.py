@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Literal
 
 from airflow.api.common.airflow_health import get_airflow_health
@@ -11,10 +11,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from redis import Redis
 from redis.exceptions import RedisError
 
+from account_limiter import Limiter, LimiterUnavailable
 from stream_checker.http.access import Reader
 from stream_checker.http.problems import responses
 from stream_checker.queries import workers
-from stream_checker.resources import OpenRedis
+from stream_checker.resources import OpenLimiter, OpenRedis
 
 router = APIRouter(tags=["workers"], dependencies=[Reader])
 
@@ -45,6 +46,16 @@ class RedisHealth(BaseModel):
     detail: str | None = Field(default=None, description="Consequence of an error; null when Redis is healthy")
 
 
+class WaitersHealth(BaseModel):
+    """The checks that wait for a slot."""
+
+    status: Literal["healthy", "unhealthy"] | None = Field(description="Null while Redis is unavailable")
+    waiting: int = Field(default=0, description="Number of waiting checks")
+    unattended: int = Field(default=0, description="Number of waiting checks that no triggerer asks for")
+    oldest_at: datetime | None = Field(default=None, description="Time since which the oldest check has waited")
+    detail: str | None = Field(default=None, description="Consequence of an error; null when there is none")
+
+
 class Health(BaseModel):
     """The health of all parts that a check needs."""
 
@@ -57,6 +68,7 @@ class Health(BaseModel):
     triggerer: ComponentHealth = Field(description="Airflow's triggerer, which resumes waiting checks")
     dag_processor: ComponentHealth = Field(description="Airflow's DAG processor")
     redis: RedisHealth = Field(description="Redis, which holds the limits and the UDI")
+    waiters: WaitersHealth = Field(description="The checks that wait for a slot")
 
 
 DESCRIBED = {503: {"model": Health, "description": "Nothing can be checked"}, **responses(401, 403)}
@@ -64,21 +76,23 @@ DESCRIBED = {503: {"model": Health, "description": "Nothing can be checked"}, **
 
 @router.get("/workers/health", responses=DESCRIBED)
 @router.get("/celery/health", responses=DESCRIBED, name="celery_health")
-def get_health(response: Response, redis: OpenRedis) -> Health:
-    """Return the health of workers, scheduler, triggerer and Redis; the status is 503 when nothing can be checked."""
+def get_health(response: Response, redis: OpenRedis, limiter: OpenLimiter) -> Health:
+    """Return the health of workers, scheduler, triggerer, Redis and waiting checks; 503 when nothing can be checked."""
     airflow = get_airflow_health()
     components = {
         name: ComponentHealth(status=airflow[name]["status"], last_heartbeat=airflow[name][f"latest_{name}_heartbeat"])
         for name in ("scheduler", "triggerer", "dag_processor")
     }
     alive = [WorkerHealth.model_validate(worker) for worker in workers.workers()]
-    redis_health = _redis_health(redis)
+    redis_health, waiters = _redis_health(redis), _waiters_health(limiter)
     status: Literal["healthy", "degraded", "unhealthy"] = "healthy"
     if components["scheduler"].status != "healthy" or not alive:
         status, response.status_code = "unhealthy", 503
-    elif redis_health.status != "healthy" or any(one.status != "healthy" for one in components.values()):
+    elif {"healthy"} != {redis_health.status, waiters.status, *(component.status for component in components.values())}:
         status = "degraded"
-    return Health(status=status, executor=workers.executor(), workers=alive, redis=redis_health, **components)
+    return Health(
+        status=status, executor=workers.executor(), workers=alive, redis=redis_health, waiters=waiters, **components
+    )
 
 
 def _redis_health(redis: Redis) -> RedisHealth:
@@ -88,3 +102,18 @@ def _redis_health(redis: Redis) -> RedisHealth:
         detail = f"{type(error).__name__}: streams are checked one after another until Redis is back"
         return RedisHealth(status="unhealthy", detail=detail)
     return RedisHealth(status="healthy")
+
+
+def _waiters_health(limiter: Limiter) -> WaitersHealth:
+    try:
+        queue = limiter.queue()
+    except LimiterUnavailable as error:
+        return WaitersHealth(status=None, detail=str(error))
+    oldest_at = datetime.fromtimestamp(queue.oldest_at, UTC) if queue.oldest_at else None
+    return WaitersHealth(
+        status="unhealthy" if queue.unattended else "healthy",
+        waiting=queue.waiting,
+        unattended=queue.unattended,
+        oldest_at=oldest_at,
+        detail="no triggerer asks for these checks, so they get no slot" if queue.unattended else None,
+    )

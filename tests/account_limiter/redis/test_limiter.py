@@ -20,6 +20,7 @@ from account_limiter import (
     LimiterUnavailable,
     MachineLoad,
     Queued,
+    QueueState,
     Refused,
     Request,
     connect,
@@ -490,6 +491,23 @@ def test_all_keys_lie_in_one_slot_of_a_cluster(
     look()
     assert keys == set(library().keys.values()), "every key must be listed"
     assert all(key.startswith("{streamflow}:limiter:") for key in keys)
+
+
+def test_the_queue_shows_its_oldest_waiter_and_the_waiters_without_a_triggerer(
+    limiter: Limiter, take: Take, request_of: RequestOf, clock: Any
+) -> None:
+    limiter.configure(lease_ttl=60)
+    assert limiter.queue() == QueueState(waiting=0, unattended=0, oldest_at=None)
+    take(1), take(2), take(2)
+    begin, first, second = clock.now, request_of(1), request_of(2)
+    limiter.acquire(first, "w")
+    clock.move(10)
+    limiter.acquire(second, "w")
+    assert limiter.queue() == QueueState(waiting=2, unattended=0, oldest_at=begin)
+    clock.move(16)
+    assert limiter.queue() == QueueState(waiting=2, unattended=1, oldest_at=begin)
+    limiter.drop(first.lease_id)
+    assert limiter.queue() == QueueState(waiting=1, unattended=0, oldest_at=begin + 10)
 
 
 def test_without_redis_the_limiter_is_unavailable() -> None:

@@ -186,6 +186,7 @@ def test_health_is_503_while_no_scheduler_runs(admin: httpx.Client) -> None:
         health = response.json()
         assert (health["status"], health["executor"], health["workers"]) == ("unhealthy", "LocalExecutor", [])
         assert health["redis"]["status"] == "healthy"
+        assert health["waiters"].items() >= {"status": "healthy", "unattended": 0}.items()
         assert {"scheduler", "triggerer", "dag_processor"} <= set(health)
 
 
