@@ -151,7 +151,7 @@ def running(library: str, **settings: Any) -> Iterator[Bench]:
                 "DISPATCHARR_API_KEY": "",
                 "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
             }
-            with stack.running(home, ports.any_free(), env, lambda _: None, processes) as up:
+            with stack.running(home, stack.Options(ports.any_free(), env), processes, lambda _: None) as up:
                 api = up.api()
                 while not api.has_dag("plain"):
                     processes.check()

@@ -75,11 +75,11 @@ def command(
 
 
 def await_ready(client: redis.Redis, check: Callable[[], None], log: Path) -> None:
-    """Wait until a server has loaded its data and answers.
+    """Wait until a server has loaded its data and responds.
 
     :param check: called between attempts; raises an error when the server has ended.
     :param log: the server's log, for the error's message.
-    :raises StackError: The server does not answer within ``START_SECONDS``.
+    :raises StackError: The server does not respond within ``START_SECONDS``.
     """
     deadline = time.monotonic() + START_SECONDS
     while True:
@@ -89,12 +89,12 @@ def await_ready(client: redis.Redis, check: Callable[[], None], log: Path) -> No
         except (redis.ConnectionError, redis.TimeoutError) as error:
             check()
             if time.monotonic() > deadline:
-                raise StackError(f"Redis did not answer within {START_SECONDS:.0f} s; see {log}") from error
+                raise StackError(f"Redis did not respond within {START_SECONDS:.0f} s; see {log}") from error
             time.sleep(0.02)
 
 
 def start(processes: Processes, home: Path) -> RedisAddress:
-    """Start the embedded server of a home and wait until it answers.
+    """Start the embedded server of a home and wait until it responds.
 
     :raises StackError: The server did not start.
     """
@@ -141,7 +141,7 @@ class Server:
         return redis.Redis(unix_socket_path=str(self.socket), socket_timeout=5, **options)  # type: ignore[arg-type]
 
     def start(self) -> None:
-        """Start the server and wait until it answers."""
+        """Start the server and wait until it responds."""
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(self._argv, stdout=log, stderr=log)
         with self.client() as client:

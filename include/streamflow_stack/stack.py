@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -75,10 +75,10 @@ class Stack:
                 self.watch(say)
                 time.sleep(POLL_SECONDS)
 
-    def start(self, component: str) -> Path:
-        """Start a part of Airflow and return its log's path."""
+    def start(self, component: str) -> None:
+        """Start a part of Airflow."""
         command = [airflow.executable(), component, *airflow.COMPONENTS[component]]
-        return self.processes.start(component, command, self.env, restart=RestartPolicy())
+        self.processes.start(component, command, self.env, restart=RestartPolicy())
 
 
 @contextmanager
@@ -100,47 +100,51 @@ def owned(home: Path) -> Iterator[None]:
         yield
 
 
-@contextmanager
-def running(
-    home: Path,
-    port: int,
-    extra_env: Mapping[str, str],
-    say: Say,
-    processes: Processes,
-    *,
-    workers: int | None = None,
-    lean: bool = False,
-) -> Iterator[Stack]:
-    """Start the stack and keep it until the end of the block.
+@dataclass(frozen=True)
+class Options:
+    """How a stack is started.
 
     :param port: the port of Airflow's API server; the next free one is taken when it is in use.
-    :param extra_env: variables for all processes of the stack.
+    :param env: variables for all processes of the stack, which win over all others.
     :param workers: the number of tasks that run at once; by default the number of concurrent checks and a few more.
     :param lean: fork Airflow's parts from one process, so that the modules they share are in memory once.
+    """
+
+    port: int
+    env: Mapping[str, str] = field(default_factory=dict)
+    workers: int | None = None
+    lean: bool = False
+
+
+@contextmanager
+def running(home: Path, options: Options, processes: Processes, say: Say) -> Iterator[Stack]:
+    """Start the stack of a home and keep it until the end of the block.
+
+    :param say: called with each step of the start.
     :raises StackError: A part did not start.
     :raises ConfigError: A setting is wrong.
     :raises NoFreePort: No port is free.
     """
     settings = config.load()
-    port = ports.next_free(port)
-    env = airflow.environment(home, port, workers=workers or slots(settings) + SPARE_WORKERS) | dict(extra_env)
+    port = ports.next_free(options.port)
+    workers = options.workers or slots(settings) + SPARE_WORKERS
+    env = airflow.environment(home, port, workers=workers) | dict(options.env)
     embedded = None
     if redis_address.locate(env) is None:
         say("starting Redis")
         embedded = redis.start(processes, home)
         env |= embedded.env
         _open_limiter(embedded)
-    username, password = airflow.login(home)
     say("preparing Airflow's database")
     database.prepare(home, env, settings)
-    stack = Stack(home, airflow.address(port), username, password, env, processes)
-    if lean:
+    stack = Stack(home, airflow.address(port), *airflow.login(home), env, processes)
+    if options.lean:
         processes.start("airflow", airflow.zygote(processes.logs), env)
     else:
         for component in airflow.COMPONENTS:
             stack.start(component)
     _await_airflow(stack, say)
-    write_state(home, StackState(stack.address, username, embedded.port if embedded else None, os.getpid()))
+    write_state(home, StackState(stack.address, embedded.port if embedded else None, os.getpid()))
     try:
         yield stack
     finally:

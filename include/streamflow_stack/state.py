@@ -15,13 +15,11 @@ class StackState:
     """The addresses of a running stack.
 
     :param address: the URL of Airflow's API server.
-    :param username: the user that the commands log in as.
     :param redis_port: the port of the embedded Redis; None where Redis is elsewhere.
     :param pid: the process that runs the stack.
     """
 
     address: str
-    username: str
     redis_port: int | None
     pid: int
 

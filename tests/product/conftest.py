@@ -43,7 +43,7 @@ def product(
         login = {"DISPATCHARR_USERNAME": provider.username, "DISPATCHARR_PASSWORD": provider.password}
         env = login | {"DISPATCHARR_URL": provider.dispatcharr, "DISPATCHARR_API_KEY": ""}
         env |= {"AIRFLOW__METRICS__STATSD_ON": "True", "AIRFLOW__METRICS__STATSD_PORT": str(metrics.port)}
-        with stack.running(home, ports.any_free(), env, print, processes) as running:
+        with stack.running(home, stack.Options(ports.any_free(), env), processes, print) as running:
             api = running.api()
             refresh = api.trigger("refresh_udi", {})
             assert api.wait("refresh_udi", refresh, timeout=120) == "success"

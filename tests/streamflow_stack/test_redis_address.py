@@ -61,9 +61,9 @@ def test_an_embedded_redis_is_found_while_its_stack_runs(tmp_path: Path) -> None
     assert locate({}, tmp_path) is None
     redis_address.password_file(tmp_path).parent.mkdir()
     redis_address.password_file(tmp_path).write_text("word\n")
-    write_state(tmp_path, StackState("http://127.0.0.1:8080", "admin", 7000, os.getpid()))
+    write_state(tmp_path, StackState("http://127.0.0.1:8080", 7000, os.getpid()))
     assert locate({}, tmp_path) == RedisAddress("127.0.0.1", 7000, password="word")
-    write_state(tmp_path, StackState("http://127.0.0.1:8080", "admin", 7000, pid=2**22 + 1))
+    write_state(tmp_path, StackState("http://127.0.0.1:8080", 7000, pid=2**22 + 1))
     assert locate({}, tmp_path) is None
 
 

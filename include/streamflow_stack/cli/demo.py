@@ -82,7 +82,7 @@ def command(leave: bool, port: int) -> None:
                 "DISPATCHARR_PASSWORD": provider.password,
                 "DISPATCHARR_API_KEY": "",
             }
-            with stack.running(home, port, env, steps.say, processes) as running:
+            with stack.running(home, stack.Options(port, env), processes, steps.say) as running:
                 good = _check_library(running, provider, console, steps)
                 serve(running, console, leave)
     sys.exit(0 if good else 1)

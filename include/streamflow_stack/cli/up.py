@@ -35,12 +35,13 @@ def command(port: int, bind: str, workers: int | None, lean: bool) -> None:
     console = output()
     with stack.owned(home):
         env = {**_playlist(home), "AIRFLOW__API__HOST": bind}
+        options = stack.Options(port, env, workers, lean)
         # Wrong settings are reported before anything is started.
         sources.from_env(os.environ, home)
         with (
             Processes(home) as processes,
             Steps(console) as steps,
-            stack.running(home, port, env, steps.say, processes, workers=workers, lean=lean) as running,
+            stack.running(home, options, processes, steps.say) as running,
         ):
             running.trigger(names.REFRESH_DAG, {}, steps.say)
             steps.done()
