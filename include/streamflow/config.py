@@ -73,16 +73,24 @@ class ConcurrentStreams(_Section):
     ``global_limit`` (where that is unlimited, to ``adaptive_ceiling``).
     """
 
-    enabled: bool = True
-    global_limit: int = Field(10, ge=0, le=10_000)
-    lease_ttl: float = Field(30, ge=3, le=600)
-    stale_after: float = Field(3600, ge=60)
-    stagger_delay: float = Field(0.2, ge=0, le=60)
-    respect_viewers: bool = True
-    adaptive: bool = False
-    adaptive_floor: int = Field(2, ge=1, le=10_000)
-    adaptive_ceiling: int = Field(32, ge=1, le=10_000)
-    account_priority: dict[str, int] = Field(default_factory=dict)
+    enabled: bool = Field(True, description="Check several streams at the same time; otherwise one after another")
+    global_limit: int = Field(
+        10, ge=0, le=10_000, description="Streams that are checked at the same time over all accounts; 0: unlimited"
+    )
+    lease_ttl: float = Field(30, ge=3, le=600, description="Seconds until the slot of a crashed check is free again")
+    stale_after: float = Field(3600, ge=60, description="Seconds that a check may hold its slot at most")
+    stagger_delay: float = Field(0.2, ge=0, le=60, description="Least seconds between two starts on one account")
+    respect_viewers: bool = Field(
+        True, description="Whether connections of viewers count against the limit of an account"
+    )
+    adaptive: bool = Field(False, description="Whether the global limit follows the machine's load and memory")
+    adaptive_floor: int = Field(2, ge=1, le=10_000, description="Lowest global limit with `adaptive`")
+    adaptive_ceiling: int = Field(
+        32, ge=1, le=10_000, description="Highest global limit with `adaptive` when `global_limit` is unlimited"
+    )
+    account_priority: dict[str, int] = Field(
+        default_factory=dict, description="Priorities by account id or name; higher ones get slots first"
+    )
 
     @property
     def limiter_settings(self) -> dict[str, float]:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 
 class Move(BaseModel):
     """One stream's change of place in a channel (positions from 0; None = not in the channel)."""
 
-    stream_id: int
-    before: int | None
-    after: int | None
-    why: str
+    stream_id: int = Field(description="Id of the stream in Dispatcharr")
+    before: int | None = Field(description="Position before, from 0; null when it was not in the channel")
+    after: int | None = Field(description="Position after, from 0; null when it left the channel")
+    why: str = Field(description="Reason of the move")
 
 
 class ChannelChange(BaseModel):
@@ -24,16 +24,16 @@ class ChannelChange(BaseModel):
     streams that leave the channel once the run is known to remove few enough streams.
     """
 
-    channel_id: int
-    run_id: str | None = None
-    at: datetime
-    before: tuple[int, ...]
-    after: tuple[int, ...]
-    moves: tuple[Move, ...] = ()
-    stays: tuple[Move, ...] = ()
-    held: tuple[int, ...] = ()
-    written: bool = False
-    conflict: str | None = None
+    channel_id: int = Field(description="Id of the channel in Dispatcharr")
+    run_id: str | None = Field(None, description="Id of the run in Airflow")
+    at: datetime = Field(description="Time of the change")
+    before: tuple[int, ...] = Field(description="Ids of the streams in the order before")
+    after: tuple[int, ...] = Field(description="Ids of the streams in the order after")
+    moves: tuple[Move, ...] = Field((), description="Moves of streams")
+    stays: tuple[Move, ...] = Field((), description="Moves that the rules prevented")
+    held: tuple[int, ...] = Field((), description="Ids of dead streams whose removal awaits approval")
+    written: bool = Field(False, description="Whether the change was written to the source")
+    conflict: str | None = Field(None, description="Reason why the change could not be written")
 
     @property
     def is_news(self) -> bool:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from pydantic import Field
+
 from streamflow.records.record import Record
 
 
 class Group(Record):
     """A group of channels or streams."""
 
-    id: int
-    name: str
+    id: int = Field(description="Id of the group in Dispatcharr")
+    name: str = Field(description="Name of the group")
 
 
 class Channel(Record):

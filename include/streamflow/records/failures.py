@@ -13,7 +13,9 @@ class DeadMemory(BaseModel):
     ``removed_from`` maps each of these channels to the position that the stream had there.
     """
 
-    failures: int = 0
-    first_dead: datetime | None = None
-    last_alive: datetime | None = None
-    removed_from: dict[int, int] = Field(default_factory=dict)
+    failures: int = Field(0, description="Number of consecutive failures")
+    first_dead: datetime | None = Field(None, description="Time of the first of them")
+    last_alive: datetime | None = Field(None, description="Time of the last check that found the stream alive")
+    removed_from: dict[int, int] = Field(
+        default_factory=dict, description="Positions that the stream had, by the channels that it was removed from"
+    )

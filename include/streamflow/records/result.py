@@ -19,10 +19,10 @@ DECIDED: tuple[Verdict, ...] = (*WORKING, "dead")
 class AudioTrack(Record):
     """One audio track of a stream."""
 
-    codec: str
-    channels: int | None = None
-    sample_rate: int | None = None
-    language: str | None = None
+    codec: str = Field(description="Name of the codec")
+    channels: int | None = Field(None, description="Number of channels")
+    sample_rate: int | None = Field(None, description="Samples per second")
+    language: str | None = Field(None, description="Language as the stream declares it")
 
 
 class Result(Record):
@@ -32,38 +32,42 @@ class Result(Record):
     that was not measured is None.
     """
 
-    stream_id: int
-    account_id: int | None = None
-    url_hash: str = ""
-    checked_at: datetime
-    run_id: str | None = None
-    verdict: Verdict
-    reason: str | None = None
-    detail: str | None = None
-    attempts: int = 1
-    elapsed_s: float = 0.0
-    first_frame_ms: int | None = None
-    width: int | None = None
-    height: int | None = None
-    fps: float | None = None
-    interlaced: bool | None = None
-    hdr: str | None = None
-    video_codec: str | None = None
-    video_profile: str | None = None
-    pixel_format: str | None = None
-    bitrate_kbps: int | None = None
-    container: str | None = None
-    audio: tuple[AudioTrack, ...] = ()
-    black_ratio: float | None = None
-    frozen_ratio: float | None = None
-    silent_ratio: float | None = None
-    decode_errors: int | None = None
-    discontinuities: int | None = None
-    label_mismatch: str | None = None
-    score: float | None = None
-    tls_untrusted: bool = False
+    stream_id: int = Field(description="Id of the stream in Dispatcharr")
+    account_id: int | None = Field(None, description="Id of the account that it was checked with")
+    url_hash: str = Field("", description="SHA-256 of its URL in hexadecimal digits")
+    checked_at: datetime = Field(description="Time of the check")
+    run_id: str | None = Field(None, description="Id of the run in Airflow")
+    verdict: Verdict = Field(
+        description="`unknown`: the check reached no verdict; `skipped`: the stream was not probed"
+    )
+    reason: str | None = Field(None, description="Reason for any other verdict than `ok`")
+    detail: str | None = Field(None, description="Details of the reason for people")
+    attempts: int = Field(1, description="Number of connections that the check tried")
+    elapsed_s: float = Field(0.0, description="Seconds that the check took")
+    first_frame_ms: int | None = Field(None, description="Milliseconds until the first picture")
+    width: int | None = Field(None, description="Width of the picture in pixels")
+    height: int | None = Field(None, description="Height of the picture in pixels")
+    fps: float | None = Field(None, description="Frames per second")
+    interlaced: bool | None = Field(None, description="Whether the picture is interlaced")
+    hdr: str | None = Field(None, description="Kind of high dynamic range; null for none")
+    video_codec: str | None = Field(None, description="Name of the video codec")
+    video_profile: str | None = Field(None, description="Profile of the video codec")
+    pixel_format: str | None = Field(None, description="Pixel format as FFmpeg names it")
+    bitrate_kbps: int | None = Field(None, description="Bitrate in kbit/s")
+    container: str | None = Field(None, description="Container format")
+    audio: tuple[AudioTrack, ...] = Field((), description="Sound tracks")
+    black_ratio: float | None = Field(None, description="Share of the sample with a black picture, from 0 to 1")
+    frozen_ratio: float | None = Field(None, description="Share of the sample with a frozen picture, from 0 to 1")
+    silent_ratio: float | None = Field(None, description="Share of the sample without sound, from 0 to 1")
+    decode_errors: int | None = Field(None, description="Number of pictures that could not be decoded")
+    discontinuities: int | None = Field(None, description="Number of gaps in the transport")
+    label_mismatch: str | None = Field(
+        None, description="Difference between the name of the stream and the measurement"
+    )
+    score: float | None = Field(None, description="Score from 0 to 1; null without a measurement")
+    tls_untrusted: bool = Field(False, description="Whether the certificate of the server is not trusted")
     # Measurements beyond the contract: group of pictures, stalls, each attempt, variants.
-    extra: dict[str, Any] = Field(default_factory=dict)
+    extra: dict[str, Any] = Field(default_factory=dict, description="Further measurements")
 
     @property
     def is_working(self) -> bool:

@@ -17,55 +17,55 @@ MOST_LISTED = 100
 class Share(BaseModel):
     """The streams of a group or an account in the run; ``unknown`` and ``skipped`` ones do not count as ``decided``."""
 
-    id: int | None
-    name: str
-    streams: int
-    decided: int
-    working: int
-    verdicts: dict[str, int]
+    id: int | None = Field(description="Id of the account or group; null for all and for streams without one")
+    name: str = Field(description="Name of the account or group")
+    streams: int = Field(description="Number of its streams in the run")
+    decided: int = Field(description="Number of streams with a verdict about the stream")
+    working: int = Field(description="Number of streams that are `ok` or `degraded`")
+    verdicts: dict[str, int] = Field(description="Number of streams by verdict")
     share_working: float | None = Field(description="null when nothing was decided", examples=[0.9])
 
 
 class WeakChannel(BaseModel):
     """A channel with a stream that does not work; a channel without any decided stream is left out."""
 
-    channel_id: int
-    name: str
-    streams: int
-    working: int
-    best_score: float | None
+    channel_id: int = Field(description="Id of the channel in Dispatcharr")
+    name: str = Field(description="Name of the channel")
+    streams: int = Field(description="Number of its streams")
+    working: int = Field(description="Number of streams that are `ok` or `degraded`")
+    best_score: float | None = Field(description="Highest score of its streams")
 
 
 class Mislabelled(BaseModel):
     """A stream whose name promises more than was measured."""
 
-    stream_id: int
-    name: str
-    account: str | None
-    label_mismatch: str
+    stream_id: int = Field(description="Id of the stream in Dispatcharr")
+    name: str = Field(description="Name of the stream")
+    account: str | None = Field(description="Name of its account")
+    label_mismatch: str = Field(description="Difference between the name and the measurement")
 
 
 class Duplicate(BaseModel):
     """Several streams with the same URL, and the channels that hold them."""
 
-    url_hash: str
-    stream_ids: list[int]
-    name: str
-    channel_ids: list[int]
+    url_hash: str = Field(description="SHA-256 of the URL in hexadecimal digits")
+    stream_ids: list[int] = Field(description="Ids of the streams with this URL")
+    name: str = Field(description="Name of one of the streams")
+    channel_ids: list[int] = Field(description="Ids of the channels that contain one of them")
 
 
 class HealthReport(BaseModel):
     """The report of one run. Each list holds at most 100 entries, the worst first."""
 
-    run_id: str
-    started_at: datetime
-    finished_at: datetime | None
-    total: Share
-    accounts: list[Share]
-    groups: list[Share]
-    worst_channels: list[WeakChannel]
-    mislabelled: list[Mislabelled]
-    duplicates: list[Duplicate]
+    run_id: str = Field(description="Id of the run in Airflow")
+    started_at: datetime = Field(description="Start of the run")
+    finished_at: datetime | None = Field(description="End of the run; null while it runs")
+    total: Share = Field(description="All streams of the run")
+    accounts: list[Share] = Field(description="Shares by account, worst first")
+    groups: list[Share] = Field(description="Shares by group, worst first")
+    worst_channels: list[WeakChannel] = Field(description="Channels with the fewest working streams")
+    mislabelled: list[Mislabelled] = Field(description="Streams whose names promise other properties than measured")
+    duplicates: list[Duplicate] = Field(description="URLs that several streams have")
 
 
 def report(store: Store, state: RunState) -> HealthReport:

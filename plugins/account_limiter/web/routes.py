@@ -35,9 +35,9 @@ class _Model(BaseModel):
 class GlobalUse(_Model):
     """Use of the global slots; ``limit`` 0 means unlimited."""
 
-    limit: int = Field(examples=[10])
-    active: int = Field(examples=[4])
-    waiting: int = Field(examples=[2])
+    limit: int = Field(examples=[10], description="Slots over all accounts; 0: unlimited")
+    active: int = Field(examples=[4], description="Slots in use")
+    waiting: int = Field(examples=[2], description="Waiting tasks")
 
 
 class BudgetUse(_Model):
@@ -45,49 +45,56 @@ class BudgetUse(_Model):
     ``refusals`` (0: none); ``believed_limit`` is the lowest of them (0: unlimited). ``elsewhere`` counts connections
     beyond viewers and leases."""
 
-    budget_id: str
-    limit: int
-    effective_limit: int | None
-    believed_limit: int
-    claimed: int
-    believed: int
-    evidence: list[str]
-    viewers: int
-    elsewhere: int
-    active: int
-    refusals: int
-    refused_at: datetime | None
-    claimed_at: datetime | None
-    cool_until: datetime | None
+    budget_id: str = Field(description="Id of the login")
+    limit: int = Field(description="Configured number of connections; 0: unlimited")
+    effective_limit: int | None = Field(description="Connections that remain for leases; null: unlimited")
+    believed_limit: int = Field(description="Lowest of `limit`, `claimed` and `believed`; 0: unlimited")
+    claimed: int = Field(description="Connections that the provider states; 0: none stated")
+    believed: int = Field(description="Connections that refusals suggest; 0: none suggested")
+    evidence: list[str] = Field(description="Reasons for the believed limit")
+    viewers: int = Field(description="Connections of viewers")
+    elsewhere: int = Field(description="Connections beyond viewers and leases")
+    active: int = Field(description="Leases in use")
+    refusals: int = Field(description="Number of refusals")
+    refused_at: datetime | None = Field(description="Time of the last refusal")
+    claimed_at: datetime | None = Field(description="Time of the provider's statement")
+    cool_until: datetime | None = Field(description="Time until which no new connection starts")
 
 
 class AccountUse(_Model):
     """Use of an account. ``limit`` and ``believed_limit`` 0 and ``effective_limit`` null mean unlimited."""
 
-    account_id: AccountId = Field(examples=[1])
-    name: str = Field(examples=["Provider A"])
-    limit: int = Field(examples=[3])
-    effective_limit: int | None = Field(examples=[2])
-    believed_limit: int = Field(examples=[3])
-    evidence: list[str] = Field(examples=[["the panel reports max_connections 3, at 2026-01-02T03:04:05+00:00"]])
-    viewers: int = Field(examples=[1])
-    elsewhere: int = Field(examples=[0])
-    active: int = Field(examples=[2])
-    waiting: int = Field(examples=[2])
-    enabled: bool
-    priority: int
-    budgets: list[BudgetUse]
+    account_id: AccountId = Field(examples=[1], description="Id of the account")
+    name: str = Field(examples=["Provider A"], description="Name of the account")
+    limit: int = Field(examples=[3], description="Configured number of connections; 0: unlimited")
+    effective_limit: int | None = Field(examples=[2], description="Connections that remain for leases; null: unlimited")
+    believed_limit: int = Field(
+        examples=[3], description="Connections that the provider is believed to allow; 0: unlimited"
+    )
+    evidence: list[str] = Field(
+        examples=[["the panel reports max_connections 3, at 2026-01-02T03:04:05+00:00"]],
+        description="Reasons for the believed limit",
+    )
+    viewers: int = Field(examples=[1], description="Connections of viewers")
+    elsewhere: int = Field(examples=[0], description="Connections beyond viewers and leases")
+    active: int = Field(examples=[2], description="Leases in use")
+    waiting: int = Field(examples=[2], description="Waiting tasks")
+    enabled: bool = Field(description="Whether the account may be used")
+    priority: int = Field(description="Priority; higher ones get slots first")
+    budgets: list[BudgetUse] = Field(description="Use of each login of the account")
 
 
 class LeaseUse(_Model):
     """A lease with the labels of its request. ``state`` is ``granted`` until the waiting task claims its slot."""
 
-    lease_id: str
-    state: Literal["held", "granted"]
-    account_id: AccountId
-    acquired_at: datetime
-    expires_at: datetime
-    labels: dict[str, Any]
+    lease_id: str = Field(description="Id of the lease")
+    state: Literal["held", "granted"] = Field(
+        description="`granted` until the waiting task claims its slot, then `held`"
+    )
+    account_id: AccountId = Field(description="Id of the account")
+    acquired_at: datetime = Field(description="Time of the grant")
+    expires_at: datetime = Field(description="Time at which it expires unless it is renewed")
+    labels: dict[str, Any] = Field(description="Labels of the request")
 
 
 class Status(BaseModel):
@@ -95,31 +102,33 @@ class Status(BaseModel):
 
     model_config = ConfigDict(populate_by_name=True)
 
-    mode: Literal["concurrent", "sequential"]
-    redis: Literal["up", "down"]
-    all: GlobalUse = Field(alias="global")
-    accounts: Sequence[AccountUse]
-    leases: Sequence[LeaseUse]
-    open_at: datetime | None = None
+    mode: Literal["concurrent", "sequential"] = Field(description="Whether work runs concurrently")
+    redis: Literal["up", "down"] = Field(description="Whether Redis is available")
+    all: GlobalUse = Field(alias="global", description="Use over all accounts")
+    accounts: Sequence[AccountUse] = Field(description="Use of each account")
+    leases: Sequence[LeaseUse] = Field(description="Leases in use")
+    open_at: datetime | None = Field(
+        None, description="Time of the first grant after a restart of Redis; null: slots are granted"
+    )
 
 
 class Use(_Model):
     """One value for each step: means of ``active`` and ``waiting``, counts of ``granted``, ``refused`` and
     ``finished`` requests, and the mean wait of granted requests in seconds."""
 
-    active: list[float]
-    waiting: list[float]
-    granted: list[int]
-    refused: list[int]
-    finished: list[int]
-    finished_per_minute: list[float]
-    wait: list[float]
+    active: list[float] = Field(description="Mean of the slots in use")
+    waiting: list[float] = Field(description="Mean of the waiting tasks")
+    granted: list[int] = Field(description="Number of granted requests")
+    refused: list[int] = Field(description="Number of requests that had to wait")
+    finished: list[int] = Field(description="Number of finished leases")
+    finished_per_minute: list[float] = Field(description="Finished leases per minute")
+    wait: list[float] = Field(description="Mean wait of granted requests in seconds")
 
 
 class AccountHistory(Use):
     """Use of an account over time. The account ``""`` sums up the least busy accounts above 100."""
 
-    account_id: str
+    account_id: str = Field(description="Id of the account; empty for the least busy accounts above 100")
 
 
 class UseHistory(BaseModel):
@@ -127,17 +136,17 @@ class UseHistory(BaseModel):
 
     model_config = ConfigDict(populate_by_name=True)
 
-    step: float
-    at: list[datetime]
-    all: Use = Field(alias="global")
-    accounts: list[AccountHistory]
+    step: float = Field(description="Length of a step in seconds")
+    at: list[datetime] = Field(description="Begin of each step")
+    all: Use = Field(alias="global", description="Use over all accounts")
+    accounts: list[AccountHistory] = Field(description="Use of each account")
 
 
 class ResetDone(_Model):
     """Numbers of leases and waiters that a reset dropped."""
 
-    released: int
-    waiters_dropped: int
+    released: int = Field(description="Number of leases that were dropped")
+    waiters_dropped: int = Field(description="Number of waiters that were dropped")
 
 
 def router(

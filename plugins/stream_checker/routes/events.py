@@ -72,7 +72,7 @@ class EventStream(StreamingResponse):
             "description": "Events `lease`, `progress`, `result` and `run`, each with a JSON object as its data",
             "content": {"text/event-stream": {"schema": {"type": "string"}}},
         },
-        **responses(401, 403, 429, 503),
+        **responses(401, 403, 422, 429, 503),
     },
 )
 async def stream_events(
