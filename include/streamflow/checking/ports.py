@@ -1,4 +1,4 @@
-"""The protocols of what a check works with."""
+"""The protocols of the parts that a check is given."""
 
 from __future__ import annotations
 
