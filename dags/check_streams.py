@@ -17,7 +17,7 @@ from stream_tasks.schedule import schedule
 from streamflow import names
 
 # Airflow passes these to a task by the names of its arguments.
-Context = Any
+Injected = Any
 RESULTS = Asset(names.RESULTS_ASSET)
 IDS: dict[str, Any] = {"type": ["null", "array"], "items": {"type": "integer"}}
 LABELLED: dict[str, Any] = {"map_index_template": "{{ task.stream_label }}", "do_xcom_push": False}
@@ -56,14 +56,14 @@ def check_streams() -> None:
     """Plan, check concurrently, check the rest one after another, and finish."""
 
     @task
-    def plan(params: Context = None, run_id: Context = None) -> list[dict[str, Any]]:
+    def plan(params: Injected = None, run_id: Injected = None) -> list[dict[str, Any]]:
         """Return the streams to check concurrently, in the order to start them."""
         from stream_tasks.plan import plan
 
         return plan(params, run_id)
 
     @task(trigger_rule=TriggerRule.ALL_DONE)
-    def leftover(run_id: Context = None) -> list[dict[str, Any]]:
+    def leftover(run_id: Injected = None) -> list[dict[str, Any]]:
         """Return the streams to check one after another: those without a result."""
         from stream_tasks.plan import leftover
 
@@ -76,7 +76,7 @@ def check_streams() -> None:
         retry_delay=timedelta(seconds=15),
         retry_exponential_backoff=True,
     )
-    def summary(params: Context = None, run_id: Context = None, outlet_events: Context = None) -> dict[str, Any]:
+    def summary(params: Injected = None, run_id: Injected = None, outlet_events: Injected = None) -> dict[str, Any]:
         """Finish the channels that no check finished, and publish the run's outcome with the asset's event."""
         from stream_tasks.finish import finish_run, summarise
 
@@ -86,7 +86,7 @@ def check_streams() -> None:
         return outcome
 
     @task
-    def next_in_chain(params: Context = None, run_id: Context = None) -> list[dict[str, Any]]:
+    def next_in_chain(params: Injected = None, run_id: Injected = None) -> list[dict[str, Any]]:
         """Return the chain's next run, or nothing when this run is the last."""
         from stream_tasks.plan import next_in_chain
 

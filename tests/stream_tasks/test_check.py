@@ -364,7 +364,7 @@ def test_the_run_settles_a_lost_check_and_finishes_its_channel(home: Path, store
     run_check(2)
     assert finish_run(RUN, write_back=True) == [1]
     result = store.results.latest(1)
-    assert result and (result.verdict, result.reason) == ("unknown", "internal_error")
+    assert result and (result.verdict, result.reason, result.account_id) == ("unknown", "internal_error", 2)
 
 
 def test_a_run_whose_plan_failed_has_no_summary_and_is_not_tried_again(home: Path) -> None:

@@ -51,7 +51,8 @@ def finish_run(store: Store, open_destination: OpenDestination, run_id: str, set
     :raises SourceError: when a channel cannot be written now.
     """
     for stream_id in store.runs.unsettled_streams(run_id):
-        store.runs.settle(run_id, Subject(stream_id).lost().model_copy(update={"run_id": run_id}))
+        lost = Subject.load(store.library, stream_id).lost()
+        store.runs.settle(run_id, lost.model_copy(update={"run_id": run_id}))
     channels = store.runs.unfinished_channels(run_id)
     finish_channels(store, open_destination, channels, run_id, settings)
     _remove_dead(store, open_destination, run_id, settings)
