@@ -32,6 +32,9 @@ BITS_PER_POINT = {"hevc": 0.0075, "av1": 0.006, "vp9": 0.009, "mpeg2video": 0.03
 BITS_PER_POINT_H264 = 0.015
 # Below this quantizer a picture of H.264 looks good at any bitrate: it needs no more.
 GOOD_QUANTIZER = 32.0
+# A picture needs all of these bits when at least this share of it changes all the time; titles and screens do not.
+ACTIVE_SHARE = 0.16
+LEAST_ACTIVITY = 0.1
 
 
 @dataclass(frozen=True)
@@ -201,11 +204,14 @@ def starved(evidence: Evidence) -> Judgement | None:
     if not (video.width and video.height and measurement.fps and video.codec and rate):
         return None
     per_point = BITS_PER_POINT.get(video.codec, BITS_PER_POINT_H264)
-    least = per_point * video.width * video.height * measurement.fps / 1000
+    changing = evidence.pictures.changing_ratio
+    activity = 1.0 if changing is None else min(1.0, max(LEAST_ACTIVITY, changing / ACTIVE_SHARE))
+    least = activity * per_point * video.width * video.height * measurement.fps / 1000
     is_good = measurement.quantizer is not None and measurement.quantizer <= GOOD_QUANTIZER
     if rate >= least or is_good:
         return None
-    return Judgement("degraded", "low_bitrate", f"{rate:.0f} kbit/s of video; {least:.0f} is the least for its size")
+    detail = f"{rate:.0f} kbit/s of video; its size and motion need {least:.0f}"
+    return Judgement("degraded", "low_bitrate", detail)
 
 
 STEPS: tuple[Step, ...] = (

@@ -24,6 +24,8 @@ from streamflow.probing.media.thumbnail import BestShot
 # The time from the first byte in which a first key frame is waited for. x264's usual distance is 250 frames, and
 # cameras send 12 to 15 a second.
 FIRST_PICTURE_SECONDS = 22.0
+# Proxies send null packets while their source starts; nothing else for this long is no media.
+FIRST_PAYLOAD_SECONDS = 10.0
 # A programme without video is looked at for this long, unless it is radio: in a transport stream the tables may change.
 SOUND_ONLY_SECONDS = 0.8
 TABLE_CHANGE_SECONDS = 5.0
@@ -192,8 +194,12 @@ class Analyzer:
         """End the sample where nothing of it will ever decode, or where more comes than any media explain."""
         explained = GRACE_SECONDS + self._figures.media_s + time.monotonic() - self._began
         is_flooded = self._source.bytes > MAX_BYTES_PER_SECOND * explained
-        if is_flooded or self.measurement.headers.is_scrambled or self._boxes.is_encrypted:
+        if is_flooded or self._is_empty() or self.measurement.headers.is_scrambled or self._boxes.is_encrypted:
             self._source.deadline = time.monotonic()
+
+    def _is_empty(self) -> bool:
+        waited = time.monotonic() - self._began
+        return self._is_transport_stream and not self.measurement.headers.packets and waited > FIRST_PAYLOAD_SECONDS
 
     def _is_complete(self) -> bool:
         wanted = self._options.sample_seconds + (0 if self._is_finite() else AHEAD_SECONDS)

@@ -94,7 +94,7 @@ class AudioLevels:
 
 
 def _channels(frame: AudioFrame, code: str) -> Iterator[array[Any]]:
-    """Yield the samples of each plane: one channel of planar sound, all channels of packed sound."""
+    """Yield the samples of each channel."""
     channels = frame.layout.nb_channels
     if frame.format.is_planar and channels > MAX_PLANES:
         packed = AudioResampler(frame.format.name.removesuffix("p"), frame.layout, frame.sample_rate)
@@ -104,4 +104,6 @@ def _channels(frame: AudioFrame, code: str) -> Iterator[array[Any]]:
         for plane in frame.planes:
             yield array(code, bytes(plane))[: frame.samples]
     else:
-        yield array(code, bytes(frame.planes[0]))[: frame.samples * channels]
+        samples = array(code, bytes(frame.planes[0]))[: frame.samples * channels]
+        for channel in range(channels):
+            yield samples[channel::channels]

@@ -85,7 +85,8 @@ class Figures:
         """Set the format from here on."""
         since = [number for number in self._formats if number >= max(self._parts)]
         if since and self._formats[max(since)].size != video_format.size:
-            self.clock.begin_stretch()
+            if self.clock.stretches[-1].steps:
+                self.clock.begin_stretch()
             since = []
         self._formats[max(since) if since else self._number] = video_format
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from statistics import median
 
 from streamflow.probing.media.luma import SAME, Picture
 
@@ -22,6 +23,8 @@ IDLE_PLACES = 23
 # The number of places that move where something is shown on black, and the share of the steps in which they do.
 MOVING_PLACES = 3
 MOVING_SHARE = 0.3
+# Places that differ by more than this have changed; less is noise.
+CHANGED = 4
 
 
 @dataclass(frozen=True)
@@ -29,13 +32,14 @@ class PictureStatistics:
     """Shares of the pictures that are black, and of the time in which nothing new was shown.
 
     ``period_s`` is set where the same few pictures repeat. ``evidence_s`` is the time from the first picture to the
-    last.
+    last. ``changing_ratio`` is the share of the picture that usually changes from one to the next.
     """
 
     black_ratio: float | None = None
     frozen_ratio: float | None = None
     period_s: float | None = None
     evidence_s: float = 0.0
+    changing_ratio: float | None = None
 
     @property
     def is_still(self) -> bool:
@@ -61,7 +65,8 @@ def picture_statistics(pictures: Sequence[Picture], residue: float | None = None
     if still >= STILL_SHARE and (residue or 0.0) >= LIVE_BITS and _is_one_scene(pictures):
         still, period = 0.0, None
     period_s = period and round(span / (len(pictures) - 1) * period, 2)
-    return PictureStatistics(round(black, 3), round(still, 3), period_s, round(span, 2))
+    changing = median(after.differences(before, CHANGED) / len(after.grey) for before, after in pairwise(pictures))
+    return PictureStatistics(round(black, 3), round(still, 3), period_s, round(span, 2), round(changing, 3))
 
 
 def _is_moving(pictures: Sequence[Picture]) -> bool:

@@ -112,8 +112,10 @@ class Part:
             self._ticks[index] = float(packet.time_base or 0)
         tick = self._ticks[index]
         # The order of presentation is no order of time: a packet without a decoding time has its size alone.
-        at = None if packet.dts is None else packet.dts * tick
+        at, jumps = None if packet.dts is None else packet.dts * tick, clock.discontinuities
         clock.take(at, packet.size, (packet.duration or 0) * tick)
+        if self._video and clock.discontinuities > jumps:
+            self._video.expect_change()
         if clock is self._figures.clock:
             self._figures.note(place, arrived, is_key=packet.is_keyframe)
         if not hold:

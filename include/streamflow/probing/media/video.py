@@ -108,6 +108,10 @@ class VideoAnalyzer:
                 return
         self._decode_on(packet, at)
 
+    def expect_change(self) -> None:
+        """Decode the next key picture in any case: its format may be another."""
+        self._pictured_at = float("-inf")
+
     def _look_at_key(self, packet: Packet[Stream], at: float) -> None:
         every = max(self._every, BIG_PICTURE_EVERY if self._is_big else 0.0)
         if at - self._pictured_at < every and self._measurement.pictures:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from streamflow import config
+from streamflow.probing.judgement.no_media import of_measurement
 from streamflow.probing.judgement.refusal import Refusal, busy, dead
 from streamflow.probing.media.analyzer import Analyzer
 from streamflow.probing.media.measurement import Measurement, Sample
@@ -24,6 +25,8 @@ from streamflow.probing.target import Address
 # A stream that is cut off this early, with this little media: the account's limit, or a token that was refused.
 INSTANT_SECONDS = 1.0
 INSTANT_MEDIA_SECONDS = 1.0
+# A connection that lasted longer was not cut off for want of a place: what came could not be decoded.
+CUT_SECONDS = 3.0
 # Ten packets of a transport stream; less is no data.
 LEAST_BYTES = 1880
 # From the start to the first byte of media: redirects and playlists, each with a read time-out.
@@ -146,13 +149,15 @@ def _sample(found: Measurement, received: ReceiveBuffer, source: SourceInfo, set
 
 
 def _without_media(found: Measurement, received: ReceiveBuffer, source: SourceInfo) -> Refusal:
-    if found.headers.is_scrambled:
-        return dead("drm_protected", "the packets are scrambled", retryable=False)
+    if refusal := of_measurement(found):
+        return refusal
     if found.headers.packets == 0 and _NULL_PACKET.match(received.head):
         return _null_packets(received)
     if isinstance(received.failure, Refusal):
         return received.failure
-    if received.ended is not None and found.headers.packets > 0 and source.length is None:
+    lasted = (received.ended or time.monotonic()) - (received.first_byte or received.started)
+    is_cut = received.ended is not None and source.length is None and lasted < CUT_SECONDS
+    if is_cut and found.headers.packets > 0:
         return busy(f"cut off after {received.bytes} bytes")
     if received.bytes < LEAST_BYTES:
         return dead("no_data", f"{received.bytes} bytes in {time.monotonic() - received.started:.0f} s")
@@ -161,7 +166,7 @@ def _without_media(found: Measurement, received: ReceiveBuffer, source: SourceIn
             "skipped", "unsupported_protocol", "an MP4 file whose index comes after its media", retryable=False
         )
     if found.has_video or found.audio:
-        return dead("undecodable", "streams are announced, none carries a packet")
+        return dead("undecodable", f"tracks are announced, but nothing in {received.bytes} bytes could be decoded")
     return dead("not_media", f"{received.bytes} bytes that are no media of a known kind")
 
 

@@ -2,84 +2,24 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Iterator
-from dataclasses import dataclass, field
 from fractions import Fraction
 
-import av
 import pytest
-from av.filter import Graph
 
 from streamflow import config
 from streamflow.probing import ProbeTarget, probe
 from streamflow.records import Result
+from support.probing.encoded import X264, Made, encoded
 from support.probing.scripted import Scripted, response
 
 SETTINGS = config.Probe(sample_seconds=6, read_timeout=2)
-SECONDS = 7
-
-
-@dataclass(frozen=True)
-class Made:
-    """How a file is made."""
-
-    format: str = "mpegts"
-    codec: str = "libx264"
-    fps: Fraction = Fraction(25)
-    options: dict[str, str] = field(default_factory=lambda: {"preset": "veryfast"})
-    audio: str = "aac"
-    container: dict[str, str] = field(default_factory=dict)
-    gop: int = 50
-    picture: str = "testsrc2"
-
-
-def graph(*steps: tuple[str, str]) -> Graph:
-    made = Graph()
-    made.link_nodes(*(made.add(*step) for step in steps)).configure()
-    return made
-
-
-def pictures(made: Made) -> Iterator[av.VideoFrame]:
-    source = f"size=320x180:rate={made.fps}"
-    steps = [(made.picture, source)] + ([("noise", "alls=8:allf=t")] if made.picture == "testsrc2" else [])
-    shown = graph(*steps, ("format", "pix_fmts=yuv420p"), ("buffersink", ""))
-    for number in range(int(SECONDS * made.fps)):
-        frame = shown.vpull()
-        frame.pts, frame.time_base, frame.pict_type = number, 1 / made.fps, 0
-        yield frame
-
-
-def encoded(made: Made) -> bytes:
-    data = io.BytesIO()
-    with av.open(data, "w", format=made.format, options=made.container) as out:
-        video = out.add_stream(made.codec, rate=made.fps, options=made.options)
-        video.width, video.height, video.pix_fmt = 320, 180, "yuv420p"
-        video.codec_context.gop_size = made.gop
-        sound = out.add_stream(made.audio, rate=48000)
-        tone = graph(
-            ("sine", "frequency=400:sample_rate=48000:samples_per_frame=1024"),
-            ("aformat", "sample_fmts=fltp:channel_layouts=stereo"),
-            ("abuffersink", ""),
-        )
-        heard = 0
-        for frame in pictures(made):
-            out.mux(video.encode(frame))
-            while heard / 48000 < frame.time:
-                piece = tone.pull()
-                piece.pts, piece.time_base = heard, Fraction(1, 48000)
-                heard += piece.samples
-                out.mux(sound.encode(piece))
-        out.mux(video.encode(None))
-        out.mux(sound.encode(None))
-    return data.getvalue()
+SECONDS = Made().seconds
 
 
 def measured(scripted: Scripted, data: bytes) -> Result:
     return probe(ProbeTarget(scripted.url("/file", response(data))), SETTINGS).result
 
 
-X264 = {"preset": "veryfast"}
 RARE_KEYS = {**X264, "x264-params": "keyint=250:scenecut=0"}
 X265 = {"preset": "ultrafast", "x265-params": "log-level=none:bframes=3:open-gop=1:keyint=50"}
 FRAGMENTED = {"movflags": "frag_keyframe+empty_moov+default_base_moof"}
