@@ -10,7 +10,10 @@ export const REASONS = {
     "dns_failure", "connection_refused", "tls_error", "connect_timeout", "no_data", "http_404", "http_410", "http_4xx", "http_5xx",
     "unauthorized", "not_media", "no_video", "undecodable", "geo_blocked", "drm_protected",
   ],
-  unknown: ["provider_busy", "slot_timeout", "limiter_unavailable", "source_unavailable", "cancelled", "internal_error", "codec_unsupported"],
+  unknown: [
+    "provider_busy", "slot_timeout", "limiter_unavailable", "source_unavailable", "cancelled", "internal_error", "codec_unsupported",
+    "no_key_frame",
+  ],
   skipped: ["fresh", "account_inactive", "unsupported_protocol", "window_closed", "not_probeable", "excluded"],
 };
 
