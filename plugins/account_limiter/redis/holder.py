@@ -14,6 +14,9 @@ from account_limiter.redis.limiter import Limiter
 
 log = logging.getLogger(__name__)
 
+# A Redis that has lost its data grants no slot for 30 s. Every holder has to register again within this time.
+LONGEST_PAUSE_SECONDS = 10.0
+
 
 class Holder:
     """Keeps a lease alive while its block runs, and gives the slot back at its end. Thread-safe.
@@ -98,7 +101,7 @@ class Holder:
             log.warning("Lease %s is left to expire: %s", self.lease.request.lease_id, error)
 
     def _beat(self) -> None:
-        pause = self.lease.ttl / 3
+        pause = min(LONGEST_PAUSE_SECONDS, self.lease.ttl / 3)
         while not self._done.wait(pause) and not self.lost.is_set():
             sent = time.monotonic()
             try:
@@ -113,7 +116,8 @@ class Holder:
             if self.yields and renewed.gives_way:
                 self._lose("viewer")
                 return
-            pause = max(0.05, min(renewed.ttl, self.lease.ttl) / 3 - (time.monotonic() - sent))
+            pause = min(LONGEST_PAUSE_SECONDS, renewed.ttl / 3, self.lease.ttl / 3)
+            pause = max(0.05, pause - (time.monotonic() - sent))
             with self._changed:
                 self._deadline = sent + self._usable(renewed.ttl)
                 self._changed.notify_all()

@@ -26,6 +26,8 @@ from account_limiter.core.records import (
 )
 
 Args = list[str | int]
+# Larger numbers are cut: Lua computes with floating-point numbers.
+_MOST_CONNECTIONS = 1_000_000
 _SETTINGS = {
     "global_limit": ("global_limit", 1),
     "lease_ttl": ("lease_ttl", 1000),
@@ -36,6 +38,10 @@ _SETTINGS = {
     "called_limit": ("called_limit", 1),
     "adapted": ("adapted", 1),
 }
+
+
+def _connections(number: int) -> int:
+    return min(number, _MOST_CONNECTIONS)
 
 
 def _ms(seconds: float) -> int:
@@ -163,7 +169,7 @@ def configure_args(settings: Mapping[str, float], accounts: Iterable[AccountLimi
         ]  # fmt: skip
     args.append(len(budgets))
     for budget_id, limit in budgets.items():
-        args += [budget_id, limit]
+        args += [budget_id, _connections(limit)]
     return args
 
 
@@ -175,7 +181,7 @@ def viewers_args(viewers: Mapping[str, int], age: float, *, complete: bool) -> A
     """
     args: Args = [_ms(age), int(complete)]
     for budget_id, number in viewers.items():
-        args += [checked_id(budget_id), number]
+        args += [checked_id(budget_id), _connections(number)]
     return args
 
 
@@ -186,7 +192,7 @@ def claim_args(budget_id: str, limit: int, elsewhere: int, words: str) -> Args:
     """
     if min(limit, elsewhere) < 0:
         raise ValueError(f"a claim with a negative number of connections: limit {limit}, elsewhere {elsewhere}")
-    return [checked_id(budget_id), limit, elsewhere, words]
+    return [checked_id(budget_id), _connections(limit), _connections(elsewhere), words]
 
 
 def snapshot(reply: Sequence[Any]) -> Snapshot:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from account_limiter import Granted, Holder, Lease, LeaseLost, Limiter, LimiterUnavailable, Renewed, Request
+from account_limiter.redis import holder as holder_module
 
 
 def test_a_holder_keeps_its_lease_and_gives_it_back(limiter: Limiter, take: Callable[..., Lease]) -> None:
@@ -40,6 +41,25 @@ def test_a_viewer_stops_only_a_holder_that_yields(limiter: Limiter, take: Callab
         limiter.set_viewers({"account-1": 1})
         assert holder.lost.wait(0.25) is yields
         assert holder.reason == ("viewer" if yields else None)
+
+
+class CountingLimiter(Limiter):
+    renewals = 0
+
+    def renew(self, lease: Lease) -> Renewed:
+        self.renewals += 1
+        return super().renew(lease)
+
+
+def test_a_lease_with_a_long_life_is_renewed_before_a_redis_without_data_grants_slots(
+    limiter: Limiter, take: Callable[..., Lease], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(holder_module, "LONGEST_PAUSE_SECONDS", 0.1)
+    limiter.configure(lease_ttl=150)
+    counting = CountingLimiter(limiter._redis)
+    with Holder(counting, take(1)):
+        time.sleep(0.55)
+    assert 3 <= counting.renewals <= 5
 
 
 class HangingLimiter(Limiter):

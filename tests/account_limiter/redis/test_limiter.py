@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 from collections.abc import Callable
 from typing import Any
@@ -286,6 +287,44 @@ def test_starts_on_one_account_are_spaced(limiter: Limiter, take: Take) -> None:
     assert waits[0] == 0
     assert 0.1 < waits[1] <= 0.2 < 0.3 < waits[2] <= 0.4
     assert take(2).starts_in == 0
+
+
+def test_starts_of_waiters_that_are_granted_at_the_same_time_are_spaced(
+    limiter: Limiter, take: Take, request_of: RequestOf, clock: Any
+) -> None:
+    limiter.configure(accounts=[AccountLimit(1, limit=9)], global_limit=1, stagger_delay=1)
+    lease, waiters = take(1), [request_of(1) for _ in range(8)]
+    clock.move(5)
+    for waiter in waiters:
+        limiter.acquire(waiter, "w")
+    limiter.release(lease)
+    limiter.configure(global_limit=20)
+    starts, begin = [], clock.now
+    for _ in range(20):
+        for waiter in waiters:
+            answer = limiter.acquire(waiter, "w") if states(limiter).get(waiter.lease_id) == "granted" else None
+            if isinstance(answer, Granted):
+                assert answer.lease.starts_in <= 4, "a slot is held for a short time before its start"
+                starts.append(clock.now - begin + answer.lease.starts_in)
+        clock.move(0.5)
+        limiter.tick()
+    assert len(starts) == 8
+    assert all(later - earlier >= 0.999 for earlier, later in itertools.pairwise(sorted(starts)))
+
+
+def test_a_grant_that_is_claimed_late_keeps_its_distance(
+    limiter: Limiter, take: Take, request_of: RequestOf, clock: Any
+) -> None:
+    limiter.configure(accounts=[AccountLimit(1, limit=9)], global_limit=1, stagger_delay=1)
+    lease, waiters = take(1), [request_of(1) for _ in range(3)]
+    for waiter in waiters:
+        limiter.acquire(waiter, "w")
+    clock.move(5)
+    limiter.release(lease)
+    limiter.configure(global_limit=20)
+    clock.move(10)
+    answers = [limiter.acquire(waiter, "w") for waiter in waiters]
+    assert [answer.lease.starts_in for answer in answers if isinstance(answer, Granted)] == [0, 1, 2]
 
 
 def test_a_start_is_not_booked_far_ahead(limiter: Limiter, take: Take, request_of: RequestOf) -> None:
@@ -595,6 +634,14 @@ def test_a_claim_does_not_raise_the_configured_limit(limiter: Limiter) -> None:
     assert not limiter.claim("nobody's", limit=1, elsewhere=0, words="")
     with pytest.raises(ValueError, match="-1"):
         limiter.claim("account-1", limit=-1, elsewhere=0, words="")
+
+
+def test_absurd_numbers_of_connections_are_cut(limiter: Limiter, take: Take) -> None:
+    limiter.claim("account-3", limit=10**23, elsewhere=10**30, words="the panel says 10^23")
+    budget = budget_of(limiter, "account-3")
+    assert (budget.claimed, budget.elsewhere, budget.effective_limit) == (1_000_000, 1_000_000, 0)
+    limiter.claim("account-3", limit=10**23, elsewhere=0, words="the panel says 10^23")
+    take(3)
 
 
 def test_successes_raise_the_learned_limit_up_to_the_claim(limiter: Limiter, take: Take, clock: Any) -> None:

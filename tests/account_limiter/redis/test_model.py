@@ -67,6 +67,7 @@ class HeldLease:
     generation: float
     expires: float
     hard_end: float
+    starts_at: float = 0.0
 
 
 @dataclass
@@ -81,6 +82,12 @@ def lower(one: int, other: int) -> int:
     return min(one, other) if one and other else one or other
 
 
+def spaced(start: float, now: float, stagger: float, span: float) -> float:
+    """Return the seconds until ``stagger`` has passed after a start that is not further ahead than ``span``."""
+    wait = round(start + stagger - now, 3)
+    return 0.0 if stagger == 0 or wait <= 0 or round(start - now, 3) > span + stagger else wait
+
+
 @dataclass
 class Login:
     limit: int
@@ -93,6 +100,7 @@ class Login:
     learned_at: float = 0.0
     suspected: int = 0
     suspected_until: float = 0.0
+    booked_start: float = 0.0
     last_start: float = 0.0
 
     def bound(self, now: float) -> int:
@@ -112,9 +120,20 @@ class Login:
         return lower(self.bound(now), lower(self.believed, self.suspicion(now)))
 
     def starts_in(self, now: float, stagger: float) -> float:
-        wait = round(self.last_start + stagger - now, 3)
-        booked = round(self.last_start - now, 3) > BOOKING + stagger
-        return 0.0 if stagger == 0 or wait <= 0 or booked else wait
+        return spaced(self.booked_start, now, stagger, BOOKING)
+
+    def book_start(self, now: float, stagger: float) -> float:
+        if stagger:
+            self.booked_start = round(now + self.starts_in(now, stagger), 3)
+        return self.booked_start if stagger else 0.0
+
+    def claim_start(self, now: float, stagger: float, grant_ttl: float, booked: float) -> float:
+        if not stagger:
+            return 0.0
+        wait = min(max(0.0, round(booked - now, 3)), BOOKING + stagger)
+        wait = max(wait, spaced(self.last_start, now, stagger, BOOKING + grant_ttl))
+        self.last_start = round(now + wait, 3)
+        return wait
 
 
 @dataclass
@@ -202,13 +221,12 @@ class Model:
                 continue
             del self.waiters[lease_id]
             end = self.now + self.grant_ttl
-            self.leases[lease_id] = HeldLease("granted", "", account, budget, self.generation, end, end)
+            start = self.logins[budget].book_start(self.now, self.stagger)
+            self.leases[lease_id] = HeldLease("granted", "", account, budget, self.generation, end, end, start)
 
     def take(self, lease: HeldLease, holder: str) -> str:
         if login := self.logins.get(lease.budget):
-            self.starts_in = login.starts_in(self.now, self.stagger)
-            if self.stagger:
-                login.last_start = round(self.now + self.starts_in, 3)
+            self.starts_in = login.claim_start(self.now, self.stagger, self.grant_ttl, lease.starts_at)
         lease.state, lease.holder, lease.hard_end = "held", holder, self.now + self.stale_after
         lease.expires = min(self.now + self.ttl, lease.hard_end)
         return "granted"
@@ -233,7 +251,8 @@ class Model:
         closed = self.closed_until > self.now
         budget = self.fitting(account) if self.room() and not closed else None
         if budget:
-            self.leases[lease_id] = HeldLease("", "", account, budget, self.generation, 0, 0)
+            start = self.logins[budget].book_start(self.now, self.stagger)
+            self.leases[lease_id] = HeldLease("", "", account, budget, self.generation, 0, 0, start)
             return self.take(self.leases[lease_id], holder)
         if enqueue:
             return "queued"

@@ -6,11 +6,7 @@ local function granted(lease, budget, expires, wait)
 end
 
 local function take(lease, budget, holder, duration)
-  local wait = starts_in(budget)
-  if meta.stagger > 0 then
-    budget.last_start = now + wait
-    write(BUDGETS, budget)
-  end
+  local wait = claim_start(budget, lease.starts_at or 0)
   lease.state, lease.holder, lease.acquired, lease.hard_end = 'held', holder, now, now + meta.stale_after
   expect_end(lease, duration > 0 and wait + duration or 0)
   local expires = math.min(now + meta.lease_ttl, lease.hard_end)
@@ -59,7 +55,7 @@ local function ask(request, holder, priority, may_wait)
   if budget then
     count('granted', account.id)
     local lease = { id = request.id, account = account.id, budget = budget.id, generation = meta.generation,
-      info = request.info }
+      starts_at = book_start(budget), info = request.info }
     return take(lease, budget, holder, request.duration)
   end
   if may_wait then

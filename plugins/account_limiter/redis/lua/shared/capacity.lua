@@ -74,10 +74,35 @@ local function global_has_room()
   return meta.most == 0 or call('ZCARD', EXPIRY) < meta.most
 end
 
--- Milliseconds until the budget's next start. A start that was stored before the clock was set back does not count.
+-- Milliseconds until `stagger` has passed after a start. A start further ahead than `span` was stored before the
+-- clock was set back, and does not count.
+local function stagger_after(start, span)
+  local wait = start + meta.stagger - now
+  if meta.stagger == 0 or wait <= 0 or start - now > span + meta.stagger then return 0 end
+  return wait
+end
+
+-- Milliseconds until the next start that the budget can book. Grants are booked, so that waiters which are granted
+-- slots at the same time do not hold them for long before their starts.
 local function starts_in(budget)
-  local wait = budget.last_start + meta.stagger - now
-  if meta.stagger == 0 or wait <= 0 or budget.last_start - now > BOOKING_MS + meta.stagger then return 0 end
+  return stagger_after(budget.booked_start, BOOKING_MS)
+end
+
+local function book_start(budget)
+  if meta.stagger == 0 then return 0 end
+  budget.booked_start = now + starts_in(budget)
+  write(BUDGETS, budget)
+  return budget.booked_start
+end
+
+-- Returns the milliseconds until the start of a lease that is claimed now, at its booked time or later. A claim may
+-- come later than its booked start, so the starts of claimed leases are spaced as well.
+local function claim_start(budget, booked)
+  if meta.stagger == 0 then return 0 end
+  local wait = math.min(math.max(0, booked - now), BOOKING_MS + meta.stagger)
+  wait = math.max(wait, stagger_after(budget.last_start, BOOKING_MS + meta.grant_ttl))
+  budget.last_start = now + wait
+  write(BUDGETS, budget)
   return wait
 end
 

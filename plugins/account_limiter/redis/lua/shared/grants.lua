@@ -16,7 +16,8 @@ local function grant(waiter, budget)
   drop_waiter(waiter)
   write_lease({ id = waiter.id, state = 'granted', holder = '', account = waiter.account, budget = budget.id,
     generation = meta.generation, acquired = now, hard_end = now + meta.grant_ttl,
-    expected_end = now + meta.grant_ttl + waiter.duration, info = waiter.info }, now + meta.grant_ttl)
+    starts_at = book_start(budget), expected_end = now + meta.grant_ttl + waiter.duration, info = waiter.info },
+    now + meta.grant_ttl)
   call('ZADD', GRANTED, now, waiter.id)
   count('granted', waiter.account)
   count('wait_ms', waiter.account, math.max(0, now - waiter.queued))

@@ -60,11 +60,12 @@ local function drop_waiter(waiter)
   call('ZREM', QUEUE, waiter.account .. '|' .. waiter.rank .. '|' .. waiter.id)
 end
 
--- A budget: limit (configured, 0 = unlimited), claimed (stated by the provider in `words`, 0 = none), believed (learned
--- from refusals, 0 = none), suspected (until it is known whether there was a refusal), viewers, elsewhere (connections
--- that the provider counts beyond leases and viewers).
+-- A budget: limit (configured, 0 = unlimited), claimed (stated by the provider in `words`, 0 = none), believed
+-- (learned from refusals, 0 = none), suspected (until it is known whether there was a refusal), viewers, elsewhere
+-- (connections that the provider counts beyond leases and viewers), booked_start (of the latest grant), last_start
+-- (of a claimed one).
 local function new_budget(id, limit)
   return { id = id, limit = limit, claimed = 0, claimed_at = 0, words = '', believed = 0, learned_at = 0, viewers = 0,
-    viewers_at = 0, elsewhere = 0, cool_until = 0, last_start = 0, busy_count = 0, busy_at = 0, suspected = 0,
-    suspected_until = 0 }
+    viewers_at = 0, elsewhere = 0, cool_until = 0, booked_start = 0, last_start = 0, busy_count = 0,
+    busy_at = 0, suspected = 0, suspected_until = 0 }
 end
