@@ -77,6 +77,10 @@ class Ledger:
         self._whole.opened()
         return connection
 
+    def refuse(self, account: Account) -> None:
+        """Count a request that an account without service sends."""
+        self._lines[account.id].count.refused += 1
+
     def counted(self, account: Account) -> int:
         """Return the number of connections that count against an account now, including lingering ones."""
         self._bury_the_dead()

@@ -27,6 +27,8 @@ class Provider:
         self.library = library
         self.ledger = Ledger(list(library.accounts))
         self.is_ready = False
+        # The status that each account without service receives. 0 closes the connection without a response.
+        self.outages: dict[int, int] = {}
         self._media = media
         self._timelines: dict[str, Timeline] = {}
         self._logins = {(account.username, account.password): account for account in library.accounts}
@@ -37,6 +39,7 @@ class Provider:
         self.app.router.add_get("/lab/ready", self._ready)
         self.app.router.add_get("/lab/record", self._record)
         self.app.router.add_post("/lab/reset", self._reset)
+        self.app.router.add_post("/lab/outages", self._set_outages)
         Playlists(self).add_routes(self.app.router)
         Panel(self).add_routes(self.app.router)
 
@@ -74,9 +77,22 @@ class Provider:
     async def _live(self, request: web.Request) -> web.StreamResponse:
         account = self.login(request)
         stream = self.wanted(request, account)
+        if account.id in self.outages:
+            return self._outage(request, account)
         if stream.behaviour.hops:
             raise self._redirect(account, stream, stream.behaviour.hops)
         return await self._watch(request, account, stream)
+
+    def _outage(self, request: web.Request, account: Account) -> web.StreamResponse:
+        self.ledger.refuse(account)
+        status = self.outages[account.id]
+        if not status and request.transport:
+            request.transport.abort()
+        return _closing(status or 500, {})
+
+    async def _set_outages(self, request: web.Request) -> web.Response:
+        self.outages = {int(account): status for account, status in (await request.json())["outages"].items()}
+        return web.json_response({})
 
     async def _edge(self, request: web.Request) -> web.StreamResponse:
         """Serve the stream at the end of a chain of redirects, or redirect again. A token is valid once."""

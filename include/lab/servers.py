@@ -75,6 +75,16 @@ class Lab:
         """Return the figures of one account from :meth:`record`."""
         return next(dict(line) for line in self.record()["accounts"] if line["id"] == account_id)
 
+    def set_outages(self, **outages: int) -> None:
+        """Let the provider refuse all streams of some accounts.
+
+        :param outages: the status that each account receives, by the account's name. 0 closes the connection without a
+            response.
+        """
+        ids = {account.name: account.id for account in self.library.accounts}
+        body = {"outages": {ids[name]: status for name, status in outages.items()}}
+        httpx.post(f"{self.provider}/lab/outages", json=body, trust_env=False).raise_for_status()
+
     def reset(self) -> None:
         """Reset the provider's figures."""
         httpx.post(f"{self.provider}/lab/reset", trust_env=False).raise_for_status()

@@ -36,6 +36,7 @@ class CheckStream(SlotOperator):
         self.stream_id = stream_id
         self.radio = radio
         self.sequential = sequential
+        self._prepared: Check | None = None
 
     @cached_property
     def opened(self) -> Resources:
@@ -54,11 +55,14 @@ class CheckStream(SlotOperator):
 
     def execute(self, context: Context) -> Any:
         """Check the stream. A retry keeps the result of a try that was lost after it had one."""
-        task, results = context["ti"], run_results(self.opened, context)
+        task, results = context["ti"], run_results(self.opened, context, self.subject.login)
         # A user who clears a task raises max_tries; its next try checks again.
         is_retry = task.try_number > task.max_tries - (self.retries or 0) + 1
         result = self.subject.not_probeable() or (results.kept(self.stream_id) if is_retry else None)
-        return results.keep(result) if result else super().execute(context)
+        if result:
+            return results.keep(result)
+        check = self._check(context)
+        return check.sit_out() if check.outage else super().execute(context)
 
     def slot_work(self, context: Context) -> SlotWork:
         """Return the check, and the account that it needs a slot of."""
@@ -101,6 +105,11 @@ class CheckStream(SlotOperator):
             log.warning("left to be checked one after another: %s", error)
 
     def _check(self, context: Context) -> Check:
-        settings = self.subject.settings(self.opened.settings, context["params"].get("sample_seconds"))
-        slates, progress = RedisSlates(self.opened.redis), self.opened.store.progress
-        return Check(self.subject, settings, slates, progress, run_results(self.opened, context), radio=self.radio)
+        """Return the check, the same one in the whole process: it may have claimed the probe behind an open circuit."""
+        if self._prepared is None:
+            settings = self.subject.settings(self.opened.settings, context["params"].get("sample_seconds"))
+            slates, progress = RedisSlates(self.opened.redis), self.opened.store.progress
+            results = run_results(self.opened, context, self.subject.login)
+            outage = results.outages.bar(self.subject.login)
+            self._prepared = Check(self.subject, settings, slates, progress, results, radio=self.radio, outage=outage)
+        return self._prepared

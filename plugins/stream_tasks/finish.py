@@ -15,17 +15,24 @@ from stream_tasks.plan import next_run_id
 from stream_tasks.resources import Resources
 from streamflow import config
 from streamflow.checking import finishing
+from streamflow.checking.marks import RedisMarks
+from streamflow.checking.outages import Outages
 from streamflow.checking.run_results import RunResults
 from streamflow.reports.run_summary import run_summary
 
 log = logging.getLogger(__name__)
 
 
-def run_results(opened: Resources, context: Context) -> RunResults:
-    """Return where the results of the run's checks are kept."""
-    params, store = context["params"], opened.store
+def run_results(opened: Resources, context: Context, login: str = "") -> RunResults:
+    """Return where the results of the run's checks are kept.
+
+    :param login: the login of the checked stream; empty for a stream without an account.
+    """
+    params, store, run_id = context["params"], opened.store, context["run_id"]
     return RunResults(
-        run_id=context["run_id"],
+        run_id=run_id,
+        login=login,
+        outages=Outages(store, RedisMarks(opened.redis), opened.settings.safety, run_id),
         store=store,
         settings=opened.settings,
         home=config.home(),

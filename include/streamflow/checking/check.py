@@ -10,6 +10,7 @@ from typing import Protocol
 
 from streamflow import config
 from streamflow.checking import feedback
+from streamflow.checking.circuit import OUTAGE
 from streamflow.checking.logins import url_for
 from streamflow.checking.ports import ResultSink, SlateMemory, Slot
 from streamflow.checking.subject import Subject
@@ -56,6 +57,7 @@ class Check:
 
     :param settings: the settings for this stream, see :meth:`~streamflow.checking.subject.Subject.settings`.
     :param radio: a channel of the stream is radio, so that no video is expected.
+    :param outage: why the provider is down, so that the stream must not be probed; else empty.
     """
 
     subject: Subject
@@ -64,6 +66,7 @@ class Check:
     progress: udi.Progress
     results: ResultSink
     radio: bool = False
+    outage: str = ""
     prober: Prober = probe
 
     @property
@@ -82,6 +85,9 @@ class Check:
         stream = self.subject.stream
         if stream is None:
             self.results.keep(self.subject.vanished())
+            return None
+        if self.outage:
+            self.sit_out()
             return None
         if not tries.attempts and (recent := self.results.recent(stream)):
             if slot:
@@ -102,6 +108,11 @@ class Check:
             feedback.release(slot, outcome.result, adaptive=self.settings.concurrent_streams.adaptive)
         self.results.keep(self._scored(stream, outcome.result, done), outcome.thumbnail)
         return None
+
+    def sit_out(self) -> None:
+        """Keep the result of a check whose provider is down."""
+        result = self.subject.undecided("unknown", "source_unavailable", self.outage)
+        self.results.keep(result.model_copy(update={"extra": {OUTAGE: True}}))
 
     def refuse(self, reason: str) -> None:
         """Keep the result of a check that the limiter gave no slot, by the limiter's reason."""

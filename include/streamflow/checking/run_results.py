@@ -10,6 +10,7 @@ from pathlib import Path
 
 from streamflow import thumbnails
 from streamflow.checking.finishing import OpenDestination, finish_ready
+from streamflow.checking.outages import Outages
 from streamflow.config import Config, Freshness
 from streamflow.records import Result, Stream
 from streamflow.udi.ports import Store
@@ -21,6 +22,7 @@ log = logging.getLogger(__name__)
 class RunResults:
     """The results of a run's checks.
 
+    :param login: the login of the checked stream; empty for a stream without an account.
     :param home: the folder of all state, for the streams' pictures.
     :param open_destination: opens the place that orders are written to.
     :param count: counts each result in the metrics.
@@ -28,6 +30,8 @@ class RunResults:
     """
 
     run_id: str
+    login: str
+    outages: Outages
     store: Store
     settings: Config
     home: Path
@@ -40,7 +44,7 @@ class RunResults:
         log.info("stream %d: %s%s", result.stream_id, result.verdict, f", {result.reason}" if result.reason else "")
         if thumbnail:
             thumbnails.save(self.home, result.stream_id, thumbnail)
-        channels = self.store.runs.settle(self.run_id, result.model_copy(update={"run_id": self.run_id}))
+        channels = self.outages.settle(self.login, result.model_copy(update={"run_id": self.run_id}))
         self.count(result)
         if channels:
             finish_ready(self.store, self.open_destination, channels, self.run_id, self.settings)

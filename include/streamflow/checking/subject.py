@@ -35,6 +35,11 @@ class Subject:
         return self.stream.account_id if self.stream else None
 
     @property
+    def login(self) -> str:
+        """Return the login of the account; empty for a stream without an account."""
+        return self.account.budget if self.account else ""
+
+    @property
     def label(self) -> str:
         """Return the names of the stream and its account, as people see them."""
         name = self.stream.name if self.stream else f"stream {self.stream_id}"

@@ -13,6 +13,7 @@ from streamflow.udi.ports import Store
 
 # A check with another verdict decided nothing: it is never fresh.
 DECIDED: tuple[Verdict, ...] = ("ok", "degraded", "dead")
+WORKING: tuple[Verdict, ...] = ("ok", "degraded")
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,16 @@ class LastChecks:
         if verdict is None or stream_id in self.changed:
             return False
         return now - self.times[stream_id] <= freshness.pause(verdict, self.failures.get(stream_id, 1))
+
+    def was_alive(self, store: Store, stream_id: int) -> bool:
+        """Return whether the stream worked at its last check that decided something."""
+        if stream_id not in self.times:
+            return False
+        verdict = self.verdicts.get(stream_id)
+        if verdict is None:
+            past = store.results.history(stream_id)
+            verdict = next((result.verdict for result in past if result.verdict in DECIDED), None)
+        return verdict in WORKING
 
     def urgency(self, stream_ids: Collection[int], now: datetime) -> tuple[int, datetime]:
         """Return a key that sorts streams to check together, the most urgent first.

@@ -65,9 +65,19 @@ def plan(store: Store, settings: Config, request: Request) -> Run:
         twins=twins,
         # The first run of a chain counts them for all its runs.
         skipped={} if request.since else triage.skipped,
+        alive=_alive(store, probed, checks),
         radio_stream_ids=tuple(stream.id for stream in probed if stream.id in radio),
         remaining=len(triage.due) - len(chosen),
     )
+
+
+def _alive(store: Store, streams: Iterable[Stream], checks: LastChecks) -> dict[int, tuple[int, ...]]:
+    """Return the streams of each account that worked at their last check that decided something."""
+    alive: dict[int, list[int]] = {}
+    for stream in streams:
+        if stream.account_id is not None and checks.was_alive(store, stream.id):
+            alive.setdefault(stream.account_id, []).append(stream.id)
+    return {account: tuple(streams) for account, streams in alive.items()}
 
 
 def _active(store: Store, accounts: Iterable[Account]) -> set[int]:

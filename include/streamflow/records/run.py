@@ -36,6 +36,8 @@ class Run(BaseModel):
     radio_stream_ids: tuple[int, ...] = ()
     # Streams left for the next run of the chain.
     remaining: int = 0
+    # The streams of each account that worked at their last decided check.
+    alive: dict[int, tuple[int, ...]] = Field(default_factory=dict)
 
     @property
     def waits(self) -> dict[int, tuple[int, ...]]:

@@ -1,0 +1,184 @@
+"""A provider that is down costs no channel its streams: real Redis, real provider, real Dispatcharr stand-in."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from account_limiter import Limiter, connect
+from lab import Account, Channel, Group, Lab, Library, Media, Stream, running
+from stream_tasks import resources
+from stream_tasks.check import CheckStream
+from stream_tasks.finish import finish_run, summarise
+from stream_tasks.plan import plan
+from streamflow import config
+from streamflow.checking import marks
+from streamflow.udi import Udi, open_udi
+
+NORTH = range(1, 9)
+# Each channel holds two streams of North, and one of South behind them.
+LIBRARY = Library(
+    [Account(1, "North", "north", "secret-n"), Account(2, "South", "south", "secret-s")],
+    [Stream(i, f"Channel {i}", 1, clip="sd480p30" if i % 2 else "fhd25_3m") for i in NORTH]
+    + [Stream(i, f"Other {i}", 2, clip="hd25_2m") for i in range(11, 15)],
+    [Channel(i, float(i), f"Channel {i}", 10, (2 * i - 1, 2 * i, 10 + i)) for i in range(1, 5)],
+    [Group(10, "News")],
+)
+PARAMS: dict[str, Any] = {
+    "channel_ids": None, "group_ids": None, "account_ids": None, "stream_ids": None, "force": True, "mode": "auto",
+    "sample_seconds": 0.5, "write_back": True, "chain": None,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def provider(lab_media: Media) -> Iterator[Lab]:
+    with running(LIBRARY, lab_media) as lab:
+        for stream in LIBRARY.streams:
+            lab.url(stream)
+        yield lab
+
+
+@pytest.fixture
+def store(tmp_path: Path, provider: Lab, redis_client: Redis, monkeypatch: pytest.MonkeyPatch) -> Udi:
+    """The UDI of a home whose streams all worked at their last check."""
+    monkeypatch.setenv("STREAMFLOW_HOME", str(tmp_path))
+    monkeypatch.setenv("DISPATCHARR_URL", provider.dispatcharr)
+    monkeypatch.setenv("DISPATCHARR_API_KEY", provider.addresses()["api_key"])
+    path = redis_client.connection_pool.connection_kwargs["path"]
+    monkeypatch.setattr(resources, "connect", lambda: connect(unix_socket_path=path))
+    config.save(config.Config.model_validate(
+        {"probe": {"retries": 0, "thumbnails": False}, "concurrent_streams": {"stagger_delay": 0},
+         "dead_streams": {"after_failures": 1, "action": "remove"}}
+    ))  # fmt: skip
+    Limiter(redis_client).open_now()
+    provider.set_outages()
+    for channel in LIBRARY.channels:
+        provider.servers.dispatcharr.state.channels[channel.id]["streams"] = list(channel.stream_ids)
+    run("first night")
+    return open_udi(redis_client, tmp_path)
+
+
+def check(stream_id: int, run_id: str) -> None:
+    task = CheckStream(task_id="check", stream_id=stream_id, retries=2)
+    instance = SimpleNamespace(
+        id=uuid.uuid4(), dag_id="check_streams", run_id=run_id, map_index=0, start_date=datetime.now(UTC),
+        try_number=1, max_tries=2,
+    )  # fmt: skip
+    task.execute({"ti": instance, "run_id": run_id, "params": PARAMS})  # type: ignore[typeddict-item]
+
+
+def run(run_id: str) -> list[int]:
+    """Plan a run, check its streams one after the other, finish it, and return the streams in the order of checks."""
+    streams = [planned["stream_id"] for planned in plan(PARAMS, run_id)]
+    for stream_id in streams:
+        check(stream_id, run_id)
+    finish_run(run_id, write_back=True)
+    summarise(run_id, PARAMS)
+    return streams
+
+
+def verdicts(store: Udi) -> dict[int, str]:
+    latest = store.results.latest_of([stream.id for stream in LIBRARY.streams])
+    return {stream: f"{one.verdict} {one.reason or ''}".strip() for stream, one in latest.items()}
+
+
+def orders(provider: Lab) -> dict[int, list[int]]:
+    return {id: list(one["streams"]) for id, one in provider.servers.dispatcharr.state.channels.items()}
+
+
+@pytest.mark.parametrize("status", [0, 403, 500], ids=["closed connections", "403 for all", "500 for all"])
+def test_an_outage_of_a_provider_costs_no_channel_a_stream(store: Udi, provider: Lab, status: int) -> None:
+    before = orders(provider)
+    provider.reset()
+    provider.set_outages(North=status)
+    run("second night")
+    assert {verdict for stream, verdict in verdicts(store).items() if stream in NORTH} == {"unknown source_unavailable"}
+    assert {verdict for stream, verdict in verdicts(store).items() if stream not in NORTH} == {"ok"}
+    assert orders(provider) == before
+    assert store.results.dead_memory(NORTH) == {} or all(
+        memory.failures == 0 for memory in store.results.dead_memory(NORTH).values()
+    )
+    latest = store.results.latest(1)
+    assert latest
+    assert (latest.detail or "").startswith("the provider is down: 5 of 5 streams that worked before failed")
+
+
+def test_probes_into_an_outage_stop(store: Udi, provider: Lab) -> None:
+    provider.reset()
+    provider.set_outages(North=403)
+    run("second night")
+    assert provider.account_record(1)["refused"] == 5
+
+
+def test_a_provider_that_is_down_on_two_nights_costs_no_channel_a_stream(store: Udi, provider: Lab) -> None:
+    before = orders(provider)
+    provider.set_outages(North=500)
+    run("second night")
+    run("third night")
+    assert orders(provider) == before
+    provider.set_outages()
+    run("fourth night")
+    assert set(verdicts(store).values()) == {"ok"}
+    assert orders(provider) == before
+
+
+def test_a_provider_that_is_back_is_checked_again(
+    store: Udi, provider: Lab, monkeypatch: pytest.MonkeyPatch, redis_client: Redis
+) -> None:
+    provider.set_outages(North=500)
+    streams = [planned["stream_id"] for planned in plan(PARAMS, "second night")]
+    north = [stream for stream in streams if stream in NORTH]
+    for stream in north[:6]:
+        check(stream, "second night")
+    provider.set_outages()
+    redis_client.delete(marks._probe_key("second night", store.library.accounts()[0].budget))
+    for stream in north[6:]:
+        check(stream, "second night")
+    assert [verdicts(store)[stream] for stream in north[6:]] == ["ok", "ok"]
+    assert {verdicts(store)[stream] for stream in north[:6]} == {"unknown source_unavailable"}
+
+
+def test_a_few_dead_streams_of_a_provider_that_works_are_dead(store: Udi, provider: Lab) -> None:
+    streams = [planned["stream_id"] for planned in plan(PARAMS, "second night")]
+    north = [stream for stream in streams if stream in NORTH]
+    provider.set_outages(North=500)
+    for stream in north[:2]:
+        check(stream, "second night")
+    provider.set_outages()
+    for stream in (*north[2:], *(stream for stream in streams if stream not in NORTH)):
+        check(stream, "second night")
+    finish_run("second night", write_back=True)
+    assert {verdicts(store)[stream] for stream in north[:2]} == {"dead http_5xx"}
+    assert not set(north[:2]) & {stream for order in orders(provider).values() for stream in order}
+
+
+def test_a_channel_waits_until_its_logins_are_decided(store: Udi, provider: Lab) -> None:
+    streams = [planned["stream_id"] for planned in plan(PARAMS, "second night")]
+    provider.set_outages(North=500)
+    for stream in LIBRARY.channels[0].stream_ids:
+        check(stream, "second night")
+    state = store.runs.state("second night")
+    assert state
+    assert state.finished_channels == {}
+    provider.set_outages()
+    check(next(stream for stream in streams if stream in NORTH and stream > 2), "second night")
+    state = store.runs.state("second night")
+    assert state
+    assert set(state.finished_channels) == {1}
+
+
+def test_a_lost_mark_is_found_again(store: Udi, provider: Lab, redis_client: Redis) -> None:
+    provider.set_outages(North=500)
+    streams = [planned["stream_id"] for planned in plan(PARAMS, "second night")]
+    for stream in streams:
+        redis_client.delete(marks._key("second night"))
+        check(stream, "second night")
+    finish_run("second night", write_back=True)
+    assert {verdict for stream, verdict in verdicts(store).items() if stream in NORTH} == {"unknown source_unavailable"}
