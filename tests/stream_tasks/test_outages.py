@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -20,15 +21,16 @@ from stream_tasks.finish import finish_run, summarise
 from stream_tasks.plan import plan
 from streamflow import config
 from streamflow.checking import marks
+from streamflow.reports.alerts import alerts
 from streamflow.udi import Udi, open_udi
 
-NORTH = range(1, 9)
+NORTH = range(1, 5)
 # Each channel holds two streams of North, and one of South behind them.
 LIBRARY = Library(
     [Account(1, "North", "north", "secret-n"), Account(2, "South", "south", "secret-s")],
     [Stream(i, f"Channel {i}", 1, clip="sd480p30" if i % 2 else "fhd25_3m") for i in NORTH]
-    + [Stream(i, f"Other {i}", 2, clip="hd25_2m") for i in range(11, 15)],
-    [Channel(i, float(i), f"Channel {i}", 10, (2 * i - 1, 2 * i, 10 + i)) for i in range(1, 5)],
+    + [Stream(i, f"Other {i}", 2, clip="hd25_2m") for i in (11, 12)],
+    [Channel(i, float(i), f"Channel {i}", 10, (2 * i - 1, 2 * i, 10 + i)) for i in (1, 2)],
     [Group(10, "News")],
 )
 PARAMS: dict[str, Any] = {
@@ -55,7 +57,7 @@ def store(tmp_path: Path, provider: Lab, redis_client: Redis, monkeypatch: pytes
     monkeypatch.setattr(resources, "connect", lambda: connect(unix_socket_path=path))
     config.save(config.Config.model_validate(
         {"probe": {"retries": 0, "thumbnails": False}, "concurrent_streams": {"stagger_delay": 0},
-         "dead_streams": {"after_failures": 1, "action": "remove"}}
+         "dead_streams": {"after_failures": 1, "action": "remove"}, "safety": {"provider_down_least": 3}}
     ))  # fmt: skip
     Limiter(redis_client).open_now()
     provider.set_outages()
@@ -107,14 +109,14 @@ def test_an_outage_of_a_provider_costs_no_channel_a_stream(store: Udi, provider:
     )
     latest = store.results.latest(1)
     assert latest
-    assert (latest.detail or "").startswith("the provider is down: 5 of 5 streams that worked before failed")
+    assert (latest.detail or "").startswith("the provider is down: 3 of 3 streams that worked before failed")
 
 
 def test_probes_into_an_outage_stop(store: Udi, provider: Lab) -> None:
     provider.reset()
     provider.set_outages(North=403)
     run("second night")
-    assert provider.account_record(1)["refused"] == 5
+    assert provider.account_record(1)["refused"] == 3
 
 
 def test_a_provider_that_is_down_on_two_nights_costs_no_channel_a_stream(store: Udi, provider: Lab) -> None:
@@ -129,20 +131,48 @@ def test_a_provider_that_is_down_on_two_nights_costs_no_channel_a_stream(store: 
     assert orders(provider) == before
 
 
+def test_a_line_that_is_down_costs_no_channel_a_stream(store: Udi, provider: Lab) -> None:
+    before = orders(provider)
+    settings = config.load()
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        safety = settings.safety.model_copy(update={"canary": (f"127.0.0.1:{bound.getsockname()[1]}",)})
+        config.save(settings.model_copy(update={"safety": safety}))
+        provider.set_outages(North=0, South=0)
+        run("second night")
+    assert set(verdicts(store).values()) == {"unknown source_unavailable"}
+    assert orders(provider) == before
+
+
+def test_an_outage_and_its_end_are_reported_once(store: Udi, provider: Lab) -> None:
+    def kinds(run_id: str) -> list[tuple[str, list[str]]]:
+        run(run_id)
+        state = store.runs.state(run_id)
+        assert state
+        return [(alert.kind, [one.name for one in alert.subjects]) for alert in alerts(store, state)]
+
+    provider.set_outages(North=500)
+    assert kinds("second night") == [("provider_down", ["North"])]
+    assert kinds("third night") == []
+    provider.set_outages()
+    assert kinds("fourth night") == [("provider_back", ["North"])]
+    assert kinds("fifth night") == []
+
+
 def test_a_provider_that_is_back_is_checked_again(
     store: Udi, provider: Lab, monkeypatch: pytest.MonkeyPatch, redis_client: Redis
 ) -> None:
     provider.set_outages(North=500)
     streams = [planned["stream_id"] for planned in plan(PARAMS, "second night")]
     north = [stream for stream in streams if stream in NORTH]
-    for stream in north[:6]:
+    for stream in north[:3]:
         check(stream, "second night")
     provider.set_outages()
     redis_client.delete(marks._probe_key("second night", store.library.accounts()[0].budget))
-    for stream in north[6:]:
+    for stream in north[3:]:
         check(stream, "second night")
-    assert [verdicts(store)[stream] for stream in north[6:]] == ["ok", "ok"]
-    assert {verdicts(store)[stream] for stream in north[:6]} == {"unknown source_unavailable"}
+    assert [verdicts(store)[stream] for stream in north[3:]] == ["ok"]
+    assert {verdicts(store)[stream] for stream in north[:3]} == {"unknown source_unavailable"}
 
 
 def test_a_few_dead_streams_of_a_provider_that_works_are_dead(store: Udi, provider: Lab) -> None:

@@ -30,6 +30,8 @@ REACHABILITY = frozenset(
 LEAST_STREAMS = 2
 # The field of ``Result.extra`` that keeps the reason of a failure that was withdrawn.
 FAILED_WITH = "failed_with"
+# The field of ``Result.extra`` that marks a result as undecided because of an outage.
+OUTAGE = "outage"
 
 State = Literal["closed", "undecided", "open"]
 
@@ -102,7 +104,7 @@ def withdrawn(result: Result, cause: str) -> Result:
             "verdict": "unknown",
             "reason": "source_unavailable",
             "detail": cause,
-            "extra": result.extra | {FAILED_WITH: failure(result)},
+            "extra": result.extra | {FAILED_WITH: failure(result), OUTAGE: True},
         }
     )
 

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
-from streamflow.checking import circuit
+from streamflow.checking import circuit, line
 from streamflow.config import Safety
 from streamflow.records import Result, RunState
 from streamflow.udi.ports import Store
 
 log = logging.getLogger(__name__)
+
+LINE_DOWN = "the line of this machine is down: none of the canaries accepts a connection"
 
 
 class Marks(Protocol):
@@ -81,6 +83,8 @@ class Outages:
         results = [one for one in self._results(state) if one.account_id in accounts]
         alive = {stream for account in accounts for stream in state.run.alive.get(account, ())}
         judged = circuit.judge(results, alive, self.safety)
+        if judged.state != "open" and not line.is_up(self.safety.canary):
+            judged = replace(judged, state="open", cause=LINE_DOWN)
         marks = dict(self.marks.causes(self.run_id))
         match judged.state:
             case "closed":

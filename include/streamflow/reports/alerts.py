@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from typing import Literal
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal, TypeAlias
 
 from pydantic import BaseModel
 
+from streamflow.checking.circuit import OUTAGE
 from streamflow.masking import mask
 from streamflow.records import Result, RunState
 from streamflow.udi.ports import Store
@@ -15,8 +16,19 @@ from streamflow.udi.ports import Store
 MOST_NAMED = 20
 # Past checks that are searched for the last verdict that decided something.
 SEARCHED = 10
+# The results of an account that are compared with the check before.
+MOST_ASKED = 5
+Named: TypeAlias = tuple[int | None, str]
 
-Kind = Literal["streams_dead", "channel_dark", "account_over_limit", "checks_lost", "approval_needed"]
+Kind = Literal[
+    "streams_dead",
+    "channel_dark",
+    "account_over_limit",
+    "checks_lost",
+    "approval_needed",
+    "provider_down",
+    "provider_back",
+]
 
 
 class Subject(BaseModel):
@@ -45,7 +57,10 @@ def alerts(store: Store, state: RunState) -> list[Alert]:
     streams = store.library.streams(died)
     refused = _by_account(store, results.values(), "provider_busy")
     lost = _by_account(store, results.values(), "internal_error")
+    down, back = _outages(store, results)
     candidates = [
+        _alert("provider_down", "providers that are down; nothing was held against their streams", down),
+        _alert("provider_back", "providers that work again", back),
         _alert("streams_dead", "newly dead streams", [(id, streams[id].name) for id in died if id in streams]),
         _alert("channel_dark", "channels with no working stream left", _dark(store, state, set(died))),
         _alert("account_over_limit", "accounts refused as using one connection too many (checks)", refused),
@@ -67,6 +82,32 @@ def _was_alive(store: Store, result: Result) -> bool:
         if past.run_id != result.run_id and (past.is_working or past.verdict == "dead"):
             return past.is_working
     return True
+
+
+def _outages(store: Store, results: Mapping[int, Result]) -> tuple[list[Named], list[Named]]:
+    """Return the accounts that are down since this run, and those that work again since this run."""
+    out: dict[int, list[Result]] = {}
+    working: dict[int, list[Result]] = {}
+    for result in results.values():
+        if result.account_id is not None and (OUTAGE in result.extra or result.is_working):
+            found = out if OUTAGE in result.extra else working
+            found.setdefault(result.account_id, []).append(result)
+    down = {id for id, some in out.items() if not _were_out(store, some)}
+    back = {id for id, some in working.items() if id not in out and _were_out(store, some)}
+    names = {account.id: account.name for account in store.library.accounts()}
+    return [(id, names.get(id, str(id))) for id in sorted(down)], [(id, names.get(id, str(id))) for id in sorted(back)]
+
+
+def _were_out(store: Store, results: Sequence[Result]) -> bool:
+    """Return whether one of the first results followed a check that was undecided because of an outage."""
+    return any(_was_out(store, result) for result in results[:MOST_ASKED])
+
+
+def _was_out(store: Store, result: Result) -> bool:
+    """Return whether the check before, of another run, was undecided because of an outage."""
+    past = store.results.history(result.stream_id, SEARCHED)
+    before = next((one for one in past if one.run_id != result.run_id), None)
+    return before is not None and OUTAGE in before.extra
 
 
 def _dark(store: Store, state: RunState, died: set[int]) -> list[tuple[int, str]]:
