@@ -57,7 +57,8 @@ def store(tmp_path: Path, provider: Lab, redis_client: Redis, monkeypatch: pytes
     monkeypatch.setattr(resources, "connect", lambda: connect(unix_socket_path=path))
     config.save(config.Config.model_validate(
         {"probe": {"retries": 0, "thumbnails": False}, "concurrent_streams": {"stagger_delay": 0},
-         "dead_streams": {"after_failures": 1, "action": "remove"}, "safety": {"provider_down_least": 3, "max_removed_share": 1}}
+         "dead_streams": {"after_failures": 1, "action": "remove"},
+         "safety": {"provider_down_least": 3, "max_removed_share": 1}}
     ))  # fmt: skip
     Limiter(redis_client).open_now()
     provider.set_outages()
