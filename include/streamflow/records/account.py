@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from streamflow.records.record import Record
+from streamflow.records.text import Name, Sentence, Word
 
 
 class Profile(Record):
@@ -13,7 +14,7 @@ class Profile(Record):
     """
 
     id: int
-    name: str = ""
+    name: Name = ""
     max_streams: int = 0
     is_active: bool = True
     is_default: bool = False
@@ -29,11 +30,11 @@ class Account(Record):
     """
 
     id: int
-    name: str
-    account_type: str = "STD"
+    name: Name
+    account_type: Word = "STD"
     max_streams: int = 0
     is_active: bool = True
-    user_agent: str | None = None
+    user_agent: Sentence | None = None
     server_group: int | None = None
     budget: str = ""
     profiles: tuple[Profile, ...] = ()

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from pydantic import BaseModel, Field
+from pydantic import Field
+
+from streamflow.records.record import Record
+from streamflow.records.text import Sentence
 
 
-class Move(BaseModel):
+class Move(Record):
     """One stream's change of place in a channel (positions from 0; None = not in the channel)."""
 
     stream_id: int = Field(description="Id of the stream in Dispatcharr")
     before: int | None = Field(description="Position before, from 0; null when it was not in the channel")
     after: int | None = Field(description="Position after, from 0; null when it left the channel")
-    why: str = Field(description="Reason of the move")
+    why: Sentence = Field(description="Reason of the move")
 
 
-class ChannelChange(BaseModel):
+class ChannelChange(Record):
     """The change of a channel when it was finished.
 
     ``written`` is false when the change was only computed and not written to the source. ``conflict`` says why it
@@ -33,7 +36,7 @@ class ChannelChange(BaseModel):
     stays: tuple[Move, ...] = Field((), description="Moves that the rules prevented")
     held: tuple[int, ...] = Field((), description="Ids of dead streams whose removal awaits approval")
     written: bool = Field(False, description="Whether the change was written to the source")
-    conflict: str | None = Field(None, description="Reason why the change could not be written")
+    conflict: Sentence | None = Field(None, description="Reason why the change could not be written")
 
     @property
     def is_news(self) -> bool:

@@ -5,21 +5,22 @@ from __future__ import annotations
 from pydantic import Field
 
 from streamflow.records.record import Record
+from streamflow.records.text import Name, Word
 
 
 class Group(Record):
     """A group of channels or streams."""
 
     id: int = Field(description="Id of the group in Dispatcharr")
-    name: str = Field(description="Name of the group")
+    name: Name = Field(description="Name of the group")
 
 
 class Channel(Record):
     """A channel and its alternative streams, best first."""
 
     id: int
-    name: str
+    name: Name
     number: float | None = None
     group_id: int | None = None
-    uuid: str | None = None
+    uuid: Word | None = None
     stream_ids: tuple[int, ...] = ()

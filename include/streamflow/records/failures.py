@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from pydantic import BaseModel, Field
+from pydantic import Field
+
+from streamflow.records.record import Record
 
 
-class DeadMemory(BaseModel):
+class DeadMemory(Record):
     """The consecutive failures of a stream, and the channels that it was removed from.
 
     ``removed_from`` maps each of these channels to the position that the stream had there.

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from streamflow.records.record import Record
+from streamflow.records.text import ITEMS, Language, Measurements, Sentence, Word
 
 Verdict = Literal["ok", "degraded", "dead", "unknown", "skipped"]
 # The verdicts of streams that can be watched.
@@ -19,10 +20,10 @@ DECIDED: tuple[Verdict, ...] = (*WORKING, "dead")
 class AudioTrack(Record):
     """One audio track of a stream."""
 
-    codec: str = Field(description="Name of the codec")
+    codec: Word = Field(description="Name of the codec")
     channels: int | None = Field(None, description="Number of channels")
     sample_rate: int | None = Field(None, description="Samples per second")
-    language: str | None = Field(None, description="Language as the stream declares it")
+    language: Language | None = Field(None, description="Language as the stream declares it")
 
 
 class Result(Record):
@@ -40,8 +41,8 @@ class Result(Record):
     verdict: Verdict = Field(
         description="`unknown`: the check reached no verdict; `skipped`: the stream was not probed"
     )
-    reason: str | None = Field(None, description="Reason for any other verdict than `ok`")
-    detail: str | None = Field(None, description="Details of the reason for people")
+    reason: Word | None = Field(None, description="Reason for any other verdict than `ok`")
+    detail: Sentence | None = Field(None, description="Details of the reason for people")
     attempts: int = Field(1, description="Number of connections that the check tried")
     elapsed_s: float = Field(0.0, description="Seconds that the check took")
     first_frame_ms: int | None = Field(None, description="Milliseconds until the first picture")
@@ -49,25 +50,28 @@ class Result(Record):
     height: int | None = Field(None, description="Height of the picture in pixels")
     fps: float | None = Field(None, description="Frames per second")
     interlaced: bool | None = Field(None, description="Whether the picture is interlaced")
-    hdr: str | None = Field(None, description="Kind of high dynamic range; null for none")
-    video_codec: str | None = Field(None, description="Name of the video codec")
-    video_profile: str | None = Field(None, description="Profile of the video codec")
-    pixel_format: str | None = Field(None, description="Pixel format as FFmpeg names it")
+    hdr: Word | None = Field(None, description="Kind of high dynamic range; null for none")
+    video_codec: Word | None = Field(None, description="Name of the video codec")
+    video_profile: Word | None = Field(None, description="Profile of the video codec")
+    pixel_format: Word | None = Field(None, description="Pixel format as FFmpeg names it")
     bitrate_kbps: int | None = Field(None, description="Bitrate in kbit/s")
-    container: str | None = Field(None, description="Container format")
-    audio: tuple[AudioTrack, ...] = Field((), description="Sound tracks")
+    container: Word | None = Field(None, description="Container format")
+    audio: Annotated[tuple[AudioTrack, ...], AfterValidator(lambda tracks: tracks[:ITEMS])] = Field(
+        (), description="Sound tracks"
+    )
     black_ratio: float | None = Field(None, description="Share of the sample with a black picture, from 0 to 1")
     frozen_ratio: float | None = Field(None, description="Share of the sample with a frozen picture, from 0 to 1")
     silent_ratio: float | None = Field(None, description="Share of the sample without sound, from 0 to 1")
     decode_errors: int | None = Field(None, description="Number of pictures that could not be decoded")
     discontinuities: int | None = Field(None, description="Number of gaps in the transport")
-    label_mismatch: str | None = Field(
+    label_mismatch: Sentence | None = Field(
         None, description="Difference between the name of the stream and the measurement"
     )
     score: float | None = Field(None, description="Score from 0 to 1; null without a measurement")
+    quality: float | None = Field(None, ge=1, le=5, description="Estimated mean opinion score from 1 to 5")
     tls_untrusted: bool = Field(False, description="Whether the certificate of the server is not trusted")
     # Measurements beyond the contract: group of pictures, stalls, each attempt, variants.
-    extra: dict[str, Any] = Field(default_factory=dict, description="Further measurements")
+    extra: Measurements = Field(default_factory=dict, description="Further measurements")
 
     @property
     def is_working(self) -> bool:

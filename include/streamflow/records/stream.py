@@ -7,6 +7,7 @@ import hashlib
 from pydantic import Field
 
 from streamflow.records.record import Record
+from streamflow.records.text import Name
 
 # The hash of a stream without a URL.
 NO_URL_HASH = hashlib.sha256(b"").hexdigest()
@@ -19,12 +20,12 @@ class Stream(Record):
     """
 
     id: int
-    name: str
+    name: Name
     url: str | None = Field(default=None, repr=False)
     account_id: int | None = None
     group_id: int | None = None
-    provider_id: str | None = None
-    tvg_id: str | None = None
+    provider_id: Name | None = None
+    tvg_id: Name | None = None
     is_stale: bool = False
     is_custom: bool = False
     is_page: bool = False

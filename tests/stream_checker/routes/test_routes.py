@@ -20,7 +20,7 @@ RESULT_FIELDS = [
     "stream_id", "account_id", "url_hash", "checked_at", "run_id", "verdict", "reason", "detail", "attempts",
     "elapsed_s", "first_frame_ms", "width", "height", "fps", "interlaced", "hdr", "video_codec", "video_profile",
     "pixel_format", "bitrate_kbps", "container", "audio", "black_ratio", "frozen_ratio", "silent_ratio",
-    "decode_errors", "discontinuities", "label_mismatch", "score",
+    "decode_errors", "discontinuities", "label_mismatch", "score", "quality", "tls_untrusted",
 ]  # fmt: skip
 
 

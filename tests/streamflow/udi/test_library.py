@@ -247,10 +247,12 @@ def test_concurrent_refreshes_leave_one_complete_library(store: Store) -> None:
 
 def test_hostile_text_stays_data(store: Store) -> None:
     name = "\n11 {}\n\r\u2028'; return redis.call('FLUSHALL') --"
-    store.publish(library(stream(10, name=name, url="http://x/\n12 "), stream(11, name="\n10 ")))
-    assert store.library.stream(10).name == name
+    hostile = stream(10, name=name, url="http://x/\n12 {}\n")
+    store.publish(library(hostile, stream(11, name="\n10 ")))
+    assert store.library.stream(10) == hostile
     assert store.library.stream(12) is None
     store.runs.open(planned("a|b,{c}\n", {1: (10,)}))
-    assert store.runs.settle("a|b,{c}\n", result(10, "dead", reason="1|2", detail=name)) == [1]
+    refused = result(10, "dead", reason="1|2", detail=name)
+    assert store.runs.settle("a|b,{c}\n", refused) == [1]
     assert store.runs.state("a|b,{c}\n").streams == {10: "dead"}
-    assert store.results.latest(10).detail == name
+    assert store.results.latest(10) == refused

@@ -14,7 +14,15 @@ from support.udi_records import NOW, library, result, stream
 
 def test_a_result_is_returned_complete(store: Store) -> None:
     given = result(
-        10, "degraded", reason="low_bitrate", detail="ü\n", fps=25.0, audio=(AudioTrack(codec="aac"),), extra={"gop": 1}
+        10,
+        "degraded",
+        reason="low_bitrate",
+        detail="ü\n",
+        fps=25.0,
+        audio=(AudioTrack(codec="aac"),),
+        quality=4.1,
+        tls_untrusted=True,
+        extra={"gop": 1},
     )
     store.runs.settle("no run", given)
     assert store.results.latest(10) == given

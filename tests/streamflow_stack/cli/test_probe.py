@@ -40,6 +40,7 @@ FIELDS = [
     "discontinuities",
     "label_mismatch",
     "score",
+    "quality",
     "tls_untrusted",
 ]
 
