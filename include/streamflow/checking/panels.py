@@ -20,7 +20,8 @@ from streamflow.udi.ports import Store
 log = logging.getLogger(__name__)
 
 SECONDS = 5.0
-AT_ONCE = 8
+# Slow panels take a thread each, so that they do not delay the others.
+AT_ONCE = 32
 # Streams of an account whose URLs are read for its login.
 SAMPLED_STREAMS = 20
 

@@ -7,21 +7,25 @@ from __future__ import annotations
 
 import logging
 import tempfile
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import BinaryIO, cast
 
+import httpcore
 import httpx
 
 from streamflow.errors import SourceRefused, SourceUnavailable
 from streamflow.masking import mask, mask_url
+from streamflow.sources.deadline import Deadline, DeadlineTransport
 
 CONNECT_SECONDS = 10.0
 READ_SECONDS = 30.0
 # A larger body is kept on the disk.
 IN_MEMORY_BYTES = 4 << 20
 TEMPORARY = frozenset({408, 425, 429, 500, 502, 503, 504})
+# The errors of a reply that httpx reads, and those of the connection under it.
+HTTP_ERRORS = (httpx.HTTPError, httpx.StreamError)
+CONNECTION_ERRORS = (httpcore.NetworkError, httpcore.ProtocolError, httpcore.UnsupportedProtocol)
 # Many providers reject clients that are not players.
 USER_AGENT = "VLC/3.0.20 LibVLC/3.0.20"
 
@@ -51,46 +55,41 @@ def download(
     """Open the body of a reply as a file.
 
     :param name: the source as error messages name it.
-    :param seconds: the longest time for the body.
+    :param seconds: the longest time for the whole exchange, redirects and interim responses included.
     :raises SourceUnavailable: the failure may pass: the reply is cut off, late, or has a temporary status.
     :raises SourceRefused: any other failure.
     """
-    with tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES) as body:
+    shown = mask_url(url)
+    with tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES) as spooled:
+        body = cast("BinaryIO", spooled)
         try:
-            _receive(url, params, user_agent, cast("BinaryIO", body), name, seconds, max_bytes)
-        except httpx.TimeoutException as error:
-            raise SourceUnavailable(f"{name}: no reply in time from {mask_url(url)}") from error
+            with _reply(url, params, user_agent, seconds) as reply:
+                if reply.status_code >= 400:
+                    kind = SourceUnavailable if reply.status_code in TEMPORARY else SourceRefused
+                    raise kind(f"{name}: {shown} replied {reply.status_code}")
+                for piece in reply.iter_bytes():
+                    body.write(piece)
+                    if body.tell() > max_bytes:
+                        raise SourceRefused(f"{name}: {shown} sent more than {max_bytes >> 20} MB")
+        except (httpx.TimeoutException, httpcore.TimeoutException) as error:
+            raise SourceUnavailable(f"{name}: no whole reply from {shown} in {seconds:g} s") from error
         except httpx.InvalidURL as error:
             raise SourceRefused(f"{name}: the address is not valid: {mask(str(error))}") from error
-        except httpx.HTTPError as error:
-            problem = type(error).__name__
-            raise SourceUnavailable(f"{name}: {mask_url(url)} cannot be read ({problem})") from error
+        except (*HTTP_ERRORS, *CONNECTION_ERRORS) as error:
+            raise SourceUnavailable(f"{name}: {shown} cannot be read ({type(error).__name__})") from error
         body.seek(0)
-        yield cast("BinaryIO", body)
+        yield body
 
 
-def _receive(
-    url: str,
-    params: Mapping[str, str] | None,
-    user_agent: str,
-    body: BinaryIO,
-    name: str,
-    seconds: float,
-    max_bytes: int,
-) -> None:
-    deadline = time.monotonic() + seconds
-    timeout = httpx.Timeout(min(READ_SECONDS, seconds), connect=min(CONNECT_SECONDS, seconds))
-    headers = {"User-Agent": user_agent}
+@contextmanager
+def _reply(url: str, params: Mapping[str, str] | None, user_agent: str, seconds: float) -> Iterator[httpx.Response]:
     with (
-        httpx.Client(timeout=timeout, headers=headers, follow_redirects=True, trust_env=False) as client,
+        httpx.Client(
+            transport=DeadlineTransport(Deadline(seconds)),
+            timeout=httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS),
+            headers={"User-Agent": user_agent},
+            follow_redirects=True,
+        ) as client,
         client.stream("GET", url, params=params) as reply,
     ):
-        if reply.status_code >= 400:
-            kind = SourceUnavailable if reply.status_code in TEMPORARY else SourceRefused
-            raise kind(f"{name}: {mask_url(url)} replied {reply.status_code}")
-        for piece in reply.iter_bytes():
-            body.write(piece)
-            if time.monotonic() > deadline:
-                raise SourceUnavailable(f"{name}: {mask_url(url)} took longer than {seconds:g} s")
-            if body.tell() > max_bytes:
-                raise SourceRefused(f"{name}: {mask_url(url)} sent more than {max_bytes >> 20} MB")
+        yield reply

@@ -15,6 +15,9 @@ from streamflow.sources import web
 
 INFO_SECONDS = 15.0
 INFO_BYTES = 1 << 20
+# No login has more; the limiter holds every number up to this one exactly.
+MOST_CONNECTIONS = 1_000_000
+_UNLIMITED = frozenset({"unlimited", "no limit", "infinite", "∞"})
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,8 @@ class Panel:
         with self.query(seconds=self.seconds, max_bytes=INFO_BYTES) as body:
             try:
                 reply = json.loads(body.read().decode("utf-8-sig", "replace"))
-            except json.JSONDecodeError as error:
+            except (ValueError, RecursionError) as error:
+                # Also a number of thousands of digits, and brackets nested without end.
                 raise self._no_panel() from error
         if not isinstance(reply, dict) or "user_info" not in reply:
             raise self._no_panel()
@@ -69,7 +73,7 @@ class Panel:
         formats = info.get("allowed_output_formats")
         return UserInfo(
             status=str(info.get("status") or ""),
-            max_connections=_count(info.get("max_connections")),
+            max_connections=_limit(info.get("max_connections")),
             active_connections=_count(info.get("active_cons")),
             expires_at=_time(info.get("exp_date")),
             formats=tuple(map(str, formats)) if isinstance(formats, list) else (),
@@ -97,13 +101,21 @@ class Panel:
         return SourceUnavailable(f"{self.name}: its reply is not that of an Xtream panel: is the address right?")
 
 
+def _limit(value: Any) -> int | None:
+    """Return a limit of connections: 0 for a word such as "Unlimited", at most :data:`MOST_CONNECTIONS`."""
+    if isinstance(value, str) and value.strip().casefold() in _UNLIMITED:
+        return 0
+    limit = _count(value)
+    return None if limit is None else min(limit, MOST_CONNECTIONS)
+
+
 def _count(value: Any) -> int | None:
-    """Return a number that may be written as text, None for anything else."""
+    """Return a whole number of at least 0, which may be written as text or with a fraction of zero; else None."""
     try:
-        count = int(str(value).strip())
-    except ValueError:
+        number = float(str(value).strip())
+        return int(number) if number >= 0 and number.is_integer() else None
+    except (ValueError, OverflowError):
         return None
-    return count if count >= 0 else None
 
 
 def _time(value: Any) -> datetime | None:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import codecs
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, BinaryIO, ClassVar, Self
+from typing import Any, ClassVar, Self
 from urllib.parse import quote, urlsplit
 
-import ijson
 from pydantic import ValidationError
 
 from streamflow.errors import ConfigError, SourceRefused, SourceUnavailable
@@ -18,6 +15,7 @@ from streamflow.records import Account, Channel, Group, Stream
 from streamflow.sources import listing
 from streamflow.sources.broken import BrokenRecords
 from streamflow.sources.local_order import LocalOrder
+from streamflow.sources.xtream.json_list import InvalidListError, JsonList, Undecodable
 from streamflow.sources.xtream.panel import Panel, UserInfo
 from streamflow.udi.ports import Store
 from streamflow.udi.snapshot import Records, Snapshot
@@ -25,6 +23,9 @@ from streamflow.udi.snapshot import Records, Snapshot
 LIST_SECONDS = 900.0
 LIST_BYTES = 4 << 30
 ACCOUNT_ID = 1
+MOST_ID = 2**53 - 1
+# A broken record is named with this many characters of what it says about itself.
+MOST_NAME_CHARS = 60
 # The limit of a login whose panel names none: every login has one connection.
 LEAST_LIMIT = 1
 _OFF = frozenset({"expired", "banned", "disabled"})
@@ -84,17 +85,17 @@ class Xtream:
         :raises SourceError: the panel cannot be read, or lists no live stream.
         """
         info = self.panel.user_info()
-        groups = {str(raw["category_id"]): _group(raw) for raw in self._list("get_live_categories")}
+        broken = BrokenRecords("records")
+        groups = dict(self._groups(broken))
         extension = "m3u8" if info.formats and "ts" not in info.formats else "ts"
         streams = Records(Stream)
         listed: list[listing.Listed] = []
-        broken = BrokenRecords("streams")
-        for raw in self._list("get_live_streams"):
+        for raw in self._list("get_live_streams", broken):
             group = groups.get(str(raw.get("category_id")))
             try:
                 stream = self._stream(raw, group, extension)
-            except (ValidationError, KeyError, TypeError, ValueError) as error:
-                broken.add(f"stream {raw.get('stream_id', 'without id')}", type(error).__name__)
+            except (ValidationError, ValueError) as error:
+                broken.add(f"stream {raw.get('stream_id', 'without id')}"[:MOST_NAME_CHARS], type(error).__name__)
                 continue
             streams.add([stream])
             listed.append(listing.Listed(stream.id, stream.name, stream.tvg_id or "", stream.group_id))
@@ -123,7 +124,7 @@ class Xtream:
         )
 
     def _stream(self, raw: dict[str, Any], group: Group | None, extension: str) -> Stream:
-        stream_id = int(raw["stream_id"])
+        stream_id = _id(raw.get("stream_id"))
         login = f"{quote(self.panel.username, safe='')}/{quote(self.panel.password, safe='')}"
         return Stream(
             id=stream_id,
@@ -135,30 +136,40 @@ class Xtream:
             tvg_id=str(raw.get("epg_channel_id") or "") or None,
         )
 
-    def _list(self, action: str) -> Iterator[dict[str, Any]]:
+    def _groups(self, broken: BrokenRecords) -> Iterator[tuple[str, Group]]:
+        """Return the categories by the id that the panel gives them."""
+        for raw in self._list("get_live_categories", broken):
+            key = str(raw.get("category_id") or "")
+            if key:
+                yield key, _group(key, raw)
+            else:
+                broken.add("category without id", "KeyError")
+
+    def _list(self, action: str, broken: BrokenRecords) -> Iterator[dict[str, Any]]:
         """Return the records of a list one at a time: the list may be larger than the memory."""
         with self.panel.query(seconds=LIST_SECONDS, max_bytes=LIST_BYTES, action=action) as body:
             try:
-                for record in _records(body):
+                for record in JsonList(body).records():
                     if isinstance(record, dict):
                         yield record
-            except ijson.JSONError as error:
+                    elif isinstance(record, Undecodable):
+                        broken.add(f"a record of {action}", record.reason)
+            except InvalidListError as error:
                 raise SourceUnavailable(f"{self.name}: {action}: the list is cut off or not JSON") from error
 
 
-def _records(body: BinaryIO) -> Iterator[Any]:
-    """Return the items of a JSON array, or the values of an object: PHP writes arrays with gaps as objects."""
-    # Blanks and a byte order mark may precede the list.
-    start = next((each for each in iter(lambda: body.read(1), b"") if each in (b"[", b"{")), b"")
-    body.seek(body.tell() - 1 if start else 0)
-    # ijson prefers `readinto`, which EncodedFile passes on to the file without decoding: hide it.
-    text = SimpleNamespace(read=codecs.EncodedFile(body, "utf-8", "utf-8", "replace").read)
-    if start == b"{":
-        return (value for _, value in ijson.kvitems(text, "", use_float=True))
-    return iter(ijson.items(text, "item", use_float=True))
+def _id(value: object) -> int:
+    """Return a stream's id, which panels write as a number or as text.
+
+    :raises ValueError: the value is not a whole number, or not one that JSON readers hold exactly (RFC 8259, 6).
+    """
+    if isinstance(value, str) or (isinstance(value, float) and value.is_integer()):
+        value = int(value)
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= MOST_ID:
+        raise ValueError("not the id of a stream")
+    return value
 
 
-def _group(raw: dict[str, Any]) -> Group:
-    key = str(raw["category_id"])
+def _group(key: str, raw: dict[str, Any]) -> Group:
     group_id = int(key) if key.isdecimal() and len(key) < 10 else listing.stable_id(f"category {key}")
     return Group(id=group_id, name=str(raw.get("category_name") or f"category {key}"))

@@ -54,6 +54,10 @@ def test_a_wrong_login_is_refused(provider: Lab) -> None:
         (b'{"max_connections": "3", "active_cons": "1", "exp_date": "1767225600"}', 3, 1, 2026),
         (b'{"max_connections": 0, "active_cons": 0, "exp_date": 1767225600}', 0, 0, 2026),
         (b'{"max_connections": null, "active_cons": -1, "exp_date": null}', None, None, None),
+        (b'{"max_connections": "Unlimited", "active_cons": 2.0, "exp_date": "1767225600.0"}', 0, 2, 2026),
+        (b'{"max_connections": 2.0, "active_cons": "1.0"}', 2, 1, None),
+        (b'{"max_connections": 2.5, "active_cons": 1e999}', None, None, None),
+        (b'{"max_connections": 100000000000000000000000, "active_cons": NaN}', 1_000_000, None, None),
         (b'{"max_connections": "", "active_cons": "many", "exp_date": "Unlimited"}', None, None, None),
         (b'{"max_connections": [1], "active_cons": true, "exp_date": 99999999999999999}', None, None, None),
     ],
@@ -86,6 +90,8 @@ def test_missing_figures_stay_missing() -> None:
         (b'{"user_info": []}', 200, SourceRefused),
         (b'{"user_info": {"auth": "0"}}', 200, SourceRefused),
         (b"x" * (2 << 20), 200, SourceRefused),
+        (b"[" * 500_000, 200, SourceUnavailable),
+        (b'{"user_info": {"max_connections": ' + b"9" * 5000 + b"}}", 200, SourceUnavailable),
     ],
 )
 def test_an_invalid_reply_is_an_error_with_the_panels_name(body: bytes, status: int, error: type[Exception]) -> None:

@@ -112,3 +112,43 @@ def test_a_list_without_a_stream_is_refused(raw: bytes) -> None:
 def test_a_list_that_is_cut_off_or_not_json_is_an_error(raw: bytes) -> None:
     with pytest.raises(SourceUnavailable, match="get_live_streams"):
         of_lists(None, raw=raw)
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        '{"stream_id": 1e999}',
+        '{"stream_id": 9223372036854775808}',
+        '{"stream_id": NaN}',
+        '{"stream_id": -1}',
+        '{"stream_id": true}',
+        '{"stream_id": 1.5}',
+        '{"stream_id": "0x1"}',
+        '{"stream_id": null}',
+        '{"name": "A"}',
+        '{"stream_id": 1, "name": ' + "9" * 5000 + "}",
+        '{"stream_id": ' + "[" * 100_000 + "]" * 100_000 + "}",
+        '{"stream_id": "' + "x" * 5000 + '"}',
+        '{"stream_id": 3, "na\\"me}": [1 2]}',
+    ],
+    ids=range(13),
+)
+def test_a_broken_record_is_left_out_of_the_list(record: str) -> None:
+    raw = f'[{{"stream_id": 7}}, {record}, {{"stream_id": 8.0}}]'
+    snapshot = of_lists(None, raw=raw.encode())
+    assert [stream.id for stream in snapshot.streams] == [7, 8]
+    (broken,) = snapshot.broken
+    assert len(broken[0]) <= 60
+
+
+def test_a_category_without_an_id_is_left_out() -> None:
+    categories = [{"category_name": "Lost"}, {"category_id": None}, {"category_id": 5, "category_name": "News"}]
+    snapshot = of_lists([{"stream_id": 1, "category_id": 5}], categories)
+    assert [group.name for group in snapshot.groups] == ["News"]
+    assert [name for name, _ in snapshot.broken] == ["category without id"] * 2
+
+
+@pytest.mark.parametrize("raw", [b"[" * 500_000, b'[{"stream_id": "' + b"x" * 3_000_000])
+def test_a_list_without_an_end_is_reported(raw: bytes) -> None:
+    with pytest.raises(SourceUnavailable, match="get_live_streams"):
+        of_lists(None, raw=raw)
