@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 
 # Pictures inside a line are left out; the rest of the line is cut at this length.
 INFO_CHARS = 16_384
@@ -11,8 +12,9 @@ _DURATION = re.compile(r"\s*-?[\d.]*")
 _KEY = re.compile(r"([A-Za-z][\w.-]*)\s?=\s?")
 _QUOTES = {'"': '"', "'": "'", "`": "`", "“": "”", "”": "”", "„": "“", "‘": "’", "’": "’"}
 # A value in quotes ends only before a comma, the next attribute, or the end of the line.
-_END = re.compile(r"\s{0,8}(?:,|$|[A-Za-z][\w.-]*\s?=)")
+_END = r"(?=\s{0,8}(?:,|$|[A-Za-z][\w.-]*\s?=))"
 _NEXT = re.compile(r",|\s[A-Za-z][\w.-]*\s?=|$")
+_ENDS = {closing: re.compile(closing + _END) for closing in set(_QUOTES.values())}
 # An attribute that begins inside a value shows that the quotes of the value were never closed.
 _BEGIN = {quote: re.compile(rf"\s[A-Za-z][\w.-]*\s?=\s?{quote}") for quote in _QUOTES}
 _WORD = re.compile(r"[^\s,]+")
@@ -21,9 +23,12 @@ _WORD = re.compile(r"[^\s,]+")
 def read(line: str) -> tuple[dict[str, str], str]:
     """Return the attributes, by their names in lower case, and the stream's name.
 
+    The time is proportional to the length of the line.
+
     :param line: the text after ``#EXTINF:``.
     """
     text = _PICTURE.sub("", line)[:INFO_CHARS]
+    quotes: dict[str, _Quotes] = {}
     attributes: dict[str, str] = {}
     place = _skip(_DURATION, text, 0)
     while place < len(text):
@@ -36,26 +41,46 @@ def read(line: str) -> tuple[dict[str, str], str]:
                 return attributes, name
             place += 1
         elif key := _KEY.match(text, place):
-            value, place = _value(text, key.end())
+            value, place = _value(text, key.end(), quotes)
             attributes.setdefault(key.group(1).lower(), value)
         else:
             place = max(_skip(_WORD, text, place), place + 1)
     return attributes, ""
 
 
-def _value(text: str, start: int) -> tuple[str, int]:
+class _Quotes:
+    """The places of a line where values in one kind of quotes begin and end, found once for the whole line."""
+
+    def __init__(self, text: str, quote: str) -> None:
+        self._text = text
+        # A value may hold its own kind of quotes, so not every closing quote is an end.
+        self._ends = [found.start() for found in _ENDS[_QUOTES[quote]].finditer(text)]
+        self._begins = [found.span() for found in _BEGIN[quote].finditer(text)]
+
+    def value(self, start: int) -> tuple[str, int] | None:
+        """Return the value whose quote opens at ``start``, and the position after it; None without an end."""
+        following = bisect_left(self._ends, start + 1)
+        if following == len(self._ends):
+            return None
+        end = self._ends[following]
+        inner = bisect_left(self._begins, (start + 1, 0))
+        if inner < len(self._begins) and self._begins[inner][1] <= end:
+            end = self._begins[inner][0]
+            return self._text[start + 1 : end].strip(), end
+        return self._text[start + 1 : end].strip(), end + 1
+
+
+def _value(text: str, start: int, quotes: dict[str, _Quotes]) -> tuple[str, int]:
     """Return the value that begins at ``start``, and the position after it."""
     quote = text[start : start + 1]
-    closing = _QUOTES.get(quote)
-    if closing:
-        # A value may hold its own kind of quotes: it ends at the first one that ``_END`` follows.
+    if closing := _QUOTES.get(quote):
         end = text.find(closing, start + 1)
-        while end >= 0:
-            if _END.match(text, end + 1):
-                lost = _BEGIN[quote].search(text, start + 1, end)
-                end = lost.start() if lost else end
-                return text[start + 1 : end].strip(), end + (not lost)
-            end = text.find(closing, end + 1)
+        if quote == closing and end >= 0 and _ENDS[closing].match(text, end):
+            return text[start + 1 : end].strip(), end + 1
+        if quote not in quotes:
+            quotes[quote] = _Quotes(text, quote)
+        if value := quotes[quote].value(start):
+            return value
         start += 1
     found = _NEXT.search(text, start)
     end = found.start() if found else len(text)
