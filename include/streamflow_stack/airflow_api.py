@@ -9,10 +9,12 @@ from typing import Any
 import httpx
 
 from streamflow.errors import StreamFlowError
+from streamflow.plain_text import plain_values
 
 REQUEST_SECONDS = 30.0
 HEALTH_SECONDS = 5.0
 ENDS = ("success", "failed")
+STREAMFLOW = "/api/stream-checker/"
 
 
 class AirflowError(StreamFlowError):
@@ -69,7 +71,10 @@ class AirflowApi:
             return None
         if response.is_error:
             raise AirflowError(f"{method} {path}: {response.status_code} {response.text[:500]}")
-        return response.json() if response.content else None
+        if not response.content:
+            return None
+        # StreamFlow's routes return names from providers, and commands print them on terminals.
+        return plain_values(response.json()) if path.startswith(STREAMFLOW) else response.json()
 
     def _log_in(self) -> None:
         response = self._client.post("/auth/token", json=self._login)

@@ -137,8 +137,8 @@ def limits(limiter: Limiter) -> Lease:
     limiter.open_now()
     limiter.set_viewers({"account-1": 1})
     labels = {"stream_id": 4, "dag_id": "check_streams", "run_id": RUN, "map_index": 3}
-    answer = limiter.acquire(Request("lease-4", 1, expected_seconds=10, labels=labels), "holder")
-    assert isinstance(answer, Granted)
+    granted = limiter.acquire(Request("lease-4", 1, expected_seconds=10, labels=labels), "holder")
+    assert isinstance(granted, Granted)
     limiter.acquire(Request("lease-5", 2, labels={"stream_id": 5}), "holder")
     limiter.acquire(Request("lease-6", 2, labels={"stream_id": 6}), "holder")
-    return answer.lease
+    return granted.lease

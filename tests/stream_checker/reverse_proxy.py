@@ -1,4 +1,4 @@
-"""A reverse proxy in front of Airflow: it forwards requests under a path prefix and answers others with a 404."""
+"""A reverse proxy in front of Airflow: it forwards requests under a path prefix and rejects others with a 404."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ class ReverseProxy:
             aiohttp.ClientSession() as session,
             session.request(
                 request.method, self.upstream + request.raw_path, headers=headers, data=body, allow_redirects=False
-            ) as answer,
+            ) as upstream_response,
         ):
-            response = web.StreamResponse(status=answer.status)
-            for name, value in answer.headers.items():
+            response = web.StreamResponse(status=upstream_response.status)
+            for name, value in upstream_response.headers.items():
                 if name.lower() not in HOP_HEADERS:
                     response.headers.add(name, value)
             await response.prepare(request)
-            async for part in answer.content.iter_any():
+            async for part in upstream_response.content.iter_any():
                 await response.write(part)
             return response
 

@@ -141,8 +141,8 @@ class Server:
     def token(self, user: str) -> str:
         """Return a token that the auth manager has issued."""
         if user not in self._tokens:
-            answer = httpx.post(f"{self.address}/auth/token", json={"username": user, "password": user}, timeout=30)
-            self._tokens[user] = answer.raise_for_status().json()["access_token"]
+            response = httpx.post(f"{self.address}/auth/token", json={"username": user, "password": user}, timeout=30)
+            self._tokens[user] = response.raise_for_status().json()["access_token"]
         return self._tokens[user]
 
     def client(self, user: str | None = None) -> httpx.Client:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from streamflow.plain_text import plain_text
+from streamflow.plain_text import plain_text, plain_values
 
 
 @pytest.mark.parametrize(
@@ -20,3 +20,8 @@ from streamflow.plain_text import plain_text
 )
 def test_control_characters_become_spaces(text: str, plain: str) -> None:
     assert plain_text(text) == plain
+
+
+def test_every_text_of_a_json_value_is_plain() -> None:
+    value = {"name\x1b": ["ZDF\x07", {"detail": "a\u202eb", "score": 0.5, "reason": None}]}
+    assert plain_values(value) == {"name ": ["ZDF ", {"detail": "a b", "score": 0.5, "reason": None}]}

@@ -9,6 +9,7 @@ import threading
 import click
 
 from streamflow import config
+from streamflow.plain_text import plain_text
 
 STATUS = {"ok": 0, "degraded": 1, "dead": 2, "unknown": 3, "skipped": 3}
 
@@ -32,5 +33,5 @@ def command(url: str, as_json: bool, sample_seconds: float | None, user_agent: s
     if as_json:
         click.echo(json.dumps(outcome.result.model_dump(mode="json", exclude={"extra"})))
     else:
-        click.echo(report(outcome))
+        click.echo("\n".join(plain_text(line) for line in report(outcome).split("\n")))
     sys.exit(STATUS[outcome.result.verdict])

@@ -85,7 +85,6 @@ function Channel({ id }) {
 }
 
 function Change({ change, name }) {
-  const place = (index, none) => (index === null ? none : count(index + 1));
   const order = (streams) => html`<ol class="order">${streams.map((stream) => html`<li><a href=${link("stream", stream)}>${name(stream)}</a></li>`)}</ol>`;
   return html`
     <section aria-labelledby="change">
@@ -96,13 +95,22 @@ function Change({ change, name }) {
         <div class="card"><h3>Before</h3>${order(change.before)}</div>
         <div class="card"><h3>After</h3>${order(change.after)}</div>
       </div>
-      <${Table} caption="Moves" rows=${change.moves} id=${(move) => move.stream_id} empty="No stream has moved."
-        columns=${[
-          { title: "Stream", head: true, cell: (move) => name(move.stream_id) },
-          { title: "From", number: true, cell: (move) => place(move.before, "new") },
-          { title: "To", number: true, cell: (move) => place(move.after, "removed") },
-          { title: "Reason", cell: (move) => words(move.why) },
-        ]} />
+      ${change.held.length > 0 && html`<p class="notice degraded">These dead streams stay until their removal is approved: ${change.held.map(name).join(", ")}.</p>`}
+      <${Moves} caption="Moves" moves=${change.moves} name=${name} empty="No stream has moved." />
+      ${change.stays.length > 0 && html`<${Moves} caption="Moves that the settings prevented" moves=${change.stays} name=${name} />`}
     </section>
+  `;
+}
+
+function Moves({ caption, moves, name, empty }) {
+  const place = (index, none) => (index === null ? none : count(index + 1));
+  return html`
+    <${Table} caption=${caption} rows=${moves} id=${(move) => move.stream_id} empty=${empty}
+      columns=${[
+        { title: "Stream", head: true, cell: (move) => name(move.stream_id) },
+        { title: "From", number: true, cell: (move) => place(move.before, "new") },
+        { title: "To", number: true, cell: (move) => place(move.after, "removed") },
+        { title: "Reason", cell: (move) => words(move.why) },
+      ]} />
   `;
 }

@@ -63,6 +63,7 @@ function Measured({ result }) {
     ["First picture", result.first_frame_ms !== null && `after ${decimal(result.first_frame_ms / 1000)} s`],
     ["Faults", faults.filter(([many]) => many > 0).map(([many, noun]) => `${count(many)} ${many === 1 ? noun : `${noun.replace(/y$/, "ie")}s`}`).join(", ")],
     ...shares.map(([name, share]) => [name, share > 0 && percent(share)]),
+    ["Certificate", result.tls_untrusted && "not trusted"],
     ["Label", result.label_mismatch && words(result.label_mismatch)],
   ];
   return html`<dl class="facts">${facts.filter(([, value]) => value).map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>`)}</dl>`;

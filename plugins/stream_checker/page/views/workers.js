@@ -43,4 +43,4 @@ export function WorkersView() {
   `;
 }
 
-const Health = ({ of }) => html`<span class="verdict ${LOOKS[of] ?? "pending"}">${of ?? "never ran"}</span>`;
+const Health = ({ of }) => html`<span class="verdict ${LOOKS[of] ?? "pending"}">${of ?? "not known"}</span>`;
