@@ -11,7 +11,7 @@ from pathlib import Path
 from streamflow import config
 from streamflow_stack import airflow
 from streamflow_stack.pools import pools
-from streamflow_stack.processes import StackError, tail
+from streamflow_stack.processes import PRIVATE, StackError, tail
 
 
 def prepare(home: Path, env: Mapping[str, str], settings: config.Config) -> None:
@@ -35,7 +35,8 @@ def prepare(home: Path, env: Mapping[str, str], settings: config.Config) -> None
 
 
 def _run(arguments: list[str], env: Mapping[str, str], log: Path) -> None:
+    command = [airflow.executable(), *arguments]
     with log.open("ab") as output:
-        done = subprocess.run([airflow.executable(), *arguments], env=dict(env), stdout=output, stderr=output)
+        done = subprocess.run(command, env=dict(env), stdout=output, stderr=output, umask=PRIVATE)
     if done.returncode:
         raise StackError(f"airflow {' '.join(arguments[:2])} failed; the end of {log}:\n{tail(log)}")

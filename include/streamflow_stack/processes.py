@@ -24,6 +24,7 @@ from streamflow_stack.supervisor import Order
 # Every process of a stack carries this variable, so that a later start finds the processes that a crash left.
 MARK = "STREAMFLOW_STACK"
 START_SECONDS = 15.0
+PRIVATE = 0o077
 
 
 class StackError(StreamFlowError):
@@ -52,6 +53,8 @@ class Processes:
             stdout=subprocess.PIPE,
             env=os.environ | {MARK: str(home), "PYTHONPATH": str(Path(__file__).parents[1])},
             start_new_session=True,
+            # Logs and databases may hold passwords: only their owner reads them.
+            umask=PRIVATE,
             text=True,
         )
         threading.Thread(target=self._listen, daemon=True, name="supervisor").start()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -26,6 +27,7 @@ Say = Callable[[str], None]
 # Tasks that are no checks (plan, finish, refresh) need workers beside a full pool of checks.
 SPARE_WORKERS = 4
 START_SECONDS = 180.0
+LEAST_FREE_BYTES = 100 * 2**20
 POLL_SECONDS = 0.3
 # The components that Airflow's health route reports, by the part that runs them.
 HEALTH_KEYS = {"scheduler": "scheduler", "dag-processor": "dag_processor", "triggerer": "triggerer"}
@@ -81,13 +83,20 @@ class Stack:
         self.processes.start(component, command, self.env, restart=RestartPolicy())
 
 
+def lacks_space(folder: Path) -> bool:
+    """Return whether the disk of a folder is too full for Airflow's database, Redis' file and the logs."""
+    return shutil.disk_usage(folder).free < LEAST_FREE_BYTES
+
+
 @contextmanager
 def owned(home: Path) -> Iterator[None]:
     """Hold a home until the end of the block; the kernel releases it when its holder dies.
 
-    :raises StackError: Another stack holds the home.
+    :raises StackError: Another stack holds the home, or its disk is full.
     """
     home.mkdir(parents=True, exist_ok=True)
+    if lacks_space(home):
+        raise StackError(f"the disk of {home} has less than {LEAST_FREE_BYTES // 2**20} MB left")
     # The home holds passwords: of the provider, of Airflow, of Redis.
     home.chmod(0o700)
     with (home / "stack.lock").open("a") as lock:

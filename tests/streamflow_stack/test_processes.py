@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -94,6 +95,14 @@ def test_a_process_that_ends_by_itself_is_reported_with_its_log(tmp_path: Path) 
         assert eventually(lambda: "brief" in processes.ended)
         with pytest.raises(StackError, match=r"brief ended with status 3.*\n.*no port left"):
             processes.check()
+
+
+def test_only_the_owner_reads_files_of_the_processes(tmp_path: Path) -> None:
+    with Processes(tmp_path) as processes:
+        code = f"open({str(tmp_path / 'written')!r}, 'w').close()"
+        log = processes.start("writer", [sys.executable, "-c", code], dict(os.environ))
+        assert eventually(lambda: processes.ended)
+    assert {stat.S_IMODE(file.stat().st_mode) for file in (tmp_path / "written", log)} == {0o600}
 
 
 def test_stopping_one_process_leaves_the_others(tmp_path: Path) -> None:

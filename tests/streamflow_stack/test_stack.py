@@ -9,6 +9,7 @@ import socket
 import stat
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import redis as redis_py
@@ -29,6 +30,12 @@ def test_a_home_is_free_again_after_its_stack(tmp_path: Path) -> None:
     for _ in range(2):
         with stack.owned(tmp_path):
             assert (tmp_path / "stack.lock").exists()
+
+
+def test_a_full_disk_is_reported_before_the_start(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(stack.shutil, "disk_usage", lambda _: SimpleNamespace(free=2**20))
+    with pytest.raises(StackError, match=f"the disk of {tmp_path} has less than 100 MB left"), stack.owned(tmp_path):
+        pass
 
 
 def test_a_taken_port_gives_the_next_free_one() -> None:

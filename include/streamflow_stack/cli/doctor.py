@@ -15,7 +15,7 @@ import click
 from streamflow import config
 from streamflow.errors import ConfigError, StreamFlowError
 from streamflow.version import VERSION
-from streamflow_stack import airflow, ports
+from streamflow_stack import airflow, ports, stack
 from streamflow_stack.cli import settings_files
 from streamflow_stack.cli.console import output
 
@@ -71,6 +71,8 @@ def _settings() -> Iterator[Finding]:
     existing = next(folder for folder in (home, *home.parents) if folder.exists())
     is_writable = os.access(existing, os.W_OK)
     yield Finding("home", str(home), "" if is_writable else f"make {existing} writable, or set STREAMFLOW_HOME")
+    if stack.lacks_space(existing):
+        yield Finding("disk of the home", "full", "free some space, or set STREAMFLOW_HOME to another disk")
 
 
 def _variables() -> Iterator[Finding]:
