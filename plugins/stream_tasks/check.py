@@ -72,6 +72,7 @@ class CheckStream(SlotOperator):
             partial(self._try, context, check),
             limiter=Limiter(opened.redis),
             expected_seconds=check.expected_seconds,
+            priority=limits.head_start(context["run_id"]),
             yields=opened.settings.concurrent_streams.respect_viewers,
             labels={"stream_id": self.stream_id},
             prepare=partial(limits.prepare, opened),

@@ -23,7 +23,19 @@ log = logging.getLogger(__name__)
 NO_ACCOUNT = "custom"
 # All checks together read the viewers at most once in this time.
 VIEWERS_SECONDS = 2.0
+# Airflow's ids of scheduled runs begin with this.
+SCHEDULED = "scheduled__"
+# A nightly run queues all its checks at its start, so the head start of other runs has to be longer than a night.
+HEAD_START_HOURS = 24
 _ASKED = "{streamflow}:viewers:asked"
+
+
+def head_start(run_id: str) -> int:
+    """Return the hours by which a run's checks go before others: a run that a person or a webhook started goes first.
+
+    The id of a later run in a chain begins with the id of the first one.
+    """
+    return 0 if run_id.startswith(SCHEDULED) else HEAD_START_HOURS
 
 
 def configure(limiter: Limiter, store: Store, settings: Config) -> bool:

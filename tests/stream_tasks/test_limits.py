@@ -2,10 +2,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from redis import Redis
 
 from account_limiter import Limiter, connect
-from stream_tasks.limits import NO_ACCOUNT, configure, limited_accounts
+from stream_tasks.limits import NO_ACCOUNT, configure, head_start, limited_accounts
 from streamflow.config import Config
 from streamflow.records import Account, Profile
 
@@ -23,6 +24,19 @@ class Accounts:
 
     def accounts(self) -> list[Account]:
         return self.known
+
+
+@pytest.mark.parametrize(
+    ("run_id", "hours"),
+    [
+        ("scheduled__2026-01-02T03:00:00+00:00", 0),
+        ("scheduled__2026-01-02T03:00:00+00:00__part2", 0),
+        ("manual__2026-01-02T20:00:00+00:00", 24),
+        ("hook__2026-01-02T20:00:00+00:00", 24),
+    ],
+)
+def test_a_run_that_was_requested_goes_before_a_nightly_one(run_id: str, hours: int) -> None:
+    assert head_start(run_id) == hours
 
 
 def test_the_limiter_gets_the_accounts_their_priorities_and_one_for_streams_without_account() -> None:

@@ -81,6 +81,7 @@ class SlotWork:
         task queues again.
     :param limiter: grants the slots; by default the limiter of the operator's connection and prefix.
     :param expected_seconds: expected duration of the work; the limiter calls the next waiter shortly before its end.
+    :param priority: head start over other waiters, in hours.
     :param yields: stop and queue again when viewers need the slot.
     :param labels: labels of the lease beside ``dag_id``, ``run_id`` and ``map_index``.
     :param prepare: called before each request for a slot.
@@ -94,6 +95,7 @@ class SlotWork:
     run: Callable[[Holder, State], Any]
     limiter: Limiter | None = None
     expected_seconds: float = 0.0
+    priority: int = 0
     yields: bool = False
     labels: Mapping[str, Any] = field(default_factory=dict)
     prepare: Callable[[Limiter], None] = _nothing
@@ -216,4 +218,4 @@ class SlotOperator(BaseOperator):
 def _request(context: Context, work: SlotWork) -> Request:
     task = context["ti"]
     labels = {"dag_id": task.dag_id, "run_id": task.run_id, "map_index": task.map_index, **work.labels}
-    return Request(str(task.id), work.account_id, work.expected_seconds, labels=labels)
+    return Request(str(task.id), work.account_id, work.expected_seconds, work.priority, labels)

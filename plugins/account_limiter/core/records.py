@@ -38,7 +38,7 @@ class AccountLimit:
     """An account and the budgets that its slots come from.
 
     :param limit: slots of the account's own budget; unused when ``budgets`` names others.
-    :param priority: waiters of an account with a higher priority are served first.
+    :param priority: head start of the account's waiters over other waiters, in hours.
     :param active: an account that is not active gets no slot.
     :param budgets: budgets to take slots from, in this order; empty for one budget of the account's own.
     """
@@ -86,7 +86,7 @@ class Request:
 
     :param lease_id: id of the lease to be, and of the waiter until then.
     :param expected_seconds: expected duration of the work; 0 when it is unknown.
-    :param priority: waiters of one account with a higher priority are served first.
+    :param priority: head start over other waiters, in hours.
     :param labels: values that are stored and shown with the lease; the limiter does not read them.
     """
 

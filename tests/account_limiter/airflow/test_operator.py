@@ -14,6 +14,7 @@ from airflow.sdk.exceptions import TaskDeferred
 
 from account_limiter import (
     AccountLimit,
+    Granted,
     Holder,
     Lease,
     LeaseLost,
@@ -208,6 +209,17 @@ def test_a_short_wait_is_spent_in_the_worker(limiter: Limiter) -> None:
     first, first_context = new_task(limiter, busy)
     first.execute(first_context)
     assert task.execute(context) == "done"
+
+
+def test_a_task_with_a_head_start_is_served_before_an_earlier_one(limiter: Limiter) -> None:
+    held = limiter.acquire(Request("held", 1), "h")
+    assert isinstance(held, Granted)
+    earlier, urgent = new_task(limiter, None), new_task(limiter, None, priority=24)
+    assert deferral(*earlier).trigger.request.priority == 0
+    assert deferral(*urgent).trigger.request.priority == 24
+    limiter.release(held.lease)
+    (lease,) = limiter.snapshot().leases
+    assert lease.lease_id == str(urgent[1]["ti"].id)
 
 
 def test_the_trigger_survives_its_serialization(limiter: Limiter) -> None:

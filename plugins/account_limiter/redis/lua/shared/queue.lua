@@ -1,7 +1,6 @@
 -- The queue: waiters by account and rank.
 
--- A step of priority puts a waiter this far ahead. It is longer than a queue lasts, so a higher priority goes first,
--- and finite, so that no waiter starves.
+-- Each step of priority is a head start of one hour: finite, so that no waiter starves.
 local HEAD_START_US = 3600 * 1e6
 local WAITER_LIFE_MS = 120 * 1000
 -- A triggerer touches its waiters every 10 s. A waiter that was not touched for this time gets no grant.
