@@ -7,6 +7,7 @@ import os
 from collections.abc import Sequence
 from datetime import timedelta
 from difflib import get_close_matches
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 from urllib.parse import urlsplit
@@ -43,6 +44,14 @@ def _proxy(url: str) -> str:
     return url
 
 
+def _cidr(network: str) -> str:
+    try:
+        ip_network(network)
+    except ValueError:
+        raise ValueError("not a network; write for example '192.168.1.0/24' or 'fd00::/8'") from None
+    return network
+
+
 def _host_port(address: str) -> str:
     try:
         parts = urlsplit(f"//{address}")
@@ -58,6 +67,7 @@ Seconds = Annotated[float, Field(ge=0)]
 Hours = Annotated[float, Field(ge=0, le=87_600)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Proxy = Annotated[str, AfterValidator(_proxy)]
+CidrNetwork = Annotated[str, AfterValidator(_cidr)]
 HostPort = Annotated[str, AfterValidator(_host_port)]
 
 
@@ -223,6 +233,12 @@ class Safety(_Section):
     scheduled_write_back: Literal["ask", "always", "never"] = "ask"
 
 
+class Network(_Section):
+    """Private networks (CIDR) on which streams are probed also when a source on the public internet lists them."""
+
+    allow: tuple[CidrNetwork, ...] = ()
+
+
 class Freshness(_Section):
     """How long a check of each verdict counts as fresh, in hours; ``dead_most`` bounds the pause of dead streams."""
 
@@ -264,6 +280,7 @@ class Config(_Section):
     scoring: Scoring = Scoring()
     dead_streams: DeadStreams = DeadStreams()
     safety: Safety = Safety()
+    network: Network = Network()
     freshness_hours: Freshness = Freshness()
     # Airflow refuses mappings above core.max_map_length (1024).
     max_streams_per_run: int = Field(500, ge=1, le=1024)

@@ -19,6 +19,14 @@ def mask_url(url: str) -> str:
         return "***"
 
 
+def host_of(url: str | None) -> str:
+    """Return the host of a URL, empty for what has none."""
+    try:
+        return urlsplit(url or "").hostname or ""
+    except ValueError:
+        return ""
+
+
 def mask(text: str) -> str:
     """Return the text with every URL in it masked."""
     return _URL.sub(lambda match: mask_url(match.group()), text)

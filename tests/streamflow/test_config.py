@@ -36,6 +36,7 @@ CONTRACT: dict[str, Any] = {
         "provider_down_share": 0.9, "provider_down_least": 5, "canary": [], "max_removed_share": 0.2,
         "custom_streams": "pin", "approval_hours": 72, "scheduled_write_back": "ask",
     },
+    "network": {"allow": []},
     "freshness_hours": {"ok": 20, "degraded": 20, "dead": 20, "dead_most": 168},
     "max_streams_per_run": 500,
 }  # fmt: skip
@@ -63,6 +64,7 @@ def test_missing_keys_take_the_contracts_defaults(tmp_path: Path) -> None:
         ({"safety": {"canary": ["http://me:secret@host/"]}}, r"safety.canary.0"),
         ({"safety": {"canary": ["host"]}}, r"safety.canary.0"),
         ({"probe": {"by_account": {"North": {"tls": "secret"}}}}, "probe.by_account.North.tls"),
+        ({"network": {"allow": ["192.168.1.1/secret"]}}, r"network.allow.0"),
         ({"probe": {"proxy": "ftp://me:secret@host"}}, "probe.proxy"),
         ({"probe": {"proxy": "host:8080"}}, "probe.proxy"),
         ({"probe": {"proxy": "http://me:secret@host:99999"}}, "probe.proxy"),

@@ -137,6 +137,8 @@ class Check:
             account_busy=connections > 1,
             account_full=is_full,
             known_slates=self.slates.known(stream.account_id) if is_full else (),
+            source_host=account.server_host if account else "",
+            allowed_networks=self.settings.network.allow,
         )
         cancel = slot.lost if slot else threading.Event()
         try:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import signal
 import threading
 import time
 import traceback
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from ipaddress import ip_network
 from pathlib import Path
 
 from streamflow import config
@@ -25,6 +27,7 @@ from streamflow.probing.media.luma import Picture
 from streamflow.probing.media.measurement import Measurement, Sample
 from streamflow.probing.media.playout import simulate_playout
 from streamflow.probing.media.source import Source
+from streamflow.probing.net.egress import EgressOptions, own_services
 from streamflow.probing.net.options import NetworkOptions
 from streamflow.probing.protocols import http, libav
 from streamflow.probing.protocols.source_info import SourceInfo
@@ -98,6 +101,8 @@ class _Run:
         self.target = target
         self.settings = settings
         self.started = time.monotonic()
+        networks = tuple(ip_network(network) for network in target.allowed_networks)
+        self._egress = EgressOptions(target.source_host, networks, own_services(os.environ))
         self.info = SourceInfo()
         self._send: Send = lambda _: None
 
@@ -140,6 +145,7 @@ class _Run:
             settings.read_timeout,
             settings.proxy,
             settings.tls,
+            egress=self._egress,
             account_busy=self.target.account_busy,
         )
 

@@ -29,6 +29,9 @@ class ProbeTarget:
     :param account_busy: whether other connections of the account are in use, so that a 403 may mean one too many.
     :param account_full: whether this connection is the last that the account allows, so that a still picture may mean
         one too many, unless it is one of ``known_slates``.
+    :param source_host: the host of the source that lists the stream, empty for a stream that a person has entered: a
+        stream on a private address is probed only where its source is on one too.
+    :param allowed_networks: networks (CIDR) on which a stream is probed in any case.
     """
 
     url: str = field(repr=False)
@@ -41,6 +44,8 @@ class ProbeTarget:
     account_busy: bool = False
     account_full: bool = False
     known_slates: tuple[bytes, ...] = field(default=(), repr=False)
+    source_host: str = ""
+    allowed_networks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,8 @@ class Account(Record):
     """A provider account.
 
     It allows ``max_streams`` connections at once, where 0 means unlimited. ``budget`` names the limit that counts its
-    connections: accounts that share one login share one budget.
+    connections: accounts that share one login share one budget. ``server_host`` is the host of the provider's server,
+    empty for an account without one.
     """
 
     id: int
@@ -37,4 +38,5 @@ class Account(Record):
     user_agent: Sentence | None = None
     server_group: int | None = None
     budget: str = ""
+    server_host: str = ""
     profiles: tuple[Profile, ...] = ()

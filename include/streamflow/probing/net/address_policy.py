@@ -9,7 +9,7 @@ import ipaddress
 import re
 import socket
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Reach = Literal["public", "private", "forbidden"]
@@ -40,6 +40,10 @@ _METADATA_NAMES = frozenset({"metadata", "metadata.google.internal", "metadata.g
 
 class ForbiddenAddressError(Exception):
     """A request would have reached an address that the policy forbids."""
+
+
+class PrivateStreamError(ForbiddenAddressError):
+    """A stream's own address is private, and its source is not."""
 
 
 def normalized_host(host: str) -> str:
@@ -104,34 +108,26 @@ class AddressPolicy:
 
     :param private_allowed: whether loopback and private addresses may be reached. With None the source's first
         address decides: people run local proxies, and a stream of their network may lead on within it.
-    :param allowed: networks that may be reached in any case.
-    :param own_services: hosts with their ports that are never reached, such as the stack's own Redis.
+    :param allowed: networks that may be reached in any case, except forbidden addresses in them.
     """
 
     private_allowed: bool | None = None
     allowed: tuple[IPNetwork, ...] = ()
-    own_services: frozenset[tuple[str, int]] = frozenset()
 
-    def check(self, host: str, port: int, addresses: Sequence[str]) -> AddressPolicy:
+    def check(self, host: str, addresses: Sequence[str]) -> AddressPolicy:
         """Return the policy for the source's further requests.
 
         :param host: its canonical name.
         :param addresses: the IP addresses of the host; empty where a proxy resolves the name.
         :raises ForbiddenAddressError: when one of them is not permitted.
         """
-        if (host, port) in self.own_services or any((address, port) in self.own_services for address in addresses):
-            raise ForbiddenAddressError(f"{host}:{port} belongs to StreamFlow itself")
-        if addresses:
-            all_reaches = [reach_of_address(address) for address in addresses]
-            reaches = [reach_of_address(address) for address in addresses if not self._is_allowed(address)]
-        else:
-            all_reaches = reaches = [reach_of_name(host)]
+        reaches = [reach_of_address(address) for address in addresses] or [reach_of_name(host)]
         if "forbidden" in reaches:
             raise ForbiddenAddressError(f"{host} is a link-local, metadata or reserved address")
-        private_allowed = set(all_reaches) == {"private"} if self.private_allowed is None else self.private_allowed
-        if "private" in reaches and not private_allowed:
+        private_allowed = set(reaches) == {"private"} if self.private_allowed is None else self.private_allowed
+        if "private" in reaches and not (private_allowed or (addresses and all(map(self._is_allowed, addresses)))):
             raise ForbiddenAddressError(f"a redirect or playlist leads to {host}, which is not on the public internet")
-        return AddressPolicy(private_allowed, self.allowed, self.own_services)
+        return replace(self, private_allowed=private_allowed)
 
     def _is_allowed(self, address: str) -> bool:
         ip = ipaddress.ip_address(address.partition("%")[0])

@@ -10,23 +10,21 @@ import httpcore
 
 from streamflow.probing.judgement.refusal import cancelled
 from streamflow.probing.net import proxy
-from streamflow.probing.net.address_policy import AddressPolicy
 from streamflow.probing.net.coalescing import CoalescingStream
+from streamflow.probing.net.egress import Egress
 from streamflow.probing.net.resolver import NameNotFoundError, resolve
 from streamflow.probing.net.response_head import LenientStream, ReadTimeout
 
 
 class Connector(httpcore.NetworkBackend):
-    """Connects to the addresses that the policy has checked, so that no second look-up can change them.
+    """Connects to the addresses that the egress has checked, so that no second look-up can change them.
 
-    A proxy is the user's own and may be anywhere: the policy then checks the name that the proxy is asked for.
+    A proxy is the user's own and may be anywhere: the egress then checks the name that the proxy is asked for.
     """
 
-    def __init__(
-        self, policy: AddressPolicy, read_timeout: ReadTimeout, through: proxy.ProxyAddress | None = None
-    ) -> None:
+    def __init__(self, egress: Egress, read_timeout: ReadTimeout, through: proxy.ProxyAddress | None = None) -> None:
         self._backend = httpcore.SyncBackend()
-        self._policy = policy
+        self._egress = egress
         self._read_timeout = read_timeout
         self._proxy = through
         self._socket: socket.socket | None = None
@@ -48,7 +46,7 @@ class Connector(httpcore.NetworkBackend):
         :raises ForbiddenAddressError: when it is not permitted.
         """
         if self._proxy:
-            self._policy = self._policy.check(host, port, [])
+            self._egress.check_name(host, port)
 
     def connect_tcp(
         self,
@@ -60,8 +58,7 @@ class Connector(httpcore.NetworkBackend):
     ) -> httpcore.NetworkStream:
         """Connect to a host, or to the proxy in its place (the interface of httpcore)."""
         if self._proxy is None:
-            addresses = resolve(host, port, timeout)
-            self._policy = self._policy.check(host, port, addresses)
+            addresses = self._egress.resolve(host, port, timeout)
             return self._wrapped(self._connected(addresses, host, port, timeout, local_address, socket_options))
         try:
             addresses = resolve(self._proxy.host, self._proxy.port, timeout)

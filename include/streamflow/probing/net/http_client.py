@@ -13,11 +13,12 @@ from urllib.parse import quote, unquote, urljoin, urlsplit
 import httpcore
 
 from streamflow.probing.judgement.refusal import Refusal, cancelled, dead, of_status
-from streamflow.probing.net.address_policy import ForbiddenAddressError, normalized_host
+from streamflow.probing.net.address_policy import ForbiddenAddressError, PrivateStreamError, normalized_host
 from streamflow.probing.net.authentication import Logins, Origin
 from streamflow.probing.net.connector import Connector
 from streamflow.probing.net.content_encoding import decoded
 from streamflow.probing.net.cookies import CookieJar
+from streamflow.probing.net.egress import Egress
 from streamflow.probing.net.options import NetworkOptions
 from streamflow.probing.net.proxy import ProxyAddress, of_proxy, open_pool
 from streamflow.probing.net.request_headers import request_headers
@@ -111,7 +112,7 @@ class HttpClient:
         self._logins = Logins()
         self._proxy = ProxyAddress.of(options.proxy) if options.proxy else None
         self._read_timeout = ReadTimeout()
-        self._connector = Connector(options.policy, self._read_timeout, self._proxy)
+        self._connector = Connector(Egress(options.egress), self._read_timeout, self._proxy)
         self._pool = open_pool(self._proxy, self._connector, permissive_context() if options.tls == "ignore" else None)
         self._is_first = True
         #: Why a server's certificate or version of TLS is not trusted, None where all are or "ignore" was asked for.
@@ -256,6 +257,13 @@ class HttpClient:
         return _WireAddress(origin, path + query, path)
 
 
+def of_address(error: ForbiddenAddressError) -> Refusal:
+    """Return the Refusal for an address that is not permitted: the stream is not at fault for where it is listed."""
+    if isinstance(error, PrivateStreamError):
+        return Refusal("skipped", "not_probeable", str(error), retryable=False)
+    return dead("not_media", str(error), retryable=False)
+
+
 def joined(base: str, reference: str | None) -> str:
     """Return the absolute address of a redirect, segment or key; raises Refusal for what is no address."""
     try:
@@ -304,7 +312,7 @@ def _refusals() -> Iterator[_Progress]:
     except NameNotFoundError as error:
         raise dead("dns_failure", str(error)) from error
     except ForbiddenAddressError as error:
-        raise dead("not_media", str(error), retryable=False) from error
+        raise of_address(error) from error
     except httpcore.ConnectTimeout as error:
         raise dead("connect_timeout", "no connection in time") from error
     except httpcore.ConnectError as error:

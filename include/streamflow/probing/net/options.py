@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from streamflow.probing.net.address_policy import AddressPolicy
+from streamflow.probing.net.egress import EgressOptions
 from streamflow.probing.net.tls import TlsMode
 
 
@@ -13,7 +13,7 @@ class NetworkOptions:
     """How a probe connects. Times are in seconds.
 
     :param proxy: the URL of the proxy that all connections go through.
-    :param policy: the addresses that may be reached.
+    :param egress: decides which addresses may be reached.
     :param account_busy: other connections of the account are in use, so that a 403 may mean one too many.
     """
 
@@ -21,5 +21,5 @@ class NetworkOptions:
     read_timeout: float
     proxy: str | None = field(default=None, repr=False)
     tls: TlsMode = "report"
-    policy: AddressPolicy = field(default_factory=AddressPolicy)
+    egress: EgressOptions = field(default_factory=EgressOptions)
     account_busy: bool = False

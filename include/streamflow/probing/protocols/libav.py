@@ -24,8 +24,10 @@ from streamflow.probing.media.analyzer import Analyzer
 from streamflow.probing.media.measurement import Sample
 from streamflow.probing.media.source import Source
 from streamflow.probing.net.address_policy import ForbiddenAddressError, normalized_host
+from streamflow.probing.net.egress import Egress
+from streamflow.probing.net.http_client import of_address
 from streamflow.probing.net.options import NetworkOptions
-from streamflow.probing.net.resolver import NameNotFoundError, resolve
+from streamflow.probing.net.resolver import NameNotFoundError
 from streamflow.probing.starvation import StarvationMonitor
 from streamflow.probing.target import LIBAV, Address
 
@@ -71,15 +73,21 @@ def _check(url: str, options: NetworkOptions) -> None:
     try:
         parts = urlsplit(url)
         host, port = normalized_host(parts.hostname or ""), parts.port or 0
-        addresses = resolve(host, port, options.connect_timeout)
-        if not all(ipaddress.ip_address(one.partition("%")[0]).is_multicast for one in addresses):
-            options.policy.check(host, port, addresses)
+        if not _is_multicast(host):
+            Egress(options.egress).resolve(host, port, options.connect_timeout)
     except NameNotFoundError as error:
         raise dead("dns_failure", str(error)) from error
     except ForbiddenAddressError as error:
-        raise dead("not_media", str(error), retryable=False) from error
+        raise of_address(error) from error
     except ValueError:
         raise dead("not_media", "the URL is no address", retryable=False) from None
+
+
+def _is_multicast(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_multicast
+    except ValueError:
+        return False
 
 
 class _PacketReader:

@@ -10,6 +10,7 @@ from typing import Any, Self, TypeVar
 
 from pydantic import ValidationError
 
+from streamflow.masking import host_of
 from streamflow.records import Account, Channel, Group, Profile, Stream
 from streamflow.sources.web_pages import is_web_page, opens_pages
 from streamflow.sources.xtream.login import Login, login_of
@@ -120,6 +121,7 @@ def account_of(raw: Raw, user_agents: dict[int, str]) -> Account:
         is_active=bool(raw.get("is_active", True)),
         user_agent=user_agents.get(raw["user_agent"]) if raw.get("user_agent") is not None else None,
         server_group=raw.get("server_group"),
+        server_host=host_of(raw.get("server_url")),
         budget=f"profile-{default.id}" if default else f"account-{raw['id']}",
         profiles=profiles,
     )

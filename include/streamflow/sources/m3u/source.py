@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 
 from streamflow.errors import ConfigError, SourceRefused, SourceUnavailable
 from streamflow.files import replacing
-from streamflow.masking import mask_url
+from streamflow.masking import host_of, mask_url
 from streamflow.records import Account, Channel, Group, Stream
 from streamflow.sources import listing, web
 from streamflow.sources.broken import BrokenRecords
@@ -124,7 +124,11 @@ class Playlist:
     def _account(self) -> Account:
         name = urlsplit(self._shown).hostname if self._is_remote else Path(self.where).name
         return Account(
-            id=ACCOUNT_ID, name=name or "playlist", max_streams=self.max_streams, budget=f"account-{ACCOUNT_ID}"
+            id=ACCOUNT_ID,
+            name=name or "playlist",
+            max_streams=self.max_streams,
+            budget=f"account-{ACCOUNT_ID}",
+            server_host=host_of(self.where) if self._is_remote else "",
         )
 
     @contextmanager

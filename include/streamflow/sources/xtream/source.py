@@ -11,6 +11,7 @@ from urllib.parse import quote, urlsplit
 from pydantic import ValidationError
 
 from streamflow.errors import ConfigError, SourceRefused, SourceUnavailable
+from streamflow.masking import host_of
 from streamflow.records import Account, Channel, Group, Stream
 from streamflow.sources import listing
 from streamflow.sources.broken import BrokenRecords
@@ -121,6 +122,7 @@ class Xtream:
             max_streams=LEAST_LIMIT if info.max_connections is None else info.max_connections,
             is_active=info.status.lower() not in _OFF,
             budget=f"account-{ACCOUNT_ID}",
+            server_host=host_of(self.panel.server),
         )
 
     def _stream(self, raw: dict[str, Any], group: Group | None, extension: str) -> Stream:

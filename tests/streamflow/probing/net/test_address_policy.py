@@ -9,17 +9,20 @@ import pytest
 from streamflow import config
 from streamflow.probing import ProbeTarget, probe
 from streamflow.probing.judgement.refusal import Refusal
-from streamflow.probing.net import connector
+from streamflow.probing.net import connector, egress
 from streamflow.probing.net.address_policy import (
     AddressPolicy,
     ForbiddenAddressError,
+    PrivateStreamError,
     normalized_host,
     reach_of_address,
     reach_of_name,
 )
+from streamflow.probing.net.egress import Egress, EgressOptions, own_services
 from streamflow.probing.net.http_client import HttpClient
 from streamflow.probing.net.options import NetworkOptions
 from streamflow.probing.net.request_headers import request_headers
+from streamflow.probing.net.resolver import NameNotFoundError
 from support.probing.scripted import Scripted, response
 
 
@@ -89,30 +92,22 @@ PUBLIC, PRIVATE = ["93.184.216.34"], ["192.168.1.5"]
 
 
 def test_the_first_address_decides_about_private_ones_by_default() -> None:
-    assert AddressPolicy().check("proxy.lan", 80, PRIVATE).private_allowed
-    later = AddressPolicy().check("panel.example", 80, PUBLIC)
+    assert AddressPolicy().check("proxy.lan", PRIVATE).private_allowed
+    later = AddressPolicy().check("panel.example", PUBLIC)
     with pytest.raises(ForbiddenAddressError):
-        later.check("router.example", 80, PRIVATE)
+        later.check("router.example", PRIVATE)
 
 
 def test_a_public_source_cannot_name_a_private_stream_unless_the_settings_allow_its_network() -> None:
     with pytest.raises(ForbiddenAddressError):
-        AddressPolicy(private_allowed=False).check("box", 80, PRIVATE)
-    AddressPolicy(private_allowed=False, allowed=(ip_network("192.168.1.0/24"),)).check("box", 80, PRIVATE)
+        AddressPolicy(private_allowed=False).check("box", PRIVATE)
+    AddressPolicy(private_allowed=False, allowed=(ip_network("192.168.1.0/24"),)).check("box", PRIVATE)
 
 
 @pytest.mark.parametrize("policy", [AddressPolicy(), AddressPolicy(private_allowed=True)])
 def test_a_metadata_service_is_never_reached(policy: AddressPolicy) -> None:
     with pytest.raises(ForbiddenAddressError):
-        policy.check("169.254.169.254", 80, ["169.254.169.254"])
-
-
-def test_the_stacks_own_services_are_never_reached() -> None:
-    policy = AddressPolicy(private_allowed=True, own_services=frozenset({("redis", 6379), ("10.0.0.9", 5432)}))
-    for host, port, addresses in (("redis", 6379, ["10.0.0.8"]), ("alias", 5432, ["10.0.0.9"])):
-        with pytest.raises(ForbiddenAddressError):
-            policy.check(host, port, addresses)
-    policy.check("redis", 80, ["10.0.0.8"])
+        policy.check("169.254.169.254", ["169.254.169.254"])
 
 
 @pytest.mark.parametrize(
@@ -164,7 +159,7 @@ class Names:
             return addresses[name].split() if name in addresses else [host]
 
         monkeypatch.setattr(connector.httpcore.SyncBackend, "connect_tcp", connect)
-        monkeypatch.setattr(connector, "resolve", resolve)
+        monkeypatch.setattr(egress, "resolve", resolve)
 
 
 @pytest.mark.parametrize("inner", ["127.0.0.1", "10.1.2.3", "169.254.169.254", "8.8.8.8 127.0.0.1"])
@@ -203,3 +198,85 @@ def test_a_local_proxy_may_lead_on_within_its_network(monkeypatch: pytest.Monkey
     scripted.url("/1.ts", response(b"", status=302, Location="http://tuner.lan/2.ts"))
     scripted.url("/2.ts", response(b"media"))
     assert body_of("http://proxy.lan/1.ts") == b"media"
+
+
+# -- sources, settings and the stack itself --------------------------------------------------------
+ADDRESSES = {
+    "panel.example": "93.184.216.34",
+    "box.example": "192.168.1.5",
+    "redis": "10.0.0.9",
+    "broker": "10.0.0.7",
+    "api": "127.0.0.1",
+}
+
+
+@pytest.fixture
+def names(monkeypatch: pytest.MonkeyPatch) -> None:
+    def resolve(host: str, port: int, timeout: float | None) -> list[str]:
+        if host.endswith(".gone"):
+            raise NameNotFoundError("gone")
+        return [ADDRESSES.get(host, host)]
+
+    monkeypatch.setattr(egress, "resolve", resolve)
+
+
+@pytest.mark.parametrize("host", ["192.168.1.9", "127.0.0.1", "box.example"])
+@pytest.mark.parametrize(
+    ("options", "is_permitted"),
+    [
+        (EgressOptions(), True),
+        (EgressOptions("box.example"), True),
+        (EgressOptions("192.168.1.1"), True),
+        (EgressOptions("panel.example"), False),
+        (EgressOptions("Panel.Example."), False),
+        (EgressOptions("panel.gone"), True),
+        (EgressOptions("panel.example", (ip_network("192.168.0.0/16"), ip_network("127.0.0.0/8"))), True),
+        (EgressOptions("panel.example", (ip_network("10.0.0.0/8"),)), False),
+    ],
+)
+def test_a_stream_on_a_private_address_needs_a_private_source(
+    names: None, host: str, options: EgressOptions, is_permitted: bool
+) -> None:
+    if is_permitted:
+        assert Egress(options).resolve(host, 80, 1)
+        return
+    with pytest.raises(PrivateStreamError):
+        Egress(options).resolve(host, 80, 1)
+
+
+def test_a_proxy_is_asked_for_private_names_of_private_sources_alone(names: None) -> None:
+    Egress(EgressOptions("192.168.1.1")).check_name("tuner", 80)
+    with pytest.raises(PrivateStreamError):
+        Egress(EgressOptions("panel.example")).check_name("tuner", 80)
+
+
+ENV = {
+    "REDIS_HOST": "redis",
+    "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": "postgresql+psycopg2://airflow:x@postgres/airflow",
+    "AIRFLOW__CELERY__BROKER_URL": "redis://:x@broker:6380/1",
+    "AIRFLOW__API__BASE_URL": "http://api:8080/prefix",
+    "AIRFLOW__CELERY__RESULT_BACKEND": "http://[",
+}
+
+
+def test_the_stacks_own_services_are_found_in_its_settings() -> None:
+    assert own_services(ENV) == {("redis", 6379), ("postgres", 5432), ("broker", 6380), ("api", 8080)}
+    assert own_services({"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": "sqlite:////a/airflow.db"}) == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("host", "port"), [("redis", 6379), ("10.0.0.9", 6379), ("127.0.0.1", 8080), ("127.9.9.9", 8080)]
+)
+def test_the_stacks_own_services_are_never_reached(names: None, host: str, port: int) -> None:
+    made = Egress(EgressOptions(own_services=own_services(ENV)))
+    with pytest.raises(ForbiddenAddressError):
+        made.resolve(host, port, 1)
+    assert Egress(EgressOptions(own_services=own_services(ENV))).resolve(host, port + 1, 1)
+
+
+def test_a_public_list_cannot_make_the_probe_open_an_address_of_this_network(scripted: Scripted) -> None:
+    url = scripted.url("/?reboot=1", response(b"done")).replace("//", "//admin:admin@")
+    for address in (url, url.replace("http:", "rtsp:")):
+        result = probe(ProbeTarget(address, source_host="93.184.216.34"), config.Probe(connect_timeout=1)).result
+        assert (result.verdict, result.reason) == ("skipped", "not_probeable"), result.detail
+    assert scripted.asked == []
