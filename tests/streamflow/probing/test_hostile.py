@@ -221,7 +221,7 @@ def test_a_flood_is_taken_only_as_far_as_the_sample_needs(scripted: Scripted, la
     assert flood.sent < 60_000_000
 
 
-def test_a_body_that_is_packed_is_not_unpacked(scripted: Scripted) -> None:
+def test_a_damaged_compressed_body_is_no_media(scripted: Scripted) -> None:
     bomb = response(b"\x1f\x8b\x08\x00" + b"\0" * 2000, Content_Encoding="gzip", Content_Type="video/mp2t")
     result = probe(ProbeTarget(scripted.url("/1.ts", bomb)), QUICK).result
     assert (result.verdict, result.reason) == ("dead", "not_media")
