@@ -55,14 +55,10 @@ class CheckStream(SlotOperator):
 
     def execute(self, context: Context) -> Any:
         """Check the stream. A retry keeps the result of a try that was lost after it had one."""
-        task, results = context["ti"], run_results(self.opened, context, self.subject.login)
+        task = context["ti"]
         # A user who clears a task raises max_tries; its next try checks again.
         is_retry = task.try_number > task.max_tries - (self.retries or 0) + 1
-        result = self.subject.not_probeable() or (results.kept(self.stream_id) if is_retry else None)
-        if result:
-            return results.keep(result)
-        check = self._check(context)
-        return check.sit_out() if check.outage else super().execute(context)
+        return None if self._check(context).conclude_early(is_retry=is_retry) else super().execute(context)
 
     def slot_work(self, context: Context) -> SlotWork:
         """Return the check, and the account that it needs a slot of."""
@@ -111,6 +107,5 @@ class CheckStream(SlotOperator):
             settings = self.subject.settings(self.opened.settings, context["params"].get("sample_seconds"))
             slates, progress = RedisSlates(self.opened.redis), self.opened.store.progress
             results = run_results(self.opened, context, self.subject.login)
-            outage = results.outages.bar(self.subject.login)
-            self._prepared = Check(self.subject, settings, slates, progress, results, radio=self.radio, outage=outage)
+            self._prepared = Check(self.subject, settings, slates, progress, results, radio=self.radio)
         return self._prepared

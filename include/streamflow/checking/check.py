@@ -57,7 +57,6 @@ class Check:
 
     :param settings: the settings for this stream, see :meth:`~streamflow.checking.subject.Subject.settings`.
     :param radio: a channel of the stream is radio, so that no video is expected.
-    :param outage: why the provider is down, so that the stream must not be probed; else empty.
     """
 
     subject: Subject
@@ -66,7 +65,6 @@ class Check:
     progress: udi.Progress
     results: ResultSink
     radio: bool = False
-    outage: str = ""
     prober: Prober = probe
 
     @property
@@ -83,16 +81,11 @@ class Check:
         :raises Exception: the limiter's error when the slot was lost.
         """
         stream = self.subject.stream
-        if stream is None:
-            self.results.keep(self.subject.vanished())
-            return None
-        if self.outage:
-            self.sit_out()
-            return None
-        if not tries.attempts and (recent := self.results.recent(stream)):
+        known = self._known_result() or (self.results.recent(stream) if stream and not tries.attempts else None)
+        if stream is None or known:
             if slot:
                 slot.release(succeeded=False, starved=None)
-            self.results.keep(recent)
+            self.results.keep(known or self.subject.vanished())
             return None
         outcome = self._probed(stream, slot)
         done = tries.after(outcome)
@@ -109,10 +102,16 @@ class Check:
         self.results.keep(self._scored(stream, outcome.result, done), outcome.thumbnail)
         return None
 
-    def sit_out(self) -> None:
-        """Keep the result of a check whose provider is down."""
-        result = self.subject.undecided("unknown", "source_unavailable", self.outage)
-        self.results.keep(result.model_copy(update={"extra": {OUTAGE: True}}))
+    def conclude_early(self, *, is_retry: bool) -> bool:
+        """Keep a result that needs neither a slot nor a probe, and return whether there is one.
+
+        :param is_retry: an earlier try may have kept the result before its process was lost.
+        """
+        stream_id = self.subject.stream_id
+        result = self._known_result() or (self.results.kept(stream_id) if is_retry else None)
+        if result:
+            self.results.keep(result)
+        return result is not None
 
     def refuse(self, reason: str) -> None:
         """Keep the result of a check that the limiter gave no slot, by the limiter's reason."""
@@ -121,6 +120,13 @@ class Check:
     def crowd_out(self) -> None:
         """Keep the result of a check without a limiter whose account has no connection to spare."""
         self.results.keep(self.subject.crowded_out())
+
+    def _known_result(self) -> Result | None:
+        """Return the result of a web page, or of a stream whose provider is down; None for any other stream."""
+        if cause := self.results.outage:
+            result = self.subject.undecided("unknown", "source_unavailable", cause)
+            return result.model_copy(update={"extra": {OUTAGE: True}})
+        return self.subject.not_probeable()
 
     def _probed(self, stream: Stream, slot: Slot | None) -> ProbeOutcome:
         account, lease = self.subject.account, slot.lease if slot else None

@@ -79,6 +79,13 @@ class SlateMemory(Protocol):
 class ResultSink(Protocol):
     """The place where a run's results are kept."""
 
+    @property
+    def outage(self) -> str:
+        """Return why the provider is down, so that the stream must not be probed; else an empty text."""
+
+    def kept(self, stream_id: int) -> Result | None:
+        """Return the result of a stream that an earlier try of its check kept in this run."""
+
     def recent(self, stream: Stream) -> Result | None:
         """Return a result that another run has found since this run was planned, and that is still fresh."""
 

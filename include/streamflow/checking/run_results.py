@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 
 from streamflow import thumbnails
@@ -38,6 +39,11 @@ class RunResults:
     open_destination: OpenDestination
     count: Callable[[Result], None]
     force: bool = False
+
+    @cached_property
+    def outage(self) -> str:
+        """Return why the provider is down; empty also for the one stream a minute that is probed all the same."""
+        return self.outages.bar(self.login)
 
     def keep(self, result: Result, thumbnail: bytes | None = None) -> None:
         """Keep the result of a check, and finish the channels that waited for no other stream."""

@@ -76,6 +76,8 @@ class Bench:
     target: ProbeTarget | None = None
     udi_is_away: bool = False
     known_result: Result | None = None
+    kept_result: Result | None = None
+    outage: str = ""
 
     def known(self, account_id: int | None) -> tuple[bytes, ...]:
         return self.slates.get(account_id, ())
@@ -87,6 +89,9 @@ class Bench:
         if self.udi_is_away:
             raise UdiUnavailable("away")
         self.shown.append(state)
+
+    def kept(self, stream_id: int) -> Result | None:
+        return self.kept_result
 
     def recent(self, stream: Stream) -> Result | None:
         return self.known_result
@@ -235,6 +240,25 @@ def test_the_fresh_result_of_another_run_is_taken_over_without_a_probe() -> None
     assert around.check().attempt(slot, Tries()) is None
     assert (around.results, around.target) == ([(around.known_result, None)], None)
     assert slot.reports == [("released", False, None)]
+
+
+@pytest.mark.parametrize(("is_retry", "concluded"), [(True, True), (False, False)])
+def test_a_retry_keeps_the_result_of_the_try_that_was_lost(is_retry: bool, concluded: bool) -> None:
+    around = bench()
+    around.kept_result = result(1)
+    assert around.check().conclude_early(is_retry=is_retry) is concluded
+    assert len(around.results) == concluded
+
+
+@pytest.mark.parametrize(("outage", "reason"), [("it is down", "source_unavailable"), ("", "not_probeable")])
+def test_a_stream_that_must_not_be_opened_is_concluded_early_and_with_a_slot_too(outage: str, reason: str) -> None:
+    around, slot = bench(), Slot()
+    around.outage = outage
+    check = around.check(of=stream(1, is_page=not outage))
+    assert check.conclude_early(is_retry=False)
+    assert check.attempt(slot, Tries()) is None
+    assert [kept.reason for kept, _ in around.results] == [reason] * 2
+    assert (around.target, slot.reports) == (None, [("released", False, None)])
 
 
 def test_a_check_that_has_begun_takes_over_no_result() -> None:
