@@ -40,5 +40,5 @@ class ChannelChange(Record):
 
     @property
     def is_news(self) -> bool:
-        """Return whether the change belongs into the channel's log, which has room for few changes."""
+        """Return whether the change belongs into the channel's log, which keeps few changes."""
         return self.before != self.after or self.conflict is not None

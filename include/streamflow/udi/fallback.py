@@ -51,7 +51,7 @@ class Fallback:
         self._acknowledged: list[int] = []
 
     def read(self, ask: Callable[[Backend], T], *, is_transient: bool = False) -> T:
-        """Return the answer of Redis, or that of the file store while Redis is away.
+        """Return the reply of Redis, or that of the file store while Redis is away.
 
         :param is_transient: nothing is lost if Redis has lost its data since this process last used it.
         """
@@ -134,9 +134,9 @@ class Fallback:
             os.close(lock)
 
     def _from_redis(self, ask: Callable[[Backend], T], *, is_proof: bool = False) -> tuple[T] | None:
-        """Return the answer of Redis in a tuple, or None while it is away.
+        """Return the reply of Redis in a tuple, or None while it is away.
 
-        :param is_proof: an answer proves that Redis has its data.
+        :param is_proof: the reply itself proves that Redis has its data.
         """
         redis = self._usable()
         if redis is None:
@@ -176,7 +176,7 @@ class Fallback:
         """Mark Redis as away."""
         if not self._away_mark.exists():
             is_new = isinstance(error, RedisEmpty) and self._file.library.refreshed_at() is None
-            log.log(logging.INFO if is_new else logging.WARNING, "the UDI answers from its file store: %s", error)
+            log.log(logging.INFO if is_new else logging.WARNING, "the UDI uses its file store: %s", error)
         self._away_mark.parent.mkdir(parents=True, exist_ok=True)
         self._away_mark.touch()
         if isinstance(error, RedisEmpty):
@@ -184,7 +184,7 @@ class Fallback:
             os.utime(self._away_mark, (0, 0))
 
     def _ask(self, redis: RedisStore, ask: Callable[[Backend], T]) -> T:
-        """Return the answer of a Redis that has its data; raise UdiUnavailable for an empty one."""
+        """Return the reply of a Redis that has its data; raise RedisEmpty for one that has lost it."""
         if not self._is_proven:
             self._prove(redis)
         reply = ask(redis)
@@ -197,7 +197,7 @@ class Fallback:
         # Replies from another layout could be misread, so that the first call needs a proof too.
         self._is_proven = redis.is_filled()
         if not self._is_proven:
-            raise RedisEmpty("Redis came without its data")
+            raise RedisEmpty("Redis has lost its data")
 
     def _forget_acknowledged(self) -> None:
         # A number that another thread adds meanwhile may get lost. Its entry is then repeated by the next merge.
@@ -209,7 +209,7 @@ class Fallback:
         """Merge the whole journal and remove the mark. Only one process may do this at a time."""
         if not redis.is_filled():
             # Until it is full, no process may read it. Writes go into the journal meanwhile, and are merged.
-            self._leave(RedisEmpty("Redis came without its data and is being filled"))
+            self._leave(RedisEmpty("Redis has lost its data and is being filled"))
             fill(redis, self._file)
         merged = 0
         self._forget_acknowledged()
@@ -224,5 +224,5 @@ class Fallback:
                 if not self._file.journal(1):
                     if self._away_mark.exists():
                         self._away_mark.unlink(missing_ok=True)
-                        log.info("the UDI answers from Redis again; merged %d writes", merged)
+                        log.info("the UDI uses Redis again; merged %d writes", merged)
                     return merged

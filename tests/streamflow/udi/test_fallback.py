@@ -146,8 +146,8 @@ def test_a_run_continues_without_redis_and_is_merged_later(
     assert parts.events(b"result") == 4
     warned = [record.message for record in caplog.records if record.levelno >= logging.WARNING]
     assert len(warned) == 1, warned
-    assert "from its file store: Redis does not answer" in warned[0]
-    assert "the UDI answers from Redis again; merged 9 writes" in caplog.messages
+    assert "uses its file store: Redis cannot be reached" in warned[0]
+    assert "the UDI uses Redis again; merged 9 writes" in caplog.messages
 
 
 @pytest.mark.parametrize("lose", ["killed", "flushed"])

@@ -40,14 +40,14 @@ class Connection:
         try:
             yield self._client
         except (ConnectionError, TimeoutError) as error:
-            raise UdiUnavailable(f"Redis does not answer: {error}") from error
+            raise UdiUnavailable(f"Redis cannot be reached: {error}") from error
         except ResponseError as error:
             # The scripts begin this error with the code EMPTY.
             if str(error).startswith("EMPTY "):
                 raise RedisEmpty(str(error).removeprefix("EMPTY ")) from error
-            raise UdiUnavailable(f"Redis refused: {error}") from error
+            raise UdiUnavailable(f"Redis rejected the command: {error}") from error
         except RedisError as error:
-            raise UdiUnavailable(f"Redis refused: {error}") from error
+            raise UdiUnavailable(f"Redis rejected the command: {error}") from error
 
     @contextmanager
     def batch(self, *, transaction: bool = True) -> Iterator[Pipeline]:

@@ -134,20 +134,20 @@ class Publishing:
         :param new: the blocks of the new library, by kind.
         :raises SourceError: if the new library lost more than the share ``max_drop`` of the streams.
         """
-        known = {name: blocks.unpacked(self._connection.get(f"{name}s")) for name in ("stream", "channel")}
+        ids = {name: blocks.unpacked(self._connection.get(f"{name}s")) for name in ("stream", "channel")}
         kinds: dict[str, Difference] = {}
         former: dict[str, dict[int, bytes]] = {}
         writes: dict[str, bytes | None] = {}
         read: dict[str, bytes | None] = {}
         for kind, name in KINDS.items():
-            before = blocks.names_of(name, known[name]) if name in known else [name]
+            before = blocks.names_of(name, ids[name]) if name in ids else [name]
             stored = self._connection.get_many(dict.fromkeys([*before, *new[name]]))
             kinds[kind], former[kind], changed = blocks.compared(stored, new[name])
             writes |= changed
             read |= stored
         streams = kinds["streams"]
         if max_drop is not None:
-            check_drop(len(known["stream"]), len(streams.removed), max_drop)
+            check_drop(len(ids["stream"]), len(streams.removed), max_drop)
         removed = [Stream.model_validate_json(former["streams"][key]) for key in streams.removed]
         edits = _edits(library, kinds, former)
         indexes = self._connection.get_many(edits.names)

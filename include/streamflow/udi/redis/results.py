@@ -129,13 +129,13 @@ class RedisResults:
                     _remember(batch, stream_id, memory, DeadMemory())
                 batch.execute()
 
-    def forget_streams(self, known: set[int], before: datetime) -> int:
-        """Delete the data of the streams that are not ``known`` and were last checked ``before`` a time.
+    def forget_streams(self, library_ids: set[int], before: datetime) -> int:
+        """Delete the data of the streams that are not in the library and were last checked ``before`` a time.
 
         :returns: the number of these streams.
         """
         old = self._connection.ids("ZRANGEBYSCORE", "checked", "-inf", before.timestamp())
-        gone = [stream for stream in old if stream not in known]
+        gone = [stream for stream in old if stream not in library_ids]
         for chunk in chunks(gone):
             self._forget(chunk)
         if gone:

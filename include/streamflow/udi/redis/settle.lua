@@ -12,7 +12,7 @@
 local id, at, verdict, mode = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[9]
 
 if mode == 'settle' then
-  if redis.call('GET', KEYS[8]) ~= ARGV[10] then return redis.error_reply('EMPTY Redis came without its data') end
+  if redis.call('GET', KEYS[8]) ~= ARGV[10] then return redis.error_reply('EMPTY Redis has lost its data') end
   local twins = redis.call('HGET', KEYS[7], id)
   if twins then return twins end
 end

@@ -46,11 +46,11 @@ class RedisStore:
     def prune(self, *, runs: int = bounds.RUNS) -> dict[str, int]:
         """Delete old runs, and the data of streams that left the library long ago."""
         pruned = {"runs": self.runs.forget(runs), "streams": 0}
-        known = set(self.library.stream_ids())
+        library_ids = set(self.library.stream_ids())
         # Without a library, every stream would seem to have left it.
-        if known:
+        if library_ids:
             before = datetime.now(UTC) - timedelta(days=bounds.GONE_DAYS)
-            pruned["streams"] = self.results.forget_streams(known, before)
+            pruned["streams"] = self.results.forget_streams(library_ids, before)
         return pruned
 
     def probe(self, seconds: float) -> None:

@@ -142,14 +142,17 @@ def keep(db: sqlite3.Connection, result: Result) -> bool:
         "WHERE excluded.checked_at >= result.checked_at",
         (result.stream_id, at, result.verdict, text),
     )
-    replaced = db.execute(
-        "UPDATE history SET json = ?4 WHERE stream_id = ?1 AND checked_at = ?2 AND run_id = ?3 AND json <> ?4",
-        (result.stream_id, at, run_id, text),
-    )
-    db.execute("INSERT OR IGNORE INTO history VALUES (?, ?, ?, ?)", (result.stream_id, at, run_id, text))
+    is_current = latest.rowcount == 1
+    if not is_current:
+        replaced = db.execute(
+            "UPDATE history SET json = ?4 WHERE stream_id = ?1 AND checked_at = ?2 AND run_id = ?3 AND json <> ?4",
+            (result.stream_id, at, run_id, text),
+        )
+        is_current = replaced.rowcount == 1
+    db.execute("INSERT OR REPLACE INTO history VALUES (?, ?, ?, ?)", (result.stream_id, at, run_id, text))
     db.execute(
         "DELETE FROM history WHERE stream_id = ?1 AND (checked_at, run_id) IN (SELECT checked_at, run_id "
         "FROM history WHERE stream_id = ?1 ORDER BY checked_at DESC, run_id DESC LIMIT -1 OFFSET ?2)",
         (result.stream_id, bounds.HISTORY),
     )
-    return latest.rowcount == 1 or replaced.rowcount == 1
+    return is_current
