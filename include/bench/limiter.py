@@ -297,6 +297,7 @@ async def _crowd(redis: Redis, redis_url: str, rounds: int = 1000) -> dict[str, 
 
 
 def main(argv: Sequence[str] | None = None) -> int:
+    """Print the figures, and return the exit status."""
     parser = argparse.ArgumentParser(prog="bench.limiter", description=__doc__)
     parser.add_argument("--redis-url", help="a Redis to use; the limiter's keys in it are emptied")
     parser.add_argument("--seconds", type=float, default=SECONDS, help="of each contention")

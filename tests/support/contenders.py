@@ -35,6 +35,10 @@ def use(port: int, account: str, holder: Holder, seconds: float) -> None:
 
 
 def contend(path: str, port: int, use_at_most: float, limits: dict[str, int], counts: memoryview) -> None:
+    """Take and use slots of random accounts until the process is killed.
+
+    :param counts: numbers of attempts that were granted and that gave up, in shared memory.
+    """
     limiter = Limiter(Redis(unix_socket_path=path, socket_timeout=0.5))
     accounts = [AccountLimit(name, limit=limit) for name, limit in limits.items()]
     while True:
@@ -58,6 +62,7 @@ def contend(path: str, port: int, use_at_most: float, limits: dict[str, int], co
 
 
 def main(path: str, port: int, seconds: float, use_at_most: float, limits: dict[str, int]) -> None:
+    """Run the workers, kill random ones, and print the counts."""
     # The counts are in shared memory, because workers are killed.
     shared = memoryview(mmap.mmap(-1, 16 * WORKERS)).cast("q")
     workers: dict[int, int] = {}

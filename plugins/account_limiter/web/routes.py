@@ -41,9 +41,7 @@ class GlobalUse(_Model):
 
 
 class BudgetUse(_Model):
-    """Use of one login. ``limit`` is configured, ``claimed`` stated by the provider, ``believed`` learned from
-    ``refusals`` (0: none); ``believed_limit`` is the lowest of them (0: unlimited). ``elsewhere`` counts connections
-    beyond viewers and leases."""
+    """Use of one login."""
 
     budget_id: str = Field(description="Id of the login")
     limit: int = Field(description="Configured number of connections; 0: unlimited")
@@ -113,13 +111,12 @@ class Status(BaseModel):
 
 
 class Use(_Model):
-    """One value for each step: means of ``active`` and ``waiting``, counts of ``granted``, ``refused`` and
-    ``finished`` requests, and the mean wait of granted requests in seconds."""
+    """Use over time, one value for each step."""
 
     active: list[float] = Field(description="Mean of the slots in use")
     waiting: list[float] = Field(description="Mean of the waiting tasks")
     granted: list[int] = Field(description="Number of granted requests")
-    refused: list[int] = Field(description="Number of requests that had to wait")
+    refused: list[int] = Field(description="Number of refused requests")
     finished: list[int] = Field(description="Number of finished leases")
     finished_per_minute: list[float] = Field(description="Finished leases per minute")
     wait: list[float] = Field(description="Mean wait of granted requests in seconds")
