@@ -1,4 +1,4 @@
-"""What a probe costs and how right it is, beside decoding every frame, on the same lab's streams in the same run."""
+"""Measure the cost and the accuracy of a probe beside decoding every frame, on the lab's streams in the same run."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from lab import CATALOGUE, Account, Behaviour, Library, Media, Stream, Truth, ru
 from streamflow import config
 
 SECONDS = 30.0
-# What comes again within a sample is rightly taken for a slate.
+# Pictures that repeat within a sample are rightly taken for a slate.
 GOPS = 40
 CLIPS = {
     f"bench_{name}": replace(CATALOGUE[name], name=f"bench_{name}", gops=GOPS) for name in ("fhd25_6m", "uhd50_hevc")
@@ -33,8 +33,8 @@ _KILO = 1024
 
 
 @dataclass(frozen=True)
-class Found:
-    """What a way of probing told; None where it does not tell."""
+class Figures:
+    """The figures that a method of probing found; None where it finds none."""
 
     verdict: str | None = None
     width: int | None = None
@@ -45,20 +45,20 @@ class Found:
     bytes: int | None = None
 
 
-Way = Callable[[str, float], Found]
+Method = Callable[[str, float], Figures]
 
 
-def probed(url: str, seconds: float) -> Found:
-    """This probe."""
+def probed(url: str, seconds: float) -> Figures:
+    """Measure with this probe."""
     from streamflow.probing import ProbeTarget, probe
 
     result = probe(ProbeTarget(url), config.Probe(sample_seconds=seconds)).result
-    return Found(result.verdict, result.width, result.height, result.fps, result.bitrate_kbps, result.detail,
+    return Figures(result.verdict, result.width, result.height, result.fps, result.bitrate_kbps, result.detail,
                  result.extra.get("bytes"))  # fmt: skip
 
 
-def decoded(url: str, seconds: float) -> Found:
-    """Every frame of video and sound decoded, as ``ffmpeg -f null -`` does, by the same libav."""
+def decoded(url: str, seconds: float) -> Figures:
+    """Decode every frame of video and sound, as ``ffmpeg -f null -`` does, by the same libav."""
     import av
 
     size = frames = 0
@@ -71,44 +71,44 @@ def decoded(url: str, seconds: float) -> Found:
             frames += len(made) if packet.stream is video else 0
             if time.monotonic() >= until:
                 break
-        return Found(
+        return Figures(
             None, video.width, video.height, float(video.average_rate or 0) or None, size / 125 / seconds,
             f"{frames} pictures", size,
         )  # fmt: skip
 
 
-def with_ffmpeg(url: str, seconds: float) -> Found:
-    """The usual checker: ``ffprobe``, and then ``ffmpeg -re -i URL -t N -f null -`` over a second connection."""
+def with_ffmpeg(url: str, seconds: float) -> Figures:
+    """Measure as the usual checker: ``ffprobe``, then ``ffmpeg -re -i URL -t N -f null -`` over a second connection."""
     fields = "stream=width,height,avg_frame_rate"
-    told = subprocess.run(
+    inspected = subprocess.run(
         ["ffprobe", "-v", "debug", "-select_streams", "v:0", "-show_entries", fields, "-of", "json", url],
         capture_output=True, check=True, timeout=PATIENCE * seconds, text=True,
     )  # fmt: skip
-    stream: dict[str, Any] = json.loads(told.stdout)["streams"][0]
+    stream: dict[str, Any] = json.loads(inspected.stdout)["streams"][0]
     above, below = map(int, stream["avg_frame_rate"].split("/"))
     run = subprocess.run(
         ["ffmpeg", "-v", "debug", "-re", "-i", url, "-t", str(seconds), "-f", "null", "-"],
         capture_output=True, check=True, timeout=PATIENCE * seconds, text=True,
     )  # fmt: skip
-    looked, played = _bytes_read(told.stderr), _bytes_read(run.stderr)
+    looked, played = _bytes_read(inspected.stderr), _bytes_read(run.stderr)
     rate = above / below if below else None
-    return Found(None, stream["width"], stream["height"], rate, played / 125 / seconds, bytes=looked + played)
+    return Figures(None, stream["width"], stream["height"], rate, played / 125 / seconds, bytes=looked + played)
 
 
 def _bytes_read(log: str) -> int:
-    """What ffmpeg says that it read from the network; its smaller contexts say so too."""
+    """Return the bytes that ffmpeg read from the network: the largest of its contexts' figures."""
     return max(map(int, re.findall(r"Statistics: (\d+) bytes read", log)), default=0)
 
 
 def _megabytes(pid: int) -> float:
-    """Memory of a process and its children as of now, what they share counted once."""
+    """Return the memory of a process and its children, shared memory counted once."""
     pids = [pid]
     for one in pids:
         try:
             tasks = list(Path(f"/proc/{one}/task").iterdir())
             pids += [int(child) for task in tasks for child in (task / "children").read_text(encoding="ascii").split()]
         except OSError:
-            # It has ended meanwhile.
+            # The process has ended meanwhile.
             continue
     return sum(map(_share, pids)) / _KILO
 
@@ -122,8 +122,8 @@ def _share(pid: int) -> int:
     return int(found[1]) if found else 0
 
 
-def _measure(way: Way, url: str, seconds: float, there: Connection) -> None:
-    """In a process of its own, with everything imported before the clock starts."""
+def _measure(method: Method, url: str, seconds: float, there: Connection) -> None:
+    """Run a method in this process, with everything imported before the clock starts."""
     import av  # noqa: F401
 
     import streamflow.probing  # noqa: F401
@@ -131,15 +131,15 @@ def _measure(way: Way, url: str, seconds: float, there: Connection) -> None:
     there.send("ready")
     there.recv()
     before, began = _cpu_seconds(), time.monotonic()
-    found = way(url, seconds)
+    found = method(url, seconds)
     there.send((found, {"cpu_s": round(_cpu_seconds() - before, 3), "wall_s": round(time.monotonic() - began, 2)}))
 
 
-def _measured(way: Way, url: str, seconds: float) -> tuple[Found, dict[str, float]]:
-    """What a way found and what it cost; its memory is looked at from outside, which costs it nothing."""
+def _measured(method: Method, url: str, seconds: float) -> tuple[Figures, dict[str, float]]:
+    """Return what a method found and what it cost; its memory is read from outside, which costs it nothing."""
     spawned = multiprocessing.get_context("spawn")
     here, there = spawned.Pipe()
-    process = spawned.Process(target=_measure, args=(way, url, seconds, there))
+    process = spawned.Process(target=_measure, args=(method, url, seconds, there))
     process.start()
     there.close()
     here.recv()
@@ -157,7 +157,7 @@ def _cpu_seconds() -> float:
     return own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
 
 
-def _judged(found: Found, truth: Truth) -> dict[str, Any]:
+def _judged(found: Figures, truth: Truth) -> dict[str, Any]:
     error = None if found.bitrate_kbps is None else found.bitrate_kbps / truth.bitrate_kbps - 1
     return {
         "size_right": (found.width, found.height) == (truth.width, truth.height),
@@ -170,13 +170,13 @@ def _judged(found: Found, truth: Truth) -> dict[str, Any]:
 
 
 def kept_media() -> Media:
-    """The lab's clips where later runs find them."""
+    """Return the lab's clips, kept where later runs find them."""
     home = os.environ.get("STREAMFLOW_HOME")
     return Media((Path(home) if home else Path(tempfile.gettempdir()) / f"streamflow-{os.getuid()}") / "lab-media")
 
 
 def _streams() -> Iterator[Stream]:
-    """Each clip as a server sends it that has slices of it ready, and the first as it comes over a real network."""
+    """Yield each clip as a server sends it in slices, and the first as it comes over a real network."""
     for number, clip in enumerate(CLIPS, 1):
         yield Stream(number, clip, 1, clip=clip)
     clip = next(iter(CLIPS))
@@ -184,10 +184,10 @@ def _streams() -> Iterator[Stream]:
 
 
 def main(seconds: float = SECONDS) -> None:
-    """Print one JSON object for each clip and way."""
-    ways: dict[str, Way] = {"probe": probed, "decode_all": decoded}
+    """Print one JSON object for each clip and method."""
+    methods: dict[str, Method] = {"probe": probed, "decode_all": decoded}
     if shutil.which("ffprobe") and shutil.which("ffmpeg"):
-        ways["ffprobe_then_ffmpeg"] = with_ffmpeg
+        methods["ffprobe_then_ffmpeg"] = with_ffmpeg
     media = kept_media()
     account = Account(1, "Bench", "bench", "bench")
     library = Library([account], list(_streams()))
@@ -195,9 +195,9 @@ def main(seconds: float = SECONDS) -> None:
     with running(library, media) as lab:
         for stream in library.streams:
             url, truth = lab.url(stream), media.clip(stream.clip).truth
-            for name, way in ways.items():
+            for name, method in methods.items():
                 lab.reset()
-                found, figures = _measured(way, url, seconds)
+                found, figures = _measured(method, url, seconds)
                 line = {"bench": "probe", "clip": stream.name, "kbps": CATALOGUE[stream.clip].kbps, "way": name}
                 line |= {"seconds": seconds, "connections": lab.account_record(1)["total"]}
                 print(json.dumps(line | figures | _judged(found, truth)), flush=True)

@@ -1,4 +1,4 @@
-"""How right the probe is about every class of the lab's corpus, whose truth is known by its making."""
+"""Measure how right the probe is about each class of the lab's corpus, whose truth is known."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ AT_ONCE = 6
 
 
 def probed(lab: Lab, stream: Stream) -> Result:
+    """Return the result of one stream."""
     return probe(ProbeTarget(lab.url(stream), stream_id=stream.id, account_id=stream.account_id), SETTINGS).result
 
 

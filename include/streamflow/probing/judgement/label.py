@@ -1,4 +1,4 @@
-"""What a stream's name promises, against what was measured."""
+"""Labels: the promises of a stream's name, compared with what was measured."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _RADIO = re.compile(r"\bradio\b", re.IGNORECASE)
 
 
 def mismatch(name: str, width: int, height: int, codec: str | None, hdr: str | None, *, interlaced: bool) -> str | None:
-    """The first promise that is broken, as ``named 4K, measured 1080p``; None where all are kept."""
+    """Return the first broken promise, as ``named 4K, measured 1080p``; None where all are kept."""
     measured = f"{height}{'i' if interlaced else 'p'}"
     text = name.replace("_", " ")
     for pattern, promise, lines in _PROMISES:
@@ -34,5 +34,5 @@ def mismatch(name: str, width: int, height: int, codec: str | None, hdr: str | N
 
 
 def says_radio(name: str) -> bool:
-    """Whether a name says that no video is to be expected."""
+    """Return whether a name says that no video is to be expected."""
     return bool(_RADIO.search(name))

@@ -1,4 +1,4 @@
-"""Why a stream could not be looked at: from the protocol's own error to verdict and reason."""
+"""Refusals: verdict and reason of a stream that gave no media, from the protocol's own error."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from http import HTTPStatus
 
 from streamflow.records import Verdict
 
-# Connection limit reached or account locked: the standard's codes, and those that panels made up.
+# Connection limit reached or account locked: codes of the standard, and codes that panels invented.
 BUSY = frozenset({429, 456, 458, 459, 503, 509})
 MAX_RETRY_AFTER = 600.0
 # HDHomeRun's codes: system busy, tuner in use, all tuners in use.
@@ -21,17 +21,16 @@ _TUNER_REASONS = {
     "811": "drm_protected",
 }  # fmt: skip
 MAX_TUNER_CHARACTERS = 60
-# What providers write into an answer whose status says less: 403, or 200.
-_TELLS_BUSY = re.compile(
-    rb"(max\w*|too many)[^<>]{0,40}(connection|stream|user|device)|connection limit", re.IGNORECASE
-)
-_TELLS_REGION = re.compile(
-    rb"geo.?(block|restrict|lock)|not available in your (country|region|location)", re.IGNORECASE
-)
+# Texts of providers in responses whose status says less: 403, or 200.
+_BUSY_TEXT = re.compile(rb"(max\w*|too many)[^<>]{0,40}(connection|stream|user|device)|connection limit", re.IGNORECASE)
+_REGION_TEXT = re.compile(rb"geo.?(block|restrict|lock)|not available in your (country|region|location)", re.IGNORECASE)
 
 
 class Refusal(Exception):
-    """A stream that gave no media. ``detail`` holds no URL; ``retryable`` and ``retry_after`` as in an ProbeOutcome."""
+    """A stream that gave no media; ``retryable`` and ``retry_after`` as in a ProbeOutcome.
+
+    :param detail: a sentence of evidence, without a URL.
+    """
 
     def __init__(
         self,
@@ -51,29 +50,35 @@ class Refusal(Exception):
 
 
 def dead(reason: str, detail: str, *, retryable: bool = True) -> Refusal:
+    """Return the refusal of a stream that does not work."""
     return Refusal("dead", reason, detail, retryable=retryable)
 
 
 def busy(detail: str, retry_after: float | None = None) -> Refusal:
-    """The provider has no connection to spare: never counted against the stream."""
+    """Return the refusal of a provider without a free connection, which never counts against the stream."""
     return Refusal("unknown", "provider_busy", detail, retry_after=retry_after)
 
 
 def cancelled() -> Refusal:
+    """Return the refusal of a probe that its caller stopped."""
     return Refusal("unknown", "cancelled", "the probe was stopped before its end")
 
 
 def of_text(text: bytes) -> Refusal | None:
-    """What the provider says in words, where it does; None for anything else."""
-    if _TELLS_BUSY.search(text):
+    """Return the refusal that a provider's text means; None for any other text."""
+    if _BUSY_TEXT.search(text):
         return busy("the provider says that all connections are in use")
-    if _TELLS_REGION.search(text):
+    if _REGION_TEXT.search(text):
         return dead("geo_blocked", "the provider says that the region is not allowed", retryable=False)
     return None
 
 
 def of_status(status: int, headers: Mapping[str, str], text: bytes = b"", *, account_busy: bool) -> Refusal:
-    """What an HTTP status of 400 and above, with the start of its body, means for a stream."""
+    """Return the refusal that an HTTP status of 400 and above means.
+
+    :param text: the start of the body.
+    :param account_busy: whether other connections of the account are in use.
+    """
     detail = f"HTTP {status} {_phrase(status)}".strip()
     if tuner := of_tuner(headers.get("x-hdhomerun-error", "")):
         return tuner
@@ -82,8 +87,8 @@ def of_status(status: int, headers: Mapping[str, str], text: bytes = b"", *, acc
     if status == 403 and account_busy:
         return busy(f"{detail} while other connections of the account were in use")
     if status in (401, 403):
-        if told := of_text(text):
-            return told
+        if refusal := of_text(text):
+            return refusal
         return dead("unauthorized", detail, retryable=status == 403)
     if status in (404, 410):
         return dead(f"http_{status}", detail, retryable=False)
@@ -115,7 +120,7 @@ def _phrase(status: int) -> str:
 
 
 def retry_after(value: str | None) -> float | None:
-    """Seconds to wait by a ``Retry-After`` header: a number or a date (RFC 9110, 10.2.3), at most ten minutes."""
+    """Return the seconds of a ``Retry-After`` header: a number or a date (RFC 9110, 10.2.3), at most ten minutes."""
     if not value:
         return None
     if value.strip().isdigit():

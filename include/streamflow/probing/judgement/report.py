@@ -1,4 +1,4 @@
-"""A probe's outcome as a few lines for people."""
+"""Reports: a probe's outcome as a few lines for people."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from streamflow.probing.target import ProbeOutcome
 
 
 def report(outcome: ProbeOutcome) -> str:
-    """Verdict and reason first, then what was measured; a line each."""
+    """Return verdict and reason, then what was measured, one line each."""
     result, extra = outcome.result, outcome.result.extra
     reason = f": {result.reason}" if result.reason else ""
     detail = f" ({result.detail})" if result.detail else ""
@@ -29,6 +29,8 @@ def report(outcome: ProbeOutcome) -> str:
         ratios = (("black", result.black_ratio), ("frozen", result.frozen_ratio), ("silent", result.silent_ratio))
         lines.append("content   " + ", ".join(f"{name} {ratio:.0%}" for name, ratio in ratios if ratio is not None))
     faults = {"decode errors": result.decode_errors, "jumps": result.discontinuities}
+    if unreadable := extra.get("unreadable_tracks"):
+        lines.append(f"unread    {', '.join(unreadable)}: no decoder, or nothing to decode")
     faults["lost packets"] = extra.get("continuity_errors")
     if any(faults.values()):
         lines.append("faults    " + ", ".join(f"{count} {name}" for name, count in faults.items() if count))

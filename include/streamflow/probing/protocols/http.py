@@ -132,14 +132,15 @@ def _sample(found: Measurement, received: ReceiveBuffer, source: SourceInfo, set
     ended = time.monotonic() if received.ended is None else min(received.ended, time.monotonic())
     began = received.first_byte or received.started
     lasted = ended - began
-    is_complete = source.is_finite or found.saved_s is not None or lasted >= settings.sample_seconds - EARLY_SECONDS
+    longest = max(lasted, found.media_s)
+    is_complete = source.is_finite or found.saved_s is not None or longest >= settings.sample_seconds - EARLY_SECONDS
     is_stale = source.playlist is not None and source.playlist.stale_s is not None
     early = None if not has_ended or is_complete or is_stale else lasted
     if early is not None and early < INSTANT_SECONDS and found.media_s < INSTANT_MEDIA_SECONDS:
         raise busy(f"cut off after {early:.1f} s")
     last = found.arrivals[-1][0] if found.arrivals else ended
     how = "nothing more came" if isinstance(received.failure, Refusal) else "ended by itself"
-    cut = None if early is None else f"{how} after {max(0.0, last - began):.1f} s"
+    cut = None if early is None else f"{how} after {found.media_s:.1f} s of media"
     if source.is_finite or found.saved_s is not None:
         # A sample that has settled ends with its last packet.
         end = last
