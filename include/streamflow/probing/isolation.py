@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import gc
+import json
 import multiprocessing
 import os
 import queue
-import resource
 import signal
 import threading
 import time
@@ -14,9 +14,11 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import Any, NoReturn
 
+from streamflow.probing import sandbox
+
 LOOK_SECONDS = 0.15
-# The memory that the process may take; a decoder of the largest permitted pictures needs a third of it.
-MEMORY_BYTES = 3_000_000_000
+# A result with its thumbnail has some 40 KB.
+MAX_MESSAGE_BYTES = 4_000_000
 # Standard input, output and error.
 _STANDARD = 3
 
@@ -42,7 +44,9 @@ class Crashed(Exception):
 def isolated(work: Callable[[Send], Any], *, on_message: Send, stop: threading.Event, longest_s: float) -> Any:
     """Call ``work`` in a forked process and return its result.
 
-    The process, with everything it has opened, is gone when this returns or raises. It ends with its parent too.
+    The process enters the sandbox first. It is gone, with everything it has opened, when this returns or raises, and
+    it ends with its parent. Messages and the result travel as JSON, so that a process that was taken over cannot send
+    anything but data.
 
     :param work: is called with a function that sends a message to this process.
     :param on_message: is called with each message, in a thread of this process.
@@ -87,16 +91,27 @@ def _awaited(results: queue.SimpleQueue[tuple[bool, Any]], stop: threading.Event
 def _listen(here: Connection, on_message: Send, results: queue.SimpleQueue[tuple[bool, Any]]) -> None:
     """Pass on the child's messages until its result, its end (False, None) or a fault of ``on_message``."""
     with here:
-        try:
-            while True:
-                is_result, message = here.recv()
-                if is_result:
-                    return results.put((True, message))
+        end: tuple[bool, Any] = False, None
+        while (received := _received(here)) is not None:
+            is_result, message = received
+            if is_result:
+                end = received
+                break
+            try:
                 on_message(message)
-        except (EOFError, OSError):
-            results.put((False, None))
-        except Exception as error:  # noqa: BLE001 - it is raised where the work was asked for
-            results.put((False, error))
+            except Exception as error:  # noqa: BLE001 - it is raised where the work was asked for
+                end = False, error
+                break
+        results.put(end)
+
+
+def _received(here: Connection) -> tuple[bool, Any] | None:
+    """Return the next message and whether it is the result; None at the end, and for what is no message."""
+    try:
+        is_result, message = json.loads(here.recv_bytes(MAX_MESSAGE_BYTES))
+    except (EOFError, OSError, ValueError, TypeError, RecursionError):
+        return None
+    return is_result is True, message
 
 
 def _be_child(work: Callable[[Send], Any], there: Connection) -> NoReturn:
@@ -108,20 +123,16 @@ def _be_child(work: Callable[[Send], Any], there: Connection) -> NoReturn:
         os.closerange(there.fileno() + 1, os.sysconf("SC_OPEN_MAX"))
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        _limit_resources()
+        sandbox.enter()
         threading.Thread(target=_end_with_parent, args=(there,), name="isolation", daemon=True).start()
-        there.send((True, work(lambda message: there.send((False, message)))))
+        _send(there, True, work(lambda message: _send(there, False, message)))
         status = 0
     finally:
         os._exit(status)
 
 
-def _limit_resources() -> None:
-    """Allow no more memory than is needed, and no dump of it: that would hold the URL."""
-    for limit, most in ((resource.RLIMIT_DATA, MEMORY_BYTES), (resource.RLIMIT_CORE, 0)):
-        _, hard = resource.getrlimit(limit)
-        within = most if hard == resource.RLIM_INFINITY else min(most, hard)
-        resource.setrlimit(limit, (within, within))
+def _send(there: Connection, is_result: bool, message: Any) -> None:
+    there.send_bytes(json.dumps((is_result, message)).encode())
 
 
 def _end_with_parent(there: Connection) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import os
 import signal
@@ -9,9 +10,11 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Sequence
+from dataclasses import astuple
 from datetime import UTC, datetime
 from ipaddress import ip_network
 from pathlib import Path
+from typing import Any
 
 from streamflow import config
 from streamflow.masking import mask
@@ -46,6 +49,8 @@ CRASHES = frozenset({signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFP
 # Measured faults that another try would find again.
 FINAL = ("drm_protected", "no_video", "codec_unsupported")
 
+PHASES = ("connecting", "opening", "measuring")
+
 OnProgress = Callable[[Progress], None]
 
 
@@ -63,16 +68,17 @@ def probe(
     """
     run, phase = _Run(target, settings), "connecting"
 
-    def report(progress: Progress) -> None:
+    def report(message: Any) -> None:
         nonlocal phase
+        progress = _progress(message)
+        if progress is None:
+            return
         phase = progress.phase
         if on_progress:
             on_progress(progress)
 
     try:
-        outcome: ProbeOutcome = isolated(
-            run.outcome, on_message=report, stop=cancel or threading.Event(), longest_s=run.longest_s
-        )
+        sent = isolated(run.sent_outcome, on_message=report, stop=cancel or threading.Event(), longest_s=run.longest_s)
     except Stopped:
         return run.refused(cancelled())
     except Hung:
@@ -80,7 +86,10 @@ def probe(
     except Crashed as crash:
         how = f"was ended by {crash.signal.name}" if crash.signal else "ended without a result"
         return run.refused(_fault(phase, how, is_own=crash.signal not in CRASHES))
-    return outcome
+    try:
+        return run.received(sent)
+    except (KeyError, TypeError, ValueError):
+        return run.refused(Refusal("unknown", "internal_error", "the probe returned no valid result"))
 
 
 def _fault(phase: str, how: str, *, is_own: bool) -> Refusal:
@@ -88,6 +97,29 @@ def _fault(phase: str, how: str, *, is_own: bool) -> Refusal:
     if is_own or phase == "connecting":
         return Refusal("unknown", "internal_error", f"the probe {how}")
     return dead("undecodable", f"the decoder {how}")
+
+
+def _progress(message: Any) -> Progress | None:
+    """Return the progress that the probe's process sent; None for anything else."""
+    try:
+        seconds, received, kbps, first_ms, phase = message
+        return Progress(
+            float(seconds),
+            int(received),
+            None if kbps is None else int(kbps),
+            None if first_ms is None else int(first_ms),
+            phase if phase in PHASES else PHASES[0],
+        )
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
+def _encoded(data: bytes | None) -> str | None:
+    return None if data is None else base64.b64encode(data).decode("ascii")
+
+
+def _decoded(text: str | None) -> bytes | None:
+    return None if text is None else base64.b64decode(text, validate=True)
 
 
 def _place(error: Exception) -> str:
@@ -104,7 +136,7 @@ class _Run:
         networks = tuple(ip_network(network) for network in target.allowed_networks)
         self._egress = EgressOptions(target.source_host, networks, own_services(os.environ))
         self.info = SourceInfo()
-        self._send: Send = lambda _: None
+        self._send: Callable[[Progress], None] = lambda _: None
 
     @property
     def longest_s(self) -> float:
@@ -113,9 +145,42 @@ class _Run:
         reads = http.OPENING_READS * self.settings.read_timeout
         return self.settings.connect_timeout + reads + sample + HANG_SECONDS
 
-    def outcome(self, send: Send) -> ProbeOutcome:
-        """Return the outcome, whatever happens; progress is sent as it comes."""
-        self._send = send
+    def sent_outcome(self, send: Send) -> dict[str, Any]:
+        """Return the outcome as JSON values, whatever happens; progress is sent as it comes."""
+        self._send = lambda progress: send(astuple(progress))
+        outcome = self._outcome()
+        return {
+            "result": outcome.result.model_dump(mode="json"),
+            "thumbnail": _encoded(outcome.thumbnail),
+            "retryable": outcome.retryable,
+            "retry_after": outcome.retry_after,
+            "slate": _encoded(outcome.slate),
+        }
+
+    def received(self, sent: dict[str, Any]) -> ProbeOutcome:
+        """Return the outcome that the probe's process sent; whose stream it is, this process knows better.
+
+        :raises ValueError, KeyError, TypeError: for anything else than an outcome.
+        """
+        result = Result.model_validate(sent["result"]).model_copy(update=self._identity)
+        retry_after = sent["retry_after"]
+        return ProbeOutcome(
+            result,
+            _decoded(sent["thumbnail"]),
+            retryable=bool(sent["retryable"]),
+            retry_after=None if retry_after is None else float(retry_after),
+            slate=_decoded(sent["slate"]),
+        )
+
+    @property
+    def _identity(self) -> dict[str, Any]:
+        return {
+            "stream_id": self.target.stream_id,
+            "account_id": self.target.account_id,
+            "url_hash": hashlib.sha256(self.target.url.encode()).hexdigest(),
+        }
+
+    def _outcome(self) -> ProbeOutcome:
         try:
             return self._judged(self._sample())
         except Refusal as refusal:
@@ -243,9 +308,7 @@ class _Run:
     # -- results -----------------------------------------------------------------------------
     def _result(self, word: Verdict, reason: str | None, detail: str | None) -> Result:
         return Result(
-            stream_id=self.target.stream_id,
-            account_id=self.target.account_id,
-            url_hash=hashlib.sha256(self.target.url.encode()).hexdigest(),
+            **self._identity,
             checked_at=datetime.now(UTC),
             verdict=word,
             reason=reason,

@@ -60,6 +60,13 @@ def command(port: int) -> None:
 
 def _settings() -> Iterator[Finding]:
     yield Finding("version", VERSION)
+    # libav is loaded with it, which takes a moment.
+    from streamflow.probing import sandbox
+
+    landlock = sandbox.landlock_version()
+    yield Finding(
+        "sandbox", f"Landlock {landlock}" if landlock else "no Landlock in this kernel: a probe can read files"
+    )
     file = config.path()
     try:
         config.load(file)

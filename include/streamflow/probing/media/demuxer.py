@@ -12,6 +12,13 @@ from av.stream import Stream
 
 # Demuxers for a feed of bytes: none of them opens further files or addresses by itself.
 FORMATS = "mpegts,flv,mov,matroska,aac,mp3,ac3,eac3,ogg,flac,mpeg,h264,hevc,mpegvideo,asf,wav,loas,ivf,avi"
+# Decoders of what broadcast and the web send; codecs of single images are no television.
+CODECS = (
+    "h264,hevc,vvc,av1,libdav1d,vp8,vp9,mpeg1video,mpeg2video,mpeg4,vc1,wmv3,cavs,flv,h263,theora,mjpeg,"
+    "aac,aac_latm,ac3,eac3,dca,truehd,mlp,mp1,mp1float,mp2,mp2float,mp3,mp3float,opus,libopus,vorbis,flac,alac,s302m,"
+    "wmav1,wmav2,wmapro,pcm_s16le,pcm_s16be,pcm_s24le,pcm_s24be,pcm_s32le,pcm_f32le,pcm_bluray,pcm_dvd,pcm_mulaw,"
+    "pcm_alaw,dvbsub,pgssub,cc_dec,ass,srt,subrip,webvtt,mov_text"
+)
 # The largest amount that is read to find out about the streams. The same bytes are measured as well.
 MAX_PROBE_BYTES = 3_000_000
 MIN_PROBE_BYTES = 64_000
@@ -22,6 +29,7 @@ OPTIONS = {
     "fpsprobesize": "0",
     "format_whitelist": FORMATS,
     "protocol_whitelist": "",
+    "codec_whitelist": CODECS,
     "max_streams": "100",
     # Bytes after which a format that is still unknown counts as no media.
     "formatprobesize": "131072",

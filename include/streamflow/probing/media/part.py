@@ -13,7 +13,7 @@ from av.stream import Stream
 from streamflow.probing.media.figures import Figures, PartFigures
 from streamflow.probing.media.measurement import Measurement, VideoFormat
 from streamflow.probing.media.programs import DOLBY_VISION
-from streamflow.probing.media.selection import container_name, select, subtitle, track, undecodable
+from streamflow.probing.media.selection import can_decode, container_name, select, subtitle, track, undecodable
 from streamflow.probing.media.thumbnail import BestShot
 from streamflow.probing.media.timing import Clock
 from streamflow.probing.media.video import VideoAnalyzer
@@ -189,7 +189,7 @@ class Part:
         selected = self._selection.audio
         is_deaf = self._deaf_packets >= UNREADABLE_PACKETS and not self._has_heard
         for stream in self._container.streams.audio:
-            if not stream.codec_context or not self._selection.includes(stream):
+            if not can_decode(stream) or not self._selection.includes(stream):
                 continue
             is_selected = selected is not None and stream.index == selected.index
             context = stream.codec_context

@@ -11,15 +11,15 @@ from av.container import InputContainer
 from av.stream import Stream
 from av.video.stream import VideoStream
 
+from streamflow.probing.media.demuxer import CODECS
 from streamflow.probing.media.programs import TELETEXT, Programs
 from streamflow.records import AudioTrack
 
 UNDETERMINED = "und"
+_DECODERS = frozenset(CODECS.split(","))
 _SHORT_NAMES = {"mov,mp4,m4a,3gp,3g2,mj2": "mp4", "matroska,webm": "matroska"}
 # Codecs of single images: such a track is a cover or an advertisement, not television.
-_IMAGE_CODECS = frozenset(
-    {"png", "apng", "bmp", "gif", "tiff", "webp", "ppm", "pgm", "pam", "pcx", "targa", "psd", "svg"}
-)
+_IMAGE_CODECS = frozenset({"png", "apng", "bmp", "gif", "tiff", "webp", "ppm", "pgm", "pam", "pcx", "targa", "psd"})
 # ISO 639, or a tag of BCP 47.
 _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,3}")
 
@@ -48,19 +48,23 @@ class Selection:
 def select(container: InputContainer, programs: Programs) -> Selection:
     """Select the program with the most lines, the first among equals, and its best sound. A cover is no video."""
     streams = container.streams
-    videos = [stream for stream in streams.video if stream.codec_context and not _is_image(stream)]
+    videos = [stream for stream in streams.video if can_decode(stream) and not _is_attached(stream)]
     video = max(videos, key=lambda stream: stream.height or 0) if videos else None
     audio = streams.best("audio", related=video) if video else streams.best("audio")
     program = programs.of(video.id) if video else None
-    if audio is None or not audio.codec_context:
-        readable = (stream for stream in streams.audio if stream.codec_context)
+    if audio is None or not can_decode(audio):
+        readable = (stream for stream in streams.audio if can_decode(stream))
         audio = next((stream for stream in readable if program is None or stream.id in program), None)
     return Selection(video, cast("AudioStream | None", audio), program)
 
 
-def _is_image(stream: VideoStream) -> bool:
-    is_attached = bool(stream.disposition & type(stream.disposition).attached_pic)
-    return is_attached or stream.codec_context.name in _IMAGE_CODECS
+def can_decode(stream: Stream) -> bool:
+    """Return whether there is a decoder for a track, and one of those that a probe uses."""
+    return bool(stream.codec_context) and stream.codec_context.codec.name in _DECODERS
+
+
+def _is_attached(stream: VideoStream) -> bool:
+    return bool(stream.disposition & type(stream.disposition).attached_pic)
 
 
 def container_name(container: InputContainer) -> str:
@@ -86,9 +90,10 @@ def undecodable(container: InputContainer, programs: Programs, box_codecs: list[
     for stream in container.streams:
         track = programs.track(stream.id)
         by_box = box_codecs[stream.index] if stream.index < len(box_codecs) else None
-        codec = (track.codec if track else by_box) or "unknown"
+        named = stream.codec_context.name if stream.codec_context else None
+        codec = (track.codec if track else by_box) or named or "unknown"
         if stream.type in ("video", "audio"):
-            if not stream.codec_context:
+            if not can_decode(stream) and named not in _IMAGE_CODECS:
                 found.append(Undecodable(stream, stream.type == "video", codec))
         elif track is not None and stream.type != "subtitle" and (track.is_video or track.is_audio):
             found.append(Undecodable(stream, track.is_video, codec))

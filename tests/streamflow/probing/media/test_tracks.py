@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 
+import av
 import pytest
 
 from lab import Media
@@ -108,3 +110,18 @@ def test_tables_that_come_late_are_waited_for(scripted: Scripted, lab_media: Med
     result = measured(scripted, without + data[late:])
     assert (result.verdict, result.reason) == ("ok", None)
     assert_picture(result)
+
+
+def test_images_are_no_television(scripted: Scripted) -> None:
+    made = io.BytesIO()
+    fragmented = {"movflags": "frag_keyframe+empty_moov+default_base_moof"}
+    with av.open(made, "w", format="mov", options=fragmented) as out:
+        track = out.add_stream("png", rate=1)
+        track.width, track.height, track.pix_fmt = 4000, 4000, "rgb24"
+        for number in range(3):
+            frame = av.VideoFrame(4000, 4000, "rgb24")
+            frame.pts = number
+            out.mux(track.encode(frame))
+        out.mux(track.encode(None))
+    result = measured(scripted, made.getvalue())
+    assert (result.verdict, result.reason) == ("dead", "not_media")
