@@ -115,6 +115,8 @@ def fill(store: Udi) -> None:
                 Move(stream_id=2, before=0, after=2, why="dead: http_404"),
                 Move(stream_id=9, before=3, after=None, why="dead 3 times in a row"),
             ),
+            stays=(Move(stream_id=3, before=1, after=1, why="score 0.70 is within 0.05 of 0.72"),),
+            held=(2,),
             written=True,
         )
     )

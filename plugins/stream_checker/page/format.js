@@ -35,7 +35,6 @@ export const seconds = number({ style: "unit", unit: "second", unitDisplay: "nar
 const megabits = number({ style: "unit", unit: "megabit-per-second", maximumFractionDigits: 1 });
 export const bitrate = unlessNull((kbps) => megabits(kbps / 1000));
 export const moment = time({ dateStyle: "medium", timeStyle: "medium" });
-export const clock = time({ timeStyle: "medium" });
 export const dayClock = time({ weekday: "short", hour: "2-digit", minute: "2-digit" });
 export const day = time({ dateStyle: "medium" });
 export const shortClock = time({ hour: "2-digit", minute: "2-digit" });
@@ -53,7 +52,9 @@ export const ago = unlessNull((value) => {
   return relative.format(Math.round(away / length), unit);
 });
 
+/** Return the size of the picture. */
 export const size = (result) => (result?.width ? `${result.width}×${result.height}${result.interlaced ? "i" : ""}` : NONE);
+
 /** Return the words of a reason or another name of the API. */
 export const words = (name) => name.replaceAll("_", " ").replace(ACRONYMS, (acronym) => acronym.toUpperCase());
 

@@ -94,6 +94,7 @@ def test_each_view_shows_its_subject(browser: Browser, server: Server) -> None:
     browser.until_shown("Das Erste", "1920×1080", "2 results")
     show(browser, server, "channel/1")
     browser.until_shown("Das Erste", "dead: HTTP 404", "Removed because dead: Channel 9 HD")
+    browser.until_shown("stay until their removal is approved: Channel 2 UHD", "score 0.70 is within 0.05 of 0.72")
     show(browser, server, "channel")
     browser.until_shown("2 channels", "Second")
     show(browser, server, "history")
