@@ -66,7 +66,7 @@ def plan(store: Store, settings: Config, request: Request) -> Run:
         # The first run of a chain counts them for all its runs.
         skipped={} if request.since else triage.skipped,
         alive=_alive(store, probed, checks),
-        radio_stream_ids=tuple(stream.id for stream in probed if stream.id in radio),
+        radio_stream_ids=tuple(stream.id for stream in probed if stream.is_radio or stream.id in radio),
         remaining=len(triage.due) - len(chosen),
     )
 

@@ -16,7 +16,8 @@ NO_URL_HASH = hashlib.sha256(b"").hexdigest()
 class Stream(Record):
     """One URL of one account. The URL holds passwords: only the prober gets it from the UDI.
 
-    ``is_page`` marks the URL of a web page, which a tool such as Streamlink plays and a probe cannot open.
+    ``is_page`` marks the URL of a web page, which a tool such as Streamlink plays and a probe cannot open. ``is_radio``
+    marks a stream that its source calls radio.
     """
 
     id: int
@@ -29,6 +30,7 @@ class Stream(Record):
     is_stale: bool = False
     is_custom: bool = False
     is_page: bool = False
+    is_radio: bool = False
 
     @property
     def url_hash(self) -> str:

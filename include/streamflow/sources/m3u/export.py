@@ -18,7 +18,8 @@ def lines(entries: Iterable[Entry]) -> Iterator[str]:
     yield "#EXTM3U"
     for entry in entries:
         number = "" if entry.number is None else f' tvg-chno="{entry.number:g}"'
-        attributes = f'tvg-id="{_quotable(entry.tvg_id)}"{number} group-title="{_quotable(entry.group)}"'
+        radio = ' radio="true"' if entry.is_radio else ""
+        attributes = f'tvg-id="{_quotable(entry.tvg_id)}"{number}{radio} group-title="{_quotable(entry.group)}"'
         yield f"#EXTINF:-1 {attributes},{entry.name}"
         yield entry.url
 
@@ -44,6 +45,7 @@ def library(store: Store, channel_id: int | None = None, *, with_dead: bool = Fa
             group=_one_line(groups.get(group_id or 0, "")),
             tvg_id=stream.tvg_id or "",
             number=number,
+            is_radio=stream.is_radio,
         )
 
     for channel in channels:

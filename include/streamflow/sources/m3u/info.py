@@ -17,6 +17,8 @@ _NEXT = re.compile(r",|\s[A-Za-z][\w.-]*\s?=|$")
 _ENDS = {closing: re.compile(closing + _END) for closing in set(_QUOTES.values())}
 # An attribute that begins inside a value shows that the quotes of the value were never closed.
 _BEGIN = {quote: re.compile(rf"\s[A-Za-z][\w.-]*\s?=\s?{quote}") for quote in _QUOTES}
+# A value in quotes before a name without a comma.
+_UNSEPARATED = {closing: re.compile(f"([^{closing}]*){closing}\\s+[^{closing}]+$") for closing in _ENDS}
 _WORD = re.compile(r"[^\s,]+")
 
 
@@ -30,7 +32,7 @@ def read(line: str) -> tuple[dict[str, str], str]:
     text = _PICTURE.sub("", line)[:INFO_CHARS]
     quotes: dict[str, _Quotes] = {}
     attributes: dict[str, str] = {}
-    place = _skip(_DURATION, text, 0)
+    place = attributes_end = _skip(_DURATION, text, 0)
     while place < len(text):
         if text[place].isspace():
             place += 1
@@ -43,9 +45,19 @@ def read(line: str) -> tuple[dict[str, str], str]:
         elif key := _KEY.match(text, place):
             value, place = _value(text, key.end(), quotes)
             attributes.setdefault(key.group(1).lower(), value)
+            attributes_end = place
         else:
             place = max(_skip(_WORD, text, place), place + 1)
-    return attributes, ""
+    # Without a comma, the words after the attributes are the name.
+    return attributes, text[attributes_end:].strip() if attributes else ""
+
+
+def duration(line: str) -> float | None:
+    """Return the seconds at the beginning of the line, negative for a live stream; None without a number."""
+    try:
+        return float(line[: _skip(_DURATION, line, 0)])
+    except ValueError:
+        return None
 
 
 class _Quotes:
@@ -84,6 +96,8 @@ def _value(text: str, start: int, quotes: dict[str, _Quotes]) -> tuple[str, int]
         start += 1
     found = _NEXT.search(text, start)
     end = found.start() if found else len(text)
+    if closing and end == len(text) and (words := _UNSEPARATED[closing].match(text, start)):
+        return words.group(1).strip(), words.end(1) + 1
     return text[start:end].strip().strip("".join(_QUOTES)), end
 
 

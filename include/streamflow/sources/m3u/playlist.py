@@ -22,6 +22,8 @@ _HEADERS = {
     "http-origin": "Origin",
 }
 _KODI_HEADERS = ("inputstream.adaptive.stream_headers", "inputstream.adaptive.manifest_headers")
+# Words with blanks between them, and no part of an address.
+_TEXT = re.compile(r"^[^/?=]*\s[^/?=]*$")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 # Tags that occur only in the playlist of one HLS stream (RFC 8216).
 _HLS = ("#EXT-X-TARGETDURATION", "#EXT-X-STREAM-INF", "#EXT-X-MEDIA-SEQUENCE")
@@ -29,7 +31,11 @@ _HLS = ("#EXT-X-TARGETDURATION", "#EXT-X-STREAM-INF", "#EXT-X-MEDIA-SEQUENCE")
 
 @dataclass(frozen=True)
 class Entry:
-    """One stream of a playlist; ``line`` is the line of its URL, from 1. Request headers follow the URL after ``|``."""
+    """One stream of a playlist.
+
+    ``line`` is the line of its URL, from 1. Request headers follow the URL after ``|``. ``duration`` is in seconds,
+    negative for a live stream.
+    """
 
     line: int
     name: str
@@ -37,6 +43,8 @@ class Entry:
     group: str = ""
     tvg_id: str = ""
     number: float | None = None
+    duration: float = -1.0
+    is_radio: bool = False
 
 
 @dataclass(frozen=True)
@@ -49,13 +57,19 @@ class Unreadable:
 
 @dataclass
 class _Details:
-    """The details of a stream, from the lines before its URL."""
+    """The details of a stream, from the lines before its URL; ``line`` is that of its #EXTINF, 0 without one."""
 
     line: int = 0
+    duration: float | None = None
     attributes: dict[str, str] = field(default_factory=dict)
     name: str = ""
     group: str = ""
     headers: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def is_channel(self) -> bool:
+        """Whether this is an entry of a channel list: segments of HLS have a duration and no attributes."""
+        return bool(self.attributes) or (self.line > 0 and (self.duration or -1) < 0)
 
 
 def entries(lines: Iterable[str]) -> Iterator[Entry | Unreadable]:
@@ -63,35 +77,79 @@ def entries(lines: Iterable[str]) -> Iterator[Entry | Unreadable]:
 
     :raises SourceRefused: this is the playlist of one HLS stream.
     """
-    details, standing_group = _Details(), ""
-    for number, line in enumerate(lines, 1):
-        if not line:
-            continue
-        if not line.startswith("#"):
-            if _ADDRESS.match(line):
-                yield _entry(number, line, details, standing_group)
-            else:
-                yield Unreadable(number, "neither a comment nor a URL")
-            details = _Details()
-            continue
-        directive, _, value = line.partition(":")
-        match directive.upper():
-            case "#EXTINF":
-                if details.line:
-                    yield Unreadable(details.line, "an #EXTINF without a URL after it")
-                    details = _Details()
-                details.line = number
-                details.attributes, details.name = info.read(value)
-            case "#EXTGRP" if details.line:
-                details.group = value.strip()
-            case "#EXTGRP":
-                standing_group = value.strip()
-            case "#EXTVLCOPT" | "#KODIPROP" | "#EXTHTTP":
-                details.headers |= _headers(directive.upper(), value)
-            case name if name.startswith(_HLS):
-                raise SourceRefused("this is the playlist of one HLS stream; give the address of a list of streams")
-    if details.line:
-        yield Unreadable(details.line, "an #EXTINF without a URL after it")
+    return _Reader().entries(lines)
+
+
+class _Reader:
+    """Reads the lines of one playlist."""
+
+    def __init__(self) -> None:
+        self._details = _Details()
+        # The details of the last entry, for a further URL below it.
+        self._last = _Details()
+        self._group = ""
+        self._has_hls_tags = False
+        self._is_channel_list = False
+
+    def entries(self, lines: Iterable[str]) -> Iterator[Entry | Unreadable]:
+        """Return the streams and the lines that cannot be used, in order."""
+        for number, line in enumerate(lines, 1):
+            if line.startswith("#"):
+                yield from self._directive(number, line)
+            elif line:
+                yield from self._address(number, line)
+        yield from self._abandoned()
+
+    def _directive(self, number: int, line: str) -> Iterator[Unreadable]:
+        name, value = _split(line)
+        if name == "#EXTINF":
+            yield from self._abandoned()
+            attributes, title = info.read(value)
+            self._details = _Details(number, info.duration(value), attributes, title, "", self._details.headers)
+        elif name == "#EXTM3U":
+            self._last = _Details()
+        elif name == "#EXTGRP" and self._details.line:
+            self._details.group = value.strip()
+        elif name == "#EXTGRP":
+            self._group = value.strip()
+        elif name in ("#EXTVLCOPT", "#KODIPROP", "#EXTHTTP"):
+            self._details.headers |= _headers(name, value)
+        elif name.startswith(_HLS):
+            self._has_hls_tags = True
+
+    def _address(self, number: int, line: str) -> Iterator[Entry | Unreadable]:
+        self._refuse_hls()
+        if _ADDRESS.match(line):
+            if self._details == _Details() and self._last.line:
+                self._details = self._last
+            yield _entry(number, line, self._details, self._group)
+            self._last = self._details
+        elif self._details.line and _TEXT.search(line):
+            # A name that goes on in a second line.
+            yield Unreadable(number, "neither a comment nor a URL")
+            return
+        else:
+            yield Unreadable(number, "neither a comment nor a URL")
+        self._details = _Details()
+
+    def _abandoned(self) -> Iterator[Unreadable]:
+        """Report an #EXTINF that no URL followed."""
+        if self._details.line:
+            yield Unreadable(self._details.line, "an #EXTINF without a URL after it")
+            self._details = _Details()
+
+    def _refuse_hls(self) -> None:
+        self._is_channel_list = self._is_channel_list or self._details.is_channel
+        if self._has_hls_tags and not self._is_channel_list:
+            raise SourceRefused("this is the playlist of one HLS stream; give the address of a list of streams")
+
+
+def _split(line: str) -> tuple[str, str]:
+    """Return a directive's name in capitals, and its value; some playlists write a blank for the colon of #EXTINF."""
+    if line[:8].upper().startswith("#EXTINF ") and not line[8:].lstrip().startswith(":"):
+        return "#EXTINF", line[8:]
+    name, _, value = line.partition(":")
+    return name.strip().upper(), value
 
 
 def _entry(line: int, url: str, details: _Details, standing_group: str) -> Entry:
@@ -105,6 +163,8 @@ def _entry(line: int, url: str, details: _Details, standing_group: str) -> Entry
         group=_clean(attributes.get("group-title", "")) or _clean(details.group or standing_group),
         tvg_id=tvg_id,
         number=_number(attributes.get("tvg-chno") or attributes.get("channel-number") or ""),
+        duration=-1.0 if details.duration is None else details.duration,
+        is_radio=attributes.get("radio", "").casefold() in ("true", "1", "yes"),
     )
 
 

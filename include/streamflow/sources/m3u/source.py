@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ from streamflow.records import Account, Channel, Group, Stream
 from streamflow.sources import listing, web
 from streamflow.sources.broken import BrokenRecords
 from streamflow.sources.local_order import LocalOrder
+from streamflow.sources.m3u.films import is_film
 from streamflow.sources.m3u.playlist import Entry, Unreadable, entries
 from streamflow.sources.m3u.text import lines
 from streamflow.sources.web_pages import is_web_page
@@ -32,8 +32,6 @@ DOWNLOAD_BYTES = 4 << 30
 ACCOUNT_ID = 1
 # This address stands for the last playlist from standard input.
 STANDARD_INPUT = "-"
-# Xtream providers write films and episodes into the same playlist.
-_FILM = re.compile(r"[a-z]+://[^/]+/(?:movie|series)/", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -158,7 +156,7 @@ class _Library:
 
     def add(self, entry: Entry) -> None:
         """Add a stream; films and episodes are counted only."""
-        if _FILM.match(entry.url):
+        if is_film(entry):
             self.films += 1
             return
         group_id = self._group_id(entry.group)
@@ -172,6 +170,7 @@ class _Library:
                 group_id=group_id,
                 tvg_id=entry.tvg_id or None,
                 is_page=is_web_page(entry.url),
+                is_radio=entry.is_radio,
             )
             self.streams.add([stream])
         self.listed.append(listing.Listed(stream_id, entry.name, entry.tvg_id, group_id, entry.number))

@@ -29,6 +29,7 @@ MOST_ID = 2**53 - 1
 MOST_NAME_CHARS = 60
 # The limit of a login whose panel names none: every login has one connection.
 LEAST_LIMIT = 1
+_RADIO = ("radio_streams", "radio")
 _OFF = frozenset({"expired", "banned", "disabled"})
 
 
@@ -136,6 +137,7 @@ class Xtream:
             group_id=group.id if group else None,
             provider_id=str(stream_id),
             tvg_id=str(raw.get("epg_channel_id") or "") or None,
+            is_radio=raw.get("stream_type") in _RADIO,
         )
 
     def _groups(self, broken: BrokenRecords) -> Iterator[tuple[str, Group]]:

@@ -27,6 +27,7 @@ ENTRY = st.builds(
     ),
     group=PLAIN.map(lambda text: text.replace('"', "'")),
     tvg_id=PLAIN.map(lambda text: text.replace('"', "'")),
+    is_radio=st.booleans(),
     number=st.none() | st.integers(0, 99_999).map(float),
 )
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from streamflow.errors import SourceRefused
 from streamflow.sources.m3u import info
+from streamflow.sources.m3u.films import is_film
 from streamflow.sources.m3u.playlist import Entry, Unreadable, entries
 
 URL = "http://one.test/a"
@@ -51,6 +52,7 @@ def one(*lines: str) -> Entry:
         ('-1 some words tvg-id="a",Eins', {"tvg-id": "a"}, "Eins"),
         ('-1 tvg-logo="data:image/png;base64,iVBORw0KGgo=" tvg-id="a",Eins', {"tvg-logo": "", "tvg-id": "a"}, "Eins"),
         ('-1 tvg-id="a" tvg-id="b",Eins', {"tvg-id": "a"}, "Eins"),
+        ('-1 tvg-id="a" group-title="News" Eins', {"tvg-id": "a", "group-title": "News"}, "Eins"),
     ],
 )  # fmt: skip
 def test_attributes_and_names_are_read_in_any_notation(line: str, attributes: dict[str, str], name: str) -> None:
@@ -158,9 +160,57 @@ def test_an_unusable_line_is_named_without_its_text() -> None:
     assert "secret" not in repr(found)
 
 
+def test_an_hls_tag_in_a_list_of_channels_is_ignored() -> None:
+    tag = "#EXT-X-STREAM-INF:BANDWIDTH=2000000"
+    found = read("#EXTM3U", "#EXT-X-VERSION:3", "#EXTINF:-1,One", URL, '#EXTINF:-1 tvg-id="b",Two', tag, URL)
+    assert [entry.name for entry in found if isinstance(entry, Entry)] == ["One", "Two"]
+    assert one("#EXTM3U", "#EXT-X-TARGETDURATION:10", "#EXTINF:-1,One", URL).name == "One"
+
+
+def test_a_further_url_below_an_entry_is_a_second_stream_of_it() -> None:
+    _, second, other = read('#EXTINF:-1 tvg-id="a",One', URL, URL + "2", "#EXTM3U", URL)
+    assert isinstance(second, Entry)
+    assert isinstance(other, Entry)
+    assert (second.name, second.tvg_id, second.url) == ("One", "a", URL + "2")
+    assert other.name == "line 5"
+
+
+def test_a_name_over_two_lines_keeps_its_entry() -> None:
+    found = read('#EXTINF:-1 tvg-id="a",Long', "name goes on", URL)
+    assert [each.name for each in found if isinstance(each, Entry)] == ["Long"]
+
+
+def test_a_blank_in_place_of_the_colon_is_read() -> None:
+    assert one('#EXTINF -1 tvg-id="a",One', URL).tvg_id == "a"
+
+
+@pytest.mark.parametrize(("value", "is_radio"), [("true", True), ("True", True), ("1", True), ("false", False)])
+def test_radio_is_marked(value: str, is_radio: bool) -> None:
+    assert one(f'#EXTINF:-1 radio="{value}",One', URL).is_radio is is_radio
+
+
+@pytest.mark.parametrize(
+    ("url", "group", "duration", "film"),
+    [
+        ("http://tv.test/movie/u/p/1.mkv", "Films", -1, True),
+        ("http://tv.test/movie/u/p/1.ts", "24/7", -1, False),
+        ("http://tv.test/series/u/p/1.mp4", "24-7 Shows", -1, False),
+        ("http://tv.test/vod/2.MKV|User-Agent=x", "", -1, True),
+        ("http://tv.test/x/3.ts", "Films", 5400, True),
+        ("http://tv.test/x/3.ts", "News", 10, False),
+        ("http://tv.test/live/u/p/4.ts", "Movies", -1, False),
+        ("http://tv.test/live/movie/5.m3u8", "Movies", -1, False),
+    ],
+)
+def test_films_are_known_by_duration_path_and_suffix(url: str, group: str, duration: int, film: bool) -> None:
+    assert is_film(Entry(1, "A", url, group, duration=float(duration))) is film
+
+
 def test_the_playlist_of_one_hls_stream_is_refused() -> None:
     with pytest.raises(SourceRefused, match="one HLS stream"):
         read("#EXTM3U", "#EXT-X-VERSION:3", "#EXT-X-TARGETDURATION:6", "#EXTINF:6,", "a.ts")
+    with pytest.raises(SourceRefused, match="one HLS stream"):
+        read("#EXTM3U", "#EXT-X-STREAM-INF:BANDWIDTH=1", URL)
 
 
 @given(st.lists(st.text()))

@@ -152,3 +152,8 @@ def test_a_category_without_an_id_is_left_out() -> None:
 def test_a_list_without_an_end_is_reported(raw: bytes) -> None:
     with pytest.raises(SourceUnavailable, match="get_live_streams"):
         of_lists(None, raw=raw)
+
+
+def test_radio_is_marked() -> None:
+    snapshot = of_lists([{"stream_id": 1, "stream_type": "radio_streams"}, {"stream_id": 2, "stream_type": "live"}])
+    assert [stream.is_radio for stream in snapshot.streams] == [True, False]
