@@ -78,6 +78,11 @@ def login(home: Path) -> tuple[str, str]:
         raise ConfigError(f"{file} holds no password of {USER!r}: correct it, or remove it to make a new one") from None
 
 
+def database_file(home: Path) -> Path:
+    """Return the path of Airflow's SQLite database."""
+    return home / "airflow" / "airflow.db"
+
+
 def path_prefix(env: Mapping[str, str] = os.environ) -> str:
     """Return the path in Airflow's ``base_url`` below which the API server responds, empty for none."""
     return urlsplit(env.get("AIRFLOW__API__BASE_URL", "")).path.rstrip("/")
@@ -103,7 +108,7 @@ def settings(home: Path, port: int, *, workers: int) -> dict[str, str]:
         "AIRFLOW__CORE__PARALLELISM": str(workers),
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords_file(home)),
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{address(port)}/execution/",
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{folder}/airflow.db?timeout={DATABASE_SECONDS}",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{database_file(home)}?timeout={DATABASE_SECONDS}",
         "AIRFLOW__API__HOST": LOOPBACK,
         "AIRFLOW__API__PORT": str(port),
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(folder / "logs"),

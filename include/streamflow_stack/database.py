@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import subprocess
 from collections.abc import Mapping
+from contextlib import closing
 from importlib import metadata
 from pathlib import Path
 
@@ -24,14 +26,27 @@ def prepare(home: Path, env: Mapping[str, str], settings: config.Config) -> None
     """
     log = home / "logs" / "database.log"
     log.parent.mkdir(parents=True, exist_ok=True)
-    # `airflow db migrate` takes seconds even when there is nothing to do.
-    stamp, version = home / "airflow" / "migrated", metadata.version("apache-airflow")
-    if not stamp.exists() or stamp.read_text() != version:
+    # Airflow's commands take seconds even when there is nothing to do.
+    file, stamp = airflow.database_file(home), home / "airflow" / "migrated"
+    version = metadata.version("apache-airflow")
+    if not file.exists() or not stamp.exists() or stamp.read_text() != version:
         _run(["db", "migrate"], env, log)
         stamp.write_text(version)
-    file = home / "airflow" / "pools.json"
-    file.write_text(json.dumps(pools(settings)))
-    _run(["pools", "import", str(file)], env, log)
+    wanted, stored = pools(settings), stored_pools(file)
+    if any(stored.get(name) != pool for name, pool in wanted.items()):
+        listed = home / "airflow" / "pools.json"
+        listed.write_text(json.dumps(wanted))
+        _run(["pools", "import", str(listed)], env, log)
+
+
+def stored_pools(database: Path) -> dict[str, dict[str, object]]:
+    """Return the pools in a SQLite database of Airflow, in the form of :func:`streamflow_stack.pools.pools`."""
+    with closing(sqlite3.connect(database)) as connection:
+        rows = connection.execute("SELECT pool, slots, description, include_deferred FROM slot_pool").fetchall()
+    return {
+        name: {"slots": slots, "description": description, "include_deferred": bool(include_deferred)}
+        for name, slots, description, include_deferred in rows
+    }
 
 
 def _run(arguments: list[str], env: Mapping[str, str], log: Path) -> None:
