@@ -1,4 +1,4 @@
-"""Whatever a server sends ends in a verdict, in time, and never in an exception."""
+"""A probe of any bytes ends with a verdict, in time, and never with an exception."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _paths = count()
 
 
 def judged(scripted: Scripted, body: bytes, *, hls: bool = False) -> ProbeOutcome:
-    """The outcome for a body, by an address of its own."""
+    """Probe a body at an address of its own; return the outcome."""
     path = f"/live/user/secret-password/{next(_paths)}.{'m3u8' if hls else 'ts'}"
     outcome = probe(ProbeTarget(scripted.url(path, response(body))), QUICK)
     assert outcome.result.reason != "internal_error", outcome.result.detail
@@ -107,7 +107,7 @@ def test_a_playlist_of_any_lines_ends_in_a_verdict(scripted: Scripted, lines: li
     judged(scripted, "\n".join(["#EXTM3U", *lines, "#EXT-X-ENDLIST"]).encode(), hls=True)
 
 
-# What a change puts in the place of something else, beside bytes of any kind.
+# Replacements that a mutation inserts, beside random bytes.
 TOKENS = (
     b"-1",
     b"1e999",
@@ -190,7 +190,7 @@ NO_STREAMS = (
 
 
 @pytest.mark.parametrize("url", NO_STREAMS)
-def test_what_is_no_url_of_a_stream_has_a_verdict(url: str) -> None:
+def test_an_invalid_url_has_a_verdict(url: str) -> None:
     result = probe(ProbeTarget(url), QUICK).result
     assert (result.verdict, result.reason) in (
         ("skipped", "unsupported_protocol"), ("dead", "not_media"), ("dead", "dns_failure"),
@@ -246,7 +246,7 @@ def test_a_fault_of_the_probe_is_a_verdict_that_says_where(monkeypatch: pytest.M
     assert "secret-password" not in result.model_dump_json()
 
 
-def test_what_interrupts_the_caller_ends_the_connection(lab: Lab) -> None:
+def test_an_interrupt_of_the_caller_ends_the_connection(lab: Lab) -> None:
     def interrupt(_signal: int, _frame: object) -> None:
         raise KeyboardInterrupt
 

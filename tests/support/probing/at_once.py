@@ -1,4 +1,4 @@
-"""Many probes at once, from processes of their own: the test's process is busy being the provider."""
+"""Many probes at once, in processes of their own, since the test's own process is the provider."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from streamflow import config
 from streamflow.probing import ProbeOutcome, ProbeTarget, probe
 
-# Decoding 2160 lines and everything else at once is more than two cores do in real time.
+# Two cores cannot decode 2160 lines and everything else in real time at once.
 AT_ONCE, PROCESSES = 16, 2
 
 Asked = list[tuple[str, ProbeTarget, config.Probe]]
 
 
 def probe_all(asked: Mapping[str, tuple[ProbeTarget, config.Probe]]) -> dict[str, ProbeOutcome]:
-    """The outcome of each, by its name."""
+    """Probe each target with its settings; return the outcomes by name."""
     listed = [(name, *what) for name, what in asked.items()]
     spawned = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(PROCESSES, mp_context=spawned, initializer=os.nice, initargs=(5,)) as pool:

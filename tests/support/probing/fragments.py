@@ -1,4 +1,4 @@
-"""A clip of the lab in the segments of HLS and DASH: fragmented MP4 by kind of track, or the transport stream cut."""
+"""Clips of the lab as segments of HLS and DASH: fragmented MP4 by kind of track, or a transport stream in pieces."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ SOUND = {"movflags": "empty_moov+default_base_moof", "frag_duration": "1000000"}
 
 
 def fragmented(clip: Clip, kind: str) -> tuple[bytes, list[bytes]]:
-    """What comes before all fragments of the clip's ``video`` or ``audio``, and each fragment of about a second."""
+    """Return the initialization segment of the clip's ``video`` or ``audio``, and its fragments of about a second."""
     out = io.BytesIO()
     options = SECOND if kind == "video" else SOUND
     data = io.BytesIO(bytes(clip.data))
     with av.open(data, format="mpegts") as source, av.open(out, "w", format="mp4", options=options) as made:
         if kind == "audio":
-            # Frames with headers of their own, as they are in a transport stream, have no place in MP4.
+            # MP4 cannot hold AAC frames with ADTS headers, as a transport stream carries them.
             sound = made.add_stream("aac", rate=48_000)
             sound.bit_rate = 128_000
             for frame in source.decode(audio=0):
@@ -39,13 +39,13 @@ def fragmented(clip: Clip, kind: str) -> tuple[bytes, list[bytes]]:
 
 
 def cut(clip: Clip, seconds: int = 2) -> list[bytes]:
-    """The transport stream in pieces of so many groups of pictures."""
+    """Return the transport stream in pieces of ``seconds`` groups of pictures, each of a second."""
     edges = [offset for offset, _ in clip.keys][::seconds]
     return [clip.data[start:end] for start, end in pairwise(edges)]
 
 
 def packed_sound(clip: Clip) -> list[bytes]:
-    """The clip's first sound as HLS packs it without a container: frames behind a stamp, a second a piece."""
+    """Return the clip's first audio track as packed audio (RFC 8216, 3.4), a second a piece."""
     pieces: list[bytes] = []
     with av.open(io.BytesIO(bytes(clip.data)), format="mpegts") as source:
         audio = source.streams.audio[0]

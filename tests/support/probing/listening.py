@@ -1,4 +1,4 @@
-"""A server of the tests on a loopback port: each connection is served in a thread of its own, and counted."""
+"""A test server on a loopback port that serves each connection in a thread of its own, and counts them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import suppress
 
 
 class Listening:
-    """Listens from its making until it is closed."""
+    """Listens until it is closed; a subclass serves the connections."""
 
     def __init__(self) -> None:
         self.connections = 0
@@ -17,7 +17,8 @@ class Listening:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def close(self) -> None:
-        # Closing alone does not wake up who waits in accept.
+        """Stop listening."""
+        # Closing alone does not end a thread that waits in accept.
         self._listening.shutdown(socket.SHUT_RDWR)
         self._listening.close()
 

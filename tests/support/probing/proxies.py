@@ -1,4 +1,4 @@
-"""Proxies for the tests, which speak as real ones do: HTTP with CONNECT, and SOCKS5 with a login."""
+"""Proxies for the tests: HTTP with CONNECT, and SOCKS5 with a login."""
 
 from __future__ import annotations
 
@@ -16,7 +16,11 @@ REFUSED, UNREACHABLE, FORBIDDEN = 5, 4, 2
 
 
 class Proxy(Listening):
-    """Connects whatever name it is asked for to one server; notes the names. ``answer`` other than 0 refuses."""
+    """Connects every client to one server, whatever host it asks for, and notes the hosts.
+
+    :param answer: the code of a refusal, 0 to connect.
+    :param mute: accept connections and send nothing.
+    """
 
     def __init__(self, server_port: int, *, answer: int = 0, mute: bool = False) -> None:
         self.asked: list[str] = []
@@ -40,7 +44,7 @@ class Proxy(Listening):
                 _pass_on(client, server)
 
     def introduce(self, client: socket.socket) -> bytes | None:
-        """Let the client say what it wants; what is to be sent on at once, or None if it was refused."""
+        """Read the client's request; return the bytes to pass on at once, None when it was refused."""
         raise NotImplementedError
 
 
@@ -52,7 +56,10 @@ def _pass_on(source: socket.socket, sink: socket.socket) -> None:
 
 
 class Socks(Proxy):
+    """A SOCKS5 proxy (RFC 1928) that accepts a login (RFC 1929)."""
+
     def introduce(self, client: socket.socket) -> bytes | None:
+        """Read the methods, the login and the command."""
         methods = client.recv(2)[1]
         wants_login = 2 in client.recv(methods)
         client.sendall(b"\x05\x02" if wants_login else b"\x05\x00")
@@ -73,7 +80,10 @@ class Socks(Proxy):
 
 
 class Http(Proxy):
+    """An HTTP proxy that requires a login."""
+
     def introduce(self, client: socket.socket) -> bytes | None:
+        """Read the head of the request."""
         head = b""
         while b"\r\n\r\n" not in head:
             head += client.recv(65536)

@@ -1,4 +1,4 @@
-"""A camera's RTSP server (RFC 2326): one stream of the lab in RTP, interleaved in the one TCP connection."""
+"""An RTSP server like a camera's (RFC 2326): one stream of the lab as RTP, interleaved in one TCP connection."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PAYLOAD = 7 * 188
 
 
 class Rtsp(Listening):
-    """Answers DESCRIBE with ``status``; counts connections, and notes what was asked."""
+    """Serves a stream; responds to DESCRIBE with ``status``, counts connections, and notes the methods requested."""
 
     def __init__(self, timeline: Timeline, status: int = 200) -> None:
         self.asked: list[str] = []

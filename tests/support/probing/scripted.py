@@ -1,4 +1,4 @@
-"""A server that answers as it is told, byte by byte, for what the lab has no class of."""
+"""A server whose responses a test writes byte by byte."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Answer = bytes | Callable[["socket.socket"], None]
 
 
 class Scripted:
-    """Answers each path with bytes, or by a function that is given the socket; notes what was asked."""
+    """Responds to each path with bytes, or by a function that writes to the socket; notes the requests."""
 
     def __init__(self) -> None:
         self.answers: dict[str, Answer] = {}
@@ -25,17 +25,17 @@ class Scripted:
         threading.Thread(target=self._accept, name="scripted", daemon=True).start()
 
     def url(self, path: str, answer: Answer | None = None) -> str:
-        """The address of ``path``, which answers with ``answer`` from now on."""
+        """Return the address of ``path``, after setting its response to ``answer`` where one is given."""
         if answer is not None:
             self.answers[path] = answer
         return f"http://127.0.0.1:{self._listening.getsockname()[1]}{path}"
 
     def serve(self, path: str, file: bytes) -> None:
-        """Answer ``path`` with a file, or the part of it that is asked for."""
+        """Respond to ``path`` with a file, or with the range of it that a request asks for."""
         self.files[path] = file
 
     def answer_by_head(self, path: str, responder: Callable[[str], bytes]) -> str:
-        """Answer ``path`` with what ``responder`` returns for the head of the request; returns the address."""
+        """Respond to ``path`` with the bytes that ``responder`` returns for a request's head; return the address."""
         self.responders[path] = responder
         return self.url(path)
 
@@ -48,7 +48,7 @@ class Scripted:
             threading.Thread(target=self._answer, args=(taken,), daemon=True).start()
 
     def _answer(self, taken: socket.socket) -> None:
-        # A client that leaves in the middle is what many of these tests are about.
+        # Many tests are about clients that close the connection early.
         with taken, suppress(OSError):
             head = b""
             while b"\r\n\r\n" not in head:
@@ -70,18 +70,20 @@ class Scripted:
                 taken.sendall(answer)
 
     def close(self) -> None:
+        """Stop listening."""
         self._stop.set()
         self._listening.close()
 
 
 class Flood:
-    """An answer without end: the same bytes as fast as they are taken; ``sent`` counts them."""
+    """A response without end, of the same bytes as fast as the client reads them; ``sent`` counts them."""
 
     def __init__(self, again: bytes, first: bytes = b"") -> None:
         self._first, self._again = first, again
         self.sent = 0
 
     def __call__(self, taken: socket.socket) -> None:
+        """Write the response to a client's socket."""
         taken.sendall(b"HTTP/1.1 200 OK\r\n\r\n" + self._first)
         while True:
             taken.sendall(self._again)
@@ -89,12 +91,13 @@ class Flood:
 
 
 class Drip:
-    """An answer without end, of the same byte every ``every`` seconds, until the other side leaves."""
+    """A response without end, of the same bytes every ``every`` seconds, until the client closes the connection."""
 
     def __init__(self, again: bytes, first: bytes = b"", *, every: float) -> None:
         self._first, self._again, self._every = first, again, every
 
     def __call__(self, taken: socket.socket) -> None:
+        """Write the response to a client's socket."""
         taken.sendall(b"HTTP/1.1 200 OK\r\n\r\n" + self._first)
         taken.settimeout(self._every)
         while True:
@@ -107,7 +110,7 @@ class Drip:
 
 
 def response(body: bytes, *, status: int = 200, **headers: str) -> bytes:
-    """An answer of HTTP that closes; ``Content_Type="text/html"`` makes a header."""
+    """Return an HTTP response that closes the connection; ``Content_Type="text/html"`` makes a header."""
     lines = [f"HTTP/1.1 {status} X", f"Content-Length: {len(body)}", "Connection: close"]
     lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
     return "\r\n".join([*lines, "", ""]).encode() + body

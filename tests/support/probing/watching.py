@@ -1,4 +1,4 @@
-"""Who is connected to the lab."""
+"""Connections to the lab."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import time
 
 from lab import Lab
 
-# A busy machine delivers the end of a connection late.
+# On a loaded machine the end of a connection arrives late.
 SECONDS = 3.0
 
 
 def assert_nobody_watches(lab: Lab) -> None:
-    """Every connection has been given back, or is within moments."""
+    """Assert that all connections to the lab are closed, or will be within seconds."""
     deadline = time.monotonic() + SECONDS
     while lab.account_record(1)["current"] and time.monotonic() < deadline:
         time.sleep(0.05)

@@ -71,7 +71,7 @@ def test_a_host_has_one_canonical_form(host: str, canonical: str) -> None:
 
 
 @pytest.mark.parametrize("host", ["4294967296", "256.0.0.1", "::g", "a" * 64 + ".example", "0x", "a..b"])
-def test_a_host_that_is_none_is_refused(host: str) -> None:
+def test_an_invalid_host_is_refused(host: str) -> None:
     with pytest.raises(ValueError):
         normalized_host(host)
 
@@ -127,7 +127,7 @@ def test_a_players_headers_are_sent_and_replaced_by_the_accounts() -> None:
 
 
 def body_of(url: str, **options: object) -> bytes:
-    """The body behind ``url``; raises Refusal."""
+    """Return the body behind ``url``; raises Refusal."""
     client = HttpClient({}, NetworkOptions(1, 0.5, **options))  # type: ignore[arg-type]
     try:
         with client.get(url) as answer:
@@ -143,7 +143,7 @@ def reason(url: str) -> tuple[str, str]:
 
 
 class Names:
-    """A resolver in place of the system's; connects public addresses to the scripted server all the same."""
+    """Replaces the system's resolver, and connects public addresses to the scripted server."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, server: Scripted, **addresses: str) -> None:
         self.connected: list[str] = []

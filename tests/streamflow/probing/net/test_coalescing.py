@@ -1,4 +1,4 @@
-"""Small packets are read many at once, and nothing of them is lost or late that matters."""
+"""Small packets are read many at once, without loss, and early ones without delay."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_a_stream_in_small_packets_is_read_twenty_times_a_second(tls: bool) -> N
     assert len(later) <= lasted / coalescing.COALESCE_SECONDS + 2
 
 
-def test_what_comes_first_is_read_as_it_comes() -> None:
+def test_the_first_packets_are_read_one_by_one() -> None:
     with connected(packets(20, 0.02)) as stream:
         found = read_all(stream)
     assert len(found) >= 15
@@ -99,7 +99,7 @@ def test_a_new_request_is_answered_as_exactly_as_the_first(monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize("at_once", [30, 1000])
-def test_what_came_before_a_reset_is_handed_out_first(at_once: int) -> None:
+def test_bytes_before_a_reset_are_returned_first(at_once: int) -> None:
     def reset(taken: socket.socket) -> None:
         taken.sendall(b"a" * 100)
         # Close with a reset instead of an end (RST: linger of no time).

@@ -29,7 +29,7 @@ from support.probing.scripted import Scripted, response
 
 
 def body_of(url: str, **options: object) -> bytes:
-    """The body behind ``url``; raises Refusal."""
+    """Return the body behind ``url``; raises Refusal."""
     client = HttpClient({}, NetworkOptions(1, 0.5, **options))  # type: ignore[arg-type]
     try:
         with client.get(url) as response:
@@ -76,7 +76,7 @@ def test_a_loop_of_redirects_ends(scripted: Scripted) -> None:
 @pytest.mark.parametrize(
     ("text", "told"), [(b"Maximum number of connections reached", "provider_busy"), (b"", "unauthorized")]
 )
-def test_a_403_is_read_for_what_it_says(scripted: Scripted, text: bytes, told: str) -> None:
+def test_the_body_of_a_403_decides_its_reason(scripted: Scripted, text: bytes, told: str) -> None:
     assert reason(scripted.url("/1.ts", response(text, status=403)))[0] == told
 
 

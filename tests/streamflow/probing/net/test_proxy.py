@@ -1,4 +1,4 @@
-"""Probing through a proxy: the name goes to it, its login with it, and its own troubles are no stream's fault."""
+"""Probing through a proxy: it resolves the host, and its own failures do not count against a stream."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ UNKNOWN = ("unknown", "source_unavailable")
         ("http", "http://panel.invalid/1.ts", 404, ("dead", "http_404")),
     ],
 )
-def test_what_the_proxy_says_of_the_host_is_told_from_its_own_troubles(
+def test_a_proxys_report_about_the_host_is_distinguished_from_its_own_failure(
     scheme: str, url: str, answer: int, verdict: tuple[str, str]
 ) -> None:
     with proxied(scheme, 1, answer=answer) as (_, settings):
@@ -105,13 +105,13 @@ def test_what_the_proxy_says_of_the_host_is_told_from_its_own_troubles(
 
 @pytest.mark.parametrize("scheme", KINDS)
 @pytest.mark.parametrize("url", ["http://panel.invalid/1.ts", "https://panel.invalid/1.ts"])
-def test_a_login_that_the_proxy_refuses_is_no_streams_fault(scheme: str, url: str) -> None:
+def test_a_login_refused_by_the_proxy_does_not_count_against_the_stream(scheme: str, url: str) -> None:
     with proxied(scheme, 1) as (proxy, settings):
         wrong = settings.model_copy(update={"proxy": f"{scheme}://me:other@127.0.0.1:{proxy.port}"})
         assert told(probe(ProbeTarget(url), wrong).result) == UNKNOWN
 
 
-def test_a_proxy_that_is_away_or_mute_is_no_streams_fault() -> None:
+def test_an_unreachable_or_mute_proxy_does_not_count_against_the_stream() -> None:
     with proxied("socks5", 1, mute=True) as (proxy, settings):
         assert told(probe(ProbeTarget("http://panel.invalid/1.ts"), settings).result) == UNKNOWN
     away = settings.model_copy(update={"proxy": f"http://127.0.0.1:{proxy.port}"})
@@ -129,6 +129,6 @@ def test_a_public_stream_cannot_reach_into_the_proxys_network(scripted: Scripted
 
 
 @pytest.mark.parametrize("url", ["rtmp://panel.invalid/1", "rtsp://panel.invalid/1", "udp://239.0.0.1:1234"])
-def test_what_cannot_go_through_a_proxy_does_not_go_around_it(url: str) -> None:
+def test_a_protocol_without_proxy_support_does_not_bypass_the_proxy(url: str) -> None:
     with proxied("http", 1) as (_, settings):
         assert told(probe(ProbeTarget(url), settings).result) == ("skipped", "unsupported_protocol")

@@ -1,4 +1,4 @@
-"""Bytes as they come: when each arrived, and where the reading ends."""
+"""The receive buffer: when each byte arrived, and where reading ends."""
 
 from __future__ import annotations
 
@@ -23,46 +23,46 @@ def received(*chunks: bytes, gap: float = 0.0, failure: Exception | None = None)
     return ReceiveBuffer(feed, lambda: None)
 
 
-def read_all(reception: ReceiveBuffer) -> bytes:
-    return b"".join(iter(lambda: reception.read(1000), b""))
+def read_all(buffer: ReceiveBuffer) -> bytes:
+    return b"".join(iter(lambda: buffer.read(1000), b""))
 
 
 def test_all_bytes_are_read_in_order() -> None:
     chunks = [bytes((number,)) * (number * 100) for number in range(1, 60)]
-    reception = received(*chunks)
-    assert read_all(reception) == b"".join(chunks)
-    assert reception.bytes == sum(map(len, chunks))
-    assert reception.is_exhausted
+    buffer = received(*chunks)
+    assert read_all(buffer) == b"".join(chunks)
+    assert buffer.bytes == sum(map(len, chunks))
+    assert buffer.is_exhausted
 
 
 def test_a_look_ahead_takes_nothing_away() -> None:
-    reception = received(b"abc", b"def")
-    assert reception.peek(4) == b"abcd"
-    assert read_all(reception) == b"abcdef"
+    buffer = received(b"abc", b"def")
+    assert buffer.peek(4) == b"abcd"
+    assert read_all(buffer) == b"abcdef"
 
 
 def test_each_byte_has_the_time_of_its_chunk() -> None:
-    reception = received(b"a" * 10, b"b" * 10, gap=0.1)
-    read_all(reception)
-    first, second = reception.arrived(9), reception.arrived(10)
-    assert first == reception.first_byte
+    buffer = received(b"a" * 10, b"b" * 10, gap=0.1)
+    read_all(buffer)
+    first, second = buffer.arrived(9), buffer.arrived(10)
+    assert first == buffer.first_byte
     assert second - first == pytest.approx(0.1, abs=0.05)
-    assert reception.arrived(10_000) == second
+    assert buffer.arrived(10_000) == second
 
 
-def test_what_came_before_the_deadline_is_read_and_what_came_after_is_not() -> None:
-    reception = received(*[b"x" * 10] * 8, gap=0.05)
-    reception.deadline = time.monotonic() + 0.18
-    assert 30 <= len(read_all(reception)) <= 60
-    assert reception.read(10) == b""
-    reception.stop()
+def test_only_bytes_before_the_deadline_are_read() -> None:
+    buffer = received(*[b"x" * 10] * 8, gap=0.05)
+    buffer.deadline = time.monotonic() + 0.18
+    assert 30 <= len(read_all(buffer)) <= 60
+    assert buffer.read(10) == b""
+    buffer.stop()
 
 
 def test_how_the_feed_failed_is_kept() -> None:
-    reception = received(b"x", failure=dead("no_data", "gone"))
-    assert read_all(reception) == b"x"
-    assert isinstance(reception.failure, Refusal)
-    assert reception.ended is not None
+    buffer = received(b"x", failure=dead("no_data", "gone"))
+    assert read_all(buffer) == b"x"
+    assert isinstance(buffer.failure, Refusal)
+    assert buffer.ended is not None
 
 
 def test_a_sender_that_is_too_fast_is_held_up() -> None:
@@ -73,18 +73,18 @@ def test_a_sender_that_is_too_fast_is_held_up() -> None:
             yield b"x" * 1_000_000
             taken.release()
 
-    reception = ReceiveBuffer(feed, lambda: None)
+    buffer = ReceiveBuffer(feed, lambda: None)
     deadline = time.monotonic() + 2
-    while reception.bytes <= BACKLOG_BYTES and time.monotonic() < deadline:
+    while buffer.bytes <= BACKLOG_BYTES and time.monotonic() < deadline:
         time.sleep(0.01)
     time.sleep(0.05)
-    held = reception.bytes
+    held = buffer.bytes
     assert BACKLOG_BYTES < held <= BACKLOG_BYTES + 2_000_000
     time.sleep(0.05)
-    assert reception.bytes == held
-    reception.stop()
+    assert buffer.bytes == held
+    buffer.stop()
 
 
 def test_packets_without_a_position_stand_where_the_one_before_stood() -> None:
-    reception = received(b"x" * 100)
-    assert [reception.offset(position) for position in (None, 40, -1, 60)] == [0, 40, 40, 60]
+    buffer = received(b"x" * 100)
+    assert [buffer.offset(position) for position in (None, 40, -1, 60)] == [0, 40, 40, 60]

@@ -1,4 +1,4 @@
-"""The forms in which players are told headers, and addresses that are relative, redirected or cut into ranges."""
+"""Relative, redirected and ranged addresses, and the forms in which playlists ask for headers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sound that comes in segments of its own, of HLS and DASH, is measured as that within the video's is."""
+"""Audio in segments of its own, in HLS and DASH, is measured like audio inside the video's segments."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def clip(lab_media: Media) -> Clip:
 
 
 def offer(scripted: Scripted, name: str, init: bytes | None, parts: list[bytes]) -> None:
-    """A media playlist ``/name.m3u8`` and its segments."""
+    """Serve a media playlist ``/name.m3u8`` and its segments."""
     lines = ["#EXTM3U", "#EXT-X-TARGETDURATION:2"]
     if init is not None:
         scripted.url(f"/{name}/init", response(init))
@@ -50,10 +50,10 @@ def assert_heard(result: Result, clip: Clip, language: str | None) -> None:
     assert (result.verdict, result.reason, result.height) == ("ok", None, 480), result.detail
     tracks = [(track.codec, track.channels, track.sample_rate, track.language) for track in result.audio]
     assert tracks == [("aac", 2, 48000, language)]
-    # An encoder begins with a frame of nothing.
+    # The first frame of an AAC encoder is silent.
     assert (result.silent_ratio or 0.0) < 0.05
     assert result.extra["audio_kbps"] == pytest.approx(clip.truth.audio_kbps, rel=0.07)
-    # A second fragment of it may have come before the video's last.
+    # The audio may have one fragment more than the video.
     assert result.bitrate_kbps == pytest.approx(clip.truth.video_kbps + clip.truth.audio_kbps, rel=0.06)
 
 
@@ -133,7 +133,7 @@ MAKERS = {
 
 @pytest.mark.skipif(not shutil.which("ffmpeg"), reason="ffmpeg is not installed")
 @pytest.mark.parametrize("name", MAKERS)
-def test_what_another_maker_cuts_is_measured_right(scripted: Scripted, tmp_path: Path, name: str) -> None:
+def test_segments_made_by_ffmpeg_are_measured_right(scripted: Scripted, tmp_path: Path, name: str) -> None:
     form, start, options = MAKERS[name]
     of_hls = ["-hls_time", "1", "-hls_playlist_type", "vod", "-master_pl_name", "master.m3u8", "-var_stream_map"]
     of_hls += ["v:0,agroup:snd a:0,agroup:snd,language:fra,default:yes"]

@@ -22,7 +22,7 @@ from support.probing.rtsp import Rtsp
 
 @contextmanager
 def multicast(timeline: Timeline) -> Iterator[str]:
-    """The stream as datagrams in real time to a port of loopback."""
+    """Send the stream as datagrams in real time to a loopback port; yield its address."""
     with closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as reserved:
         reserved.bind(("127.0.0.1", 0))
         port = reserved.getsockname()[1]
@@ -85,7 +85,7 @@ def test_an_rtsp_status_has_its_meaning(clip: Clip, status: int, verdict: str, r
 
 @contextmanager
 def sent_by_ffmpeg(clip: Clip, *target: str) -> Iterator[None]:
-    """The clip in real time, again and again, until the end."""
+    """Send the clip in real time by ffmpeg, in a loop, while the context is open."""
     command = ["ffmpeg", "-v", "error", "-re", "-stream_loop", "-1", "-i", str(clip.path), "-c", "copy", *target]
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
     try:
@@ -102,7 +102,7 @@ def free_port(kind: socket.SocketKind) -> int:
 
 
 def is_listening(port: int) -> bool:
-    """By the kernel's table: to connect would be the one connection that the sender takes."""
+    """Return whether a port listens, by the kernel's table: the sender accepts a single connection."""
     wanted = f":{port:04X} 00000000:0000 0A"
     return wanted in Path("/proc/net/tcp").read_text(encoding="ascii")
 
@@ -125,7 +125,7 @@ def test_a_stream_of_ffmpeg_is_measured(clip: Clip, scheme: str) -> None:
 
 @contextmanager
 def mute_server() -> Iterator[int]:
-    """A port that takes connections and says nothing."""
+    """Yield a port that accepts connections and sends nothing."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         yield listening.getsockname()[1]
 
@@ -141,14 +141,14 @@ def test_nothing_in_time_is_dead(scheme: str) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["rtmp", "rtsp"])
-def test_a_refused_connection_is_told(scheme: str) -> None:
+def test_a_refused_connection_has_its_reason(scheme: str) -> None:
     with mute_server() as port:
         pass
     result = probe(ProbeTarget(f"{scheme}://127.0.0.1:{port}/x"), config.Probe(connect_timeout=1)).result
     assert (result.verdict, result.reason) == ("dead", "connection_refused")
 
 
-def test_an_unknown_host_is_told() -> None:
+def test_an_unknown_host_has_its_reason() -> None:
     result = probe(ProbeTarget("rtsp://user:secret@camera.lab.invalid/x"), config.Probe(connect_timeout=2)).result
     assert (result.verdict, result.reason) == ("dead", "dns_failure")
     assert "secret" not in result.model_dump_json()

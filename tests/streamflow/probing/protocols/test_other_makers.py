@@ -200,9 +200,7 @@ def test_flipped_bits_are_damage_and_neither_a_still_nor_a_black_picture(
 
 
 @pytest.mark.parametrize("kind", ["h264", "hevc"])
-def test_what_tells_no_time_is_taken_only_as_far_as_any_medium_needs(
-    scripted: Scripted, tmp_path: Path, kind: str
-) -> None:
+def test_media_without_time_stamps_are_bounded_by_bytes(scripted: Scripted, tmp_path: Path, kind: str) -> None:
     file = tmp_path / f"made.{kind}"
     codec = {"h264": X264, "hevc": "-c:v libx265 -preset ultrafast -x265-params log-level=none"}[kind]
     ffmpeg("-f", "lavfi", "-i", picture("1280x720"), "-t", str(SECONDS), *codec.split(), str(file))

@@ -238,7 +238,7 @@ def _rank(place: _Place) -> tuple[int, int]:
 
 
 def _audio_rank(place: _Place) -> tuple[bool, int]:
-    """The main programme comes first, then the most bits."""
+    """Return a key by which the main programme comes first, then the most bits."""
     role = place[0].find("{*}Role")
     return role is not None and role.get("value") == "main", _integer(*place, "bandwidth")
 

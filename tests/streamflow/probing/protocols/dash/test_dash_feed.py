@@ -1,7 +1,9 @@
-"""DASH: every form of addressing measured as HLS is, and what a manifest may not do."""
+"""DASH: all forms of addressing, failing parts, and what a manifest may not do."""
 
 from __future__ import annotations
 
+import math
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -15,6 +17,8 @@ from streamflow.probing.protocols.segments import PlaylistInfo
 from streamflow.records import Result
 from support.probing.scripted import Scripted, response
 
+# The result for the fragments of a video that is whole.
+VIDEO_ALONE = "no_audio"
 SETTINGS = config.Probe(sample_seconds=3, connect_timeout=1, read_timeout=1)
 
 
@@ -78,7 +82,7 @@ def test_a_live_manifest_is_joined_near_its_end(scripted: Scripted, fragments: t
 
 
 @pytest.mark.parametrize("name", ["dash_live", "dash_vod", "dash_variants"])
-def test_the_labs_dash_is_measured_as_what_it_is(lab: Lab, name: str) -> None:
+def test_the_labs_dash_streams_are_measured_right(lab: Lab, name: str) -> None:
     result = probe(ProbeTarget(lab.url(name)), SETTINGS).result
     truth = lab.media.clip(lab.library.named(name).clip).truth
     assert (result.verdict, result.reason, result.container) == ("ok", None, "dash"), result.detail
@@ -87,7 +91,7 @@ def test_the_labs_dash_is_measured_as_what_it_is(lab: Lab, name: str) -> None:
 
 
 @pytest.mark.parametrize("place", ["more", "inner"])
-def test_protected_content_is_told_from_damage(scripted: Scripted, place: str) -> None:
+def test_protected_content_is_distinguished_from_damage(scripted: Scripted, place: str) -> None:
     protection = '<ContentProtection schemeIdUri="urn:mpeg:dash:mp4protection:2011"/>'
     text = mpd(NUMBERS, more=protection) if place == "more" else mpd(protection + NUMBERS)
     result = measured(scripted, text)
@@ -140,3 +144,58 @@ def test_a_refusal_names_no_address(scripted: Scripted) -> None:
     with pytest.raises(Refusal) as told:
         parse(mpd("<BaseURL>http://user:secret@[</BaseURL>").encode(), "http://h/", 0, PlaylistInfo("dash"))
     assert "secret" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("written", "seconds"),
+    [
+        ("PT8S", 8), ("P0Y0M0DT0H2M17.000S", 137), ("PT1H2M3.5S", 3723.5), ("P1DT1S", 86401), ("PT0,5S", 0.5),
+        ("P1W", 604800), ("P1M", 2592000), (" PT8S ", 8),
+    ],
+)  # fmt: skip
+def test_a_duration_may_have_every_form_of_iso_8601(written: str, seconds: float) -> None:
+    text = mpd('<SegmentTemplate duration="1" media="$Number$"/>').replace("PT8S", written)
+    found = parse(text.encode(), "http://h/", 0, PlaylistInfo("dash"))
+    assert len(found.segments) == min(MAX_SEGMENTS, math.ceil(seconds))
+
+
+@pytest.mark.parametrize("wrong", ['width="1920.0"', 'bandwidth="None"', 'height="-5"', 'frameRate="x"'])
+def test_an_attribute_that_is_not_needed_may_be_wrong(
+    scripted: Scripted, fragments: tuple[bytes, list[bytes]], wrong: str
+) -> None:
+    offer(scripted, fragments)
+    name = wrong.partition("=")[0]
+    text = re.sub(rf' {name}="\d+"', "", mpd(NUMBERS)).replace(" id=", f" {wrong} id=")
+    assert measured(scripted, text).reason == VIDEO_ALONE
+
+
+def test_the_next_representation_is_measured_where_the_best_fails(
+    scripted: Scripted, fragments: tuple[bytes, list[bytes]]
+) -> None:
+    offer(scripted, fragments)
+    best = '<Representation id="v9" width="1920" height="1080" bandwidth="6000000">'
+    best += '<SegmentTemplate duration="1" media="gone$Number$"/></Representation>'
+    result = measured(scripted, mpd(NUMBERS).replace("<Representation", f"{best}<Representation", 1))
+    assert (result.reason, result.height) == (VIDEO_ALONE, 480), result.detail
+    assert [lost["height"] for lost in result.extra["lost_variants"]] == [1080]
+
+
+def test_one_failing_segment_and_reload_are_no_end(scripted: Scripted, fragments: tuple[bytes, list[bytes]]) -> None:
+    offer(scripted, fragments)
+    looks: list[str] = []
+
+    def manifest(head: str) -> bytes:
+        looks.append(head)
+        text = mpd(TIMES, live=True, seconds=5 + len(looks))
+        return response(b"", status=502) if len(looks) == 2 else response(text.encode())
+
+    failed: list[str] = []
+
+    def segment(head: str) -> bytes:
+        failed.append(head)
+        return response(b"", status=500) if len(failed) == 1 else response(fragments[1][4])
+
+    scripted.answer_by_head("/dash/t40", segment)
+    result = probe(ProbeTarget(scripted.answer_by_head("/dash/1.mpd", manifest)), SETTINGS).result
+    assert result.reason == VIDEO_ALONE, result.detail
+    assert (len(failed), len(looks) >= 3) == (2, True)

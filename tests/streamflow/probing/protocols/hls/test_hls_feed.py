@@ -279,7 +279,7 @@ QUICK_LIVE = LONGER.model_copy(update={"sample_seconds": 6})
 
 @pytest.mark.parametrize("sequence", ["moves", "missing", "still", "wrong", "restarts"])
 @pytest.mark.parametrize("token", [False, True])
-def test_a_live_playlist_goes_on_whatever_its_numbers_do(offered: Scripted, sequence: str, token: bool) -> None:
+def test_a_live_playlist_is_followed_with_any_numbering(offered: Scripted, sequence: str, token: bool) -> None:
     def written(look: int) -> list[str]:
         numbers = {"moves": look, "still": 7, "wrong": "nine", "restarts": look + 900 if look < 2 else look}
         tag = f"#EXT-X-MEDIA-SEQUENCE:{numbers[sequence]}" if sequence != "missing" else ""
