@@ -19,8 +19,12 @@ from streamflow.checking.check import Check
 from streamflow.checking.slates import RedisSlates
 from streamflow.checking.subject import Subject
 from streamflow.checking.tries import Tries
+from streamflow.records.text import cut
 
 log = logging.getLogger(__name__)
+
+# The length of Airflow's column ``rendered_map_index``.
+LABEL_LENGTH = 250
 
 
 class CheckStream(SlotOperator):
@@ -51,7 +55,7 @@ class CheckStream(SlotOperator):
     @property
     def stream_label(self) -> str:
         """Return the name of the mapped task in Airflow's UI, for its ``map_index_template``."""
-        return self.subject.label
+        return cut(self.subject.label, LABEL_LENGTH)
 
     def execute(self, context: Context) -> Any:
         """Check the stream. A retry keeps the result of a try that was lost after it had one."""

@@ -23,7 +23,7 @@ from stream_tasks import limits, resources
 from stream_tasks.check import CheckStream
 from stream_tasks.finish import finish_run, summarise
 from stream_tasks.plan import leftover, plan
-from streamflow import config, thumbnails
+from streamflow import config, records, thumbnails
 from streamflow.checking import run_results
 from streamflow.checking.slates import RedisSlates
 from streamflow.checking.tries import BUSY_TRIES
@@ -178,6 +178,13 @@ def test_a_channel_is_finished_by_the_check_of_its_last_stream(home: Path, store
     summary = summarise(RUN, PARAMS)
     assert summary["verdicts"] == {"dead": 1, "ok": 1}
     assert (summary["channels"], summary["channels_changed"]) == (1, 1)
+
+
+def test_a_long_label_fits_into_the_column_of_airflow(home: Path, store: Udi) -> None:
+    task = CheckStream(task_id="check", stream_id=3)
+    stream, account = records.Stream(id=3, name="s" * 400), records.Account(id=1, name="a" * 400)
+    task.subject = replace(task.subject, stream=stream, account=account)
+    assert len(task.stream_label) == 250
 
 
 def test_the_slot_is_released_before_the_channel_is_written(
