@@ -76,21 +76,27 @@ def check_streams() -> None:
         retry_delay=timedelta(seconds=15),
         retry_exponential_backoff=True,
     )
-    def summary(params: Injected = None, run_id: Injected = None, outlet_events: Injected = None) -> dict[str, Any]:
+    def summary(
+        params: Injected = None, run_id: Injected = None, dag_run: Injected = None, outlet_events: Injected = None
+    ) -> dict[str, Any]:
         """Finish the channels that no check finished, and publish the run's outcome with the asset's event."""
         from stream_tasks.finish import finish_run, summarise
+        from stream_tasks.write_back import may_write
+        from streamflow import config
 
-        finish_run(run_id, write_back=params["write_back"])
+        finish_run(run_id, write_back=may_write(params, dag_run, config.load()))
         outcome = summarise(run_id, params)
         outlet_events[RESULTS].extra = {"run_id": run_id, **outcome}
         return outcome
 
     @task
-    def next_in_chain(params: Injected = None, run_id: Injected = None) -> list[dict[str, Any]]:
+    def next_in_chain(
+        params: Injected = None, run_id: Injected = None, dag_run: Injected = None
+    ) -> list[dict[str, Any]]:
         """Return the chain's next run, or nothing when this run is the last."""
         from stream_tasks.plan import next_in_chain
 
-        return next_in_chain(run_id, params)
+        return next_in_chain(run_id, params, dag_run)
 
     planned, rest, following = plan(), leftover(), next_in_chain()
     concurrent = CheckStream.partial(task_id=names.CHECK_TASK, pool=names.CHECK_POOL, **LABELLED)

@@ -13,6 +13,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from stream_tasks import alerts, metrics, resources
 from stream_tasks.plan import next_run_id
 from stream_tasks.resources import Resources
+from stream_tasks.write_back import may_write
 from streamflow import config
 from streamflow.checking import finishing
 from streamflow.checking.marks import RedisMarks
@@ -36,7 +37,9 @@ def run_results(opened: Resources, context: Context, login: str = "") -> RunResu
         store=store,
         settings=opened.settings,
         home=config.home(),
-        open_destination=partial(resources.destination, store, params["write_back"]),
+        open_destination=partial(
+            resources.destination, store, may_write(params, context.get("dag_run"), opened.settings)
+        ),
         count=metrics.checked,
         force=bool(params.get("force")),
     )

@@ -13,6 +13,7 @@ from account_limiter import Limiter
 from stream_tasks import resources
 from stream_tasks.limits import configure
 from stream_tasks.refresh import bring_in
+from stream_tasks.write_back import may_write
 from streamflow import config
 from streamflow.errors import UnknownRecord
 from streamflow.planning import plan as planning
@@ -68,14 +69,18 @@ def _checks(run: Run, stream_ids: Iterable[int]) -> list[dict[str, Any]]:
     return [{"stream_id": stream, "radio": True} if stream in radio else {"stream_id": stream} for stream in stream_ids]
 
 
-def next_in_chain(run_id: str, params: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return id and conf of the chain's next run, in a list that is empty when this run is the last."""
+def next_in_chain(run_id: str, params: dict[str, Any], dag_run: Any = None) -> list[dict[str, Any]]:
+    """Return id and conf of the chain's next run, in a list that is empty when this run is the last.
+
+    :param dag_run: the run in Airflow. The next run is no scheduled one, so its conf says whether it may write.
+    """
     with resources.store() as store:
         state = store.runs.state(run_id)
     following = next_run_id(state.run, params) if state else None
     if state is None or following is None:
         return []
-    return [{"trigger_run_id": following, "conf": {**params, "chain": _next_link(state.run, params)}}]
+    conf = {**params, "write_back": may_write(params, dag_run, config.load()), "chain": _next_link(state.run, params)}
+    return [{"trigger_run_id": following, "conf": conf}]
 
 
 def next_run_id(run: Run, params: dict[str, Any]) -> str | None:

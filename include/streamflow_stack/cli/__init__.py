@@ -24,6 +24,7 @@ COMMANDS = {
     "check": "streamflow_stack.cli.check",
     "status": "streamflow_stack.cli.status",
     "results": "streamflow_stack.cli.results",
+    "apply": "streamflow_stack.cli.apply",
     "probe": "streamflow_stack.cli.probe",
     "doctor": "streamflow_stack.cli.doctor",
     "healthcheck": "streamflow_stack.cli.healthcheck",
