@@ -24,6 +24,7 @@ RUNS = {
     "scheduled__2": {"run_id": "scheduled__2", "finished_at": "2026-01-02T04:00:00Z", "finished_channels": [CHANGE]},
     "scheduled__1": {"run_id": "scheduled__1", "finished_at": "2026-01-01T04:00:00Z", "finished_channels": []},
 }
+CHANNEL = {"name": "News", "names": {"1": "News HD", "2": "News FHD"}}
 
 
 class Api:
@@ -33,7 +34,7 @@ class Api:
         name = path.rpartition("/")[2]
         if name == "runs":
             return {"runs": list(RUNS)}
-        return RUNS[name] if name in RUNS else {"name": "News", "names": {"1": "News HD", "2": "News FHD"}}
+        return RUNS.get(name, CHANNEL)
 
 
 @pytest.fixture(autouse=True)
