@@ -50,6 +50,12 @@ def test_missing_keys_take_the_contracts_defaults(tmp_path: Path) -> None:
     assert config.load(file).probe.retries == 2
 
 
+def test_the_readme_shows_every_setting_with_its_default() -> None:
+    blocks = (Path(__file__).parents[2] / "README.md").read_text().split("```json\n")[1:]
+    shown = [json.loads(block.partition("```")[0]) for block in blocks]
+    assert CONTRACT in shown
+
+
 @pytest.mark.parametrize(
     ("wrong", "path"),
     [

@@ -14,6 +14,8 @@ from streamflow.errors import SourceRefused, SourceUnavailable
 PIECE_BYTES = 1 << 16
 # A longer line is not part of a playlist.
 LINE_BYTES = 1 << 20
+# A playlist of ten million streams is smaller; a few megabytes of gzip can become more.
+TEXT_BYTES = 4 << 30
 # Some servers compress a compressed file once more.
 GZIP_LAYERS = 2
 _WIDE = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
@@ -56,8 +58,11 @@ def _start(file: BinaryIO, count: int) -> bytes:
 
 
 def _raw_lines(file: BinaryIO) -> Iterator[bytes]:
-    rest = b""
+    rest, size = b"", 0
     while piece := file.read(PIECE_BYTES):
+        size += len(piece)
+        if size > TEXT_BYTES:
+            raise SourceRefused(f"this is not a playlist: it has more than {TEXT_BYTES >> 20} MB of text")
         data = rest + piece
         end = max(data.rfind(b"\n"), data.rfind(b"\r")) + 1
         rest = data[end:]

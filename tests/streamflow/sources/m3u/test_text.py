@@ -78,3 +78,9 @@ def test_damaged_gzip_data_is_reported() -> None:
 def test_a_file_without_line_ends_is_not_a_playlist() -> None:
     with pytest.raises(SourceRefused, match="not a playlist"):
         read(b"\0" * (text.LINE_BYTES + text.PIECE_BYTES + 1))
+
+
+def test_compressed_text_without_bounds_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(text, "TEXT_BYTES", 10 << 20)
+    with pytest.raises(SourceRefused, match="more than 10 MB"):
+        read(gzip.compress(b"#EXTM3U\n" * (2 << 20)))
