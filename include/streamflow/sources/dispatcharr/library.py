@@ -62,18 +62,19 @@ class PageProfiles:
 
     @classmethod
     def of(cls, raw_profiles: Iterable[Raw], raw_channels: Iterable[Raw]) -> Self:
-        """Return those of the profiles and of the channels' streams."""
-        profiles = frozenset(raw.get("id") for raw in _objects(raw_profiles) if opens_pages(str(raw.get("command"))))
-        streams = (raw.get("streams") for raw in _objects(raw_channels) if raw.get("stream_profile_id") in profiles)
-        return cls(
-            frozenset(profile for profile in profiles if isinstance(profile, int)),
-            frozenset(stream for listed in streams if isinstance(listed, list) for stream in listed),
-        )
+        """Find the profiles among all of them, and the streams in the channels."""
+        profiles = [raw.get("id") for raw in _objects(raw_profiles) if opens_pages(str(raw.get("command") or ""))]
+        streams = [raw.get("streams") for raw in _objects(raw_channels) if raw.get("stream_profile_id") in profiles]
+        return cls(_ids(profiles), _ids(i for listed in streams if isinstance(listed, list) for i in listed))
 
     def include(self, raw: Raw) -> bool:
         """Return whether a stream is a web page by its own profile, or else by that of a channel."""
         profile = raw.get("stream_profile_id")
         return raw["id"] in self.streams if profile is None else profile in self.profiles
+
+
+def _ids(values: Iterable[Any]) -> frozenset[int]:
+    return frozenset(value for value in values if isinstance(value, int))
 
 
 def _objects(records: Iterable[Any]) -> Iterable[Raw]:

@@ -346,6 +346,8 @@ PROFILES = [
     {"id": 3, "command": "/usr/bin/yt-dlp"},
     {"id": 4, "command": ""},
     {"id": 5, "command": "/data/my-script.sh"},
+    {"id": 6, "command": None},
+    {"id": [7], "command": "streamlink"},
     "not a profile",
 ]
 
@@ -355,7 +357,10 @@ def page_ids(served: Lab, channel: dict[str, Any], streams: dict[int, dict[str, 
     raw_streams = [state(served).streams[i] | streams.get(i, {}) for i in range(1, 8)]
     lists = {
         "streamprofiles/": PROFILES,
-        "channels/channels/": [{"id": 1, "name": "One", "streams": [1, 2], **channel}],
+        "channels/channels/": [
+            {"id": 1, "name": "One", "streams": [1, 2], **channel},
+            {"stream_profile_id": [7], "streams": [[]]},
+        ],
         "streams/": raw_streams,
         "ids/": list(range(1, 8)),
     }
@@ -365,7 +370,7 @@ def page_ids(served: Lab, channel: dict[str, Any], streams: dict[int, dict[str, 
 
 
 def test_the_stream_profile_tells_a_web_page_from_media(served: Lab) -> None:
-    profiles = {i: {"stream_profile_id": i} for i in (1, 2, 3, 4, 5)}
+    profiles = {i: {"stream_profile_id": i} for i in range(1, 7)}
     assert page_ids(served, {}, profiles) == [2, 3, 5]
 
 
