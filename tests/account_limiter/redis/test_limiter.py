@@ -168,6 +168,29 @@ def test_accounts_that_share_a_login_share_its_budget(limiter: Limiter, take: Ta
     assert limiter.acquire(request_of(1), "h", enqueue=False) == Refused("full")
 
 
+def test_a_login_that_changes_its_name_keeps_its_leases_and_its_learned_limit(
+    limiter: Limiter, take: Take, request_of: RequestOf
+) -> None:
+    def configure(*budget_ids: str) -> None:
+        limiter.configure(accounts=[AccountLimit(n, budgets=(Budget(b, 2),)) for n, b in enumerate(budget_ids, 1)])
+
+    configure("profile-1", "profile-2")
+    limiter.set_viewers({"profile-2": 1})
+    leases = [take(1), take(2)]
+    configure("login-x", "login-x")
+    budget = budget_of(limiter, "login-x")
+    assert (budget.active, budget.viewers, budget.effective_limit) == (2, 1, 1)
+    assert limiter.acquire(request_of(1), "h", enqueue=False) == Refused("full")
+    assert [limiter.renew(lease).over for lease in leases] == [1, 1]
+    limiter.set_viewers({})
+    limiter.report_busy(leases[0], retry_after=0)
+    configure("login-y", "login-y")
+    assert budget_of(limiter, "login-y").believed == 1
+    for lease in leases:
+        assert limiter.release(lease)
+    assert [budget.active for budget in limiter.snapshot().budgets] == [0]
+
+
 def test_the_profiles_of_an_account_are_used_one_after_the_other(limiter: Limiter, take: Take) -> None:
     limiter.configure(accounts=[AccountLimit(1, budgets=(Budget("a", 1), Budget("b", 2)))])
     assert [take(1).budget_id for _ in range(3)] == ["a", "b", "b"]

@@ -103,6 +103,14 @@ class Login:
     booked_start: float = 0.0
     last_start: float = 0.0
 
+    def inherit(self, old: Login) -> None:
+        self.viewers += old.viewers
+        self.believed, self.suspected = lower(self.believed, old.believed), lower(self.suspected, old.suspected)
+        for name in ("learned_at", "suspected_until", "cool_until", "booked_start", "last_start"):
+            setattr(self, name, max(getattr(self, name), getattr(old, name)))
+        if old.claimed_at > self.claimed_at:
+            self.claimed, self.claimed_at, self.elsewhere = old.claimed, old.claimed_at, old.elsewhere
+
     def bound(self, now: float) -> int:
         return lower(self.limit, self.claimed) if now - self.claimed_at < CLAIM_LIFE else self.limit
 
@@ -271,13 +279,13 @@ class Model:
         else:
             if not self.configured:
                 self.global_limit, self.configured = lease.global_limit, True
-            self.logins.setdefault(lease.budget_id, Login(lease.budget_limit))
-            if not self.room() or not self.login_has_room(lease.budget_id):
+            account, budget = str(lease.request.account_id), lease.budget_id
+            if budget not in self.logins and account in self.accounts:
+                budget = self.accounts[account].sources[0].budget_id
+            self.logins.setdefault(budget, Login(lease.budget_limit))
+            if not self.room() or not self.login_has_room(budget):
                 return "full"
-            account = str(lease.request.account_id)
-            known = HeldLease(
-                "held", lease.holder, account, lease.budget_id, lease.generation / 1000, 0, self.now + life
-            )
+            known = HeldLease("held", lease.holder, account, budget, lease.generation / 1000, 0, self.now + life)
             self.leases[lease_id] = known
         known.expires = min(self.now + self.ttl, known.hard_end)
         self.grant_all()
@@ -348,14 +356,33 @@ class Model:
 
     def configure(self, accounts: list[AccountLimit]) -> None:
         self.begin()
-        self.accounts = {str(account.account_id): account for account in accounts}
         kept = {budget.budget_id: budget.limit for account in accounts for budget in account.sources}
+        self.renamed = self.rename(accounts, set(kept))
+        for lease in self.leases.values():
+            lease.budget = self.renamed.get(lease.budget, lease.budget)
+        self.accounts = {str(account.account_id): account for account in accounts}
         for budget, limit in kept.items():
             login = self.logins.setdefault(budget, Login(limit))
             login.limit = limit
             self.forget_what_is_no_limit(login)
         self.logins = {key: login for key, login in self.logins.items() if key in kept or self.held(key)}
         self.grant_all()
+
+    def rename(self, accounts: list[AccountLimit], kept: set[str]) -> dict[str, str]:
+        """Return the new budgets by the old ones, and let new budgets inherit what is known of old ones."""
+        renamed: dict[str, str] = {}
+        created: dict[str, Login] = {}
+        for account in accounts:
+            old = self.accounts.get(str(account.account_id))
+            for i, budget in enumerate(old.sources if old else ()):
+                login = self.logins.get(budget.budget_id)
+                if login and budget.budget_id not in kept | set(renamed):
+                    target = account.sources[i if i < len(account.sources) else 0].budget_id
+                    renamed[budget.budget_id] = target
+                    if target not in self.logins:
+                        created.setdefault(target, Login(0)).inherit(login)
+        self.logins |= created
+        return renamed
 
     def reset(self) -> tuple[int, int]:
         self.begin()
@@ -371,7 +398,7 @@ IDS = st.sampled_from([f"lease-{n}" for n in range(9)])
 HOLDERS = st.sampled_from(["h1", "h2"])
 NUMBERS = st.sampled_from(["1", "2", "3", "4"])
 LIMITS = st.integers(0, 3)
-BUDGETS = st.sampled_from(["shared", "spare", "account-1"])
+BUDGETS = st.sampled_from(["shared", "spare", "account-1", "login-1"])
 KINDS = st.sampled_from(["refused", "suspected", "confirmed", "unfounded"])
 PRIORITIES = st.sampled_from([0, 0, 0, 1])
 STAGGERS = st.sampled_from([0.0, 0.0, 0.2, 2.0])
@@ -383,13 +410,28 @@ def finite(limit: float) -> int | None:
 
 @st.composite
 def account_lists(draw: st.DrawFn) -> list[AccountLimit]:
-    """Return accounts with their own login, two that share one, and one with a second profile."""
+    """Return accounts with their own login, two that share one, and one with a second profile.
+
+    The login of account 1 changes its name, and account 2 may share it.
+    """
+    login = Budget("login-1", draw(LIMITS))
     shared, spare = Budget("shared", draw(LIMITS)), Budget("spare", draw(LIMITS))
     own = Budget("own", draw(LIMITS))
     active = st.sampled_from([True, True, True, False])
     known = [
-        AccountLimit(1, limit=draw(LIMITS), priority=draw(PRIORITIES), active=draw(active)),
-        AccountLimit(2, priority=draw(PRIORITIES), active=draw(active), budgets=(shared,)),
+        AccountLimit(
+            1,
+            limit=draw(LIMITS),
+            priority=draw(PRIORITIES),
+            active=draw(active),
+            budgets=draw(st.sampled_from([(), (), (login,)])),
+        ),
+        AccountLimit(
+            2,
+            priority=draw(PRIORITIES),
+            active=draw(active),
+            budgets=(draw(st.sampled_from([shared, shared, login])),),
+        ),
         AccountLimit(3, active=draw(active), budgets=(shared, spare)),
         AccountLimit(4, budgets=(own, spare)),
     ]
@@ -472,7 +514,7 @@ class Contention(RuleBasedStateMachine):
                 self.believed.pop(key, None)
         else:
             assert expected == "renewed"
-            self.believed[key] = self.clock.now + renewed.ttl, lease.budget_id
+            self.believed[key] = self.clock.now + renewed.ttl, self.model.leases[key[0]].budget
 
     @rule(lease=consumes(leases), succeeded=st.booleans())
     def release(self, lease: Lease, succeeded: bool) -> None:
@@ -542,6 +584,9 @@ class Contention(RuleBasedStateMachine):
     def set_accounts(self, accounts: list[AccountLimit]) -> None:
         self.model.configure(accounts)
         self.limiter.configure(accounts=accounts)
+        self.believed = {
+            key: (until, self.model.renamed.get(budget, budget)) for key, (until, budget) in self.believed.items()
+        }
 
     def set_limits(self, limit: int, ttl: float, stagger: float) -> None:
         self.model.begin()

@@ -16,6 +16,83 @@ local function configure_budget(id, limit)
   write(BUDGETS, budget)
 end
 
+-- Adds what is known of an old budget to the new one that replaces it.
+local function inherit(budget, old)
+  budget.viewers, budget.viewers_at = budget.viewers + old.viewers, math.max(budget.viewers_at, old.viewers_at)
+  budget.believed, budget.learned_at = lower(budget.believed, old.believed), math.max(budget.learned_at, old.learned_at)
+  budget.suspected = lower(budget.suspected, old.suspected)
+  budget.suspected_until = math.max(budget.suspected_until, old.suspected_until)
+  budget.cool_until = math.max(budget.cool_until, old.cool_until)
+  budget.booked_start = math.max(budget.booked_start, old.booked_start)
+  budget.last_start = math.max(budget.last_start, old.last_start)
+  budget.busy_count, budget.busy_at = budget.busy_count + old.busy_count, math.max(budget.busy_at, old.busy_at)
+  if old.claimed_at > budget.claimed_at then
+    budget.claimed, budget.claimed_at, budget.words = old.claimed, old.claimed_at, old.words
+    budget.elsewhere = old.elsewhere
+  end
+end
+
+-- A budget whose id no account names any more was renamed, for instance because its login proved to be shared. Returns
+-- the new id by the old one. A new budget inherits what is known of the old ones.
+local function renamed_budgets(accounts, old_accounts, limits)
+  local renamed, created = {}, {}
+  for _, account in ipairs(accounts) do
+    local old_account = old_accounts[account.id]
+    for i, old_id in ipairs(old_account and old_account.budgets or {}) do
+      local old, id = not limits[old_id] and not renamed[old_id] and read(BUDGETS, old_id), nil
+      if old then id = account.budgets[i] or account.budgets[1] end
+      if id then
+        renamed[old_id] = id
+        if not created[id] and call('HEXISTS', BUDGETS, id) == 0 then created[id] = new_budget(id, 0) end
+        if created[id] then inherit(created[id], old) end
+      end
+    end
+  end
+  for id, budget in pairs(created) do
+    write(BUDGETS, budget)
+    if budget.viewers > 0 then call('SADD', VIEWED, id) end
+  end
+  return renamed
+end
+
+local function move_leases(renamed)
+  if not next(renamed) then return end
+  for _, lease_id in ipairs(call('HKEYS', LEASES)) do
+    local lease = read(LEASES, lease_id)
+    local id = renamed[lease.budget]
+    if id then
+      call('ZREM', HELD, lease.budget .. '|' .. lease_id)
+      call('ZADD', HELD, 0, id .. '|' .. lease_id)
+      lease.budget = id
+      write(LEASES, lease)
+    end
+  end
+end
+
+local function replace_accounts(accounts, budget_ids, limits)
+  local old_accounts = {}
+  for _, id in ipairs(call('HKEYS', ACCOUNTS)) do
+    old_accounts[id] = read(ACCOUNTS, id)
+  end
+  call('DEL', ACCOUNTS, DRAWS)
+  for _, account in ipairs(accounts) do
+    write(ACCOUNTS, account)
+    for _, budget_id in ipairs(account.budgets) do
+      call('ZADD', DRAWS, 0, budget_id .. '|' .. account.id)
+    end
+  end
+  move_leases(renamed_budgets(accounts, old_accounts, limits))
+  for _, id in ipairs(budget_ids) do
+    configure_budget(id, limits[id])
+  end
+  for _, id in ipairs(call('HKEYS', BUDGETS)) do
+    if not limits[id] and held(id) == 0 then
+      call('HDEL', BUDGETS, id)
+      call('SREM', VIEWED, id)
+    end
+  end
+end
+
 -- Arguments: the number of settings, (name, value) of each; '1' if accounts follow: their number, (id, active,
 -- priority, info, number of budgets, ids of the budgets) of each, the number of all budgets, (id, limit) of each.
 transition('configure', function(args)
@@ -34,27 +111,19 @@ transition('configure', function(args)
   change_meta(settings)
   call('HSET', LAYOUT, 'longest_ttl', meta.longest_ttl)
   if take() == '1' then
-    call('DEL', ACCOUNTS, DRAWS)
-    for _ = 1, tonumber(take()) do
+    local accounts, budget_ids, limits = {}, {}, {}
+    for n = 1, tonumber(take()) do
       local id, active, priority, info, budgets = take(), take() == '1', tonumber(take()), take(), {}
       for i = 1, tonumber(take()) do
         budgets[i] = take()
-        call('ZADD', DRAWS, 0, budgets[i] .. '|' .. id)
       end
-      write(ACCOUNTS, { id = id, active = active, priority = priority, info = info, budgets = budgets })
+      accounts[n] = { id = id, active = active, priority = priority, info = info, budgets = budgets }
     end
-    local kept = {}
-    for _ = 1, tonumber(take()) do
-      local id = take()
-      configure_budget(id, tonumber(take()))
-      kept[id] = true
+    for n = 1, tonumber(take()) do
+      budget_ids[n] = take()
+      limits[budget_ids[n]] = tonumber(take())
     end
-    for _, id in ipairs(call('HKEYS', BUDGETS)) do
-      if not kept[id] and held(id) == 0 then
-        call('HDEL', BUDGETS, id)
-        call('SREM', VIEWED, id)
-      end
-    end
+    replace_accounts(accounts, budget_ids, limits)
   end
   consider_all()
   grant_all()

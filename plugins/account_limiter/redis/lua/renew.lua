@@ -13,6 +13,12 @@ local function remembered_budget(id, limit, global_limit)
   return budget
 end
 
+-- Returns the budget of a lease whose own one was renamed while this Redis did not know the lease.
+local function present_budget(account_id, budget_id)
+  local account = call('HEXISTS', BUDGETS, budget_id) == 0 and read(ACCOUNTS, account_id)
+  return account and account.budgets[1] or budget_id
+end
+
 -- Whether the lease is one of the `over` youngest of its budget, which give way.
 local function gives_way(lease, over)
   local younger = 0
@@ -37,6 +43,7 @@ transition('renew', function(args)
     budget, expires = read(BUDGETS, lease.budget), math.min(now + meta.lease_ttl, lease.hard_end)
     call('ZADD', EXPIRY, expires, id)
   else
+    budget_id = present_budget(account_id, budget_id)
     budget = remembered_budget(budget_id, tonumber(limit), tonumber(global_limit))
     if not global_has_room() or not budget_has_room(budget) then return answer('lost', 'full') end
     lease = { id = id, state = 'held', holder = holder, account = account_id, budget = budget_id,
