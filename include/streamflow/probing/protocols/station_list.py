@@ -6,8 +6,8 @@ import re
 
 from streamflow.probing.protocols.hls.playlist import MediaPlaylist, is_playlist, parse
 
-_PLS = re.compile(rb"^\s*File\d+\s*=\s*(\S.*)", re.IGNORECASE | re.MULTILINE)
-_XSPF = re.compile(rb"<location>\s*([^<]+?)\s*</location>", re.IGNORECASE)
+_PLS = re.compile(rb"^[ \t]*+File\d++[ \t]*+=[ \t]*+(\S.*)", re.IGNORECASE | re.MULTILINE)
+_XSPF = re.compile(rb"<location>([^<]++)</location>", re.IGNORECASE)
 _ADDRESS = re.compile(rb"(?:https?|rtsp|rtmp|mms)://\S+\s*(?:\n|$)", re.IGNORECASE)
 _ENTITIES = {"&amp;": "&", "&lt;": "<", "&gt;": ">", "&quot;": '"', "&apos;": "'"}
 

@@ -12,13 +12,18 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import chain
 
+from streamflow.probing.judgement.refusal import dead
+
 # Segments kept from the start of a playlist (for recordings) and from its end (for live streams).
 MAX_SEGMENTS = 500
 MAX_VARIANTS = 100
 MAX_LINE_CHARACTERS = 16_384
+# A recording window of a day in segments of two seconds has 130,000 lines.
+MAX_LINES = 300_000
 DEFAULT_TARGET_SECONDS = 2.0
 
-_ATTRIBUTE = re.compile(r'([A-Z0-9-]+)\s*=\s*("[^"]*"|[^,]*)')
+# Names stand at the start or behind a comma, so that a line is read in linear time.
+_ATTRIBUTE = re.compile(r'(?:^|,)\s*+([A-Z0-9-]++)\s*+=\s*+("[^"]*"|[^,]*)')
 _NUMBER = re.compile(r"\s*(-?\d{1,15}(?:\.\d{0,9})?)")
 _RANGE = re.compile(r"(\d{1,15})(?:@(\d{1,15}))?")
 _STARTS = (b"#EXTM3U", b"#EXTINF", b"#EXT-X-")
@@ -127,7 +132,12 @@ def is_playlist(head: bytes) -> bool:
 
 
 def parse(data: bytes) -> MasterPlaylist | MediaPlaylist:
-    """Parse a playlist. Never raises: what cannot be read is left out."""
+    """Parse a playlist; lines that cannot be read are left out.
+
+    :raises Refusal: for more than 300,000 lines.
+    """
+    if data.count(b"\n") > MAX_LINES:
+        raise dead("not_media", f"a playlist has more than {MAX_LINES} lines", retryable=False)
     reader = _Reader()
     for line in _lines(data):
         reader.take(line)
@@ -157,9 +167,14 @@ class _Reader:
     is_ended: bool = False
     has_tags: bool = False
     variant: Variant | None = None
-    # What applies to the next segment, and to all that follow.
-    pending: Segment = Segment(0, "")
+    # These apply to the next segment alone.
+    byte_range: tuple[int, int] | None = None
+    is_discontinuity: bool = False
+    fault: str | None = None
     has_new_key: bool = False
+    # These apply to all segments that follow.
+    key: Key | None = None
+    init: InitSection | None = None
     range_end: int = 0
 
     def take(self, line: str) -> None:
@@ -190,12 +205,11 @@ class _Reader:
                 self.variants.append(replace(self.variant, uri=uri))
             self.variant = None
             return
-        segment = replace(self.pending, number=self.number, uri=uri)
+        segment = Segment(self.number, uri, self.byte_range, self.key, self.init, self.is_discontinuity, self.fault)
         (self.first_segments if len(self.first_segments) < MAX_SEGMENTS else self.last_segments).append(segment)
         self.number += 1
         self.range_end = sum(segment.byte_range) if segment.byte_range else 0
-        self.pending = Segment(0, "", key=segment.key, init=segment.init)
-        self.has_new_key = False
+        self.byte_range, self.is_discontinuity, self.fault, self.has_new_key = None, False, None, False
 
     # -- tags ----------------------------------------------------------------------------------
     def _duration(self, value: str) -> None:
@@ -214,20 +228,19 @@ class _Reader:
 
     def _discontinuity(self, value: str) -> None:
         del value
-        self.pending = replace(self.pending, is_discontinuity=True)
+        self.is_discontinuity = True
 
     def _byte_range(self, value: str) -> None:
-        byte_range = _byte_range(value, self.range_end)
-        fault = None if byte_range else "EXT-X-BYTERANGE"
-        self.pending = replace(self.pending, byte_range=byte_range, fault=fault)
+        self.byte_range = _byte_range(value, self.range_end)
+        if self.byte_range is None:
+            self.fault = "EXT-X-BYTERANGE"
 
     def _key(self, value: str) -> None:
         said = _attributes(value)
         key = Key(said.get("METHOD", "NONE"), said.get("URI"), said.get("IV"), said.get("KEYFORMAT", "identity"))
-        before = self.pending.key
         # Several keys before a segment are the same key for several systems (4.3.2.4).
-        if not (self.has_new_key and before and before.is_plain_aes):
-            self.pending = replace(self.pending, key=None if key.method == "NONE" else key)
+        if not (self.has_new_key and self.key and self.key.is_plain_aes):
+            self.key = None if key.method == "NONE" else key
         self.has_new_key = True
 
     def _init(self, value: str) -> None:
@@ -235,9 +248,9 @@ class _Reader:
         uri, written = said.get("URI"), said.get("BYTERANGE")
         byte_range = _byte_range(written, 0) if written else None
         if not uri or (written and byte_range is None):
-            self.pending = replace(self.pending, fault="EXT-X-MAP")
+            self.fault = "EXT-X-MAP"
         else:
-            self.pending = replace(self.pending, init=InitSection(uri, byte_range))
+            self.init = InitSection(uri, byte_range)
 
     def _variant(self, value: str) -> None:
         said = _attributes(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import tracemalloc
 from collections.abc import Callable
 from itertools import pairwise
@@ -310,14 +311,28 @@ def test_a_recording_window_of_hours_with_long_tokens_is_joined_near_its_end(off
 
 
 def test_a_long_playlist_takes_little_memory() -> None:
-    document = b"#EXTM3U\n" + b"".join(b"#EXTINF:2,\n/%d.ts\n" % number for number in range(250_000))
+    document = b"#EXTM3U\n" + b"".join(b"#EXTINF:2,\n/%d.ts\n" % number for number in range(120_000))
     tracemalloc.start()
     parsed = parse(document)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert isinstance(parsed, MediaPlaylist)
-    assert parsed.segments[-1].number == 249_999
+    assert parsed.segments[-1].number == 119_999
     assert peak < 2_000_000
+
+
+@pytest.mark.parametrize("text", [b"A", b'A="', b",", b"A,", b" ", b'"'])
+@pytest.mark.parametrize("tag", [b"#EXT-X-STREAM-INF:", b"#EXT-X-KEY:", b"#EXTINF:"])
+def test_a_long_line_is_read_in_linear_time(tag: bytes, text: bytes) -> None:
+    document = b"#EXTM3U\n" + (tag + text * (16_000 // len(text)) + b"\n/1.ts\n") * 300
+    began = time.process_time()
+    parse(document)
+    assert time.process_time() - began < 1
+
+
+def test_a_playlist_of_too_many_lines_is_refused(scripted: Scripted, settings: config.Probe) -> None:
+    url = scripted.url("/1.m3u8", response(b"#EXTM3U\n" + b"\n" * 1_000_000))
+    assert told(url, settings) == ("dead", "not_media")
 
 
 def test_counters_that_restart_with_each_segment_are_no_loss(
