@@ -27,6 +27,18 @@ log = logging.getLogger(__name__)
 LABEL_LENGTH = 250
 
 
+def _is_retry(context: Context, retries: int) -> bool:
+    """Return whether an earlier try was lost. A user who clears a task raises max_tries: its next try is none."""
+    task = context["ti"]
+    return task.try_number > task.max_tries - retries + 1
+
+
+def _check(opened: Resources, subject: Subject, context: Context, *, radio: bool) -> Check:
+    settings = subject.settings(opened.settings, context["params"].get("sample_seconds"))
+    results = run_results(opened, context, subject.login)
+    return Check(subject, settings, RedisSlates(opened.redis), opened.store.progress, results, radio=radio)
+
+
 class CheckStream(SlotOperator):
     """Check one stream of a run.
 
@@ -59,9 +71,7 @@ class CheckStream(SlotOperator):
 
     def execute(self, context: Context) -> Any:
         """Check the stream. A retry keeps the result of a try that was lost after it had one."""
-        task = context["ti"]
-        # A user who clears a task raises max_tries; its next try checks again.
-        is_retry = task.try_number > task.max_tries - (self.retries or 0) + 1
+        is_retry = _is_retry(context, self.retries or 0)
         return None if self._check(context).conclude_early(is_retry=is_retry) else super().execute(context)
 
     def slot_work(self, context: Context) -> SlotWork:
@@ -107,9 +117,5 @@ class CheckStream(SlotOperator):
 
     def _check(self, context: Context) -> Check:
         """Return the check, the same one in the whole process: it may have claimed the probe behind an open circuit."""
-        if self._prepared is None:
-            settings = self.subject.settings(self.opened.settings, context["params"].get("sample_seconds"))
-            slates, progress = RedisSlates(self.opened.redis), self.opened.store.progress
-            results = run_results(self.opened, context, self.subject.login)
-            self._prepared = Check(self.subject, settings, slates, progress, results, radio=self.radio)
+        self._prepared = self._prepared or _check(self.opened, self.subject, context, radio=self.radio)
         return self._prepared
