@@ -66,6 +66,7 @@ class Limiter:
         """Replace all accounts of this prefix, and change the settings that are named.
 
         Existing leases stay; a lowered limit is reached as they end. Limits learned from refusals stay.
+        When no account names a budget any more, its leases, viewers and learned limit move to the budget in its place.
 
         :param accounts: all accounts of this prefix; None keeps the present ones.
         :param settings: fields of :class:`~account_limiter.Settings`.
