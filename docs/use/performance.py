@@ -43,7 +43,7 @@ class Figures:
 
 
 def rows(figures: Figures) -> Iterator[Row]:
-    """What was to be reached, what was seen, and what was seen beside it."""
+    """Yield each figure with its goal, its value, and the value of its peer."""
     for tell in (runs, limiter, faults, probe, verdicts, udi):
         yield from tell(figures)
 
@@ -84,25 +84,25 @@ def limiter(figures: Figures) -> Iterator[Row]:
 
 
 def faults(figures: Figures) -> Iterator[Row]:
-    if told := figures.one("limits_under_faults"):
-        what = f"limit exceeded, {told['checks_killed']} checks killed, Redis restarted {told['redis_restarted']} times"
-        peaks = ", ".join(f"{peak} of {told['limits'][name] or 'any'}" for name, peak in told["peak"].items())
-        yield what, "0 times", f"{told['exceeded']} times", f"most connections at once, by account: {peaks}"
+    if line := figures.one("limits_under_faults"):
+        what = f"limit exceeded, {line['checks_killed']} checks killed, Redis restarted {line['redis_restarted']} times"
+        peaks = ", ".join(f"{peak} of {line['limits'][name] or 'any'}" for name, peak in line["peak"].items())
+        yield what, "0 times", f"{line['exceeded']} times", f"most connections at once, by account: {peaks}"
 
 
 def verdicts(figures: Figures) -> Iterator[Row]:
-    if told := figures.one("verdicts"):
-        streams, measured = told["streams"], told["measured"]
+    if line := figures.one("verdicts"):
+        streams, measured = line["streams"], line["measured"]
         yield (
             "verdict on every class of the lab",
             "all right",
-            f"{told['verdicts_right']} of {streams}",
-            (f"at most {told['most_connections_a_stream']} connection each"),
+            f"{line['verdicts_right']} of {streams}",
+            (f"at most {line['most_connections_a_stream']} connection each"),
         )
-        exact = f"{min(told['width_right'], told['height_right'])} and {told['fps_right']} of {measured}"
+        exact = f"{min(line['width_right'], line['height_right'])} and {line['fps_right']} of {measured}"
         yield "size and frame rate", "exact", exact, ""
-        yield "bitrate, the worst", "5 %", f"{100 * told['worst_bitrate_error']:.1f} %", ""
-        yield "a stream that answers 404", "1 s", f"{told['http_404_s']} s", ""
+        yield "bitrate, the worst", "5 %", f"{100 * line['worst_bitrate_error']:.1f} %", ""
+        yield "a stream that answers 404", "1 s", f"{line['http_404_s']} s", ""
 
 
 def probe(figures: Figures) -> Iterator[Row]:
@@ -137,7 +137,7 @@ STREAMS, HOURS, SECONDS, MBIT = 100_000, 6, 11.0, 6.0
 
 
 def needs(figures: Figures) -> Iterator[tuple[str, str, str]]:
-    """What so many streams a night take, from the figures above: what, how much, how it is reckoned."""
+    """Yield the needs of a night over all streams, calculated from the figures above."""
     at_once = STREAMS * SECONDS / (HOURS * 3600)
     yield "checks at once", f"{at_once:.0f}", f"{STREAMS:,} x {SECONDS:g} s in {HOURS} h"
     yield "bandwidth", f"{at_once * MBIT:.0f} Mbit/s", f"{at_once:.0f} x {MBIT:g} Mbit/s"

@@ -35,5 +35,5 @@ class StatsdListener:
             self.lines += told.decode().splitlines()
 
     def named(self, name: str) -> list[str]:
-        """What the metric of that name was told to be."""
+        """Return the values of a metric."""
         return [line.partition(":")[2] for line in self.lines if line.partition(":")[0] == name]

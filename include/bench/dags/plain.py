@@ -16,6 +16,8 @@ from streamflow import names
     default_args={"retries": 2},
 )
 def plain() -> None:
+    """Plan, sleep in mapped tasks, and summarise."""
+
     @task
     def plan(params: dict[str, int] | None = None) -> list[int]:
         return list(range((params or {})["tasks"]))

@@ -1,4 +1,4 @@
-"""The circuit of a login: is the provider down, or are single streams dead?
+"""The circuit of a login: it tells a provider that is down from single dead streams.
 
 A run observes each stream of a login once. When nearly all streams that worked before cannot be reached any more, the
 provider is down, and the failures say nothing about the streams. The circuit of the login is then *open*.

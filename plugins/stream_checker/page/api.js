@@ -40,7 +40,7 @@ async function request(url, { method = "GET", body, signal, tries = MAX_TRIES } 
   const headers = body === undefined ? {} : { "Content-Type": "application/json" };
   let response;
   try {
-    response = await fetch(url, { method, headers, signal, body: body === undefined ? null : JSON.stringify(body) });
+    response = await fetch(url, body === undefined ? { method, headers, signal } : { method, headers, signal, body: JSON.stringify(body) });
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new Problem(0, "The server does not respond.");

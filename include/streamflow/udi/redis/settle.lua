@@ -7,8 +7,8 @@
 -- The latest result is 'verdict result'. A history has 'checked_at result', newest first.
 -- A run's streams are 'verdict|channels|reason'. Its channels are the ids of their streams or, when finished, a JSON
 -- object.
--- Returns the twins as a string, and stores nothing, if the stream has twins and the mode is 'settle'. Otherwise returns
--- the ids of the run's channels of this stream that wait for no stream and are not finished.
+-- Returns the twins as a string, and stores nothing, if the stream has twins and the mode is 'settle'. Otherwise
+-- returns the ids of the run's channels of this stream that wait for no stream and are not finished.
 local id, at, verdict, mode = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[9]
 
 if mode == 'settle' then

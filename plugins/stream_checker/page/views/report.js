@@ -1,7 +1,7 @@
 // The health report of a run, as tables and as a file.
 
 import { apiUrl } from "../api.js";
-import { count, percent, plural, score } from "../format.js";
+import { count, percent, score } from "../format.js";
 import { html } from "../html.js";
 import { useLive } from "../live.js";
 import { Failure, Loading } from "../parts/notice.js";
