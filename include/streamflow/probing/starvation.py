@@ -51,7 +51,7 @@ class StarvationMonitor:
             self._spells.append((due, came))
 
     def spells(self) -> list[tuple[float, float]]:
-        """Return the begin and end of each spell in order, one that still lasts included."""
+        """Return begin and end of each spell in order, including a spell that still lasts."""
         now, due = time.monotonic(), self._due
         lasting = [(due, now)] if now - due >= GRAIN_SECONDS else []
         return [*self._spells, *lasting]

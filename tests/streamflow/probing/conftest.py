@@ -1,4 +1,4 @@
-"""What the probe's tests share."""
+"""Fixtures of the probe's tests."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from support.probing.scripted import Scripted
 
 @pytest.fixture(scope="session")
 def fragments(lab_media: Media) -> tuple[bytes, list[bytes]]:
-    """A clip's video as fragmented MP4: what comes first, and each fragment of a second."""
+    """Return a clip's video as fragmented MP4: its description, and its fragments of a second."""
     return fragmented(lab_media.clip("sd480p30"), "video")
 
 
@@ -27,5 +27,5 @@ def scripted() -> Iterator[Scripted]:
 
 @pytest.fixture
 def settings() -> config.Probe:
-    """Short times, so that what never comes is not waited for."""
+    """Return settings with short times, so that the tests do not wait."""
     return config.Probe(sample_seconds=1.5, connect_timeout=2, read_timeout=1.5)

@@ -1,4 +1,4 @@
-"""The labelled corpus: every class gets the verdict and the measures that are true by its making, on one connection."""
+"""Each class of the labelled corpus gets its true verdict and figures, on one connection."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ BITRATE_ERROR = 0.05
 
 
 def probed(lab: Lab, streams: Iterable[Stream]) -> dict[str, ProbeOutcome]:
-    """All of them at once; by name."""
+    """Return the outcome of each stream by its name; all are probed at once."""
     return probe_all(
         {
             stream.name: (
@@ -39,15 +39,15 @@ def word(verdict: str, reason: str | None) -> str:
     return f"{verdict}: {reason}" if reason else verdict
 
 
-def print_confusion(told: Iterable[tuple[str, str]]) -> None:
-    """A line for each pair of what is true and what was said."""
-    print(f"\n{'true':30} {'said':30} streams")
-    for (true, said), count in sorted(Counter(told).items()):
+def print_confusion(pairs: Iterable[tuple[str, str]]) -> None:
+    """Print the count of each pair of a true and a measured verdict."""
+    print(f"\n{'true':30} {'measured':30} streams")
+    for (true, said), count in sorted(Counter(pairs).items()):
         print(f"{true:30} {said:30} {count:7}{'' if true == said else '  WRONG'}")
 
 
 def faults(result: Result, truth: Truth) -> Iterator[str]:
-    """What was measured otherwise than it is."""
+    """Yield each figure that was measured wrong."""
     for name in ("width", "height", "fps", "interlaced", "hdr", "video_codec", "pixel_format"):
         measured, true = getattr(result, name), getattr(truth, name)
         if measured != true:
@@ -61,19 +61,19 @@ def faults(result: Result, truth: Truth) -> Iterator[str]:
 
 
 @pytest.mark.timeout(110)
-def test_every_class_is_told_and_measured_on_one_connection(lab_media: Media) -> None:
+def test_every_class_is_judged_and_measured_on_one_connection(lab_media: Media) -> None:
     library = corpus()
     with running(library, lab_media) as lab:
         outcomes = probed(lab, library.streams)
         connections = Counter(line["stream"] for line in lab.record(connections=True)["connections"])
     results = {name: outcome.result for name, outcome in outcomes.items()}
-    told = {
+    words = {
         stream.name: (word(stream.verdict, stream.reason), word(found.verdict, found.reason))
         for stream in library.streams
         for found in [results[stream.name]]
     }
-    print_confusion(told.values())
-    wrong = {name: (*pair, results[name].detail) for name, pair in told.items() if pair[0] != pair[1]}
+    print_confusion(words.values())
+    wrong = {name: (*pair, results[name].detail) for name, pair in words.items() if pair[0] != pair[1]}
     assert not wrong
     measured = {
         stream.name: list(faults(results[stream.name], lab.media.clip(stream.clip).truth))
@@ -98,7 +98,7 @@ def test_a_radio_channel_needs_no_video(lab: Lab) -> None:
     assert (found.result.width, [track.codec for track in found.result.audio]) == (None, ["mp2"])
 
 
-def test_a_name_that_promises_more_is_told(lab: Lab) -> None:
+def test_a_name_that_promises_more_is_reported(lab: Lab) -> None:
     found = probe(ProbeTarget(lab.url("hd25_2m"), name="News 4K"), SETTINGS.model_copy(update={"sample_seconds": 1}))
     assert found.result.label_mismatch == "named 4K, measured 720p"
 
@@ -127,12 +127,12 @@ def test_a_cancelled_probe_ends_at_once_and_gives_its_connection_back(lab: Lab, 
     assert_nobody_watches(lab)
 
 
-def test_progress_is_told_each_second(lab: Lab) -> None:
-    told = []
+def test_progress_is_reported_each_second(lab: Lab) -> None:
+    progress = []
     settings = SETTINGS.model_copy(update={"sample_seconds": 2.5})
-    probe(ProbeTarget(lab.url("fhd25_3m")), settings, on_progress=told.append)
-    assert told[0].phase == "connecting"
-    running_ = [each for each in told if each.phase == "measuring"]
+    probe(ProbeTarget(lab.url("fhd25_3m")), settings, on_progress=progress.append)
+    assert progress[0].phase == "connecting"
+    running_ = [each for each in progress if each.phase == "measuring"]
     assert 2 <= len(running_) <= 4
     assert running_[-1].bitrate_kbps == pytest.approx(3000, rel=0.2)
     assert [each.bytes for each in running_] == sorted(each.bytes for each in running_)
@@ -142,13 +142,13 @@ def test_progress_is_told_each_second(lab: Lab) -> None:
 @pytest.mark.parametrize(
     ("name", "seconds"), [("http_404", 1.0), ("html", 1.0), ("scrambled", 1.5), ("garbage", 2.5), ("refused", 1.0)]
 )
-def test_what_is_clearly_dead_is_known_early(lab: Lab, name: str, seconds: float) -> None:
+def test_a_stream_that_is_clearly_dead_is_known_early(lab: Lab, name: str, seconds: float) -> None:
     result = probe(ProbeTarget(lab.url(name)), config.Probe()).result
     assert result.verdict == "dead"
     assert result.elapsed_s < seconds
 
 
-def test_what_the_provider_asks_to_wait_is_handed_on(lab: Lab) -> None:
+def test_the_wait_that_a_provider_asks_for_is_passed_on(lab: Lab) -> None:
     busy = probe(ProbeTarget(lab.url("http_429")), SETTINGS)
     assert (busy.result.reason, busy.retryable, busy.retry_after) == ("provider_busy", True, 2.0)
 
@@ -168,7 +168,7 @@ def test_a_slate_means_busy_where_the_account_is_full_unless_it_was_shown_before
             full = probe(ProbeTarget(url, account_full=True), settings)
             known = probe(ProbeTarget(url, account_full=True, known_slates=(alone.slate or b"",)), settings)
         free = probe(ProbeTarget(url, account_full=True), settings)
-    told = [(one.result.verdict, one.result.reason, one.retryable) for one in (alone, full, known, free)]
+    verdicts = [(one.result.verdict, one.result.reason, one.retryable) for one in (alone, full, known, free)]
     frozen = ("degraded", "frozen_video", False)
-    assert told == [frozen, ("unknown", "provider_busy", True), frozen, ("ok", None, False)]
+    assert verdicts == [frozen, ("unknown", "provider_busy", True), frozen, ("ok", None, False)]
     assert (bool(alone.slate), free.slate) == (True, None)

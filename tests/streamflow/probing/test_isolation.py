@@ -1,4 +1,4 @@
-"""A crash, a hang or an endless appetite of what reads media costs one check, which still has a verdict."""
+"""A decoder that crashes, hangs or takes all memory costs one check, which still has a verdict."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ ROOT = Path(__file__).parents[3]
 QUICK = config.Probe(sample_seconds=0.5, connect_timeout=0.5, read_timeout=0.5)
 
 
-def ran(work: Callable[[Send], object], *, told: list[object] | None = None, longest_s: float = 10) -> object:
-    into = [] if told is None else told
-    return isolated(work, on_message=into.append, stop=threading.Event(), longest_s=longest_s)
+def ran(work: Callable[[Send], object], *, messages: list[object] | None = None, longest_s: float = 10) -> object:
+    received = [] if messages is None else messages
+    return isolated(work, on_message=received.append, stop=threading.Event(), longest_s=longest_s)
 
 
 def segfault(*_: object) -> None:
     ctypes.string_at(0)
 
 
-def test_the_answer_and_what_is_told_before_come_in_order() -> None:
-    told: list[object] = []
-    assert ran(lambda tell: [tell(number) for number in range(100)] and os.getpid(), told=told) != os.getpid()
-    assert told == list(range(100))
+def test_messages_and_the_result_come_in_order() -> None:
+    messages: list[object] = []
+    assert ran(lambda send: [send(number) for number in range(100)] and os.getpid(), messages=messages) != os.getpid()
+    assert messages == list(range(100))
 
 
 @pytest.mark.parametrize(
@@ -44,26 +44,26 @@ def test_the_answer_and_what_is_told_before_come_in_order() -> None:
     [(segfault, signal.SIGSEGV), (lambda _: os.abort(), signal.SIGABRT), (lambda _: os._exit(3), None),
      (lambda _: 1 / 0, None)],
 )  # fmt: skip
-def test_how_the_work_crashed_is_told(work: Callable[[Send], object], by: signal.Signals | None) -> None:
+def test_the_signal_of_a_crash_is_reported(work: Callable[[Send], object], by: signal.Signals | None) -> None:
     with pytest.raises(Crashed) as crash:
         ran(work)
     assert crash.value.signal == by
 
 
-def test_what_hangs_is_ended_and_leaves_no_process() -> None:
-    told: list[object] = []
+def test_work_that_hangs_is_ended_and_leaves_no_process() -> None:
+    messages: list[object] = []
 
-    def hang(tell: Send) -> None:
-        tell(os.getpid())
+    def hang(send: Send) -> None:
+        send(os.getpid())
         time.sleep(60)
 
     with pytest.raises(Hung):
-        ran(hang, told=told, longest_s=0.3)
+        ran(hang, messages=messages, longest_s=0.3)
     with pytest.raises(ProcessLookupError):
-        os.kill(int(str(told[0])), 0)
+        os.kill(int(str(messages[0])), 0)
 
 
-def test_what_is_stopped_has_no_answer() -> None:
+def test_work_that_is_stopped_has_no_result() -> None:
     stop = threading.Event()
     stop.set()
     with pytest.raises(Stopped):
@@ -72,10 +72,10 @@ def test_what_is_stopped_has_no_answer() -> None:
 
 def test_a_fault_of_the_listener_is_raised_and_ends_the_work() -> None:
     def listen(_: object) -> None:
-        raise LookupError("nobody home")
+        raise LookupError("no listener")
 
     with pytest.raises(LookupError):
-        isolated(lambda tell: (tell(1), time.sleep(60)), on_message=listen, stop=threading.Event(), longest_s=10)
+        isolated(lambda send: (send(1), time.sleep(60)), on_message=listen, stop=threading.Event(), longest_s=10)
 
 
 def test_the_work_cannot_take_all_memory() -> None:
@@ -98,11 +98,11 @@ def test_the_work_holds_none_of_the_files_that_were_open(tmp_path: Path) -> None
 def test_the_work_ends_with_its_parent() -> None:
     code = (
         "import os, sys, threading, time; from streamflow.probing.isolation import isolated\n"
-        "def tell(pid):\n"
+        "def send(pid):\n"
         "    print(pid, flush=True); os._exit(0)\n"
         "def work(send):\n"
         "    send(os.getpid()); time.sleep(60)\n"
-        "isolated(work, on_message=tell, stop=threading.Event(), longest_s=60)"
+        "isolated(work, on_message=show, stop=threading.Event(), longest_s=60)"
     )
     environment = os.environ | {"PYTHONPATH": str(ROOT / "include")}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, timeout=30)

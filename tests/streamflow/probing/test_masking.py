@@ -1,4 +1,4 @@
-"""URLs lose all that may be a secret."""
+"""URLs lose every part that may be a secret."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""This process's own lateness: noted, subtracted, told, and never taken for the provider's."""
+"""Starvation of this process is noted, subtracted and reported, and never blamed on the provider."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from streamflow.probing.starvation import GRAIN_SECONDS, StarvationMonitor, excu
 
 
 def watched(*oversleeps: float) -> list[tuple[float, float]]:
-    """What is noted when a sleep takes so much longer than it should, one after the other."""
+    """Return the spells noted when one sleep after the other takes this much longer than it should."""
     naps: Iterator[float] = iter(oversleeps)
 
     def sleep(seconds: float) -> bool:
@@ -38,7 +38,7 @@ def watched(*oversleeps: float) -> list[tuple[float, float]]:
     return late.spells()
 
 
-def test_a_sleep_that_lasts_longer_than_asked_for_is_lateness() -> None:
+def test_a_sleep_that_lasts_too_long_is_starvation() -> None:
     spells = watched(0.0, 0.3, 0.0, 0.1)
     assert len(spells) == 2
     assert total(spells) == pytest.approx(0.4, abs=0.05)
@@ -62,12 +62,12 @@ def test_a_sleep_that_has_not_come_back_yet_counts_already() -> None:
     assert late.spells() == []
 
 
-def test_what_overlaps_counts_once_and_what_comes_later_not_at_all() -> None:
+def test_overlapping_spells_count_once_and_later_ones_not_at_all() -> None:
     assert total([(3.0, 5.0), (1.0, 4.0), (8.0, 9.0)]) == 5.0
     assert total([(1.0, 4.0), (8.0, 9.0)], until=2.0) == 1.0
 
 
-def test_an_excuse_ends_soon_after_the_lateness() -> None:
+def test_an_excuse_ends_soon_after_the_starvation() -> None:
     assert excused([(1.0, 4.0)], 4.1) == 3.0
     assert excused([(1.0, 4.0)], 7.0) == 0.0
 
@@ -100,12 +100,12 @@ def test_a_stall_that_is_the_providers_is_told_for_all_of_our_lateness_before() 
     assert found.stall_s == pytest.approx(2.0, abs=0.1)
 
 
-def test_the_end_of_a_sample_that_nobody_could_look_at_lowers_no_share() -> None:
+def test_the_end_of_a_sample_that_was_starved_lowers_no_share() -> None:
     until_seven = [pair for pair in arrivals() if pair[0] < 7]
     assert simulate_playout(until_seven, 10.0, [(7.0, 10.0)]).share == pytest.approx(1.0, abs=0.02)
 
 
-def test_a_slow_provider_is_slow_to_a_late_reader_too() -> None:
+def test_a_slow_provider_is_slow_to_a_starved_reader_too() -> None:
     slow = [(wall / 0.6, media) for wall, media in arrivals()]
     assert (simulate_playout(slow, 16.0, [(5.0, 6.0)]).share or 1) < 0.7
 
@@ -116,18 +116,18 @@ def processes(pid: int) -> list[int]:
     return [pid, *map(int, children.split())]
 
 
-def _probe_in_child(url: str, seconds: float, told: Connection) -> None:
+def _probe_in_child(url: str, seconds: float, pipe: Connection) -> None:
     began = threading.Event()
-    threading.Thread(target=lambda: began.wait(20) and told.send("began"), daemon=True).start()
+    threading.Thread(target=lambda: began.wait(20) and pipe.send("began"), daemon=True).start()
     settings = config.Probe(sample_seconds=seconds)
     outcome = probe(
         ProbeTarget(url), settings, on_progress=lambda now: began.set() if now.phase == "measuring" else None
     )
-    told.send(outcome.result)
+    pipe.send(outcome.result)
 
 
 @pytest.mark.timeout(40)
-def test_a_probe_that_did_not_get_to_run_calls_no_healthy_stream_unstable(lab: Lab) -> None:
+def test_a_starved_probe_calls_no_healthy_stream_unstable(lab: Lab) -> None:
     here, there = multiprocessing.get_context("spawn").Pipe()
     child = multiprocessing.get_context("spawn").Process(target=_probe_in_child, args=(lab.url("no_burst"), 5.0, there))
     child.start()
@@ -153,7 +153,7 @@ def test_a_probe_that_did_not_get_to_run_calls_no_healthy_stream_unstable(lab: L
     assert result.extra["starved_s"] == pytest.approx(2.5, abs=0.6)
 
 
-def test_a_measuring_that_is_too_slow_to_take_what_comes_is_late_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_analyzer_that_is_too_slow_is_starved_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(receive_buffer, "BACKLOG_BYTES", 5)
     held = receive_buffer.ReceiveBuffer(lambda: iter([b"x" * 10] * 2), lambda: None)
     time.sleep(0.3)

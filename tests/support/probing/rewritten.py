@@ -71,7 +71,7 @@ def moved(data: bytes, pids: dict[int, int]) -> bytes:
 
 
 def with_private_data(data: bytes, pid: int, every: int) -> bytes:
-    """Return the stream with a packet of private data after every so many packets."""
+    """Return the stream with a packet of private data after every ``every`` packets."""
     body = (b"\0\0\1\xbd\0\0\x80\0\0" + b"\x5a\x13" * 90)[: PACKET - 4]
     made, counter = bytearray(), 0
     for number, at in enumerate(range(0, len(data), PACKET)):

@@ -199,7 +199,7 @@ def silent(evidence: Evidence) -> Judgement | None:
 def starved(evidence: Evidence) -> Judgement | None:
     """Find a video that has too few bits for its size and its content."""
     measurement, video = evidence.measurement, evidence.measurement.format
-    # What fills up a constant bitrate is no picture, so the elementary stream's rate is nearer to the truth.
+    # The filling of a constant bitrate is no picture, so the rate of the elementary stream is nearer to the truth.
     rate = measurement.video_kbps or measurement.bitrate_kbps
     if not (video.width and video.height and measurement.fps and video.codec and rate):
         return None

@@ -17,7 +17,7 @@ SAME_RATE = 0.02
 
 @dataclass
 class PartFigures:
-    """What one container says of itself; ``program_share`` is the share of its bytes that the program takes."""
+    """The figures of one container; ``program_share`` is the share of its bytes that the measured program takes."""
 
     container: str
     programs: int = 0
@@ -78,7 +78,7 @@ class Figures:
         self._parts[self._number] = None
 
     def end_part(self, part: PartFigures) -> None:
-        """Set what the container that was begun last says of itself, so far."""
+        """Set the figures of the container that was begun last, so far."""
         self._parts[max(self._parts)] = part
 
     def set_format(self, video_format: VideoFormat) -> None:

@@ -51,8 +51,8 @@ def picture_statistics(pictures: Sequence[Picture], residue: float | None = None
     """Judge the whole pictures of a sample, in the order of their time.
 
     :param residue: bits per point of the pictures between key pictures; None where there are none. Small copies lose
-        the noise of a camera, but an encoder has to send it: a still picture that takes bits is alive, and one that
-        takes next to none is frozen even where its key pictures differ a little.
+        the noise of a camera, but an encoder has to send it: a still picture that takes bits is alive. A
+        picture that takes next to none is frozen, even where its key pictures differ a little.
     """
     pictures = [picture for picture in pictures if picture.is_whole]
     if not pictures:

@@ -36,9 +36,9 @@ class Measurement:
 
     Where the tracks or their format change in the middle, the figures are those of the format that lasted longest.
     ``unreadable`` names the tracks that no decoder here can read, ``unsupported_video`` the video's codec among them.
-    ``residue`` is bits per point of the pictures between key pictures, without mere filling; ``quantizer`` the mean
-    quantizer of the decoded pictures. ``arrivals`` are pairs of wall time and media time. ``saved_s`` is the part of
-    the sample that was not needed. ``broken`` names the error that ended the reading.
+    ``residue`` is bits per point of the pictures between key pictures, without mere filling; ``quantizer`` that of a
+    key picture of H.264 where such bits are few. ``arrivals`` are pairs of wall time and media time. ``saved_s`` is the
+    part of the sample that was not needed. ``broken`` names the error that ended the reading.
     """
 
     container: str | None = None

@@ -28,7 +28,7 @@ UNREADABLE_PACKETS = 5
 
 @dataclass(frozen=True)
 class ContainerTables:
-    """What is known of the container from its tables alone; ``box_codecs`` by ISO media's order of tracks."""
+    """Facts from the container's tables; ``box_codecs`` names the codecs of an ISO file in the order of its tracks."""
 
     box_codecs: list[str]
     has_dolby_vision: bool

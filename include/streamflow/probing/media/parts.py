@@ -38,7 +38,7 @@ class Boundary:
 
 
 class Structure(Protocol):
-    """What is known of the bytes without a demuxer."""
+    """The structure of the bytes, as far as it is known without a demuxer."""
 
     def take(self, chunk: bytes) -> list[Boundary]:
         """Read a chunk and return the parts that begin in it."""
@@ -48,6 +48,9 @@ class Structure(Protocol):
 
     def probe_bytes(self, waiting: int) -> int | None:
         """Return how much of them a demuxer may read to learn the tracks; None for its usual amount."""
+
+    def tables(self) -> bytes:
+        """Return the packets that announce the tracks now sent, as far as they are known."""
 
 
 class TransportStructure:
@@ -76,6 +79,10 @@ class TransportStructure:
         """Return a third: libav may read that much once to recognize codecs, and once more to learn their figures."""
         return min(MAX_PROBE_BYTES, max(MIN_PROBE_BYTES, waiting // 3))
 
+    def tables(self) -> bytes:
+        """Return the tables of all programs."""
+        return self._headers.programs.tables
+
 
 class BoxStructure:
     """The boxes of an ISO media file, read into ``boxes``; any other format has no structure."""
@@ -95,6 +102,10 @@ class BoxStructure:
     def probe_bytes(self, waiting: int) -> None:
         """Return None: such a file describes its tracks."""
         del waiting
+
+    def tables(self) -> bytes:
+        """Return nothing: the description stands in the file itself."""
+        return b""
 
 
 @dataclass
@@ -142,15 +153,20 @@ class PartReader:
         self._prefix, self._next_prefix = memoryview(self._next_prefix), b""
         self._base = self._taken - len(self._prefix)
         waiting = self._wait(time.monotonic() if self._parts > 1 else None)
+        if not self._prefix and not self.has_next:
+            # A demuxer that finds no tables in the bytes that it may read guesses at the tracks.
+            self._prefix = memoryview(self._structure.tables())
+            self._base -= len(self._prefix)
         self.probe_bytes = self._structure.probe_bytes(waiting)
-        return waiting > 0
+        return waiting > 0 or self.has_next
 
     def _wait(self, began: float | None) -> int:
         """Wait until the part can be opened; return the number of its bytes that are there."""
         while True:
             waiting = self._waiting
             seconds = time.monotonic() - (began or self._source.first_byte or time.monotonic())
-            is_enough = self.has_next or waiting >= MAX_PROBE_BYTES or self._structure.is_ready(waiting, seconds)
+            is_ready = waiting > 0 and self._structure.is_ready(waiting, seconds)
+            is_enough = self.has_next or waiting >= MAX_PROBE_BYTES or is_ready
             if is_enough or not self._fetch():
                 return waiting
 

@@ -11,6 +11,7 @@ from itertools import pairwise
 from statistics import mean, median
 from typing import cast
 
+from av import CodecContext
 from av.error import FFmpegError
 from av.packet import Packet
 from av.sidedata.encparams import VideoEncParams
@@ -39,6 +40,8 @@ NO_KEY_SECONDS = 4.0
 # H.264, 7.3.2.7 and 7.3.2.14; ISO/IEC 13818-2, 5.2.3).
 WEIGHED_EVERY = 7
 FILLING = b"\x00\x03\xff"
+# Bits per point between key pictures below which the quantizer shows whether a picture needs no more.
+FEW_BITS = 0.02
 # An IDR slice of H.264, and any slice whose type is I (7 or 2; ITU-T H.264, 7.3.3): first_mb_in_slice is 0 there.
 _IDR = re.compile(rb"\x00\x00\x01[\x25\x45\x65]")
 _INTRA = re.compile(rb"\x00\x00\x01[\x21\x41\x61][\x88-\x8f\xb0-\xb7]")
@@ -47,6 +50,10 @@ _TRANSFERS = {16: "hdr10", 18: "hlg"}
 _LEVEL_SCALES = {"h264": 10, "hevc": 30}
 # Integers in one block of libav's AVVideoBlockParams: place, size, and last the difference of the quantizer.
 _BLOCK_INTEGERS = 5
+
+
+# The loop filter's smoothing does not show in small pictures, and is a third of their cost.
+_LIMITS = {"max_pixels": str(MAX_PIXELS), "threads": "1", "skip_loop_filter": "all"}
 
 
 class VideoAnalyzer:
@@ -74,7 +81,6 @@ class VideoAnalyzer:
         self._scaler = Scaler()
         self._key_times: list[float] = []
         self._weights: list[int] = []
-        self._quantizers: list[float] = []
         self._since_key: list[tuple[Packet[Stream], float]] = []
         self._first_field: tuple[Packet[Stream], float] | None = None
         self._is_field_coded = False
@@ -90,6 +96,7 @@ class VideoAnalyzer:
         if self._first_field:
             (first, first_at), self._first_field = self._first_field, None
             if self._complete(first, first_at, packet):
+                self._since_key.append((packet, at))
                 return
         if packet.is_keyframe:
             measurement.key_frames += 1
@@ -206,8 +213,6 @@ class VideoAnalyzer:
             measurement.decode_errors += frame.is_corrupt
         self._pictured_at = at
         self._note_format(frame)
-        if (quantizer := _quantizer(frame)) is not None:
-            self._quantizers.append(quantizer)
         # A picture that is refreshed bit by bit is never marked as whole.
         is_whole = self._is_gradual or not frame.is_corrupt
         picture = replace(self._scaler.small(frame, at), is_whole=is_whole)
@@ -258,8 +263,8 @@ class VideoAnalyzer:
         size = (self.format or self.announced()).size
         if self._weights and size[0] and size[1]:
             measurement.residue = median(self._weights) * 8 / (size[0] * size[1])
-        if self._quantizers:
-            measurement.quantizer = round(mean(self._quantizers), 1)
+            if measurement.residue < FEW_BITS and measurement.quantizer is None:
+                measurement.quantizer = _quantizer(self._video, [packet for packet, _ in self._since_key[:2]])
         if len(self._key_times) >= 2:
             measurement.gop_s = round(mean(after - before for before, after in pairwise(self._key_times)), 3) or None
 
@@ -269,10 +274,7 @@ def _prepare(video: VideoStream) -> None:
     # Frame threads would keep a picture each: a 2160-line stream then takes 250 MB.
     context.thread_count = 1
     context.skip_frame = "NONKEY"
-    # The loop filter's smoothing does not show in small pictures, and is a third of their cost.
-    context.options = {
-        "max_pixels": str(MAX_PIXELS), "threads": "1", "skip_loop_filter": "all", "export_side_data": "venc_params",
-    }  # fmt: skip
+    context.options = dict(_LIMITS)
 
 
 def _hdr(frame: VideoFrame) -> str | None:
@@ -289,14 +291,26 @@ def _side_data(frame: VideoFrame) -> list[SideData]:
         return []
 
 
-def _quantizer(frame: VideoFrame) -> float | None:
-    """Return the mean quantizer of a frame of H.264 (0 to 51); None for other codecs."""
-    for data in _side_data(frame):
-        if isinstance(data, VideoEncParams) and data.codec_type.name == "H264":
+def _quantizer(video: VideoStream, packets: list[Packet[Stream]]) -> float | None:
+    """Return the mean quantizer (0 to 51) of a key picture of H.264 by a decoder of its own; None for other codecs."""
+    if video.codec_context.codec.canonical_name != "h264":
+        return None
+    decoder = CodecContext.create("h264", "r")
+    decoder.extradata = video.codec_context.extradata
+    decoder.options = _LIMITS | {"export_side_data": "venc_params"}
+    frames: list[VideoFrame] = []
+    try:
+        for packet in packets:
+            frames += decoder.decode(cast("Packet[VideoStream]", packet))
+        frames += decoder.decode(None)
+    except FFmpegError:
+        return None
+    for data in (data for frame in frames[:1] for data in _side_data(frame)):
+        if isinstance(data, VideoEncParams):
             size = data.nb_blocks * data.block_size
             blocks = array("i", bytes(memoryview(data))[data.blocks_offset : data.blocks_offset + size])
             differences = blocks[_BLOCK_INTEGERS - 1 :: _BLOCK_INTEGERS]
-            return data.qp + (mean(differences) if differences else 0)
+            return round(data.qp + sum(differences) / max(1, len(differences)), 1)
     return None
 
 

@@ -1,4 +1,4 @@
-"""What a stream's name promises, against what was measured."""
+"""The promises of a stream's name are compared with what was measured."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from streamflow.probing.judgement import label
 
 
 @pytest.mark.parametrize(
-    ("name", "size", "told"),
+    ("name", "size", "mismatch"),
     [
         ("Sport 4K", (1920, 1080), "named 4K, measured 1080p"),
         ("UHD: Sport", (3840, 2160), None),
@@ -24,8 +24,8 @@ from streamflow.probing.judgement import label
         ("News", (720, 576), None),
     ],
 )
-def test_the_promised_size_is_compared(name: str, size: tuple[int, int], told: str | None) -> None:
-    assert label.mismatch(name, *size, "h264", None, interlaced=False) == told
+def test_the_promised_size_is_compared(name: str, size: tuple[int, int], mismatch: str | None) -> None:
+    assert label.mismatch(name, *size, "h264", None, interlaced=False) == mismatch
 
 
 def test_interlaced_lines_are_named_so() -> None:
@@ -33,7 +33,7 @@ def test_interlaced_lines_are_named_so() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "codec", "told"),
+    ("name", "codec", "mismatch"),
     [
         ("Movies HEVC", "h264", "named HEVC, measured h264"),
         ("Movies H.265", "h264", "named HEVC, measured h264"),
@@ -41,13 +41,13 @@ def test_interlaced_lines_are_named_so() -> None:
         ("Movies", "h264", None),
     ],
 )
-def test_the_promised_codec_is_compared(name: str, codec: str, told: str | None) -> None:
-    assert label.mismatch(name, 1920, 1080, codec, None, interlaced=False) == told
+def test_the_promised_codec_is_compared(name: str, codec: str, mismatch: str | None) -> None:
+    assert label.mismatch(name, 1920, 1080, codec, None, interlaced=False) == mismatch
 
 
-@pytest.mark.parametrize(("hdr", "told"), [(None, "named HDR, measured SDR"), ("hlg", None)])
-def test_promised_hdr_is_compared(hdr: str | None, told: str | None) -> None:
-    assert label.mismatch("Movies HDR10", 3840, 2160, "hevc", hdr, interlaced=False) == told
+@pytest.mark.parametrize(("hdr", "mismatch"), [(None, "named HDR, measured SDR"), ("hlg", None)])
+def test_promised_hdr_is_compared(hdr: str | None, mismatch: str | None) -> None:
+    assert label.mismatch("Movies HDR10", 3840, 2160, "hevc", hdr, interlaced=False) == mismatch
 
 
 def test_radio_is_told_by_a_word_of_its_own() -> None:

@@ -1,4 +1,4 @@
-"""From a status to verdict and reason."""
+"""A status and the text of a response have one verdict and reason."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_403_means_too_many_connections_where_the_account_is_in_use() -> None:
         (b"", "unauthorized"),
     ],
 )
-def test_403_may_say_what_it_means(text: bytes, reason: str) -> None:
+def test_the_text_of_a_403_may_explain_it(text: bytes, reason: str) -> None:
     assert refusal.of_status(403, {}, text, account_busy=False).reason == reason
 
 

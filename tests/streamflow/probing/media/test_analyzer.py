@@ -1,4 +1,4 @@
-"""Streams of other encoders and containers than the lab's: reordered pictures, rare keys, gradual refresh."""
+"""Streams of other encoders and containers are measured: reordered pictures, rare keys, gradual refresh."""
 
 from __future__ import annotations
 
@@ -72,6 +72,6 @@ def test_a_stream_joined_long_before_its_next_key_is_not_damaged(scripted: Scrip
     assert (result.verdict, result.decode_errors) == ("ok", 0)
 
 
-def test_an_mp4_with_its_index_at_the_end_is_said_to_be_unsupported(scripted: Scripted) -> None:
+def test_an_mp4_with_its_index_at_the_end_is_unsupported(scripted: Scripted) -> None:
     result = measured(scripted, encoded(Made(format="mp4")))
     assert (result.verdict, result.reason) == ("skipped", "unsupported_protocol")

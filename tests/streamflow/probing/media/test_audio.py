@@ -1,4 +1,4 @@
-"""Silent and clipping sound in every format that decoders give."""
+"""Silent and clipping sound is recognized in every format of decoders."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CODES = {"flt": ("f", 1.0), "s16": ("h", 32767), "s32": ("i", 2147483647), "dbl"
 
 
 def frame(kind: str, level: float, samples: int = 960) -> AudioFrame:
-    """A stereo sine at ``level`` of full scale."""
+    """Return a stereo sine at ``level`` of full scale."""
     code, scale = CODES[kind.removesuffix("p")]
     made = AudioFrame(format=kind, layout="stereo", samples=samples)
     made.sample_rate = 48000
@@ -46,7 +46,7 @@ def test_digital_silence_has_no_loudness() -> None:
     assert (sound.silent_ratio, sound.loudness_db, sound.digital_zero) == (1.0, None, 20)
 
 
-def test_what_nobody_can_hear_is_silent_and_a_quiet_programme_is_not() -> None:
+def test_sound_that_cannot_be_heard_is_silent_and_a_quiet_programme_is_not() -> None:
     assert heard("s16", 0.0005).silent_ratio == 1.0
     assert heard("s16", 0.01).silent_ratio == 0.0
 

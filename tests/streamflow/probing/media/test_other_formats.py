@@ -156,7 +156,6 @@ def test_side_data_that_is_not_known_does_no_harm() -> None:
             raise ValueError("41 is not a valid Type")
 
     assert video._hdr(cast("Any", Unknown(color_trc=16))) == "hdr10"
-    assert video._quantizer(cast("Any", Unknown())) is None
 
 
 def test_titles_on_white_need_few_bits(scripted: Scripted) -> None:

@@ -1,4 +1,4 @@
-"""What a container says of its streams without a packet of theirs: Dolby Vision, subtitles, teletext."""
+"""Dolby Vision, subtitles and teletext are known from the tables of a container, without a packet of theirs."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ TELETEXT_GERMAN = b"\x56\x05deu\x09\x00"
 SUBTITLES_FRENCH = b"\x59\x08fra\x10\x00\x01\x00\x01"
 
 
-def told(scripted: Scripted, lab_media: Media, *more: Track, of_video: bytes = b"") -> Result:
-    """The result of a clip of the lab whose program map says something else."""
+def measured(scripted: Scripted, lab_media: Media, *more: Track, of_video: bytes = b"") -> Result:
+    """Return the result of a clip of the lab with another program map."""
     tracks = [Track(VIDEO, 0x1B, 0xE0, of_video), Track(SOUND, 0x0F, 0xC0), *more]
     table = (b"\0" + _tables(tracks, "made")[PMT_PID]).ljust(184, b"\xff")
     data = bytearray(lab_media.clip("hd25_2m").data)
@@ -30,13 +30,13 @@ def told(scripted: Scripted, lab_media: Media, *more: Track, of_video: bytes = b
     return probe(ProbeTarget(scripted.url("/1.ts", response(bytes(data)))), SETTINGS).result
 
 
-def test_dolby_vision_is_told_by_the_program_map(scripted: Scripted, lab_media: Media) -> None:
-    assert told(scripted, lab_media).hdr is None
-    assert told(scripted, lab_media, of_video=b"\x0a\x04eng\x00" + DOLBY_VISION).hdr == "dolby_vision"
+def test_dolby_vision_is_known_from_the_program_map(scripted: Scripted, lab_media: Media) -> None:
+    assert measured(scripted, lab_media).hdr is None
+    assert measured(scripted, lab_media, of_video=b"\x0a\x04eng\x00" + DOLBY_VISION).hdr == "dolby_vision"
 
 
-def test_teletext_and_subtitles_are_told_with_their_languages(scripted: Scripted, lab_media: Media) -> None:
-    result = told(
+def test_teletext_and_subtitles_are_named_with_their_languages(scripted: Scripted, lab_media: Media) -> None:
+    result = measured(
         scripted, lab_media, Track(TELETEXT, 6, 0xBD, TELETEXT_GERMAN), Track(SUBTITLES, 6, 0xBD, SUBTITLES_FRENCH)
     )
     assert result.extra["subtitles"] == ["teletext:deu", "dvbsub:fra"]
@@ -44,7 +44,7 @@ def test_teletext_and_subtitles_are_told_with_their_languages(scripted: Scripted
 
 
 def with_box(init: bytes, box: bytes) -> bytes:
-    """The description of one track with another box at the end of its sample entry."""
+    """Return the description of one track with another box at the end of its sample entry."""
     made = bytearray(init)
     around = [made.index(name) - 4 for name in (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsd", b"avc1")]
     end = around[-1] + int.from_bytes(made[around[-1] : around[-1] + 4], "big")
@@ -53,7 +53,7 @@ def with_box(init: bytes, box: bytes) -> bytes:
     return bytes(made[:end] + box + made[end:])
 
 
-def test_dolby_vision_is_told_by_a_box_of_the_sample_description(scripted: Scripted, lab_media: Media) -> None:
+def test_dolby_vision_is_known_from_a_box_of_the_sample_description(scripted: Scripted, lab_media: Media) -> None:
     init, parts = fragmented(lab_media.clip("hd25_2m"), "video")
     box = b"\0\0\0\x20dvvC" + bytes((1, 0, 0x10, 0x35, 0x10)).ljust(24, b"\0")
     for name, described, hdr in (("plain", init, None), ("vision", with_box(init, box), "dolby_vision")):

@@ -1,4 +1,4 @@
-"""Lost and scrambled packets from packet headers, in chunks of any size."""
+"""Lost and scrambled packets are counted from packet headers, in chunks of any size."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def read(data: bytes, sizes: Iterable[int] = ()) -> PacketHeaders:
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_chunks_of_any_size_tell_the_same(seed: int) -> None:
+def test_chunks_of_any_size_give_the_same_counts(seed: int) -> None:
     chance = random.Random(seed)
     data = stream(60) + stream(60, pid=0x101) + packet(7)
     found = read(data, [chance.randrange(1, 900) for _ in range(20)])
