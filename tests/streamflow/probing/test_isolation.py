@@ -98,7 +98,7 @@ def test_the_work_holds_none_of_the_files_that_were_open(tmp_path: Path) -> None
 def test_the_work_ends_with_its_parent() -> None:
     code = (
         "import os, sys, threading, time; from streamflow.probing.isolation import isolated\n"
-        "def send(pid):\n"
+        "def show(pid):\n"
         "    print(pid, flush=True); os._exit(0)\n"
         "def work(send):\n"
         "    send(os.getpid()); time.sleep(60)\n"

@@ -221,11 +221,13 @@ class VideoAnalyzer:
             self._best_shot.offer(frame, self._sample_aspect, shows=picture.is_whole and not picture.is_dark)
 
     def _note_format(self, frame: VideoFrame) -> None:
-        was = self.format
-        now = self._described(frame)
+        was, now = self.format, self._described(frame)
         if was and was.size == now.size:
             # Film in an interlaced stream has pictures that are marked as progressive.
-            now = replace(now, interlaced=was.interlaced or now.interlaced, hdr=was.hdr or now.hdr)
+            now = replace(now, interlaced=was.interlaced or now.interlaced, hdr=was.hdr)
+        else:
+            # Reading a frame's side data keeps its buffers until the next garbage collection.
+            now = replace(now, hdr=_hdr(frame))
         self.format = now
         if was != now:
             self._on_format(now)
@@ -235,8 +237,9 @@ class VideoAnalyzer:
         interlaced = bool(frame.interlaced_frame)
         # Field-coded HEVC comes as single fields (ITU-T H.265, D.3.3).
         lines = frame.height * 2 if interlaced and described.codec == "hevc" else frame.height
-        return replace(described, width=frame.width, height=lines, pixel_format=frame.format.name,
-                       interlaced=interlaced, hdr=_hdr(frame))  # fmt: skip
+        return replace(
+            described, width=frame.width, height=lines, pixel_format=frame.format.name, interlaced=interlaced
+        )
 
     def announced(self) -> VideoFormat:
         """Return the format as far as the decoder knows it without a picture."""
