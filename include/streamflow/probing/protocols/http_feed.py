@@ -53,8 +53,7 @@ def _opened(
 
 
 def _note(response: HttpResponse, source: SourceInfo) -> None:
-    source.responded_at = time.monotonic()
-    source.status, source.redirects = response.status, source.redirects + response.redirects
+    source.redirects += response.redirects
     source.content_type = response.headers.get("content-type")
     source.length = response.length or None
 

@@ -11,7 +11,6 @@ from streamflow.probing.protocols.segments import PlaylistInfo
 class SourceInfo:
     """Facts about the first response; filled in by the thread that receives it.
 
-    :param responded_at: when the response began (monotonic).
     :param length: the declared number of bytes, None for a body without a declared end.
     :param is_length_false: the length is not that of a recording: the body ended before it, or comes in real time.
     :param playlist: facts about a stream in segments, None for a single body.
@@ -19,8 +18,6 @@ class SourceInfo:
     :param tls_fault: why the server's certificate is not trusted, None where it is or was not checked.
     """
 
-    responded_at: float | None = None
-    status: int | None = None
     content_type: str | None = None
     length: int | None = None
     is_length_false: bool = False
