@@ -26,7 +26,7 @@ class Position:
         last = self._last
         if last is None:
             return segments if playlist.is_ended else segments[-JOIN_SEGMENTS:]
-        # Names that repeat within a playlist are told apart by their queries.
+        # Queries distinguish names that repeat within a playlist.
         is_unique = len({segment.name for segment in segments}) == len(segments)
         same = [(one.name == last.name if is_unique else one.uri == last.uri) for one in segments]
         index = last.number - segments[0].number
