@@ -192,7 +192,7 @@ def main() -> None:
             # Imports what is imported once, and asks for the viewers, as one check in two seconds does.
             check(1)
             for kind, stream_id in (("waiting", 2), ("finishing", 3)):
-                redis.set("{streamflow}:viewers:asked", 1, px=10_000)
+                redis.set("{streamflow}:viewers:count", "counted", px=10_000)
                 figures = counted(lambda stream_id=stream_id: check(stream_id))  # type: ignore[misc]
                 print(json.dumps({"bench": "check", "kind": kind} | figures), flush=True)
 

@@ -21,13 +21,18 @@ log = logging.getLogger(__name__)
 
 # Streams that belong to no account have no limit but the global one.
 NO_ACCOUNT = "custom"
-# All checks together read the viewers at most once in this time.
+# All checks together read the viewers at most once in this time, and none asks for a slot with an older count.
 VIEWERS_SECONDS = 2.0
+# The longest wait for another check that reads the viewers.
+VIEWERS_WAIT_SECONDS = 5.0
+_POLL_SECONDS = 0.02
 # Airflow's ids of scheduled runs begin with this.
 SCHEDULED = "scheduled__"
 # A nightly run queues all its checks at its start, so the head start of other runs has to be longer than a night.
 HEAD_START_HOURS = 24
-_ASKED = "{streamflow}:viewers:asked"
+# The state of the viewers' count, as long as it is current.
+_COUNT = "{streamflow}:viewers:count"
+_COUNTING, _COUNTED = b"counting", b"counted"
 
 
 def head_start(run_id: str) -> int:
@@ -96,22 +101,37 @@ def adapt(limiter: Limiter, settings: Config) -> None:
 
 
 def refresh_viewers(redis: Redis, store: Store, settings: Config) -> None:
-    """Report the viewers of each budget to the limiter. While Dispatcharr is away the last count holds.
+    """Report the viewers of each budget to the limiter, or wait for the check that is doing so.
+
+    While Dispatcharr is away the last count holds.
 
     :raises LimiterUnavailable: while Redis is away.
     """
     if not settings.concurrent_streams.respect_viewers:
         return
     try:
-        if not redis.set(_ASKED, "1", nx=True, px=int(VIEWERS_SECONDS * 1000)):
-            return
+        if _claim_count(redis):
+            asked_at = time.monotonic()
+            viewers = _viewers()
+            if viewers is not None:
+                counts = viewers_of_budgets(viewers, store.library.accounts())
+                Limiter(redis).set_viewers(counts, age=time.monotonic() - asked_at)
+            redis.set(_COUNT, _COUNTED, xx=True, keepttl=True)
     except RedisError as error:
         raise LimiterUnavailable(f"Redis: {error}") from error
-    asked_at = time.monotonic()
-    viewers = _viewers()
-    if viewers is not None:
-        counts = viewers_of_budgets(viewers, store.library.accounts())
-        Limiter(redis).set_viewers(counts, age=time.monotonic() - asked_at)
+
+
+def _claim_count(redis: Redis) -> bool:
+    """Return whether the caller has to count the viewers; wait while another process counts them."""
+    deadline = time.monotonic() + VIEWERS_WAIT_SECONDS
+    while True:
+        state = redis.set(_COUNT, _COUNTING, nx=True, get=True, px=int(VIEWERS_SECONDS * 1000))
+        if state != _COUNTING:
+            return state is None
+        if time.monotonic() > deadline:
+            log.warning("another check has not counted the viewers within %g s", VIEWERS_WAIT_SECONDS)
+            return False
+        time.sleep(_POLL_SECONDS)
 
 
 def viewers_fill(account: records.Account) -> bool:

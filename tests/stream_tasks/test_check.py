@@ -226,7 +226,7 @@ def test_a_slate_of_a_full_account_is_tried_again_unless_it_is_known(
         assert store.results.latest(6).reason == "frozen_video"
         assert len(RedisSlates(redis_client).known(4)) == 1
         watch(provider, 40)
-        redis_client.delete(limits._ASKED)
+        redis_client.delete(limits._COUNT)
         run_check(6, sample_seconds=3.0)
         assert store.results.latest(6).reason == "frozen_video"
         redis_client.delete("{streamflow}:slates:4")
@@ -254,7 +254,7 @@ def test_a_slate_was_a_refusal_if_the_picture_moves_with_fewer_connections(
             task.execute(mine)
         assert login_of(redis_client, 4) == (0, 0), "it is held down, but nothing is said of it yet"
         watch(provider)
-        redis_client.delete(limits._ASKED)
+        redis_client.delete(limits._COUNT)
         if is_limit:
             others.close()
         task.resume(mine, {"status": "granted", "reason": "", "rank": ""}, deferred.value.kwargs["state"])
@@ -298,7 +298,7 @@ def test_a_check_waits_while_a_viewer_uses_the_only_connection(home: Path, provi
         task.execute(mine)
     assert provider.account_record(1)["total"] == before
     watch(provider)
-    redis_client.delete(limits._ASKED)
+    redis_client.delete(limits._COUNT)
     task.resume(mine, {"status": "granted", "reason": "", "rank": deferred.value.trigger.rank})
     assert provider.account_record(1)["total"] == before + 1
 

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from redis import Redis
 
 from account_limiter import Limiter, connect
-from stream_tasks.limits import NO_ACCOUNT, configure, head_start, limited_accounts
+from stream_tasks import limits
+from stream_tasks.limits import NO_ACCOUNT, configure, head_start, limited_accounts, refresh_viewers
 from streamflow.config import Config
 from streamflow.records import Account, Profile
 
@@ -68,3 +72,82 @@ def test_accounts_that_share_a_login_get_the_lowest_limit(redis_client: Redis) -
 def test_without_redis_there_is_no_limiter() -> None:
     with connect(port=9) as away:
         assert not configure(Limiter(away), Accounts(account(1)), Config())  # type: ignore[arg-type]
+
+
+# -- viewers ---------------------------------------------------------------------------------
+WATCHED = account(1, max_streams=1, profiles=(Profile(id=10, is_default=True, max_streams=1),))
+
+
+@pytest.fixture
+def known(redis_client: Redis) -> Accounts:
+    accounts = Accounts(WATCHED)
+    Limiter(redis_client).open_now()
+    configure(Limiter(redis_client), accounts, Config())  # type: ignore[arg-type]
+    return accounts
+
+
+def counted(monkeypatch: pytest.MonkeyPatch, count: Callable[[], dict[int, int] | None]) -> list[None]:
+    """Let a function count the viewers, and return a list with an entry for each count."""
+    counts: list[None] = []
+
+    def viewers() -> dict[int, int] | None:
+        counts.append(None)
+        return count()
+
+    monkeypatch.setattr(limits, "_viewers", viewers)
+    return counts
+
+
+def test_no_check_asks_for_a_slot_before_the_viewers_are_counted(
+    redis_client: Redis, known: Accounts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slow() -> dict[int, int]:
+        begun.set()
+        assert go_on.wait(5)
+        return {10: 1}
+
+    def check() -> int:
+        refresh_viewers(redis_client, known, Config())  # type: ignore[arg-type]
+        return Limiter(redis_client).snapshot().budgets[0].viewers
+
+    counts = counted(monkeypatch, slow)
+    with ThreadPoolExecutor(4) as pool:
+        checks = [pool.submit(check) for _ in range(4)]
+        assert begun.wait(5)
+        assert not any(one.done() for one in checks)
+        go_on.set()
+        assert [one.result(5) for one in checks] == [1, 1, 1, 1]
+    assert len(counts) == 1
+
+
+def test_a_count_of_the_last_two_seconds_is_used(
+    redis_client: Redis, known: Accounts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counts = counted(monkeypatch, lambda: {10: 1})
+    for _ in range(3):
+        refresh_viewers(redis_client, known, Config())  # type: ignore[arg-type]
+    assert len(counts) == 1
+    redis_client.delete(limits._COUNT)
+    refresh_viewers(redis_client, known, Config())  # type: ignore[arg-type]
+    assert len(counts) == 2
+
+
+def test_a_source_that_is_away_leaves_the_last_count_and_holds_up_nobody(
+    redis_client: Redis, known: Accounts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Limiter(redis_client).set_viewers({"profile-10": 1}, age=0)
+    counted(monkeypatch, lambda: None)
+    for _ in range(2):
+        refresh_viewers(redis_client, known, Config())  # type: ignore[arg-type]
+    assert Limiter(redis_client).snapshot().budgets[0].viewers == 1
+
+
+def test_a_process_that_dies_while_it_counts_is_replaced(
+    redis_client: Redis, known: Accounts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    redis_client.set(limits._COUNT, limits._COUNTING, px=200)
+    counts = counted(monkeypatch, lambda: {10: 1})
+    refresh_viewers(redis_client, known, Config())  # type: ignore[arg-type]
+    assert len(counts) == 1

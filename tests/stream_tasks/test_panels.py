@@ -80,7 +80,7 @@ def known(provider: Lab, *, max_streams: int = 0, **fields: Any) -> Known:
 def after_asking(redis: Redis, store: Known, settings: Config | None = None) -> list[AccountState]:
     settings = settings or Config()
     configure(Limiter(redis), store, settings)  # type: ignore[arg-type]
-    redis.delete(limits._ASKED)
+    redis.delete(limits._COUNT)
     ask_panels(redis, store, settings)  # type: ignore[arg-type]
     return list(Limiter(redis).snapshot().accounts[:2])
 

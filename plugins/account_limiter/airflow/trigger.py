@@ -30,7 +30,6 @@ class SlotTrigger(BaseTrigger):
     :param rank: place in the queue that the task had before.
     :param delay: seconds before the task queues. A triggerer that takes over counts them from the beginning, because
         the clocks of two machines may differ.
-    :param not_before: argument of waiters that an earlier version deferred; they queue at once.
     :param connection_id: Airflow connection of Redis.
     :param prefix: beginning of the limiter's keys.
     """
@@ -45,7 +44,6 @@ class SlotTrigger(BaseTrigger):
         labels: dict[str, Any] | None = None,
         rank: str = "",
         delay: float = 0.0,
-        not_before: float = 0.0,  # noqa: ARG002
         connection_id: str = DEFAULT_CONNECTION_ID,
         prefix: str = DEFAULT_PREFIX,
     ) -> None:

@@ -88,12 +88,6 @@ def test_trying_again_gives_the_slot_back_and_carries_its_state(limiter: Limiter
     assert task.resume(context, {"status": "granted", "reason": "", "rank": ""}, **deferred.kwargs) == {"tries": 1}
 
 
-def test_a_trigger_of_an_earlier_version_is_taken_over() -> None:
-    stored = {"lease_id": "a", "account_id": 1, "rank": "7", "not_before": 1_800_000_000.0}
-    taken = trigger_module.SlotTrigger(**stored)  # type: ignore[arg-type]
-    assert (taken.request.lease_id, taken.rank, taken.delay) == ("a", "7", 0)
-
-
 def test_a_lost_lease_sends_the_task_back_to_the_queue(limiter: Limiter) -> None:
     def does(holder: Holder, state: State) -> Any:
         raise LeaseLost(holder.lease.request.lease_id, "reset")
