@@ -64,18 +64,10 @@ def provider(lab_media: Media) -> Iterator[Lab]:
 
 
 @pytest.fixture
-def home(tmp_path: Path, provider: Lab, redis_client: Redis, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A home whose tasks use this test's Redis and the lab's Dispatcharr."""
-    monkeypatch.setenv("STREAMFLOW_HOME", str(tmp_path))
-    monkeypatch.setenv("DISPATCHARR_URL", provider.dispatcharr)
-    monkeypatch.setenv("DISPATCHARR_API_KEY", provider.addresses()["api_key"])
-    path = redis_client.connection_pool.connection_kwargs["path"]
-    monkeypatch.setattr(resources, "connect", lambda: connect(unix_socket_path=path))
-    Limiter(redis_client).open_now()
+def home(task_home: Path, provider: Lab) -> Path:
+    """A home in which nobody watches."""
     watch(provider)
-    for channel in LIBRARY.channels:
-        provider.servers.dispatcharr.state.channels[channel.id]["streams"] = list(channel.stream_ids)
-    return tmp_path
+    return task_home
 
 
 @pytest.fixture

@@ -13,9 +13,7 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from account_limiter import Limiter, connect
 from lab import Account, Channel, Group, Lab, Library, Media, Stream, running
-from stream_tasks import resources
 from stream_tasks.check import CheckStream
 from stream_tasks.finish import finish_run, summarise
 from stream_tasks.plan import plan
@@ -48,24 +46,16 @@ def provider(lab_media: Media) -> Iterator[Lab]:
 
 
 @pytest.fixture
-def store(tmp_path: Path, provider: Lab, redis_client: Redis, monkeypatch: pytest.MonkeyPatch) -> Udi:
+def store(task_home: Path, provider: Lab, redis_client: Redis) -> Udi:
     """The UDI of a home whose streams all worked at their last check."""
-    monkeypatch.setenv("STREAMFLOW_HOME", str(tmp_path))
-    monkeypatch.setenv("DISPATCHARR_URL", provider.dispatcharr)
-    monkeypatch.setenv("DISPATCHARR_API_KEY", provider.addresses()["api_key"])
-    path = redis_client.connection_pool.connection_kwargs["path"]
-    monkeypatch.setattr(resources, "connect", lambda: connect(unix_socket_path=path))
     config.save(config.Config.model_validate(
         {"probe": {"retries": 0, "thumbnails": False}, "concurrent_streams": {"stagger_delay": 0},
          "dead_streams": {"after_failures": 1, "action": "remove"},
          "safety": {"provider_down_least": 3, "max_removed_share": 1}}
     ))  # fmt: skip
-    Limiter(redis_client).open_now()
     provider.set_outages()
-    for channel in LIBRARY.channels:
-        provider.servers.dispatcharr.state.channels[channel.id]["streams"] = list(channel.stream_ids)
     run("first night")
-    return open_udi(redis_client, tmp_path)
+    return open_udi(redis_client, task_home)
 
 
 def check(stream_id: int, run_id: str) -> None:
