@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[3]
 QUICK = config.Probe(sample_seconds=0.5, connect_timeout=0.5, read_timeout=0.5)
 
 
-def ran(work: Callable[[Send], object], *, messages: list[object] | None = None, longest_s: float = 10) -> object:
+def ran(work: Callable[[Send], object], *, messages: list[object] | None = None, longest_s: float = 30) -> object:
     received = [] if messages is None else messages
     return isolated(work, on_message=received.append, stop=threading.Event(), longest_s=longest_s)
 
