@@ -20,11 +20,10 @@ from pathlib import Path
 
 # Variables without secrets that the probe's libraries read.
 KEPT_VARIABLES = frozenset({"LANG", "LC_ALL", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR"})
-# The memory that the process may take; a decoder of the largest permitted pictures needs a third of it.
+# The memory that the process may take beyond its parent's; a decoder of the largest permitted pictures needs a third.
 MEMORY_BYTES = 3_000_000_000
 MAX_FILES = 128
 _LIMITS = (
-    (resource.RLIMIT_DATA, MEMORY_BYTES),
     # A dump of the memory would hold the URL.
     (resource.RLIMIT_CORE, 0),
     (resource.RLIMIT_FSIZE, 0),
@@ -68,13 +67,19 @@ def enter() -> None:
     """Take every right away from this process that a probe does not need; call it before the first thread starts."""
     _detach_standard_streams()
     _clear_environment()
-    for limit, most in _LIMITS:
+    # A bound below the memory that was inherited would let the start of a thread hang.
+    for limit, most in (*_LIMITS, (resource.RLIMIT_DATA, _data_bytes() + MEMORY_BYTES)):
         _, hard = resource.getrlimit(limit)
         within = most if hard == resource.RLIM_INFINITY else min(most, hard)
         resource.setrlimit(limit, (within, within))
     _libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     _restrict_files()
     _filter_calls()
+
+
+def _data_bytes() -> int:
+    """Return the size of this process' data and stacks (``proc_pid_statm(5)``), which RLIMIT_DATA bounds."""
+    return int(Path("/proc/self/statm").read_text().split()[5]) * resource.getpagesize()
 
 
 def landlock_version() -> int:

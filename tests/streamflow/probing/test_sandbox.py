@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import mmap
 import os
 import socket
 import subprocess
@@ -70,6 +71,14 @@ def test_threads_still_start() -> None:
         return begun.wait(5)
 
     assert inside(work) is True
+
+
+def test_a_parent_with_much_memory_does_not_hang_its_probes() -> None:
+    private = mmap.mmap(-1, sandbox.MEMORY_BYTES + 100_000_000, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    try:
+        assert inside(lambda: [threading.Thread(target=print).start() for _ in range(3)]) == [None] * 3
+    finally:
+        private.close()
 
 
 def test_the_environment_holds_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
