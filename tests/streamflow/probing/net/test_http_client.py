@@ -434,6 +434,8 @@ def tls_server(context: ssl.SSLContext) -> Iterator[str]:
     threading.Thread(target=serve, daemon=True).start()
     with listening:
         yield f"https://127.0.0.1:{listening.getsockname()[1]}/1.ts"
+        # Closing alone does not end a thread that waits in accept.
+        listening.shutdown(socket.SHUT_RDWR)
 
 
 def untrusted() -> ssl.SSLContext:
