@@ -59,7 +59,9 @@ class Browser:
             assert time.monotonic() < deadline, "Chromium did not start"
             time.sleep(0.05)
         port, path = opened.read_text().splitlines()
-        self._socket = self._exit.enter_context(connect(f"ws://127.0.0.1:{port}{path}", max_size=None))
+        self._socket = self._exit.enter_context(
+            connect(f"ws://127.0.0.1:{port}{path}", max_size=None, ping_interval=None)
+        )
         target = self._call("Target.createTarget", url="about:blank")["targetId"]
         self._session = self._call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Network"):
