@@ -27,7 +27,7 @@ def test_every_test_and_file_named_in_a_document_exists(document: Path) -> None:
 
 def test_the_threat_model_names_a_test_for_every_attempt() -> None:
     text = (ROOT / "docs" / "use" / "security.md").read_text()
-    rows = text.partition("## What could be tried")[2].partition("\n## ")[0]
+    rows = text.partition("## Known attacks")[2].partition("\n## ")[0]
     attempts = [row for row in rows.splitlines() if row.startswith("|")][2:]
     assert len(attempts) > 10
     assert [row for row in attempts if not NAMED_TEST.search(row)] == []
