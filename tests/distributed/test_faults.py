@@ -184,7 +184,8 @@ def test_the_write_back_is_complete(run: Run, provider: Lab) -> None:
     scores = {one["stream_id"]: one["result"]["score"] for one in run.state()["streams"]}
     for channel in state["channels"]:
         ordered = [scores[stream] for stream in channel["streams"]]
-        assert ordered == sorted(ordered, reverse=True), channel["name"]
+        beaten = [max(ordered[place:]) - score for place, score in enumerate(ordered)]
+        assert round(max(beaten), 4) <= Config().scoring.switch_margin, channel["name"]
 
 
 def test_all_parts_are_healthy_again(run: Run, fleet: Fleet) -> None:
