@@ -12,6 +12,7 @@ from urllib.parse import quote
 import httpx
 import pytest
 
+from streamflow.config import Config
 from streamflow_stack.airflow_api import AirflowApi, AirflowError
 from streamflow_stack.cli.demo import Lab
 
