@@ -8,7 +8,6 @@ import pytest
 
 from streamflow import config
 from streamflow.probing import ProbeTarget, probe
-from streamflow.probing.judgement.refusal import Refusal
 from streamflow.probing.net import connector, egress
 from streamflow.probing.net.address_policy import (
     AddressPolicy,
@@ -19,10 +18,9 @@ from streamflow.probing.net.address_policy import (
     reach_of_name,
 )
 from streamflow.probing.net.egress import Egress, EgressOptions, own_services
-from streamflow.probing.net.http_client import HttpClient
-from streamflow.probing.net.options import NetworkOptions
 from streamflow.probing.net.request_headers import request_headers
 from streamflow.probing.net.resolver import NameNotFoundError
+from support.probing.fetching import body_of, reason
 from support.probing.scripted import Scripted, response
 
 
@@ -124,22 +122,6 @@ def test_a_players_headers_are_sent_and_replaced_by_the_accounts() -> None:
         "Accept": "*/*", "Accept-Language": "de", "Referer": "http://a/",
     }  # fmt: skip
     assert "X" not in request_headers({"X": "a\r\nEvil: yes"})
-
-
-def body_of(url: str, **options: object) -> bytes:
-    """Return the body behind ``url``; raises Refusal."""
-    client = HttpClient({}, NetworkOptions(1, 0.5, **options))  # type: ignore[arg-type]
-    try:
-        with client.get(url) as answer:
-            return b"".join(answer.body)
-    finally:
-        client.close()
-
-
-def reason(url: str) -> tuple[str, str]:
-    with pytest.raises(Refusal) as caught:
-        body_of(url)
-    return caught.value.reason, caught.value.detail
 
 
 class Names:

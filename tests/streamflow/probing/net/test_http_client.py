@@ -25,23 +25,8 @@ from streamflow.probing.net.cookies import CookieJar
 from streamflow.probing.net.http_client import HttpClient
 from streamflow.probing.net.options import NetworkOptions
 from streamflow.probing.net.resolver import NameNotFoundError, resolve
+from support.probing.fetching import body_of, reason
 from support.probing.scripted import Scripted, response
-
-
-def body_of(url: str, **options: object) -> bytes:
-    """Return the body behind ``url``; raises Refusal."""
-    client = HttpClient({}, NetworkOptions(1, 0.5, **options))  # type: ignore[arg-type]
-    try:
-        with client.get(url) as response:
-            return b"".join(response.body)
-    finally:
-        client.close()
-
-
-def reason(url: str) -> tuple[str, str]:
-    with pytest.raises(Refusal) as caught:
-        body_of(url)
-    return caught.value.reason, caught.value.detail
 
 
 @pytest.mark.parametrize(
