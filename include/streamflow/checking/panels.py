@@ -93,7 +93,7 @@ def claims(
 
 
 def described(report: UserInfo) -> str:
-    """Return the panel's report as it is shown."""
+    """Return the panel's report in the words that users see."""
     limit = "no max_connections" if report.max_connections is None else f"max_connections {report.max_connections}"
     used = "" if report.active_connections is None else f", {report.active_connections} in use"
     return f"the panel reports {limit}{used}"

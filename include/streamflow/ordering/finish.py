@@ -17,7 +17,7 @@ from streamflow.udi.ports import Store
 
 log = logging.getLogger(__name__)
 
-# A concurrent edit by a user wins; after this many conflicts the channel is left as it is.
+# A concurrent edit by a user wins; after this many conflicts the channel stays unchanged.
 CONFLICT_TRIES = 3
 
 

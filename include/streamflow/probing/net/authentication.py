@@ -57,7 +57,7 @@ class Logins:
     def header(self, origin: Origin, method: str, target: str) -> str | None:
         """Return the ``Authorization`` header of a request, None for an origin without a login.
 
-        :param target: the request target as it is sent: path and query.
+        :param target: the path and the query of the request line.
         """
         login = self._logins.get(origin)
         if login is None:

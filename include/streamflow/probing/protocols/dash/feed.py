@@ -90,7 +90,7 @@ class DashFeed:
                 url, current = self._reloaded(url, current, skipped)
 
     def _reloaded(self, url: str, current: Manifest, skipped: int) -> tuple[str, Manifest]:
-        """Return the manifest as it is now; the old one when the request fails, up to three times in a row."""
+        """Return the current manifest, or the old one for up to three failed requests in a row."""
         try:
             address, document = self._fetcher.document(url)
             fresh = self._parsed(document, address, skipped)
