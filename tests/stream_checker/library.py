@@ -83,7 +83,12 @@ def fill(store: Udi) -> None:
     """Publish the library with results and a half-finished run."""
     store.publish(snapshot(), force=True)
     for id in range(7, 21):
-        store.runs.settle("no run", result(id, score=round(0.9 - id / 50, 2), bitrate_kbps=2000 + 137 * id % 1000))
+        measured = {
+            "score": round(0.9 - id / 50, 2),
+            "quality": 2 + id * 5 % 13 / 10,
+            "bitrate_kbps": 2000 + 137 * id % 1000,
+        }
+        store.runs.settle("no run", result(id, **measured))
     store.runs.settle("no run", result(21, verdict="degraded", reason="frozen_video", frozen_ratio=0.9))
     store.runs.settle("no run", result(22, verdict="unknown", reason="provider_busy"))
     store.runs.settle("no run", result(1, checked_at=NOW - timedelta(days=2), score=0.4))

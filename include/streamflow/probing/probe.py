@@ -35,6 +35,7 @@ from streamflow.probing.net.options import NetworkOptions
 from streamflow.probing.protocols import http, libav
 from streamflow.probing.protocols.source_info import SourceInfo
 from streamflow.probing.target import HTTP, LIBAV, ProbeOutcome, ProbeTarget, Progress, address
+from streamflow.quality import quality
 from streamflow.records import Result
 from streamflow.records.result import Verdict
 
@@ -251,7 +252,7 @@ class _Run:
         )
         is_still = evidence.pictures.is_still
         return ProbeOutcome(
-            result,
+            result.model_copy(update={"quality": quality(result)}),
             measurement.thumbnail,
             retryable=judged.verdict in ("dead", "unknown") and judged.reason not in FINAL,
             slate=next(picture.grey for picture in measurement.pictures if picture.is_whole) if is_still else None,

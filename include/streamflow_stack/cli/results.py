@@ -25,8 +25,8 @@ Rows = Iterator[dict[str, Any]]
 
 PAGE = 500
 COLUMNS = (
-    "stream_id", "name", "account", "verdict", "reason", "detail", "checked_at", "score", "width", "height", "fps",
-    "interlaced", "hdr", "video_codec", "bitrate_kbps", "container", "first_frame_ms", "label_mismatch",
+    "stream_id", "name", "account", "verdict", "reason", "detail", "checked_at", "score", "quality", "width", "height",
+    "fps", "interlaced", "hdr", "video_codec", "bitrate_kbps", "container", "first_frame_ms", "label_mismatch",
 )  # fmt: skip
 
 
@@ -43,8 +43,8 @@ def rows(api: AirflowApi, channel_id: int | None) -> Rows:
 
 def _table(results: Rows) -> None:
     table = Table()
-    for column in ("stream", "account", "verdict", "measured", "score", "checked"):
-        table.add_column(column, justify="right" if column == "score" else "left")
+    for column in ("stream", "account", "verdict", "measured", "score", "quality", "checked"):
+        table.add_column(column, justify="right" if column in ("score", "quality") else "left")
     for row in results:
         table.add_row(
             row["name"] or str(row["stream_id"]),
@@ -52,6 +52,7 @@ def _table(results: Rows) -> None:
             f"{row['verdict']} {row['reason'] or ''}".strip(),
             measured(row),
             "" if row["score"] is None else f"{row['score']:.2f}",
+            "" if row["quality"] is None else f"{row['quality']:.1f}",
             row["checked_at"][:16].replace("T", " "),
         )
     output(markup=False).print(table)

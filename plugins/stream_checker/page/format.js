@@ -30,6 +30,8 @@ export const count = number({ maximumFractionDigits: 0 });
 export const decimal = number({ maximumFractionDigits: 1 });
 export const fps = number({ maximumFractionDigits: 2 });
 export const score = number({ minimumFractionDigits: 2, maximumFractionDigits: 2 });
+/** Write the estimated quality of a picture, from 1 to 5. */
+export const quality = number({ minimumFractionDigits: 1, maximumFractionDigits: 1 });
 export const percent = number({ style: "percent" });
 export const seconds = number({ style: "unit", unit: "second", unitDisplay: "narrow", maximumFractionDigits: 1 });
 const megabits = number({ style: "unit", unit: "megabit-per-second", maximumFractionDigits: 1 });

@@ -25,6 +25,7 @@ class IndexedResult(NamedTuple):
 
     checked_at: float
     score: float | None
+    quality: float | None
     bitrate_kbps: int | None
     reason: str | None
 
@@ -72,4 +73,4 @@ def _read(store: Store, ids: Iterable[int]) -> Iterator[tuple[int, IndexedResult
 
 def _indexed(result: Result) -> IndexedResult:
     reason = sys.intern(result.reason) if result.reason else None
-    return IndexedResult(result.checked_at.timestamp(), result.score, result.bitrate_kbps, reason)
+    return IndexedResult(result.checked_at.timestamp(), result.score, result.quality, result.bitrate_kbps, reason)

@@ -26,6 +26,8 @@ class Order(StrEnum):
     NAME_DESCENDING = "-name"
     SCORE = "score"
     SCORE_DESCENDING = "-score"
+    QUALITY = "quality"
+    QUALITY_DESCENDING = "-quality"
     CHECKED_AT = "checked_at"
     CHECKED_AT_DESCENDING = "-checked_at"
     BITRATE = "bitrate"

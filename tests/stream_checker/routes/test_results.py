@@ -13,7 +13,7 @@ from streamflow.udi import Udi
 
 from ..library import SECRET
 
-SORTS = ["id", "name", "score", "checked_at", "bitrate"]
+SORTS = ["id", "name", "score", "checked_at", "bitrate", "quality"]
 
 
 @pytest.mark.parametrize("sort", [*SORTS, *(f"-{sort}" for sort in SORTS[1:])])

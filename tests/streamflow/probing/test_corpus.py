@@ -103,6 +103,14 @@ def test_a_name_that_promises_more_is_reported(lab: Lab) -> None:
     assert found.result.label_mismatch == "named 4K, measured 720p"
 
 
+def test_a_measured_picture_has_an_estimated_quality(lab: Lab) -> None:
+    settings = SETTINGS.model_copy(update={"sample_seconds": 1})
+    found = {name: probe(ProbeTarget(lab.url(name)), settings).result for name in ("hd25_2m", "fhd25_3m", "http_404")}
+    assert found["hd25_2m"].quality == pytest.approx(3.78, abs=0.05)
+    assert found["fhd25_3m"].quality == pytest.approx(4.33, abs=0.05)
+    assert found["http_404"].quality is None
+
+
 @pytest.mark.parametrize("thumbnails", [True, False])
 def test_a_thumbnail_is_taken_where_it_is_wanted(lab: Lab, thumbnails: bool) -> None:
     settings = SETTINGS.model_copy(update={"sample_seconds": 1, "thumbnails": thumbnails})

@@ -11,12 +11,12 @@ from streamflow_stack.cli.results import COLUMNS, FORMATS
 def test_a_table_in_a_pipe_breaks_no_line(capsys: pytest.CaptureFixture[str]) -> None:
     name = "[b] A channel whose provider has given it a name that is longer than a line of eighty characters"
     row = {"stream_id": 1, "name": name, "account": "North", "verdict": "degraded", "reason": "frozen_video",
-           "score": 0.25, "checked_at": "2026-01-02T03:04:05Z", "height": 1080, "width": 1920, "fps": 25.0,
-           "video_codec": "h264", "bitrate_kbps": 6120}  # fmt: skip
+           "score": 0.25, "quality": 4.31, "checked_at": "2026-01-02T03:04:05Z", "height": 1080, "width": 1920,
+           "fps": 25.0, "video_codec": "h264", "bitrate_kbps": 6120}  # fmt: skip
     FORMATS["table"](iter([row]))
     (line,) = (line for line in capsys.readouterr().out.splitlines() if name in line)
     assert [cell.strip() for cell in line.strip("│").split("│")] == [
-        name, "North", "degraded frozen_video", "1080p25 h264 6120 kbit/s", "0.25", "2026-01-02 03:04",
+        name, "North", "degraded frozen_video", "1080p25 h264 6120 kbit/s", "0.25", "4.3", "2026-01-02 03:04",
     ]  # fmt: skip
 
 

@@ -23,6 +23,8 @@ def report(outcome: ProbeOutcome) -> str:
         lines.append("audio     " + ", ".join(str(part) for part in parts if part))
     if result.bitrate_kbps:
         lines.append(f"bitrate   {result.bitrate_kbps} kbit/s in {result.container}")
+    if result.quality is not None:
+        lines.append(f"quality   {result.quality:.1f} of 5 (estimated by ITU-T P.1203.1)")
     if result.first_frame_ms is not None:
         lines.append(f"start     first picture after {result.first_frame_ms} ms")
     if result.black_ratio is not None:

@@ -37,6 +37,7 @@ def stream_stats(result: Result) -> dict[str, Any]:
         "streamflow_reason": result.reason,
         "streamflow_detail": result.detail,
         "streamflow_score": result.score,
+        "streamflow_quality": result.quality,
         "streamflow_label_mismatch": result.label_mismatch,
         "streamflow_checked_at": result.checked_at.isoformat(),
     }

@@ -1,7 +1,7 @@
 // The list of channels, and one channel: its streams in order and its last change.
 
 import { OuterLink } from "../airflow.js";
-import { ago, bitrate, count, fps, moment, plural, score, size, words } from "../format.js";
+import { ago, bitrate, count, fps, moment, plural, quality, score, size, words } from "../format.js";
 import { html, useState } from "../html.js";
 import { useLive } from "../live.js";
 import { Failure, Loading } from "../parts/notice.js";
@@ -77,6 +77,7 @@ function Channel({ id }) {
           { title: "Codec", minor: true, cell: (row) => row.result?.video_codec },
           { title: "Bitrate", number: true, minor: true, cell: (row) => bitrate(row.result?.bitrate_kbps) },
           { title: "Score", number: true, cell: (row) => score(row.score) },
+          { title: "Quality", number: true, minor: true, cell: (row) => quality(row.result?.quality) },
         ]} />
       ${channel.removed.length > 0 && html`<p>Removed because dead: ${channel.removed.map((one) => one.name ?? one.stream_id).join(", ")}. A removed stream returns when it works again.</p>`}
     </section>

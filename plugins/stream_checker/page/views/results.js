@@ -1,7 +1,7 @@
 // The latest result of every stream. The server filters, sorts and pages.
 
 import { apiUrl, get } from "../api.js";
-import { ago, bitrate, byName, count, fps, moment, plural, score, size, words } from "../format.js";
+import { ago, bitrate, byName, count, fps, moment, plural, quality, score, size, words } from "../format.js";
 import { html, useEffect, useState } from "../html.js";
 import { useLive } from "../live.js";
 import { Sparkline } from "../parts/sparkline.js";
@@ -120,6 +120,7 @@ function Results({ page, first, sorted, sort }) {
         { title: "Codec", minor: true, cell: (row) => row.video_codec },
         { title: "Bitrate", number: true, minor: true, sort: "bitrate", cell: (row) => bitrate(row.bitrate_kbps) },
         { title: "Score", number: true, sort: "score", cell: (row) => score(row.score) },
+        { title: "Quality", number: true, minor: true, sort: "quality", cell: (row) => quality(row.quality) },
         { title: "Past scores", minor: true, cell: (row) => scores[row.stream_id]?.length > 1 && html`<${Sparkline} values=${scores[row.stream_id]} label=${`Scores of the last ${plural(scores[row.stream_id].length, "check")}`} />` },
         { title: "Checked", minor: true, sort: "checked_at", cell: (row) => html`<time datetime=${row.checked_at} title=${moment(row.checked_at)}>${ago(row.checked_at)}</time>` },
       ]} />

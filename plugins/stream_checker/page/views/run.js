@@ -1,7 +1,7 @@
 // One run: its progress, its findings and each of its streams.
 
 import { AirflowLink, DAG, runPath } from "../airflow.js";
-import { ago, bitrate, count, decimal, fps, moment, percent, plural, score, size, words } from "../format.js";
+import { ago, bitrate, count, decimal, fps, moment, percent, plural, quality, score, size, words } from "../format.js";
 import { html, useState } from "../html.js";
 import { useLive } from "../live.js";
 import { ShareBar } from "../parts/bars.js";
@@ -132,6 +132,7 @@ function Streams({ streams }) {
           { title: "Codec", minor: true, cell: (row) => row.result?.video_codec },
           { title: "Bitrate", number: true, minor: true, cell: (row) => bitrate(row.result?.bitrate_kbps) },
           { title: "Score", number: true, cell: (row) => score(row.result?.score) },
+          { title: "Quality", number: true, minor: true, cell: (row) => quality(row.result?.quality) },
         ]} />
     </section>
   `;

@@ -1,6 +1,6 @@
 // One stream: its last check, its channels and its past results.
 
-import { ago, bitrate, count, decimal, fps, moment, percent, plural, score, size, words } from "../format.js";
+import { ago, bitrate, count, decimal, fps, moment, percent, plural, quality, score, size, words } from "../format.js";
 import { html } from "../html.js";
 import { useLive } from "../live.js";
 import { Sparkline } from "../parts/sparkline.js";
@@ -42,6 +42,7 @@ export function StreamView({ id }) {
           { title: "Size", number: true, cell: size },
           { title: "Bitrate", number: true, minor: true, cell: (row) => bitrate(row.bitrate_kbps) },
           { title: "Score", number: true, cell: (row) => score(row.score) },
+          { title: "Quality", number: true, minor: true, cell: (row) => quality(row.quality) },
           { title: "Run", minor: true, cell: (row) => row.run_id && html`<a href=${link("run", row.run_id)}>${row.run_id}</a>` },
         ]} />
     </section>
@@ -57,6 +58,7 @@ function Measured({ result }) {
     ["Detail", result.detail],
     ["Checked", html`${moment(result.checked_at)} <span class="muted">(${ago(result.checked_at)})</span>`],
     ["Score", result.score !== null && score(result.score)],
+    ["Quality", result.quality !== null && `${quality(result.quality)} of 5`],
     ["Video", result.width && [`${size(result)}`, result.fps && `${fps(result.fps)} fps`, result.video_codec, result.video_profile, result.pixel_format, result.hdr && words(result.hdr)].filter(Boolean).join(", ")],
     ["Bitrate", result.bitrate_kbps !== null && `${bitrate(result.bitrate_kbps)}${result.container ? ` in ${result.container}` : ""}`],
     ["Audio", audio.join("; ")],

@@ -6,7 +6,7 @@ from support.library import NOW, result
 
 OURS = {
     "streamflow_verdict": "ok", "streamflow_reason": None, "streamflow_detail": None, "streamflow_score": 0.7,
-    "streamflow_label_mismatch": None, "streamflow_checked_at": NOW.isoformat(),
+    "streamflow_quality": 4.2, "streamflow_label_mismatch": None, "streamflow_checked_at": NOW.isoformat(),
 }  # fmt: skip
 
 
@@ -14,7 +14,7 @@ def test_a_measurement_has_dispatcharrs_own_keys() -> None:
     tracks = (AudioTrack(codec="ac3", channels=6, sample_rate=48_000, language="eng"),)
     measured = result(
         1, width=1920, height=1080, fps=50.0, video_codec="hevc", pixel_format="yuv420p10le", bitrate_kbps=9000,
-        container="mpegts", audio=tracks, extra={"video_kbps": 8500, "audio_kbps": 384}, score=0.7,
+        container="mpegts", audio=tracks, extra={"video_kbps": 8500, "audio_kbps": 384}, score=0.7, quality=4.2,
     )  # fmt: skip
     assert stream_stats(measured) == OURS | {
         "resolution": "1920x1080", "width": 1920, "height": 1080, "video_codec": "hevc", "source_fps": 50.0,
