@@ -106,8 +106,8 @@ def fill(store: Udi) -> None:
     store.runs.settle(RUN, result(1, run_id=RUN, checked_at=NOW))
     store.runs.settle(RUN, result(2, run_id=RUN, checked_at=NOW, verdict="dead", reason="http_404", score=0.0))
     store.runs.settle(RUN, result(3, run_id=RUN, checked_at=NOW, score=0.7))
-    store.results.remember_dead(2, DeadMemory(failures=2, first_dead=NOW - timedelta(days=1)))
-    store.results.remember_dead(9, DeadMemory(failures=3, removed_from={1: 1}))
+    store.results.remember_dead({2: DeadMemory(failures=2, first_dead=NOW - timedelta(days=1))})
+    store.results.remember_dead({9: DeadMemory(failures=3, removed_from={1: 1})})
     store.runs.finish_channel(
         ChannelChange(
             channel_id=1,

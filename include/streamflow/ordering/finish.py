@@ -123,6 +123,7 @@ def _results(known: Mapping[int, Standing], run_id: str) -> list[Result]:
 def _remember(store: Store, channel_id: int, new: Arrangement, *, written: bool) -> None:
     """Store the changed failures of the streams, and the places that the policy removed them from."""
     former = store.results.dead_memory(new.standings)
+    changed = {}
     for stream, standing in new.standings.items():
         places = dict(standing.memory.removed_from)
         if written and stream in new.order.removed:
@@ -131,4 +132,6 @@ def _remember(store: Store, channel_id: int, new: Arrangement, *, written: bool)
             places.pop(channel_id, None)
         memory = standing.memory.model_copy(update={"removed_from": places})
         if memory != former.get(stream, DeadMemory()):
-            store.results.remember_dead(stream, memory)
+            changed[stream] = memory
+    if changed:
+        store.results.remember_dead(changed)

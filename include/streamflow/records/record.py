@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Self
+from functools import cache
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 
 class Record(BaseModel):
@@ -18,6 +19,15 @@ class Record(BaseModel):
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """Return a copy with other values, which are validated like those of a new record."""
-        if update is None:
-            return super().model_copy(deep=deep)
-        return type(self).model_validate(dict(self) | dict(update))
+        values = {name: _field(type(self), name).validate_python(value) for name, value in (update or {}).items()}
+        return super().model_copy(update=values, deep=deep)
+
+
+@cache
+def _field(record: type[BaseModel], name: str) -> TypeAdapter[Any]:
+    """Return the type of one field of a record."""
+    field = record.model_fields[name]
+    kind: Any = field.annotation
+    for metadata in field.metadata:
+        kind = Annotated[kind, metadata]
+    return TypeAdapter(kind)

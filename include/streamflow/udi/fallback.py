@@ -18,8 +18,9 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import TypeAlias, TypeVar
+from contextlib import contextmanager, nullcontext
+from operator import attrgetter
+from typing import Any, TypeAlias, TypeVar
 
 from streamflow.errors import UdiUnavailable
 from streamflow.udi import journal
@@ -34,6 +35,8 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 Backend: TypeAlias = RedisStore | FileStore
 
+# Calls whose data expires within seconds.
+TRANSIENT = {"progress.publish"}
 # While Redis is away, one call in this time checks whether it is back. No other call waits for a time-out.
 RECHECK_SECONDS = 5.0
 # The time-out of that check.
@@ -226,3 +229,35 @@ class Fallback:
                         self._away_mark.unlink(missing_ok=True)
                         log.info("the UDI uses Redis again; merged %d writes", merged)
                     return merged
+
+
+class Port:
+    """A port whose calls go to the same port of both stores: writes to both, all others to the first available."""
+
+    def __init__(self, fallback: Fallback, name: str, protocol: type) -> None:
+        self._fallback = fallback
+        for method in vars(protocol):
+            if not method.startswith("_"):
+                setattr(self, method, self._call(f"{name}.{method}"))
+
+    def __getattr__(self, method: str) -> Callable[..., Any]:
+        raise AttributeError(f"this port has no method {method}")
+
+    def _call(self, path: str) -> Callable[..., Any]:
+        """Return the function for a method of both stores, given by its port and its name."""
+        method_of, entry_of, is_transient = attrgetter(path), journal.WRITES.get(path), path in TRANSIENT
+
+        def call(*arguments: Any, **options: Any) -> Any:
+            # Both stores may need the arguments, and an iterator can be read only once.
+            arguments = tuple(list(each) if isinstance(each, Iterator) else each for each in arguments)
+
+            def do(store: Backend) -> Any:
+                return method_of(store)(*arguments, **options)
+
+            if entry_of is None:
+                return self._fallback.read(do, is_transient=is_transient)
+            entry = entry_of(*arguments, **options)
+            with self._fallback.alone(wait=True) if entry.is_alone else nullcontext():
+                return self._fallback.write(entry, do)
+
+        return call

@@ -2,35 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import nullcontext
-from operator import attrgetter
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 from redis import Redis
 
 from streamflow.udi import bounds, journal
-from streamflow.udi.fallback import Backend, Fallback
+from streamflow.udi.fallback import Fallback, Port
 from streamflow.udi.ports import Library, Progress, RefreshReport, Results, Runs
 from streamflow.udi.publication import check_drop
 from streamflow.udi.redis.store import RedisStore
 from streamflow.udi.snapshot import LibraryTexts, Snapshot
 from streamflow.udi.sqlite.store import FileStore
 
-# Calls whose data expires within seconds.
-TRANSIENT = {"progress.publish"}
-
 
 class Udi:
     """Implements :class:`~streamflow.udi.ports.Store` by Redis, with the file store as its fallback."""
 
     def __init__(self, redis: RedisStore | None, file: FileStore) -> None:
-        self._fallback = Fallback(redis, file)
-        self.library = cast("Library", _Port(self._fallback, "library", Library))
-        self.results = cast("Results", _Port(self._fallback, "results", Results))
-        self.runs = cast("Runs", _Port(self._fallback, "runs", Runs))
-        self.progress = cast("Progress", _Port(self._fallback, "progress", Progress))
+        self._fallback = fallback = Fallback(redis, file)
+        self.library = cast("Library", Port(fallback, "library", Library))
+        self.results = cast("Results", Port(fallback, "results", Results))
+        self.runs = cast("Runs", Port(fallback, "runs", Runs))
+        self.progress = cast("Progress", Port(fallback, "progress", Progress))
 
     def publish(
         self,
@@ -65,38 +60,6 @@ class Udi:
         :returns: the number of writes. A repeated call does no harm.
         """
         return self._fallback.merge()
-
-
-class _Port:
-    """A port whose calls go to the same port of both stores: writes to both, all others to the first available."""
-
-    def __init__(self, fallback: Fallback, name: str, protocol: type) -> None:
-        self._fallback = fallback
-        self._name = name
-        self._methods = vars(protocol)
-
-    def __getattr__(self, method: str) -> Callable[..., Any]:
-        if method.startswith("_") or method not in self._methods:
-            raise AttributeError(f"{self._name} has no {method}")
-        path = f"{self._name}.{method}"
-        of_store, entry_of = attrgetter(path), journal.WRITES.get(path)
-
-        def call(*arguments: Any, **options: Any) -> Any:
-            # Both stores may need the arguments, and an iterator can be read only once.
-            arguments = tuple(list(each) if isinstance(each, Iterator) else each for each in arguments)
-
-            def do(store: Backend) -> Any:
-                return of_store(store)(*arguments, **options)
-
-            if entry_of is None:
-                return self._fallback.read(do, is_transient=path in TRANSIENT)
-            entry = entry_of(*arguments, **options)
-            with self._fallback.alone(wait=True) if entry.is_alone else nullcontext():
-                return self._fallback.write(entry, do)
-
-        # The next access finds the function as an attribute.
-        setattr(self, method, call)
-        return call
 
 
 def open_udi(client: Redis | None, home: Path) -> Udi:

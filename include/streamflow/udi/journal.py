@@ -11,9 +11,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel
+from pydantic import AliasChoices, BaseModel, BeforeValidator, Field
 
 from streamflow.records import ChannelChange, Result
 from streamflow.udi.redis.store import RedisStore
@@ -52,6 +52,7 @@ class Reordered(Entry):
 
     kind = "reorder"
     is_alone = True
+    may_wait = True
 
     channel_id: int
 
@@ -64,17 +65,20 @@ class Reordered(Entry):
 
 
 class Remembered(Entry):
-    """The memory of failures of a stream was replaced."""
+    """The memory of failures of streams was replaced."""
 
     kind = "dead"
+    may_wait = True
 
-    stream_id: int
+    # StreamFlow 0.1 wrote an entry for each stream, with its id as ``stream_id``.
+    stream_ids: Annotated[tuple[int, ...], BeforeValidator(lambda ids: (ids,) if isinstance(ids, int) else ids)] = (
+        Field(validation_alias=AliasChoices("stream_ids", "stream_id"))
+    )
 
     def replay(self, redis: RedisStore, file: FileStore) -> None:
         """Copy the present memory."""
         with file.writing():
-            for stream_id, memory in file.results.dead_memory([self.stream_id]).items():
-                redis.results.remember_dead(stream_id, memory)
+            redis.results.remember_dead(file.results.dead_memory(self.stream_ids))
 
 
 class Opened(Entry):
@@ -113,6 +117,7 @@ class Finished(Entry):
     """A channel was finished."""
 
     kind = "channel"
+    may_wait = True
 
     change: ChannelChange
 
@@ -138,7 +143,7 @@ class Closed(Entry):
 # The entry of each write, made from the arguments of the method.
 WRITES: dict[str, Callable[..., Entry]] = {
     "library.reorder": lambda channel_id, *_, **__: Reordered(channel_id=channel_id),
-    "results.remember_dead": lambda stream_id, *_, **__: Remembered(stream_id=stream_id),
+    "results.remember_dead": lambda memories: Remembered(stream_ids=tuple(memories)),
     "runs.open": lambda run: Opened(run_id=run.run_id),
     "runs.settle": lambda run_id, result: Settled(run_id=run_id, result=result),
     "runs.finish_channel": lambda change: Finished(change=change),

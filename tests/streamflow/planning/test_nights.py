@@ -114,7 +114,7 @@ class Simulation:
             self.store.runs.settle(run_id, latest.model_copy(update={"run_id": run_id}))
             return
         self.store.runs.settle(run_id, self._probed(run_id, stream_id, now))
-        self.store.results.remember_dead(stream_id, DeadMemory(failures=self._failures(stream_id)))
+        self.store.results.remember_dead({stream_id: DeadMemory(failures=self._failures(stream_id))})
 
     def _probed(self, run_id: str, stream_id: int, now: datetime) -> Result:
         verdicts, past = self.verdicts[stream_id], self.probes[stream_id]

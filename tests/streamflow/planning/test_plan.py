@@ -117,7 +117,7 @@ def test_the_pause_of_a_dead_stream_doubles_with_each_failure(
 ) -> None:
     store = stored(tmp_path, {1: [1]})
     store.runs.settle("no run", result(1, "dead", at=NOW - timedelta(hours=hours)))
-    store.results.remember_dead(1, DeadMemory(failures=failures))
+    store.results.remember_dead({1: DeadMemory(failures=failures)})
     assert bool(planned(store).stream_ids) is due
     assert planned(store, force=True).stream_ids == (1,)
 
@@ -125,7 +125,7 @@ def test_the_pause_of_a_dead_stream_doubles_with_each_failure(
 def test_a_new_url_ends_the_pause_of_a_dead_stream(tmp_path: Path) -> None:
     store = stored(tmp_path, {1: [1]})
     store.runs.settle("no run", result(1, "dead", at=NOW, url_hash="of its former URL"))
-    store.results.remember_dead(1, DeadMemory(failures=9))
+    store.results.remember_dead({1: DeadMemory(failures=9)})
     assert planned(store).stream_ids == (1,)
 
 
@@ -223,7 +223,7 @@ def test_a_channel_larger_than_a_run_is_checked_in_parts(tmp_path: Path) -> None
 
 def test_streams_that_the_policy_removed_are_checked_again_with_their_channel(tmp_path: Path) -> None:
     store = stored(tmp_path, {1: [1]}, streams=[stream(1), stream(2)])
-    store.results.remember_dead(2, DeadMemory(failures=3, removed_from={1: 0}))
+    store.results.remember_dead({2: DeadMemory(failures=3, removed_from={1: 0})})
     assert planned(store).channels == {1: (1, 2)}
 
 

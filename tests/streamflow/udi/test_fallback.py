@@ -103,14 +103,14 @@ def begin_run(store: Store) -> None:
     store.publish(library())
     store.runs.open(planned())
     store.runs.settle("run", result(10, "dead", reason="no_data"))
-    store.results.remember_dead(10, DeadMemory(failures=1, first_dead=NOW))
+    store.results.remember_dead({10: DeadMemory(failures=1, first_dead=NOW)})
 
 
 def finish_run(store: Store) -> None:
     """Finish the run."""
     assert store.runs.settle("run", result(11)) == [1]
     store.library.reorder(1, [11])
-    store.results.remember_dead(10, DeadMemory(failures=2, first_dead=NOW, removed_from={1: 0}))
+    store.results.remember_dead({10: DeadMemory(failures=2, first_dead=NOW, removed_from={1: 0})})
     store.runs.finish_channel(change(1))
     assert store.runs.settle("run", result(12, minutes=2)) == [2]
     store.runs.settle("no run", result(12, "unknown", minutes=1))
@@ -176,7 +176,7 @@ def test_a_redis_that_lost_its_data_is_filled(parts: Parts, checks_at_once: None
         lambda store: store.runs.open(planned("next", minutes=1)),
         lambda store: store.runs.finish_channel(change(1)),
         lambda store: store.library.reorder(1, [11, 10]),
-        lambda store: store.results.remember_dead(11, DeadMemory(failures=1)),
+        lambda store: store.results.remember_dead({11: DeadMemory(failures=1)}),
     ],
 )
 def test_a_write_to_a_redis_that_lost_its_data_lets_it_be_filled(
@@ -338,14 +338,14 @@ def test_entries_of_a_dead_writer_are_merged_and_restore_nothing_old(parts: Part
     parts.file.runs.settle("no run", result(12, minutes=-5))
     for entry in (
         journal.Settled(run_id="no run", result=result(12, minutes=-5)),
-        journal.Remembered(stream_id=10),
+        journal.Remembered(stream_ids=(10,)),
         journal.Reordered(channel_id=1),
         journal.Published(),
         journal.Opened(run_id="run"),
     ):
         parts.file.note(entry.kind, entry.model_dump_json())
     parts.udi.runs.settle("no run", result(12))
-    parts.udi.results.remember_dead(10, DeadMemory(failures=5))
+    parts.udi.results.remember_dead({10: DeadMemory(failures=5)})
     parts.udi.library.reorder(1, [11, 10])
     parts.udi.runs.settle("run", result(11))
     assert parts.udi.merge() == 5
@@ -385,9 +385,17 @@ def test_redis_keeps_the_old_library_when_it_dies_during_a_refresh(
     assert everything(parts.redis) == everything(parts.file)
 
 
+def test_a_memory_that_version_0_1_left_in_the_journal_is_merged(parts: Parts) -> None:
+    begin_run(parts.udi)
+    parts.file.results.remember_dead({10: DeadMemory(failures=5)})
+    parts.file.note("dead", '{"stream_id": 10}')
+    parts.udi.merge()
+    assert parts.redis.results.dead_memory([10]) == {10: DeadMemory(failures=5)}
+
+
 def test_both_stores_keep_the_old_library_when_the_file_fails(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
     begin_run(parts.udi)
-    before = everything(parts.udi)
+    before, journal_before = everything(parts.udi), parts.file.journal()
 
     def fails(*_: object) -> None:
         raise RuntimeError("half-way")
@@ -396,7 +404,7 @@ def test_both_stores_keep_the_old_library_when_the_file_fails(parts: Parts, monk
     with pytest.raises(RuntimeError):
         parts.udi.publish(library(stream(20), channels={2: (20,)}))
     assert everything(parts.file) == everything(parts.redis) == before
-    assert parts.file.journal() == []
+    assert parts.file.journal() == journal_before
 
 
 def test_both_stores_reject_a_shrunken_library_even_when_the_file_is_new(parts: Parts, tmp_path: Path) -> None:
@@ -502,7 +510,7 @@ def test_no_result_is_lost_or_doubled_when_redis_is_restarted(parts: Parts, monk
                 given = result(worker, "dead", minutes=len(written[worker]))
                 udi.runs.settle("no run", given)
                 assert udi.results.latest(worker) == given
-                udi.results.remember_dead(worker, DeadMemory(failures=len(written[worker])))
+                udi.results.remember_dead({worker: DeadMemory(failures=len(written[worker]))})
                 written[worker].append(given)
                 time.sleep(0.01)
         except Exception as error:
@@ -537,7 +545,7 @@ def settle_until_killed(server: RedisServer, home: Path, stream_id: int, turn: i
         udi.runs.settle("run", result(stream_id, "dead", minutes=minutes))
         acknowledged.send(minutes)
         if minutes % 3 == 0:
-            udi.results.remember_dead(stream_id, DeadMemory(failures=minutes))
+            udi.results.remember_dead({stream_id: DeadMemory(failures=minutes)})
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -641,7 +649,10 @@ OPERATIONS: list[Callable[[Random, Udi, int], object]] = [
     lambda chance, udi, turn: udi.runs.settle("no run", result(chance.choice((10, 11, 12)), "dead", minutes=turn)),
     lambda chance, udi, turn: udi.library.reorder(1, chance.sample((10, 11), 2)),
     lambda chance, udi, turn: udi.results.remember_dead(
-        chance.choice((10, 11)), DeadMemory(failures=turn, removed_from={1: turn} if chance.random() < 0.5 else {})
+        {
+            stream: DeadMemory(failures=turn, removed_from={1: turn} if chance.random() < 0.5 else {})
+            for stream in chance.sample((10, 11), chance.choice((1, 2)))
+        }
     ),
     lambda chance, udi, turn: udi.runs.finish_channel(
         change(chance.choice((1, 2)), chance.choice([*udi.runs.newest(), "no run"]), minutes=turn)

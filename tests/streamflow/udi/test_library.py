@@ -159,7 +159,7 @@ def test_a_stream_with_a_new_id_keeps_its_results(store: Store, identity: dict[s
     store.publish(library(stream(10, provider_id="p"), stream(11)))
     store.runs.settle("no run", result(10, "dead", minutes=0))
     store.runs.settle("no run", result(10, "ok", minutes=5))
-    store.results.remember_dead(10, DeadMemory(failures=2, removed_from={1: 0}))
+    store.results.remember_dead({10: DeadMemory(failures=2, removed_from={1: 0})})
     store.publish(library(stream(20, **identity), stream(11)))
     assert [past.verdict for past in store.results.history(20)] == ["ok", "dead"]
     assert store.results.latest(20).stream_id == 20

@@ -111,14 +111,14 @@ def test_history_keeps_the_newest_results(store: Store) -> None:
 
 def test_the_memory_of_failures_is_replaced_completely(store: Store) -> None:
     memory = DeadMemory(failures=2, first_dead=NOW, last_alive=NOW - timedelta(days=1), removed_from={1: 3, 2: 0})
-    store.results.remember_dead(10, memory)
-    store.results.remember_dead(11, DeadMemory(removed_from={2: 4}))
+    store.results.remember_dead({10: memory})
+    store.results.remember_dead({11: DeadMemory(removed_from={2: 4})})
     assert store.results.dead_memory([10, 12]) == {10: memory}
     assert store.results.removed_streams(1) == {10: 3}
     assert store.results.removed_streams(2) == {10: 0, 11: 4}
     assert store.results.removed_of_channels([2, 1, 3]) == {1: {10: 3}, 2: {10: 0, 11: 4}}
     assert store.results.removed_of_channels([]) == {}
-    store.results.remember_dead(10, DeadMemory(failures=3, removed_from={2: 1}))
+    store.results.remember_dead({10: DeadMemory(failures=3, removed_from={2: 1})})
     assert store.results.removed_streams(1) == {}
     assert store.results.removed_streams(2) == {10: 1, 11: 4}
     assert store.results.dead_memory([10])[10].first_dead is None
@@ -146,7 +146,7 @@ def test_pruning_deletes_the_data_of_streams_that_left_long_ago(store: Store) ->
     old = now - timedelta(days=40)
     for stream_id, at in ((10, old), (12, old), (13, now)):
         store.runs.settle("no run", result(stream_id, "dead").model_copy(update={"checked_at": at}))
-        store.results.remember_dead(stream_id, DeadMemory(failures=1, removed_from={1: 0}))
+        store.results.remember_dead({stream_id: DeadMemory(failures=1, removed_from={1: 0})})
     assert store.prune()["streams"] == 1
     assert (
         store.results.streams_of_verdict("dead") == store.results.checked_since(NOW - timedelta(days=900)) == [10, 13]

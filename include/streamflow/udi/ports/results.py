@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Protocol
 
@@ -45,8 +45,8 @@ class Results(Protocol):
     def dead_memory(self, stream_ids: Iterable[int]) -> dict[int, DeadMemory]:
         """Return the memory of failures by stream, without the streams that have none."""
 
-    def remember_dead(self, stream_id: int, memory: DeadMemory) -> None:
-        """Replace the memory of failures of a stream."""
+    def remember_dead(self, memories: Mapping[int, DeadMemory]) -> None:
+        """Replace the memory of failures of streams, in one step."""
 
     def removed_streams(self, channel_id: int) -> dict[int, int]:
         """Return the streams that the policy removed from a channel, with the position that each had."""

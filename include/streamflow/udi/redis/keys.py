@@ -12,4 +12,5 @@ GONE = PREFIX + "gone"
 # The version of the layout, stored when all data is there. A Redis of another layout is treated as empty, and filled
 # from the file store.
 LAYOUT = "2"
-LAYOUT_KEY = PREFIX + "layout"
+LAYOUT_NAME = "layout"
+LAYOUT_KEY = PREFIX + LAYOUT_NAME

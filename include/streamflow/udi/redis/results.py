@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import cast
 
@@ -21,9 +21,9 @@ from streamflow.udi.snapshot import to_json
 class RedisResults:
     """Implements :class:`~streamflow.udi.ports.Results`."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, settling: Settling) -> None:
         self._connection = connection
-        self._settling = Settling(connection)
+        self._settling = settling
 
     def latest(self, stream_id: int) -> Result | None:
         """Return the result of a stream's last check."""
@@ -65,11 +65,12 @@ class RedisResults:
         """Return the memory of failures by stream."""
         return self._connection.records("dead", DeadMemory.model_validate_json, stream_ids)
 
-    def remember_dead(self, stream_id: int, memory: DeadMemory) -> None:
-        """Replace the memory of failures of a stream."""
-        former = self.dead_memory([stream_id]).get(stream_id, DeadMemory())
+    def remember_dead(self, memories: Mapping[int, DeadMemory]) -> None:
+        """Replace the memory of failures of streams, in one step."""
+        former = self.dead_memory(memories)
         with self._connection.batch() as batch:
-            _remember(batch, stream_id, memory, former)
+            for stream_id, memory in memories.items():
+                _remember(batch, stream_id, memory, former.get(stream_id, DeadMemory()))
             batch.execute()
 
     def removed_streams(self, channel_id: int) -> dict[int, int]:

@@ -25,9 +25,9 @@ RUNS = PREFIX + "runs"
 class RedisRuns:
     """Implements :class:`~streamflow.udi.ports.Runs`."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, settling: Settling) -> None:
         self._connection = connection
-        self._settling = Settling(connection)
+        self._settling = settling
         self._finish = connection.script("finish")
 
     def open(self, run: Run) -> None:

@@ -12,12 +12,13 @@ from redis.retry import Retry
 from streamflow.udi import bounds
 from streamflow.udi.ports import RefreshReport
 from streamflow.udi.redis.connection import Connection, chunks
-from streamflow.udi.redis.keys import LAYOUT, LAYOUT_KEY, PREFIX
+from streamflow.udi.redis.keys import LAYOUT, LAYOUT_KEY, LAYOUT_NAME, PREFIX
 from streamflow.udi.redis.library import RedisLibrary
 from streamflow.udi.redis.progress import RedisProgress
 from streamflow.udi.redis.publishing import Publishing
 from streamflow.udi.redis.results import RedisResults
 from streamflow.udi.redis.runs import RedisRuns
+from streamflow.udi.redis.settling import Settling
 from streamflow.udi.snapshot import LibraryTexts, Snapshot
 
 
@@ -27,9 +28,10 @@ class RedisStore:
     def __init__(self, client: Redis) -> None:
         self._client = client
         self._connection = Connection(client)
+        settling = Settling(self._connection)
         self.library = RedisLibrary(self._connection)
-        self.results = RedisResults(self._connection)
-        self.runs = RedisRuns(self._connection)
+        self.results = RedisResults(self._connection, settling)
+        self.runs = RedisRuns(self._connection, settling)
         self.progress = RedisProgress(self._connection)
 
     # A check publishes no library.
@@ -76,8 +78,7 @@ class RedisStore:
 
     def is_filled(self) -> bool:
         """Return whether Redis holds all data in the present layout."""
-        with self._connection.commands() as redis:
-            return bool(redis.get(LAYOUT_KEY) == LAYOUT.encode())
+        return self._connection.get(LAYOUT_NAME) == LAYOUT.encode()
 
     def mark_filled(self) -> None:
         """Mark that Redis holds all data."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -66,15 +66,16 @@ class FileResults:
         rows = self._database.of_ids("SELECT stream_id, json FROM dead", "stream_id", stream_ids)
         return {key: DeadMemory.model_validate_json(text) for key, text in rows}
 
-    def remember_dead(self, stream_id: int, memory: DeadMemory) -> None:
-        """Replace the memory of failures of a stream."""
+    def remember_dead(self, memories: Mapping[int, DeadMemory]) -> None:
+        """Replace the memory of failures of streams, in one step."""
         with self._database.writing() as db:
-            db.execute("INSERT OR REPLACE INTO dead VALUES (?, ?)", (stream_id, to_json(memory)))
-            db.execute("DELETE FROM removed WHERE stream_id = ?", (stream_id,))
-            db.executemany(
-                "INSERT INTO removed VALUES (?, ?, ?)",
-                [(channel, stream_id, position) for channel, position in memory.removed_from.items()],
-            )
+            for stream_id, memory in memories.items():
+                db.execute("INSERT OR REPLACE INTO dead VALUES (?, ?)", (stream_id, to_json(memory)))
+                db.execute("DELETE FROM removed WHERE stream_id = ?", (stream_id,))
+                db.executemany(
+                    "INSERT INTO removed VALUES (?, ?, ?)",
+                    [(channel, stream_id, position) for channel, position in memory.removed_from.items()],
+                )
 
     def removed_streams(self, channel_id: int) -> dict[int, int]:
         """Return the streams that the policy removed from a channel, with the position that each had."""
