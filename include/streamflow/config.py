@@ -23,9 +23,11 @@ from pydantic import (
     model_serializer,
     model_validator,
 )
+from pydantic.fields import FieldInfo
 
 from streamflow.errors import ConfigError
 from streamflow.files import replacing
+from streamflow.policies.policy import Policy
 from streamflow.records import Verdict
 
 PROXY_SCHEMES = ("http", "https", "socks5", "socks5h")
@@ -282,16 +284,18 @@ class Config(_Section):
     safety: Safety = Safety()
     network: Network = Network()
     freshness_hours: Freshness = Freshness()
+    policies: tuple[Policy, ...] = Field((), max_length=500)
     # Airflow refuses mappings above core.max_map_length (1024).
     max_streams_per_run: int = Field(500, ge=1, le=1024)
 
-    def with_section(self, section: str, change: dict[str, Any]) -> Config:
-        """Return the settings with ``change`` merged into one section.
+    def with_section(self, section: str, change: Any) -> Config:
+        """Return the settings with ``change`` merged into one section; a section that is no object is replaced.
 
         :raises ConfigError: the message names the path of each wrong key.
         """
         whole = self.model_dump(mode="json")
-        whole[section] = {**whole[section], **change}
+        former = whole.get(section)
+        whole[section] = {**former, **change} if isinstance(former, dict) and isinstance(change, dict) else change
         return parse(whole)
 
 
@@ -331,14 +335,21 @@ def _fault(error: Any) -> str:
 def _keys(section: Sequence[str]) -> list[str]:
     """Return the keys that the section at a path knows."""
     kind: Any = Config
-    parts = iter(section)
-    for part in parts:
-        kind = kind.model_fields[part].annotation
-        if get_origin(kind) is dict:
-            # The next part is a key of the mapping, which the user chose.
-            kind = get_args(kind)[1]
-            next(parts, None)
-    return list(kind.model_fields)
+    for part in section:
+        # A part that names no field is the key of a mapping, which the user chose, or the place in a list.
+        fields = _fields(kind)
+        kind = fields[part].annotation if part in fields else _item(kind)
+    return list(_fields(kind))
+
+
+def _fields(kind: Any) -> dict[str, FieldInfo]:
+    return kind.model_fields if isinstance(kind, type) and issubclass(kind, BaseModel) else {}
+
+
+def _item(kind: Any) -> Any:
+    """Return the type of the items of a mapping or a list."""
+    arguments = get_args(kind)
+    return arguments[1] if get_origin(kind) is dict else arguments[0]
 
 
 def load(file: Path | None = None) -> Config:

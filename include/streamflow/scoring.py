@@ -81,8 +81,12 @@ def reliability(history: Sequence[Result], half_life_days: float) -> float:
 
 def reliable_score(points: float, history: Sequence[Result], settings: Scoring) -> float:
     """Return the score of a stream, lowered by its failures: by ``reliability_weight`` if it failed in every check."""
-    lost = settings.reliability_weight * (1 - reliability(history, settings.reliability_half_life_days))
-    return round(points * (1 - lost), 4)
+    return round(points * reliability_factor(history, settings), 4)
+
+
+def reliability_factor(history: Sequence[Result], settings: Scoring) -> float:
+    """Return the factor by which past failures lower the score of a stream: 1 for a stream that never failed."""
+    return 1 - settings.reliability_weight * (1 - reliability(history, settings.reliability_half_life_days))
 
 
 def _bitrate(result: Result, *, by_codec: bool) -> float:
@@ -92,10 +96,9 @@ def _bitrate(result: Result, *, by_codec: bool) -> float:
 
 
 def _resolution(result: Result) -> float:
-    if not result.height:
+    lines = result.lines
+    if not lines:
         return 0.0
-    # A film cropped to 1920x800 counts as 1080 lines.
-    lines = max(result.height, (result.width or 0) * 9 // 16)
     return next((share for least, share in RESOLUTIONS if lines >= least), LOW_RESOLUTION)
 
 

@@ -60,14 +60,15 @@ def finish_run(store: Store, open_destination: OpenDestination, run_id: str, set
 
 
 def _remove_dead(store: Store, open_destination: OpenDestination, run_id: str, settings: Config) -> None:
-    """Remove the dead streams that the run held back, unless they are too many; then none of them is removed."""
-    state = store.runs.state(run_id) if settings.dead_streams.action == "remove" else None
+    """Remove the streams that the run held back, unless they are too many; then none of them is removed."""
+    may_remove = settings.dead_streams.action == "remove" or settings.policies
+    state = store.runs.state(run_id) if may_remove else None
     changes = list(state.finished_channels.values()) if state else []
     held = [change.channel_id for change in changes if change.held]
     if not held:
         return
     if removal.exceeds(changes, settings.safety.max_removed_share):
-        log.error("dead streams of channels %s stay: the run would remove more than safety.max_removed_share", held)
+        log.error("streams of channels %s stay: the run would remove more than safety.max_removed_share", held)
         return
     with open_destination() as destination:
         for channel_id in held:

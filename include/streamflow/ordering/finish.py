@@ -6,11 +6,14 @@ import logging
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from streamflow.config import Config, Safety
+from streamflow.config import Config
 from streamflow.errors import SourceConflict, UnknownRecord
 from streamflow.ordering.moves import Arrangement
-from streamflow.ordering.order import Rules, ordered
+from streamflow.ordering.order import ordered
+from streamflow.ordering.rules_of_policy import rules_of
 from streamflow.ordering.standing import Standing, standings
+from streamflow.policies.fitting import GENERAL, policy_of
+from streamflow.policies.policy import Policy
 from streamflow.records import ChannelChange, DeadMemory, Result
 from streamflow.sources.source import Destination
 from streamflow.udi.ports import Store
@@ -46,7 +49,7 @@ def finish(
         if destination:
             new = _write_order(store, destination, channel_id, settings, may_remove)
         else:
-            new = _arrange(store, channel_id, present, settings, may_remove)
+            new = arrange(store, channel_id, present, settings, may_remove=may_remove)
     except (SourceConflict, UnknownRecord) as problem:
         change = change.model_copy(update={"conflict": str(problem)})
     else:
@@ -68,23 +71,26 @@ def finish(
     return change
 
 
-def _arrange(store: Store, channel_id: int, before: tuple[int, ...], settings: Config, may_remove: bool) -> Arrangement:
-    removed = [i for i in store.results.removed_streams(channel_id) if i not in before]
-    known = standings(store, [*before, *removed], settings)
-    rules = Rules(
-        settings.dead_streams, settings.scoring.switch_margin, _pinned(store, before, settings.safety), may_remove
-    )
+def arrange(
+    store: Store, channel_id: int, before: tuple[int, ...], settings: Config, *, may_remove: bool = True
+) -> Arrangement:
+    """Return the new order of a channel by the stored results and the channel's policy.
+
+    :param before: the channel's streams in their present order.
+    :raises UdiUnavailable: the store cannot be reached.
+    """
+    policy = _policy(store, channel_id, settings)
+    removed = [i for i in store.results.removed_streams(channel_id) if i not in before] if policy.check else []
+    known = standings(store, [*before, *removed], settings, policy.dead_like or ())
+    rules = rules_of(policy, settings, store.library.streams(before), known, may_remove=may_remove)
     return Arrangement(before, ordered(before, removed, known, rules), known, rules)
 
 
-def _pinned(store: Store, stream_ids: tuple[int, ...], safety: Safety) -> frozenset[int]:
-    """Return the streams that a person placed: those without an account, and web pages, which are never checked."""
-    pins_custom = safety.custom_streams == "pin"
-    return frozenset(
-        stream.id
-        for stream in store.library.streams(stream_ids).values()
-        if stream.is_page or (pins_custom and (stream.is_custom or stream.account_id is None))
-    )
+def _policy(store: Store, channel_id: int, settings: Config) -> Policy:
+    channel = store.library.channel(channel_id) if settings.policies else None
+    if channel is None:
+        return GENERAL
+    return policy_of(settings.policies, channel, {group.id: group.name for group in store.library.groups()})
 
 
 def _write_order(
@@ -98,7 +104,7 @@ def _write_order(
     tries = 0
     while True:
         before = destination.order(channel_id)
-        new = _arrange(store, channel_id, before, settings, may_remove)
+        new = arrange(store, channel_id, before, settings, may_remove=may_remove)
         try:
             if new.order.stream_ids != before:
                 destination.write_order(channel_id, before, new.order.stream_ids)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from streamflow.ordering import dead_streams
 from streamflow.ordering.order import Order, Rules, beats
 from streamflow.ordering.standing import Standing
+from streamflow.policies.ranking import Rank
 from streamflow.records import ChannelChange, Move
 
 _STREAM = re.compile(r"\bstream (\d+)\b")
@@ -32,7 +33,7 @@ class Arrangement:
             if places.get(stream) != place
         ]
         removed = [
-            Move(stream_id=stream, before=places[stream], after=None, why=f"removed, {self._summary(stream)}")
+            Move(stream_id=stream, before=places[stream], after=None, why=f"removed, {self._reason_to_leave(stream)}")
             for stream in self.before
             if stream not in self.order.stream_ids
         ]
@@ -48,19 +49,44 @@ class Arrangement:
         return tuple(prevented)
 
     def _reason(self, stream: int) -> str:
-        """Return why a stream moved: by which score it beats, or is beaten by, a stream that it changed sides with."""
+        """Return why a stream moved: by which rank it beats, or is beaten by, a stream that it changed sides with."""
         own = self.standings[stream]
         if not own.is_working:
             return own.summary
         for other in self._passed(stream):
             rival = self.standings[other]
-            if rival.is_working and beats(own, rival, self.rules.switch_margin):
-                return f"{own.summary}, more than {self._margin} above stream {other} with {rival.score:.3f}"
+            if rival.is_working and beats(self._rank(stream), self._rank(other), self.rules.switch_margin):
+                return self._comparison(stream, other)
             if rival.is_dead:
                 return f"{own.summary}, ahead of stream {other}, {rival.summary}"
         for other in self._passed_by(stream):
-            return f"{own.summary}, behind stream {other} with {self.standings[other].score or 0.0:.3f}"
-        return own.summary
+            if merits := self._rank(stream).merit_against(self._rank(other)):
+                return f"{own.summary}, {merits[0]}, behind stream {other}, {merits[1]}"
+            if not self.rules.turns:
+                return f"{own.summary}, behind stream {other} with {self._points(other)}"
+        return f"{own.summary}; accounts take turns" if self.rules.turns else own.summary
+
+    def _comparison(self, stream: int, other: int) -> str:
+        """Return by what a working stream beats another one."""
+        summary = self.standings[stream].summary
+        if merits := self._rank(stream).merit_against(self._rank(other)):
+            return f"{summary}, {merits[0]}, ahead of stream {other}, {merits[1]}"
+        by_score = self._rank(stream).points == self.standings[stream].score
+        own_points = "" if by_score else f", {self._points(stream)} points"
+        return f"{summary}{own_points}, more than {self._margin} above stream {other} with {self._points(other)}"
+
+    def _reason_to_leave(self, stream: int) -> str:
+        standing = self.standings[stream]
+        if standing.is_dead:
+            return standing.summary
+        most = self.rules.max_streams
+        return self.rules.unfit.get(stream) or f"{standing.summary}; the channel keeps {most} streams"
+
+    def _rank(self, stream: int) -> Rank:
+        return self.rules.rank(stream, self.standings[stream])
+
+    def _points(self, stream: int) -> str:
+        return f"{self._rank(stream).points:.3f}"
 
     def _reason_to_stay(self, place: int, stream: int) -> str | None:
         own = self.standings[stream]
@@ -68,17 +94,17 @@ class Arrangement:
             return None
         if dead_streams.is_on_probation(own, self.rules.dead_streams):
             return f"{own.summary}; it is moved after {self.rules.dead_streams.after_failures} failures in a row"
-        if not own.is_working:
+        if not own.is_working or self.rules.turns:
             return None
         ahead = [
             i for i in self.order.stream_ids[:place] if self.standings[i].is_working and i not in self.rules.pinned
         ]
-        worst = min(ahead, key=lambda i: self.standings[i].score or 0.0, default=None)
-        if worst is None or not beats(own, self.standings[worst], 0.0):
+        worst = min(ahead, key=lambda i: (self._rank(i).bands, self._rank(i).points), default=None)
+        if worst is None or not beats(self._rank(stream), self._rank(worst), 0.0):
             return None
-        return (
-            f"{own.summary}, not more than {self._margin} above stream {worst} with {self.standings[worst].score:.3f}"
-        )
+        if not self.rules.reorder:
+            return f"{own.summary}; the policy keeps the order"
+        return f"{own.summary}, not more than {self._margin} above stream {worst} with {self._points(worst)}"
 
     def _passed(self, stream: int) -> list[int]:
         """Return the streams that were ahead of a stream and are behind it now, or left the channel."""
@@ -96,9 +122,6 @@ class Arrangement:
 
     def _old_place(self, stream: int) -> int | None:
         return self.before.index(stream) if stream in self.before else None
-
-    def _summary(self, stream: int) -> str:
-        return self.standings[stream].summary
 
     @property
     def _margin(self) -> str:

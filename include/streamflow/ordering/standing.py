@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 
-from streamflow.config import Config
-from streamflow.records import DECIDED, WORKING, DeadMemory, Result
-from streamflow.scoring import reliable_score, score
+from streamflow.config import Config, Scoring
+from streamflow.records import DECIDED, WORKING, Account, DeadMemory, Result
+from streamflow.scoring import reliability_factor, score
 from streamflow.udi.ports import Store
 
 # The past results of a stream that its standing depends on: a month of nights.
@@ -22,21 +22,27 @@ class Standing:
     :param result: the last result with a verdict that decides something; None if there is none.
     :param score: the score of that result, lowered by the failures in the stored history.
     :param memory: the failures in a row, and the channels that the stream was removed from.
+    :param dead_like: the channel's policy treats the degraded stream as a dead one.
+    :param account: the account of that result.
+    :param reliability: the factor by which the failures lower the score.
     """
 
     result: Result | None
     score: float | None
     memory: DeadMemory
+    dead_like: bool = False
+    account: Account | None = None
+    reliability: float = 1.0
 
     @property
     def is_dead(self) -> bool:
         """Whether the last decided check found the stream dead."""
-        return self.result is not None and self.result.verdict == "dead"
+        return self.result is not None and (self.result.verdict == "dead" or self.dead_like)
 
     @property
     def is_working(self) -> bool:
         """Whether the last decided check found a stream that can be watched."""
-        return self.result is not None and self.result.verdict in WORKING
+        return self.result is not None and self.result.verdict in WORKING and not self.dead_like
 
     @property
     def summary(self) -> str:
@@ -50,25 +56,52 @@ class Standing:
         return f"score {self.score:.3f}{reason}"
 
 
-def standings(store: Store, stream_ids: Sequence[int], settings: Config) -> dict[int, Standing]:
+def standings(
+    store: Store, stream_ids: Sequence[int], settings: Config, dead_like: Collection[str] = ()
+) -> dict[int, Standing]:
     """Return the standing of each stream by its stored results.
 
+    :param dead_like: the reasons for which degraded streams are treated as dead.
     :raises UdiUnavailable: the store cannot be read.
     """
     latest, memories = store.results.latest_of(stream_ids), store.results.dead_memory(stream_ids)
-    accounts = {account.id: account.name for account in store.library.accounts()}
+    accounts = {account.id: account for account in store.library.accounts()}
     found = {}
     for stream_id in stream_ids:
-        memory = memories.get(stream_id, DeadMemory())
         history = store.results.history(stream_id, HISTORY) if stream_id in latest else []
-        decided = next((past for past in history if past.verdict in DECIDED), None)
-        if decided is None:
-            found[stream_id] = Standing(None, None, memory)
-            continue
-        account = accounts.get(decided.account_id) if decided.account_id is not None else None
-        points = reliable_score(score(decided, settings.scoring, account) or 0.0, history, settings.scoring)
-        found[stream_id] = Standing(decided, points, remembered(memory, history))
+        memory = memories.get(stream_id, DeadMemory())
+        found[stream_id] = standing(history, memory, accounts, settings.scoring, dead_like)
     return found
+
+
+def standing(
+    history: Sequence[Result],
+    memory: DeadMemory,
+    accounts: Mapping[int, Account],
+    scoring: Scoring,
+    dead_like: Collection[str] = (),
+) -> Standing:
+    """Return the standing of one stream by its past results, newest first."""
+    decided = next((past for past in history if past.verdict in DECIDED), None)
+    if decided is None:
+        return Standing(None, None, memory)
+    judged = [_judged(past, dead_like) for past in history]
+    account = accounts.get(decided.account_id) if decided.account_id is not None else None
+    is_dead_like = _is_dead_like(decided, dead_like)
+    points = 0.0 if is_dead_like else score(decided, scoring, account.name if account else None) or 0.0
+    factor = reliability_factor(judged, scoring)
+    return Standing(
+        decided, round(points * factor, 4), remembered(memory, judged), is_dead_like, account, reliability=factor
+    )
+
+
+def _is_dead_like(result: Result, reasons: Collection[str]) -> bool:
+    return result.verdict == "degraded" and result.reason in reasons
+
+
+def _judged(result: Result, dead_like: Collection[str]) -> Result:
+    """Return a result with the verdict that the channel's policy gives it."""
+    return result.model_copy(update={"verdict": "dead"}) if _is_dead_like(result, dead_like) else result
 
 
 def remembered(memory: DeadMemory, history: Sequence[Result]) -> DeadMemory:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from streamflow.config import Config
@@ -12,6 +12,7 @@ from streamflow.planning.params import CheckParams
 from streamflow.planning.radio import radio_streams
 from streamflow.planning.rounds import in_rounds
 from streamflow.planning.selection import Selection, select
+from streamflow.policies.fitting import policy_of
 from streamflow.records import Account, Mode, Run, Stream
 from streamflow.udi.ports import Store
 
@@ -44,7 +45,7 @@ def plan(store: Store, settings: Config, request: Request) -> Run:
 
     :raises UnknownRecord: for an id that the UDI does not hold.
     """
-    selection = select(store, request.params)
+    selection, excluded = _without_excluded(store, select(store, request.params), settings)
     checks = LastChecks.load(store, selection.stream_ids)
     accounts = {account.id: account for account in store.library.accounts()}
     triage = _triage(selection, checks, _active(store, accounts.values()), settings, request)
@@ -64,11 +65,22 @@ def plan(store: Store, settings: Config, request: Request) -> Run:
         channels=_members(selection, chosen),
         twins=twins,
         # The first run of a chain counts them for all its runs.
-        skipped={} if request.since else triage.skipped,
+        skipped={} if request.since else {**dict.fromkeys(excluded, "excluded"), **triage.skipped},
         alive=_alive(store, probed, checks),
         radio_stream_ids=tuple(stream.id for stream in probed if stream.is_radio or stream.id in radio),
         remaining=len(triage.due) - len(chosen),
     )
+
+
+def _without_excluded(store: Store, selection: Selection, settings: Config) -> tuple[Selection, set[int]]:
+    """Return the selection without the channels that a policy excludes, and the streams that are in no other one."""
+    if all(policy.check for policy in settings.policies):
+        return selection, set()
+    names = {group.id: group.name for group in store.library.groups()}
+    checked = [one for one in selection.channels if policy_of(settings.policies, one, names).check]
+    streams = {one.id: selection.streams[one.id] for one in checked}
+    narrowed = replace(selection, channels=tuple(checked), streams=streams)
+    return narrowed, set(selection.stream_ids).difference(narrowed.stream_ids)
 
 
 def _alive(store: Store, streams: Iterable[Stream], checks: LastChecks) -> dict[int, tuple[int, ...]]:

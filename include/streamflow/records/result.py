@@ -78,6 +78,11 @@ class Result(Record):
         """Return whether the stream was served and plays."""
         return self.verdict in WORKING
 
+    @property
+    def lines(self) -> int | None:
+        """The number of lines, or of the full picture that a wide film was cropped from: 1080 for 1920×800."""
+        return max(self.height, (self.width or 0) * 9 // 16) if self.height else None
+
 
 def as_twin(result: Result, stream_id: int) -> Result:
     """Return a result as that of another stream with the same URL and account.

@@ -10,7 +10,7 @@ import pytest
 from streamflow.config import Config
 from streamflow.errors import SourceConflict, SourceUnavailable, UnknownRecord
 from streamflow.ordering.finish import finish
-from streamflow.records import ChannelChange, Result
+from streamflow.records import Account, ChannelChange, Result
 from streamflow.scoring import score
 from streamflow.udi.ports import Store
 from streamflow.udi.snapshot import Snapshot
@@ -204,3 +204,29 @@ def test_custom_streams_and_web_pages_keep_their_place(
     channels = Channels({1: (1, 2)})
     check(store, result(1, "dead", reason="not_media"), result(2))
     assert finished(store, channels, safety={"custom_streams": safety}).after == order
+
+
+def test_the_policy_of_the_channel_orders_it(tmp_path: Path) -> None:
+    streams = [stream(1, account_id=1), stream(2, account_id=2, name="Antenna 1"), stream(3, account_id=2)]
+    accounts = [Account(id=1, name="A", budget="a"), Account(id=2, name="B", budget="b")]
+    store = stored(tmp_path, {1: [1, 2, 3]}, streams=streams, accounts=accounts)
+    channels = Channels({1: (1, 2, 3)})
+    check(store, result(1, **GOOD), result(2, account_id=2), result(3, account_id=2))
+    other = {"match": {"groups": ["group 2"]}, "reorder": False}
+    own = {"match": {"groups": ["group 1"]}, "accounts": ["B"], "pin": ["Antenna *"]}
+    change = finished(store, channels, policies=[other, own])
+    assert change.after == (3, 2, 1)
+    assert change.moves[0].why.endswith("account B, ahead of stream 1, account A")
+
+
+def test_a_stream_that_is_like_dead_is_removed_and_its_verdict_stays(tmp_path: Path) -> None:
+    store, channels = stored(tmp_path, {1: [1, 2]}), Channels({1: (1, 2)})
+    check(store, result(2))
+    policies = [{"dead_like": ["black_video"], "remove": True}]
+    for hour in range(2):
+        check(store, result(1, "degraded", at=NOW + timedelta(hours=hour), reason="black_video", **GOOD))
+        change = finished(store, channels, policies=policies)
+    assert change.after == (2,)
+    assert change.moves[-1].why == "removed, dead: black_video, 2 times in a row"
+    assert channels.results[1].verdict == "degraded"
+    assert store.results.dead_memory([1])[1].failures == 2

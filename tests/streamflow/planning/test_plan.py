@@ -108,6 +108,23 @@ def test_fresh_streams_are_skipped_unless_forced_or_changed(tmp_path: Path) -> N
     assert sorted(planned(store, force=True).stream_ids) == [1, 2, 3, 4]
 
 
+EXCLUDED = Config.model_validate({"policies": [{"match": {"groups": ["group 1"]}, "check": False}]})
+
+
+def test_channels_that_a_policy_excludes_are_left_alone(tmp_path: Path) -> None:
+    store = stored(tmp_path, {1: [1, 2], 2: [2, 3]})
+    run = planned(store, EXCLUDED, force=True)
+    # Stream 2 is checked for channel 2, and channel 1 is not ordered by it.
+    assert sorted(run.stream_ids) == [2, 3]
+    assert run.channels == {2: (2, 3)}
+    assert run.skipped == {1: "excluded"}
+
+
+def test_an_excluded_stream_is_skipped_even_if_it_is_named(tmp_path: Path) -> None:
+    run = planned(stored(tmp_path, {1: [1]}), EXCLUDED, stream_ids=[1])
+    assert (run.stream_ids, run.channels, run.skipped) == ((), {}, {1: "excluded"})
+
+
 @pytest.mark.parametrize(
     ("failures", "hours", "due"),
     [(1, 19, False), (1, 21, True), (2, 39, False), (2, 41, True), (9, 167, False), (9, 169, True)],
