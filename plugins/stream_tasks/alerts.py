@@ -15,6 +15,9 @@ from typing import Any
 import httpx
 from airflow.sdk import BaseNotifier, get_current_context
 
+from streamflow.net.address_policy import ForbiddenAddressError
+from streamflow.net.egress import Egress, EgressOptions
+from streamflow.net.transport import Deadline, GuardedTransport
 from streamflow.reports.alerts import Alert, alerts
 from streamflow.udi.ports import Store
 
@@ -54,9 +57,12 @@ def post(address: str, document: dict[str, Any], *, pause: float = 1.0) -> bool:
     :param pause: seconds before the second try; each further pause is twice as long.
     """
     for attempt in range(TRIES):
+        transport = GuardedTransport(Egress(EgressOptions()), Deadline(TIMEOUT_SECONDS))
         try:
-            response = httpx.post(address, json=document, timeout=TIMEOUT_SECONDS)
-        except httpx.HTTPError as error:
+            # No redirect is followed, and one deadline bounds the whole exchange.
+            with httpx.Client(transport=transport, timeout=TIMEOUT_SECONDS) as client:
+                response = client.post(address, json=document)
+        except (httpx.HTTPError, httpx.InvalidURL, ForbiddenAddressError) as error:
             why = type(error).__name__
         else:
             if response.is_success:

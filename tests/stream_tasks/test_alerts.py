@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import logging
 import threading
+import time
 from collections.abc import Iterator
+from contextlib import closing
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from airflow.sdk import BaseNotifier
 from stream_tasks import alerts
 from streamflow.udi.ports import Store
 from support.alerting import run_after_a_night, settle
+from support.probing.scripted import Drip, Scripted, response
 
 
 @pytest.fixture
@@ -71,6 +74,32 @@ def test_a_rejected_document_is_not_sent_again_and_the_address_stays_secret(
     assert len(webhook.got) == 1
     assert "404" in caplog.text
     assert "secret" not in "".join(record.getMessage() for record in caplog.records if record.name == alerts.__name__)
+
+
+def test_a_webhook_that_drips_ends_at_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(alerts, "TIMEOUT_SECONDS", 0.4)
+    monkeypatch.setattr(alerts, "TRIES", 1)
+    with closing(Scripted()) as server:
+        address = server.url("/", Drip(b"HTTP/1.1 103 Early Hints\r\n\r\n", every=0.05))
+        started = time.monotonic()
+        assert not alerts.post(address, {})
+    assert time.monotonic() - started < 2
+
+
+@pytest.mark.parametrize("address", ["http://169.254.169.254/latest", "http://0.0.0.0:8080/", "http://[::1/"])
+def test_a_webhook_at_a_forbidden_address_is_an_error_of_the_recipient(
+    address: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert not alerts.post(address, {}, pause=0)
+    assert "did not accept the alerts" in caplog.text
+
+
+def test_a_webhooks_redirect_is_not_followed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(alerts, "TRIES", 1)
+    with closing(Scripted()) as server:
+        server.url("/inner", response(b"done"))
+        assert not alerts.post(server.url("/hook", response(b"", status=307, Location="/inner")), {"text": "x"})
+        assert server.asked == ["/hook"]
 
 
 def test_alerts_reach_the_webhook_without_a_url(

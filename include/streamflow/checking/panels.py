@@ -65,7 +65,9 @@ def panel_of(url: str, account: Account) -> Panel | None:
     host, username, password = parts
     agent = {"user_agent": account.user_agent} if account.user_agent else {}
     server = f"{urlsplit(url).scheme}://{host}"
-    return Panel(server, unquote(username), unquote(password), seconds=SECONDS, **agent)
+    return Panel(
+        server, unquote(username), unquote(password), seconds=SECONDS, source_host=account.server_host, **agent
+    )
 
 
 def reports_of(panels: Collection[Panel]) -> dict[Panel, UserInfo]:

@@ -12,12 +12,12 @@ import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import astuple
 from datetime import UTC, datetime
-from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
 from streamflow import config
 from streamflow.masking import mask
+from streamflow.net.egress import EgressOptions
 from streamflow.probing import starvation
 from streamflow.probing.isolation import Crashed, Hung, Send, Stopped, isolated
 from streamflow.probing.judgement import label, verdict
@@ -30,7 +30,6 @@ from streamflow.probing.media.luma import Picture
 from streamflow.probing.media.measurement import Measurement, Sample
 from streamflow.probing.media.playout import simulate_playout
 from streamflow.probing.media.source import Source
-from streamflow.probing.net.egress import EgressOptions, own_services
 from streamflow.probing.net.options import NetworkOptions
 from streamflow.probing.protocols import http, libav
 from streamflow.probing.protocols.source_info import SourceInfo
@@ -134,8 +133,7 @@ class _Run:
         self.target = target
         self.settings = settings
         self.started = time.monotonic()
-        networks = tuple(ip_network(network) for network in target.allowed_networks)
-        self._egress = EgressOptions(target.source_host, networks, own_services(os.environ))
+        self._egress = EgressOptions.of(target.allowed_networks, os.environ, target.source_host)
         self.info = SourceInfo()
         self._send: Callable[[Progress], None] = lambda _: None
 

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Annotated, TypeAlias
+
+from pydantic import AfterValidator
+
 from streamflow.records.record import Record
 from streamflow.records.text import Name, Sentence, Word
+
+# No login has more; the limiter holds every number up to this one exactly.
+MOST_CONNECTIONS = 1_000_000
+Connections: TypeAlias = Annotated[int, AfterValidator(lambda number: min(number, MOST_CONNECTIONS))]
 
 
 class Profile(Record):
@@ -15,7 +23,7 @@ class Profile(Record):
 
     id: int
     name: Name = ""
-    max_streams: int = 0
+    max_streams: Connections = 0
     is_active: bool = True
     is_default: bool = False
     search_pattern: str = ""
@@ -33,7 +41,7 @@ class Account(Record):
     id: int
     name: Name
     account_type: Word = "STD"
-    max_streams: int = 0
+    max_streams: Connections = 0
     is_active: bool = True
     user_agent: Sentence | None = None
     server_group: int | None = None

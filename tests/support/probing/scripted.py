@@ -28,7 +28,12 @@ class Scripted:
         """Return the address of ``path``, after setting its response to ``answer`` where one is given."""
         if answer is not None:
             self.answers[path] = answer
-        return f"http://127.0.0.1:{self._listening.getsockname()[1]}{path}"
+        return f"http://127.0.0.1:{self.port}{path}"
+
+    @property
+    def port(self) -> int:
+        """The port that the server listens on."""
+        return int(self._listening.getsockname()[1])
 
     def serve(self, path: str, file: bytes) -> None:
         """Respond to ``path`` with a file, or with the range of it that a request asks for."""

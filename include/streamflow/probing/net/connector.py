@@ -8,18 +8,18 @@ from typing import Any
 
 import httpcore
 
+from streamflow.net import dialing
+from streamflow.net.egress import Egress
 from streamflow.probing.judgement.refusal import cancelled
 from streamflow.probing.net import proxy
 from streamflow.probing.net.coalescing import CoalescingStream
-from streamflow.probing.net.egress import Egress
-from streamflow.probing.net.resolver import NameNotFoundError, resolve
 from streamflow.probing.net.response_head import LenientStream, ReadTimeout
 
 
 class Connector(httpcore.NetworkBackend):
     """Connects to the addresses that the egress has checked, so that no second look-up can change them.
 
-    A proxy is the user's own and may be anywhere: the egress then checks the name that the proxy is asked for.
+    A proxy is the user's own and may be on any network. The egress then checks the name that the proxy is asked for.
     """
 
     def __init__(self, egress: Egress, read_timeout: ReadTimeout, through: proxy.ProxyAddress | None = None) -> None:
@@ -59,12 +59,10 @@ class Connector(httpcore.NetworkBackend):
         """Connect to a host, or to the proxy in its place (the interface of httpcore)."""
         if self._proxy is None:
             addresses = self._egress.resolve(host, port, timeout)
-            return self._wrapped(self._connected(addresses, host, port, timeout, local_address, socket_options))
+            return self._wrapped(self._connected(addresses, port, timeout, local_address, socket_options))
         try:
-            addresses = resolve(self._proxy.host, self._proxy.port, timeout)
-            stream = self._connected(
-                addresses, self._proxy.host, self._proxy.port, timeout, local_address, socket_options
-            )
+            addresses = self._egress.resolve_proxy(self._proxy.host, self._proxy.port, timeout)
+            stream = self._connected(addresses, self._proxy.port, timeout, local_address, socket_options)
         except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
             raise httpcore.ProxyError("the proxy cannot be reached") from error
         if self._proxy.is_socks:
@@ -77,24 +75,14 @@ class Connector(httpcore.NetworkBackend):
     def _connected(
         self,
         addresses: list[str],
-        host: str,
         port: int,
         timeout: float | None,
         local_address: str | None,
         socket_options: Iterable[Any] | None,
     ) -> httpcore.NetworkStream:
-        failure: Exception | None = None
-        for address in addresses:
-            try:
-                # All addresses of a host share one time-out.
-                share = timeout / len(addresses) if timeout else None
-                stream = self._backend.connect_tcp(address, port, share, local_address, socket_options)
-            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
-                failure = error
-            else:
-                self._socket = stream.get_extra_info("socket")
-                if self.is_closed:
-                    stream.close()
-                    raise cancelled()
-                return stream
-        raise failure or NameNotFoundError(f"{host} has no address")
+        stream = dialing.connect(self._backend, addresses, port, timeout, local_address, socket_options)
+        self._socket = stream.get_extra_info("socket")
+        if self.is_closed:
+            stream.close()
+            raise cancelled()
+        return stream

@@ -12,17 +12,17 @@ from urllib.parse import quote, unquote, urljoin, urlsplit
 
 import httpcore
 
+from streamflow.net.address_policy import ForbiddenAddressError, PrivateStreamError, normalized_host
+from streamflow.net.egress import Egress
+from streamflow.net.resolver import NameNotFoundError
 from streamflow.probing.judgement.refusal import Refusal, cancelled, dead, of_status
-from streamflow.probing.net.address_policy import ForbiddenAddressError, PrivateStreamError, normalized_host
 from streamflow.probing.net.authentication import Logins, Origin
 from streamflow.probing.net.connector import Connector
 from streamflow.probing.net.content_encoding import decoded
 from streamflow.probing.net.cookies import CookieJar
-from streamflow.probing.net.egress import Egress
 from streamflow.probing.net.options import NetworkOptions
 from streamflow.probing.net.proxy import ProxyAddress, of_proxy, open_pool
 from streamflow.probing.net.request_headers import request_headers
-from streamflow.probing.net.resolver import NameNotFoundError
 from streamflow.probing.net.response_head import DECLARED_LENGTH, ReadTimeout
 from streamflow.probing.net.tls import permissive_context, tls_fault
 from streamflow.probing.target import HTTP

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from streamflow.probing.net.egress import EgressOptions
+from streamflow.net.egress import EgressOptions
 from streamflow.probing.net.tls import TlsMode
 
 

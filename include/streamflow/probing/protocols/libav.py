@@ -18,16 +18,16 @@ from av.packet import Packet
 from av.stream import Stream
 
 from streamflow import config
+from streamflow.net.address_policy import ForbiddenAddressError, normalized_host
+from streamflow.net.egress import Egress
+from streamflow.net.resolver import NameNotFoundError
 from streamflow.probing.judgement.refusal import Refusal, dead, of_status
 from streamflow.probing.media import demuxer
 from streamflow.probing.media.analyzer import Analyzer
 from streamflow.probing.media.measurement import Sample
 from streamflow.probing.media.source import Source
-from streamflow.probing.net.address_policy import ForbiddenAddressError, normalized_host
-from streamflow.probing.net.egress import Egress
 from streamflow.probing.net.http_client import of_address
 from streamflow.probing.net.options import NetworkOptions
-from streamflow.probing.net.resolver import NameNotFoundError
 from streamflow.probing.starvation import StarvationMonitor
 from streamflow.probing.target import LIBAV, Address
 

@@ -30,7 +30,7 @@ def read(kind: str, records: Iterable[Raw], make: Callable[[Raw], T], broken: Br
     for raw in records:
         try:
             readable.append(make(raw))
-        except (ValidationError, KeyError, TypeError, ValueError, AttributeError) as error:
+        except (ValidationError, KeyError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
             name = raw.get("id", "without id") if isinstance(raw, dict) else "that is not an object"
             broken.append((f"{kind} {name}", _reason(error)))
     return readable

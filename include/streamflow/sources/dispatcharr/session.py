@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import ssl
 from collections.abc import Callable, Iterator, Mapping
@@ -12,13 +11,19 @@ import httpx
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, stop_after_delay, wait_exponential_jitter
 
 from streamflow.errors import ConfigError, SourceError, SourceRefused, SourceUnavailable, UnknownRecord
-from streamflow.masking import mask
+from streamflow.masking import mask, mask_url
+from streamflow.net.address_policy import ForbiddenAddressError
+from streamflow.net.egress import Egress, EgressOptions
+from streamflow.net.transport import Deadline, GuardedTransport
 from streamflow.sources.dispatcharr.tokens import Tokens
 
 T = TypeVar("T")
 
 # Dispatcharr needs seconds for the first reply on a big list.
 TIMEOUT = httpx.Timeout(60.0, connect=10.0)
+# The longest time for one whole exchange: a page of streams takes seconds.
+EXCHANGE_SECONDS = 300.0
+MAX_REDIRECTS = 5
 TEMPORARY = frozenset({408, 425, 429, 500, 502, 503, 504})
 TRIES = 5
 PATIENCE_SECONDS = 90.0
@@ -45,13 +50,15 @@ class Session:
     def __init__(self, address: str, *, api_key: str | None, tokens: Tokens | None, ca_file: str | None = None) -> None:
         self._tokens = tokens
         headers = {"Accept": "application/json"} | ({"X-API-Key": api_key} if api_key else {})
+        self._deadline = Deadline(EXCHANGE_SECONDS)
+        trusted = _trusting(ca_file) if ca_file else httpx.create_ssl_context()
         self._client = httpx.Client(
             base_url=address.rstrip("/"),
             headers=headers,
             timeout=TIMEOUT,
-            follow_redirects=True,
             trust_env=False,
-            verify=_trusting(ca_file) if ca_file else True,
+            # A person has entered the address, and no redirect leads to another one.
+            transport=GuardedTransport(Egress(EgressOptions()), self._deadline, trusted),
         )
 
     def close(self) -> None:
@@ -128,8 +135,16 @@ class Session:
         return dict(content(self._raw("POST", path, json=body), "the login"))
 
     def _raw(self, method: str, path: str, **options: Any) -> httpx.Response:
+        self._deadline.restart()
         try:
-            return self._client.request(method, path, **options)
+            reply = self._client.request(method, path, **options)
+            for _ in range(MAX_REDIRECTS):
+                if reply.next_request is None:
+                    return reply
+                reply = self._client.send(_within_origin(reply.request.url, reply.next_request))
+            raise SourceRefused(f"{method} {path}: Dispatcharr redirects without end")
+        except ForbiddenAddressError as error:
+            raise SourceRefused(f"DISPATCHARR_URL: {error}") from error
         except httpx.TimeoutException as error:
             raise SourceUnavailable(f"Dispatcharr did not reply to {method} {path} in time") from error
         except httpx.HTTPError as error:
@@ -140,6 +155,22 @@ class Session:
                 ) from error
             problem = type(error).__name__
             raise SourceUnavailable(f"Dispatcharr cannot be reached ({problem}): {method} {path}") from error
+
+
+def _within_origin(url: httpx.URL, redirected: httpx.Request) -> httpx.Request:
+    """Return a redirected request, which carries the API key or the login, if it stays with the same server.
+
+    :raises SourceRefused: it leads to another origin (RFC 6454, 4). From http to https of one host is no other one.
+    """
+    to = redirected.url
+    is_same = (url.scheme, url.host, url.port) == (to.scheme, to.host, to.port)
+    is_upgrade = (url.scheme, url.port, to.scheme, to.port) == ("http", None, "https", None) and url.host == to.host
+    if is_same or is_upgrade:
+        return redirected
+    raise SourceRefused(
+        f"Dispatcharr redirects to another server, {mask_url(str(to))}, which gets no login: set DISPATCHARR_URL to it "
+        "if it is yours"
+    )
 
 
 def _trusting(ca_file: str) -> ssl.SSLContext:
@@ -173,7 +204,8 @@ def content(reply: httpx.Response, request: str) -> Any:
         raise SourceRefused(f"{request}: Dispatcharr replied {status}: {mask(reply.text[:300])}")
     try:
         return reply.json()
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
+        # Also a number of thousands of digits, and brackets nested without end.
         kind = reply.headers.get("content-type", "no content type")
         raise SourceUnavailable(f"{request}: the reply is not JSON ({kind}): is DISPATCHARR_URL right?") from error
 

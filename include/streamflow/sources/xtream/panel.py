@@ -11,12 +11,11 @@ from typing import Any, BinaryIO
 
 from streamflow.errors import SourceRefused, SourceUnavailable
 from streamflow.masking import mask_url
+from streamflow.records.account import MOST_CONNECTIONS
 from streamflow.sources import web
 
 INFO_SECONDS = 15.0
 INFO_BYTES = 1 << 20
-# No login has more; the limiter holds every number up to this one exactly.
-MOST_CONNECTIONS = 1_000_000
 _UNLIMITED = frozenset({"unlimited", "no limit", "infinite", "∞"})
 
 
@@ -40,6 +39,8 @@ class Panel:
 
     :param server: the panel's address, with a path prefix if it has one.
     :param seconds: the longest time that :meth:`user_info` may take.
+    :param source_host: the host of the source that lists the panel's streams; empty for a panel that a person has
+        entered. See :func:`streamflow.sources.web.download`.
     """
 
     server: str
@@ -47,6 +48,7 @@ class Panel:
     password: str = field(repr=False)
     user_agent: str = web.USER_AGENT
     seconds: float = INFO_SECONDS
+    source_host: str = ""
 
     @property
     def name(self) -> str:
@@ -94,6 +96,7 @@ class Panel:
             user_agent=self.user_agent,
             seconds=seconds,
             max_bytes=max_bytes,
+            source_host=self.source_host,
         ) as body:
             yield body
 
@@ -102,7 +105,7 @@ class Panel:
 
 
 def _limit(value: Any) -> int | None:
-    """Return a limit of connections: 0 for a word such as "Unlimited", at most :data:`MOST_CONNECTIONS`."""
+    """Return a limit of connections: 0 for a word such as "Unlimited", at most ``MOST_CONNECTIONS``."""
     if isinstance(value, str) and value.strip().casefold() in _UNLIMITED:
         return 0
     limit = _count(value)

@@ -19,12 +19,12 @@ import pytest
 import trustme
 
 from streamflow import config
+from streamflow.net.resolver import NameNotFoundError, resolve
 from streamflow.probing import ProbeTarget, probe
 from streamflow.probing.judgement.refusal import Refusal
 from streamflow.probing.net.cookies import CookieJar
 from streamflow.probing.net.http_client import HttpClient
 from streamflow.probing.net.options import NetworkOptions
-from streamflow.probing.net.resolver import NameNotFoundError, resolve
 from support.probing.fetching import body_of, reason
 from support.probing.scripted import Scripted, response
 

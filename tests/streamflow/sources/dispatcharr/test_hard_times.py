@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import ssl
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from streamflow.sources import opened
 from streamflow.sources.dispatcharr import Dispatcharr, session
 from streamflow.sources.dispatcharr import source as source_module
 from support.library import result
+from support.probing.scripted import Drip, Scripted, response
 from support.web_server import serving
 
 CHANNEL = json.dumps({"id": 1, "streams": [3, 1, 2]}).encode()
@@ -103,6 +104,76 @@ def test_a_path_prefix_precedes_every_path(address: str) -> None:
             source.summary()
 
 
+# -- redirects -------------------------------------------------------------------------------
+REDIRECTS = [301, 302, 303, 307, 308]
+
+
+@pytest.mark.parametrize("status", REDIRECTS)
+def test_no_redirect_leads_the_api_key_to_another_server(status: int) -> None:
+    with closing(Scripted()) as other, closing(Scripted()) as box:
+        box.url("/api/channels/channels/1/", response(b"", status=status, Location=other.url("/api/x")))
+        with at(box.url("")) as source, pytest.raises(SourceRefused, match="another server"):
+            source.channels.order(1)
+        assert (len(box.asked), other.asked) == (1, [])
+
+
+@pytest.mark.parametrize("status", REDIRECTS)
+def test_no_redirect_leads_the_password_to_another_server(status: int, tmp_path: Path) -> None:
+    login = {"username": "admin", "password": "secret"}
+    with closing(Scripted()) as other, closing(Scripted()) as box:
+        box.url("/api/accounts/token/", response(b"", status=status, Location=other.url("/api/accounts/token/")))
+        with logged_in(box.url(""), login, tmp_path) as source, pytest.raises(SourceRefused, match="another server"):
+            source.channels.order(1)
+        assert (len(box.asked), other.asked) == (1, [])
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "is_followed"),
+    [
+        ("http://box/a", "http://box/b", True),
+        ("http://box/a", "https://box/a", True),
+        ("http://box:9191/a", "http://box:9191/b", True),
+        ("https://box/a", "http://box/a", False),
+        ("http://box/a", "https://other/a", False),
+        ("http://box:9191/a", "https://box/a", False),
+        ("http://box/a", "https://box:444/a", False),
+        ("http://box/a", "http://box.evil.example/a", False),
+        ("https://box/a", "https://box:9191/a", False),
+    ],
+)
+def test_a_redirect_stays_with_the_server_and_never_leaves_tls(before: str, after: str, is_followed: bool) -> None:
+    redirected = httpx.Request("GET", after)
+    if is_followed:
+        assert session._within_origin(httpx.URL(before), redirected) is redirected
+        return
+    with pytest.raises(SourceRefused, match="another server"):
+        session._within_origin(httpx.URL(before), redirected)
+
+
+def test_a_redirect_within_the_server_is_followed_with_the_key() -> None:
+    with closing(Scripted()) as box:
+        box.url("/api/channels/channels/1/", response(b"", status=301, Location="/tv/1"))
+        box.url("/tv/1", response(CHANNEL))
+        with at(box.url("")) as source:
+            assert source.channels.order(1) == (3, 1, 2)
+        assert all("x-api-key: key" in head.lower() for head in box.heads)
+
+
+def test_redirects_without_end_are_refused() -> None:
+    with closing(Scripted()) as box:
+        box.url("/api/channels/channels/1/", response(b"", status=302, Location="/api/channels/channels/1/"))
+        with at(box.url("")) as source, pytest.raises(SourceRefused, match="without end"):
+            source.channels.order(1)
+
+
+def test_a_reply_that_drips_ends_at_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "EXCHANGE_SECONDS", 0.4)
+    with closing(Scripted()) as box:
+        box.url("/api/channels/channels/1/", Drip(b"HTTP/1.1 103 Early Hints\r\n\r\n", every=0.05))
+        with at(box.url("")) as source, pytest.raises(SourceUnavailable, match="in time"):
+            source._session.call_once("GET", "/api/channels/channels/1/")
+
+
 # -- logging in ------------------------------------------------------------------------------
 def test_a_new_secret_of_the_server_causes_a_new_login(served: Lab, tmp_path: Path) -> None:
     with logged_in(served.dispatcharr, served.addresses(), tmp_path) as source:
@@ -147,6 +218,12 @@ def test_a_reply_that_is_cut_off_is_retried_and_then_reported() -> None:
     reached = pytest.raises(SourceUnavailable, match="cannot be reached")
     with serving(CHANNEL, length=500) as address, at(address) as source, reached:
         source.channels.order(1)
+
+
+@pytest.mark.parametrize("body", [b"[" * 500_000, b'{"id": ' + b"9" * 5000 + b"}"], ids=["brackets", "digits"])
+def test_json_that_cannot_be_parsed_is_reported(body: bytes) -> None:
+    with serving(body) as address, at(address) as source, pytest.raises(SourceUnavailable, match="not JSON"):
+        source._session.call_once("GET", "/api/channels/channels/1/")
 
 
 @pytest.mark.parametrize("body", [b"null", b"[]", b"{}", b'"text"', b'{"streams": null}'])

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import Self
 from urllib.parse import urlsplit
 
-from streamflow.probing.net.address_policy import (
+from streamflow.net.address_policy import (
     AddressPolicy,
     ForbiddenAddressError,
     IPNetwork,
@@ -16,12 +18,14 @@ from streamflow.probing.net.address_policy import (
     reach_of_address,
     reach_of_name,
 )
-from streamflow.probing.net.resolver import NameNotFoundError, resolve
+from streamflow.net.resolver import NameNotFoundError, resolve
 
+# Lists services as ``host:port``, separated by commas: where files hold the URLs below, the variables do not show them.
+OWN_SERVICES_VARIABLE = "STREAMFLOW_OWN_SERVICES"
 # Variables of the deployment that hold the URL of one of its own services.
 _SERVICE_URLS = (
     "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", "AIRFLOW__CELERY__BROKER_URL", "AIRFLOW__CELERY__RESULT_BACKEND",
-    "AIRFLOW__CORE__EXECUTION_API_SERVER_URL", "AIRFLOW__API__BASE_URL",
+    "AIRFLOW__CORE__EXECUTION_API_SERVER_URL", "AIRFLOW__API__BASE_URL", "AIRFLOW_CONN_REDIS_DEFAULT",
 )  # fmt: skip
 _DEFAULT_PORTS = {"http": 80, "https": 443, "redis": 6379, "rediss": 6379}
 _POSTGRES_PORT = 5432
@@ -32,23 +36,36 @@ Service = tuple[str, int]
 def own_services(env: Mapping[str, str]) -> frozenset[Service]:
     """Return host and port of the stack's own services: Redis, the database and Airflow's API."""
     services = {(env["REDIS_HOST"], int(env.get("REDIS_PORT") or 6379))} if env.get("REDIS_HOST") else set()
-    for variable in _SERVICE_URLS:
+    urls = [env.get(variable, "").removeprefix("db+") for variable in _SERVICE_URLS]
+    urls += [f"//{service.strip()}" for service in env.get(OWN_SERVICES_VARIABLE, "").split(",")]
+    for url in urls:
         try:
-            parts = urlsplit(env.get(variable, "").removeprefix("db+"))
-            if parts.hostname:
-                services.add((parts.hostname, parts.port or _DEFAULT_PORTS.get(parts.scheme, _POSTGRES_PORT)))
-        except ValueError:
+            host, port = _json_service(url) if url.startswith("{") else _url_service(url)
+        except (ValueError, TypeError, AttributeError):
             # Airflow itself reports a wrong setting.
             continue
+        if host:
+            services.add((host, port))
     return frozenset(services)
+
+
+def _url_service(url: str) -> Service:
+    parts = urlsplit(url)
+    return parts.hostname or "", parts.port or _DEFAULT_PORTS.get(parts.scheme, _POSTGRES_PORT)
+
+
+def _json_service(connection: str) -> Service:
+    # Airflow accepts a connection as JSON too (its documentation, "Storing connections in environment variables").
+    fields = json.loads(connection)
+    return str(fields.get("host") or "").lower(), int(fields.get("port") or _DEFAULT_PORTS["redis"])
 
 
 @dataclass(frozen=True)
 class EgressOptions:
     """The settings of an :class:`Egress`.
 
-    :param source_host: the host of the source that lists the stream. A stream on a private address is permitted only
-        where that is private too. Empty for a stream that a person has entered.
+    :param source_host: the host of the source that names the first host. A private address is permitted only where
+        that is private too. Empty for an address that a person has entered.
     :param allowed: networks that may be reached in any case.
     :param own_services: host and port of services that are never reached.
     """
@@ -57,9 +74,18 @@ class EgressOptions:
     allowed: tuple[IPNetwork, ...] = ()
     own_services: frozenset[Service] = frozenset()
 
+    @classmethod
+    def of(cls, allow: Iterable[str], env: Mapping[str, str], source_host: str = "") -> Self:
+        """Return the options of a deployment.
+
+        :param allow: the setting ``network.allow``.
+        :param env: the environment, which names the stack's own services.
+        """
+        return cls(source_host, tuple(map(ipaddress.ip_network, allow)), own_services(env))
+
 
 class Egress:
-    """Resolves the hosts of one probe, and refuses those that it may not reach.
+    """Resolves the hosts of one probe or one source, and refuses those that it may not reach.
 
     The first host decides whether later ones, of redirects and playlists, may be private.
     """
@@ -78,6 +104,17 @@ class Egress:
         self._check_own(host, port, addresses, timeout)
         is_private = any(reach_of_address(address) == "private" for address in addresses)
         self._check(host, addresses, is_private=is_private, timeout=timeout)
+        return addresses
+
+    def resolve_proxy(self, host: str, port: int, timeout: float | None) -> list[str]:
+        """Return the addresses of the user's proxy, which may be private.
+
+        :raises NameNotFoundError: when there are none.
+        :raises ForbiddenAddressError: when one is reserved, or a service of the stack itself.
+        """
+        addresses = resolve(host, port, timeout)
+        self._check_own(host, port, addresses, timeout)
+        AddressPolicy(private_allowed=True).check(host, addresses)
         return addresses
 
     def check_name(self, host: str, port: int) -> None:

@@ -21,11 +21,16 @@ _FORBIDDEN = [
     ipaddress.ip_network(network)
     for network in (
         "0.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "240.0.0.0/4", "100.100.100.200/32", "168.63.129.16/32",
-        "192.0.0.192/32", "::/128", "fe80::/10", "ff00::/8", "fd00:ec2::/32", "fd20:ce::254/128",
+        "192.0.0.192/32", "::/128", "fe80::/10", "ff00::/8", "fd00:ec2::/32", "fd20:ce::254/128", "fd00:42::42/128",
     )
 ]  # fmt: skip
-# IPv4 addresses embedded in IPv6: NAT64 (RFC 6052 and 8215) and the deprecated compatible form (RFC 4291, 2.5.5.1).
-_EMBEDDING = [ipaddress.IPv6Network(network) for network in ("64:ff9b::/96", "64:ff9b:1::/48", "::/96")]
+# IPv4 addresses embedded in IPv6: NAT64 (RFC 6052 and 8215), the translated form (RFC 2765, 2.1), and the deprecated
+# compatible form (RFC 4291, 2.5.5.1).
+_EMBEDDING = [
+    ipaddress.IPv6Network(network) for network in ("64:ff9b::/96", "64:ff9b:1::/48", "::ffff:0:0:0/96", "::/96")
+]
+# The interface identifiers of ISATAP (RFC 5214, 6.1), before an IPv4 address.
+_ISATAP = (b"\x00\x00\x5e\xfe", b"\x02\x00\x5e\xfe")
 # Private although Python calls them global: site-local (RFC 3879), and NAT64 for local use (RFC 8215).
 _PRIVATE = [ipaddress.IPv6Network(network) for network in ("fec0::/10", "64:ff9b:1::/48")]
 _LOOPBACK_V6 = ipaddress.IPv6Address("::1")
@@ -35,7 +40,10 @@ _NUMERIC = re.compile(r"(?:0x[0-9a-f]*|\d+)(?:\.(?:0x[0-9a-f]*|\d+)){0,3}")
 _PRIVATE_SUFFIXES = (
     ".localhost", ".local", ".internal", ".intranet", ".lan", ".home", ".corp", ".private", ".home.arpa",
 )  # fmt: skip
-_METADATA_NAMES = frozenset({"metadata", "metadata.google.internal", "metadata.goog", "instance-data"})
+_METADATA_NAMES = frozenset({
+    "metadata", "metadata.google.internal", "metadata.goog", "instance-data", "instance-data.ec2.internal",
+    "metadata.tencentyun.com",
+})  # fmt: skip
 
 
 class ForbiddenAddressError(Exception):
@@ -99,7 +107,8 @@ def _embedded(ip: IPAddress) -> list[IPAddress]:
         return [ip.sixtofour]
     if ip.teredo:
         return list(ip.teredo)
-    return [ipaddress.IPv4Address(ip.packed[12:])] if any(ip in network for network in _EMBEDDING) else []
+    is_embedding = ip.packed[8:12] in _ISATAP or any(ip in network for network in _EMBEDDING)
+    return [ipaddress.IPv4Address(ip.packed[12:])] if is_embedding else []
 
 
 @dataclass(frozen=True)
