@@ -81,10 +81,10 @@ def check_streams() -> None:
     ) -> dict[str, Any]:
         """Finish the channels that no check finished, and publish the run's outcome with the asset's event."""
         from stream_tasks.finish import finish_run, summarise
+        from stream_tasks.resources import settings
         from stream_tasks.write_back import may_write
-        from streamflow import config
 
-        finish_run(run_id, write_back=may_write(params, dag_run, config.load()))
+        finish_run(run_id, write_back=may_write(params, dag_run, settings()))
         outcome = summarise(run_id, params)
         outlet_events[RESULTS].extra = {"run_id": run_id, **outcome}
         return outcome

@@ -14,7 +14,7 @@ from stream_tasks import alerts, metrics, resources
 from stream_tasks.plan import next_run_id
 from stream_tasks.resources import Resources
 from stream_tasks.write_back import may_write
-from streamflow import config
+from streamflow import config, shared_settings
 from streamflow.checking import finishing
 from streamflow.checking.marks import RedisMarks
 from streamflow.checking.outages import Outages
@@ -38,7 +38,7 @@ def run_results(opened: Resources, context: Context, login: str = "") -> RunResu
         settings=opened.settings,
         home=config.home(),
         open_destination=partial(
-            resources.destination, store, may_write(params, context.get("dag_run"), opened.settings)
+            resources.destination, opened.redis, store, may_write(params, context.get("dag_run"), opened.settings)
         ),
         count=metrics.checked,
         force=bool(params.get("force")),
@@ -50,8 +50,10 @@ def finish_run(run_id: str, *, write_back: bool) -> list[int]:
 
     :raises SourceError: for the task's retry, when a channel cannot be written now.
     """
-    with resources.store() as store:
-        return finishing.finish_run(store, partial(resources.destination, store, write_back), run_id, config.load())
+    with resources.redis() as redis:
+        store, settings = resources.udi(redis), shared_settings.load(redis)
+        open_destination = partial(resources.destination, redis, store, write_back)
+        return finishing.finish_run(store, open_destination, run_id, settings)
 
 
 def summarise(run_id: str, params: dict[str, Any]) -> dict[str, Any]:

@@ -112,7 +112,7 @@ def refresh_viewers(redis: Redis, store: Store, settings: Config) -> None:
     try:
         if _claim_count(redis):
             asked_at = time.monotonic()
-            viewers = _viewers()
+            viewers = _viewers(redis)
             if viewers is not None:
                 counts = viewers_of_budgets(viewers, store.library.accounts())
                 Limiter(redis).set_viewers(counts, age=time.monotonic() - asked_at)
@@ -140,10 +140,10 @@ def viewers_fill(account: records.Account) -> bool:
     return viewers is not None and is_filled(account, viewers)
 
 
-def _viewers() -> dict[int, int] | None:
+def _viewers(redis: Redis | None = None) -> dict[int, int] | None:
     """Return the number of viewers by profile; None while Dispatcharr is away."""
     try:
-        with sources.opened() as source:
+        with sources.opened(redis=redis) as source:
             return source.viewers()
     except StreamFlowError as error:
         log.warning("the viewers are unknown: %s", error)

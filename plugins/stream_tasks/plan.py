@@ -14,7 +14,7 @@ from stream_tasks import resources
 from stream_tasks.limits import configure
 from stream_tasks.refresh import bring_in
 from stream_tasks.write_back import may_write
-from streamflow import config
+from streamflow import shared_settings
 from streamflow.errors import UnknownRecord
 from streamflow.planning import plan as planning
 from streamflow.planning.params import CheckParams
@@ -28,9 +28,8 @@ def plan(params: dict[str, Any], run_id: str) -> list[dict[str, Any]]:
 
     :returns: the arguments of each concurrent check, in the order to start them.
     """
-    settings = config.load()
     with resources.redis() as redis:
-        store = resources.udi(redis)
+        store, settings = resources.udi(redis), shared_settings.load(redis)
         if store.library.refreshed_at() is None:
             bring_in(redis, store)
         request = planning.Request(
@@ -74,12 +73,12 @@ def next_in_chain(run_id: str, params: dict[str, Any], dag_run: Any = None) -> l
 
     :param dag_run: the run in Airflow. The next run is no scheduled one, so its conf says whether it may write.
     """
-    with resources.store() as store:
-        state = store.runs.state(run_id)
+    with resources.redis() as redis:
+        state, settings = resources.udi(redis).runs.state(run_id), shared_settings.load(redis)
     following = next_run_id(state.run, params) if state else None
     if state is None or following is None:
         return []
-    conf = {**params, "write_back": may_write(params, dag_run, config.load()), "chain": _next_link(state.run, params)}
+    conf = {**params, "write_back": may_write(params, dag_run, settings), "chain": _next_link(state.run, params)}
     return [{"trigger_run_id": following, "conf": conf}]
 
 

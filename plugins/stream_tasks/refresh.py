@@ -11,7 +11,7 @@ from account_limiter import Limiter, LimiterUnavailable
 from stream_tasks import resources
 from stream_tasks.limits import configure
 from stream_tasks.panels import ask_panels
-from streamflow import config, sources
+from streamflow import shared_settings, sources
 from streamflow.udi import Udi
 
 log = logging.getLogger(__name__)
@@ -27,7 +27,7 @@ def refresh(*, force: bool = False) -> dict[str, Any]:
         store = resources.udi(redis)
         report = bring_in(redis, store, force=force)
         try:
-            ask_panels(redis, store, config.load())
+            ask_panels(redis, store, shared_settings.load(redis))
         except LimiterUnavailable as error:
             log.warning("no panel was asked: %s", error)
         return report
@@ -35,11 +35,11 @@ def refresh(*, force: bool = False) -> dict[str, Any]:
 
 def bring_in(redis: Redis, store: Udi, *, force: bool = False) -> dict[str, Any]:
     """Read the source, publish its library in the UDI, and configure the limiter with its accounts."""
-    with sources.opened() as source:
+    with sources.opened(redis=redis) as source:
         snapshot = source.fetch()
         destination = source.destination(store)
     report = store.publish(snapshot, force=force, over=destination.arranged)
     for record, why in report.broken:
         log.warning("skipped a broken record: %s: %s", record, why)
-    configure(Limiter(redis), store, config.load())
+    configure(Limiter(redis), store, shared_settings.load(redis))
     return report.model_dump(mode="json")

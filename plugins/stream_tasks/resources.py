@@ -10,7 +10,7 @@ from typing import Self
 from redis import Redis
 
 from account_limiter import connect
-from streamflow import config, sources
+from streamflow import config, shared_settings, sources
 from streamflow.config import Config
 from streamflow.udi import Udi, open_udi
 from streamflow.udi.ports import Store
@@ -43,7 +43,13 @@ class Resources:
     def open(cls) -> Self:
         """Open Redis and the UDI, and read the settings."""
         redis = connect()
-        return cls(redis, udi(redis), config.load())
+        return cls(redis, udi(redis), shared_settings.load(redis))
+
+
+def settings() -> Config:
+    """Return the settings in force."""
+    with redis() as opened:
+        return shared_settings.load(opened)
 
 
 @contextmanager
@@ -54,10 +60,10 @@ def store() -> Iterator[Udi]:
 
 
 @contextmanager
-def destination(store: Store, write_back: bool) -> Iterator[sources.Destination | None]:
+def destination(redis: Redis, store: Store, write_back: bool) -> Iterator[sources.Destination | None]:
     """Open the destination of finished channels; None for a run that only plans its changes."""
     if not write_back:
         yield None
         return
-    with sources.opened() as source:
+    with sources.opened(redis=redis) as source:
         yield source.destination(store)

@@ -90,7 +90,7 @@ def counted(monkeypatch: pytest.MonkeyPatch, count: Callable[[], dict[int, int] 
     """Let a function count the viewers, and return a list with an entry for each count."""
     counts: list[None] = []
 
-    def viewers() -> dict[int, int] | None:
+    def viewers(redis: Redis | None = None) -> dict[int, int] | None:
         counts.append(None)
         return count()
 

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar, Protocol, Self
 
+from redis import Redis
+
 from streamflow.records import Result
 from streamflow.udi.ports import Store
 from streamflow.udi.snapshot import Snapshot
@@ -25,10 +27,11 @@ class Source(Protocol):
     """A setting of the first variable, as a user would write it in ``.env``."""
 
     @classmethod
-    def from_env(cls, env: Mapping[str, str], home: Path) -> Self:
+    def from_env(cls, env: Mapping[str, str], home: Path, redis: Redis | None = None) -> Self:
         """Make the source without connecting to it.
 
         :param home: the folder of StreamFlow's state.
+        :param redis: shares login tokens with other machines.
         :raises ConfigError: a variable is missing or wrong; the message names it.
         """
 

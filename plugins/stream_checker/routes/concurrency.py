@@ -23,7 +23,7 @@ from stream_checker.http.access import Editor, Reader
 from stream_checker.http.problems import Fault, Problem, responses
 from stream_checker.http.throttle import at_most
 from stream_checker.queries import workers
-from streamflow import config, names
+from streamflow import config, names, shared_settings
 from streamflow.config import ConcurrentStreams, Config
 from streamflow.errors import ConfigError
 
@@ -91,9 +91,9 @@ _change_lock = threading.Lock()
 
 
 @settings.get("", dependencies=[Reader], responses=responses(401, 403))
-def get_section() -> ConcurrentStreams:
+def get_section(redis: resources.OpenRedis) -> ConcurrentStreams:
     """Return the section `concurrent_streams` of the settings."""
-    return config.load().concurrent_streams
+    return shared_settings.load(redis).concurrent_streams
 
 
 @settings.put("", dependencies=[Editor], responses=responses(401, 403, 413, 422, 503))
@@ -103,17 +103,18 @@ def change_section(
         Body(description="The fields to change", examples=[{"global_limit": 6, "stagger_delay": 0.5}]),
     ],
     limiter: resources.OpenLimiter,
+    redis: resources.OpenRedis,
 ) -> ConcurrentStreams:
-    """Change fields of the section. The settings file, the limiter and Airflow's pool change together or not at all."""
+    """Change fields of the section. The settings, the limiter and Airflow's pool change together or not at all."""
     with _change_lock, ExitStack() as undo:
-        before = config.load()
+        before = shared_settings.load(redis)
         after = with_fields(before, fields)
         with create_session(scoped=False) as session:
             resize_pool(session, after.concurrent_streams.global_limit or workers.capacity())
             undo.callback(configure_limiter, limiter, before)
             configure_limiter(limiter, after)
-            undo.callback(config.save, before)
-            config.save(after)
+            undo.callback(shared_settings.save, redis, before)
+            shared_settings.save(redis, after)
         undo.pop_all()
     return after.concurrent_streams
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
+from redis import Redis
+
 from streamflow.errors import ConfigError, SourceRefused, UnknownRecord
 from streamflow.records import Stream
 from streamflow.sources.dispatcharr import library
@@ -36,7 +38,7 @@ class Dispatcharr:
         self.channels = Channels(session)
 
     @classmethod
-    def from_env(cls, env: Mapping[str, str], home: Path) -> Self:
+    def from_env(cls, env: Mapping[str, str], home: Path, redis: Redis | None = None) -> Self:
         """Make the source from ``DISPATCHARR_URL`` and an API key, or a user name and a password.
 
         :raises ConfigError: a variable is missing or wrong.
@@ -46,7 +48,7 @@ class Dispatcharr:
             raise ConfigError(f"DISPATCHARR_URL is not an http or https address; write for example {cls.example}")
         if not key and not (username and password):
             raise ConfigError("set DISPATCHARR_API_KEY, or DISPATCHARR_USERNAME and DISPATCHARR_PASSWORD")
-        tokens = None if key else Tokens(home, address, username, env["DISPATCHARR_PASSWORD"])
+        tokens = None if key else Tokens(home, address, username, env["DISPATCHARR_PASSWORD"], redis)
         return cls(Session(address, api_key=key or None, tokens=tokens, ca_file=ca_file or None))
 
     def close(self) -> None:

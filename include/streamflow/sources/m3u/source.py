@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import BinaryIO, ClassVar, Self
 from urllib.parse import unquote, urlsplit
 
+from redis import Redis
+
 from streamflow.errors import ConfigError, SourceRefused, SourceUnavailable
 from streamflow.files import replacing
 from streamflow.masking import host_of, mask_url
@@ -48,7 +50,7 @@ class Playlist:
     max_streams: int = 1
 
     @classmethod
-    def from_env(cls, env: Mapping[str, str], home: Path) -> Self:
+    def from_env(cls, env: Mapping[str, str], home: Path, redis: Redis | None = None) -> Self:  # noqa: ARG003
         """Make the source from the playlist's address and its limit.
 
         :raises ConfigError: the limit is not a number.

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 from urllib.parse import quote, urlsplit
 
 from pydantic import ValidationError
+from redis import Redis
 
 from streamflow.errors import ConfigError, SourceRefused, SourceUnavailable
 from streamflow.masking import host_of
@@ -47,7 +48,7 @@ class Xtream:
     panel: Panel
 
     @classmethod
-    def from_env(cls, env: Mapping[str, str], home: Path) -> Self:  # noqa: ARG003
+    def from_env(cls, env: Mapping[str, str], home: Path, redis: Redis | None = None) -> Self:  # noqa: ARG003
         """Make the source from the panel's address, a user name and a password.
 
         :raises ConfigError: a variable is missing or wrong.
