@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import jwt
-from aiohttp import web
+from aiohttp import ClientError, ClientSession, ClientTimeout, web
 
 from lab.library import Library, Stream
 
@@ -23,6 +23,8 @@ ACCESS_SECONDS = 30 * 60
 REFRESH_SECONDS = 86_400
 LOGINS_PER_MINUTE = 3
 MAX_PAGE_SIZE = 10_000
+# The events that StreamFlow understands, of those that Dispatcharr knows.
+EVENTS = {"m3u_refresh", "channel_start", "channel_stop", "channel_failover", "channel_error"}
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -38,6 +40,8 @@ class State:
     viewers: list[dict[str, Any]] = field(default_factory=list)
     # Responses to the next requests, oldest first: {"status", "body", "path"}. The path is a prefix.
     faults: list[dict[str, Any]] = field(default_factory=list)
+    # Webhooks by id, each with its subscriptions.
+    integrations: dict[int, dict[str, Any]] = field(default_factory=dict)
     writes: int = 0
     logins: int = 0
 
@@ -60,6 +64,7 @@ class Dispatcharr:
         self._login_times: deque[float] = deque()
         self.app = web.Application(middlewares=[self._guard])
         get, post, patch = self.app.router.add_get, self.app.router.add_post, self.app.router.add_patch
+        delete = self.app.router.add_delete
         post("/api/accounts/token/", self._login)
         post("/api/accounts/token/refresh/", self._refresh)
         get("/api/channels/channels/", self._channels)
@@ -77,6 +82,11 @@ class Dispatcharr:
         get("/api/core/useragents/", self._user_agents)
         get("/api/core/settings/", self._empty)
         get("/api/core/version/", self._version)
+        get("/api/connect/integrations/", self._integrations)
+        post("/api/connect/integrations/", self._add_integration)
+        delete("/api/connect/integrations/{id:\\d+}/", self._remove_integration)
+        post("/api/connect/integrations/{id:\\d+}/test/", self._test_integration)
+        post("/api/connect/subscriptions/", self._subscribe)
         get("/proxy/ts/status", self._status)
         get("/lab/dispatcharr", self._read_back)
         post("/lab/viewers", self._set_viewers)
@@ -237,6 +247,52 @@ class Dispatcharr:
         del request
         return _json({"channels": self.state.viewers, "count": len(self.state.viewers)})
 
+    # -- webhooks ----------------------------------------------------------------------------
+    async def _integrations(self, request: web.Request) -> web.Response:
+        del request
+        return _json(list(self.state.integrations.values()))
+
+    async def _add_integration(self, request: web.Request) -> web.Response:
+        asked = await request.json()
+        if asked.get("type") != "webhook" or not asked.get("config", {}).get("url"):
+            return _json({"config": ["Webhook config must include a 'url' string"]}, 400)
+        number = max(self.state.integrations, default=0) + 1
+        self.state.integrations[number] = {"enabled": True, "subscriptions": []} | asked | {"id": number}
+        return _json(self.state.integrations[number], 201)
+
+    async def _remove_integration(self, request: web.Request) -> web.Response:
+        removed = self.state.integrations.pop(int(request.match_info["id"]), None)
+        return _json({"detail": "Not found."}, 404) if removed is None else web.Response(status=204)
+
+    async def _subscribe(self, request: web.Request) -> web.Response:
+        asked = await request.json()
+        integration = self.state.integrations.get(asked.get("integration"))
+        if integration is None:
+            return _json({"integration": [f'Invalid pk "{asked.get("integration")}" - object does not exist.']}, 400)
+        if asked.get("event") not in EVENTS:
+            return _json({"event": [f'"{asked.get("event")}" is not a valid choice.']}, 400)
+        integration["subscriptions"].append(asked)
+        return _json(asked, 201)
+
+    async def _test_integration(self, request: web.Request) -> web.Response:
+        """Send a test event as a form, as Dispatcharr does."""
+        integration = self.state.integrations.get(int(request.match_info["id"]))
+        if integration is None:
+            return _json({"detail": "Integration not found"}, 404)
+        config = integration["config"]
+        payload = {"event": "test", "timestamp": _now(), "channel_name": "Test Channel", "test": "True"}
+        timeout = ClientTimeout(total=10)
+        try:
+            async with (
+                ClientSession(timeout=timeout) as client,
+                client.post(config["url"], data=payload, headers=config.get("headers")) as reply,
+            ):
+                result = {"status_code": reply.status, "body": await reply.text(), "success": reply.ok}
+        except ClientError as error:
+            return _json({"success": False, "type": "webhook", "request_payload": payload, "error": str(error)}, 502)
+        report = {"success": result["success"], "type": "webhook", "request_payload": payload, "result": result}
+        return _json(report)
+
     # -- routes of the lab -----------------------------------------------------------------------
     async def _read_back(self, request: web.Request) -> web.Response:
         del request
@@ -245,6 +301,7 @@ class Dispatcharr:
             {
                 "channels": list(state.channels.values()),
                 "streams": list(state.streams.values()),
+                "integrations": list(state.integrations.values()),
                 "writes": state.writes,
                 "logins": state.logins,
             }

@@ -21,7 +21,7 @@ AUTH_MANAGERS = Path(__file__).parent / "auth_managers"
 VIEWERS = [f"viewer-{number}" for number in range(25)]
 # Names and roles in Airflow's SimpleAuthManager. The password of each user is its name.
 USERS = {"admin": "admin", "editor": "op", "reader": "viewer"} | dict.fromkeys(VIEWERS, "viewer")
-WEBHOOK_SECRET = "webhook-secret-for-tests"
+WEBHOOK_SECRET = "webhook-secret-of-the-tests-of-routes"
 START_SECONDS = 100.0
 SIMPLE = "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager"
 CUSTOM = "custom_auth_manager.CustomAuthManager"

@@ -25,6 +25,7 @@ COMMANDS = {
     "status": "streamflow_stack.cli.status",
     "results": "streamflow_stack.cli.results",
     "apply": "streamflow_stack.cli.apply",
+    "connect": "streamflow_stack.cli.connect",
     "probe": "streamflow_stack.cli.probe",
     "doctor": "streamflow_stack.cli.doctor",
     "healthcheck": "streamflow_stack.cli.healthcheck",

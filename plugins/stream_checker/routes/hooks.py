@@ -11,6 +11,7 @@ from fastapi import APIRouter, BackgroundTasks, Depends, Header
 from pydantic import BaseModel, Field
 
 from stream_checker.hooks.message import WebhookMessage
+from stream_checker.http.forms import FormRoute
 from stream_checker.http.problems import Problem, responses
 from stream_checker.http.throttle import FailureLimit
 from stream_checker.resources import OpenDebouncedRuns, OpenNameIndex, OpenRedis, OpenStore
@@ -48,7 +49,8 @@ def require_secret(
     raise Problem(401, "The webhook's secret is missing or wrong.", headers={"WWW-Authenticate": "Bearer"})
 
 
-router = APIRouter(prefix="/hooks", tags=["hooks"], dependencies=[Depends(require_secret)])
+# Dispatcharr sends the test of a webhook as a form.
+router = APIRouter(prefix="/hooks", tags=["hooks"], dependencies=[Depends(require_secret)], route_class=FormRoute)
 
 
 class Accepted(BaseModel):

@@ -10,15 +10,19 @@ from typing import Any
 
 import httpx
 import pytest
+from click.testing import CliRunner
 from jinja2 import Environment
 from markupsafe import Markup
 from redis import Redis
 
+from lab import Lab
 from stream_checker.hooks.debounce import CHANNELS_KEY, COOLDOWN_KEY
 from stream_checker.http.problems import Problem
 from stream_checker.http.throttle import FailureLimit
 from stream_checker.routes import hooks
+from streamflow.sources.dispatcharr.webhooks import TEMPLATES
 from streamflow.udi import Udi
+from streamflow_stack.cli import connect
 
 from .. import library
 from ..server import PROJECT, WEBHOOK_SECRET, Server
@@ -159,6 +163,30 @@ def test_the_documented_templates_work_for_any_name_of_a_channel(
         "channel_stop": "viewers",
     }
     assert redis_client.smembers(CHANNELS_KEY) == {b"1"}
+
+
+def test_the_documented_templates_are_those_that_connect_makes() -> None:
+    assert documented_templates() == list(TEMPLATES.values())
+
+
+def test_dispatcharrs_test_of_a_webhook_arrives_as_a_form(
+    server: Server, admin: httpx.Client, lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STREAMFLOW_HOME", str(server.home / "streamflow"))
+    monkeypatch.setenv("DISPATCHARR_URL", lab.dispatcharr)
+    monkeypatch.setenv("DISPATCHARR_API_KEY", lab.addresses()["api_key"])
+    monkeypatch.setenv(connect.SECRET, WEBHOOK_SECRET)
+    done = CliRunner().invoke(connect.command, ["--url", server.address])
+    assert (done.exit_code, done.output.splitlines()[-1]) == (0, "the test event arrived."), done.output
+
+
+@pytest.mark.parametrize("form", [b"", b"channel_name=One", b"\xff=1", b"&".join([b"event=a"] * 101)])
+def test_a_form_without_an_event_is_a_422(server: Server, form: bytes) -> None:
+    headers = SECRET | {"Content-Type": "application/x-www-form-urlencoded"}
+    with server.client() as dispatcharr:
+        response = dispatcharr.post("/hooks/dispatcharr", content=form, headers=headers)
+    assert response.status_code == 422
+    assert [fault["field"] for fault in response.json()["errors"]] == ["event"]
 
 
 def test_a_message_without_an_event_is_a_422(send: Callable[..., httpx.Response]) -> None:

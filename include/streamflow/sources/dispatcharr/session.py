@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import ssl
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, TypeVar
 
 import httpx
@@ -74,13 +74,24 @@ class Session:
         """
         return retrying(lambda: self.call_once(method, path, params=params, body=body))
 
-    def call_once(self, method: str, path: str, *, params: Mapping[str, Any] | None = None, body: Any = None) -> Any:
-        """Send a request as :meth:`call` does, but once: a write whose reply was lost must not be repeated blindly."""
+    def call_once(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        body: Any = None,
+        statuses: Collection[int] = (),
+    ) -> Any:
+        """Send a request as :meth:`call` does, but once: a write whose reply was lost must not be repeated blindly.
+
+        :param statuses: statuses of errors whose JSON is returned like that of a success.
+        """
         reply = self._send(method, path, params, body)
         if reply.status_code == 401 and self._tokens:
             self._tokens.forget(reply.request.headers["Authorization"].partition(" ")[2])
             reply = self._send(method, path, params, body)
-        return content(reply, f"{method} {path}")
+        return content(reply, f"{method} {path}", statuses)
 
     def records(self, path: str) -> list[Any]:
         """Return a whole list.
@@ -182,15 +193,20 @@ def _trusting(ca_file: str) -> ssl.SSLContext:
     return context
 
 
-def content(reply: httpx.Response, request: str) -> Any:
-    """Return the JSON of a reply.
+def content(reply: httpx.Response, request: str, statuses: Collection[int] = ()) -> Any:
+    """Return the JSON of a reply; None for one without content.
 
     :param request: the request as error messages name it.
+    :param statuses: statuses of errors that are returned too.
     :raises SourceUnavailable: the status is a temporary one, or the reply is not JSON.
     :raises SourceRefused: any other status from 400 on.
     :raises UnknownRecord: for a 404.
     """
     status = reply.status_code
+    if status == httpx.codes.NO_CONTENT:
+        return None
+    if status in statuses:
+        return _parsed(reply, request)
     if status in TEMPORARY:
         raise _temporary(reply, request)
     if status == 404:
@@ -202,6 +218,10 @@ def content(reply: httpx.Response, request: str) -> Any:
         )
     if status >= 400:
         raise SourceRefused(f"{request}: Dispatcharr replied {status}: {mask(reply.text[:300])}")
+    return _parsed(reply, request)
+
+
+def _parsed(reply: httpx.Response, request: str) -> Any:
     try:
         return reply.json()
     except (ValueError, RecursionError) as error:

@@ -14,6 +14,7 @@ from streamflow.sources.dispatcharr import library
 from streamflow.sources.dispatcharr.destination import Channels
 from streamflow.sources.dispatcharr.session import Session
 from streamflow.sources.dispatcharr.tokens import Tokens
+from streamflow.sources.dispatcharr.webhooks import Webhooks
 from streamflow.udi.ports import Store
 from streamflow.udi.snapshot import Records, Snapshot
 
@@ -36,6 +37,7 @@ class Dispatcharr:
     def __init__(self, session: Session) -> None:
         self._session = session
         self.channels = Channels(session)
+        self.webhooks = Webhooks(session)
 
     @classmethod
     def from_env(cls, env: Mapping[str, str], home: Path, redis: Redis | None = None) -> Self:
