@@ -14,6 +14,7 @@ import click
 
 from streamflow import config
 from streamflow.errors import ConfigError, StreamFlowError
+from streamflow.net import connect_guard
 from streamflow.version import VERSION
 from streamflow_stack import airflow, ports, stack
 from streamflow_stack.cli import settings_files
@@ -67,6 +68,8 @@ def _settings() -> Iterator[Finding]:
     yield Finding(
         "sandbox", f"Landlock {landlock}" if landlock else "no Landlock in this kernel: a probe can read files"
     )
+    guard = "guarded" if connect_guard.is_available() else "not guarded: the kernel or the container forbids it"
+    yield Finding("redirects of RTSP servers", guard)
     file = config.path()
     try:
         config.load(file)

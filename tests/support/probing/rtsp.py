@@ -16,9 +16,13 @@ PAYLOAD = 7 * 188
 
 
 class Rtsp(Listening):
-    """Serves a stream; responds to DESCRIBE with ``status``, counts connections, and notes the methods requested."""
+    """Serves a stream; responds to DESCRIBE with ``status``, counts connections, and notes the methods requested.
 
-    def __init__(self, timeline: Timeline, status: int = 200) -> None:
+    :param location: the address that a status of redirection leads to.
+    """
+
+    def __init__(self, timeline: Timeline, status: int = 200, location: str = "") -> None:
+        self._location = location
         self.asked: list[str] = []
         self._timeline = timeline
         self._status = status
@@ -43,6 +47,8 @@ class Rtsp(Listening):
             "DESCRIBE": ["Content-Type: application/sdp", f"Content-Length: {len(SDP)}"] if status == 200 else [],
             "SETUP": ["Transport: RTP/AVP/TCP;unicast;interleaved=0-1"],
         }.get(method, [])
+        if self._location:
+            more.append(f"Location: {self._location}")
         lines = [f"RTSP/1.0 {status} X", f"CSeq: {head['cseq']}", "Session: 1", "Public: DESCRIBE, SETUP, PLAY", *more]
         return "\r\n".join([*lines, "", SDP if method == "DESCRIBE" and status == 200 else ""]).encode()
 

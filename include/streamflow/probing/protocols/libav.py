@@ -8,6 +8,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import TypeAlias
 from urllib.parse import urlsplit
 
@@ -19,6 +20,7 @@ from av.stream import Stream
 
 from streamflow import config
 from streamflow.net.address_policy import ForbiddenAddressError, normalized_host
+from streamflow.net.connect_guard import ConnectGuard
 from streamflow.net.egress import Egress
 from streamflow.net.resolver import NameNotFoundError
 from streamflow.probing.judgement.refusal import Refusal, dead, of_status
@@ -56,25 +58,36 @@ def measure(
         # A connection past the proxy would show the provider another address.
         detail = f"{address.scheme} cannot go through a proxy"
         raise Refusal("skipped", "unsupported_protocol", detail, retryable=False)
-    _check(address.url, options)
-    flow = _PacketReader(address, settings, options, started)
-    try:
-        found = analyzer(flow).analyze_packets(flow.container(options.account_busy), flow.packets())
-        sample = Sample(found, time.monotonic(), flow.late.spells(), None, flow.first_byte, flow.bytes)
-    finally:
-        flow.stop()
+    egress = Egress(options.egress)
+    address = _checked(address, egress, options.connect_timeout)
+    with ConnectGuard(lambda host, port: egress.resolve(host, port, options.connect_timeout)) as guard:
+        flow = _PacketReader(address, settings, options, started, guard)
+        try:
+            found = analyzer(flow).analyze_packets(flow.container(options.account_busy), flow.packets())
+            sample = Sample(found, time.monotonic(), flow.late.spells(), None, flow.first_byte, flow.bytes)
+        finally:
+            flow.stop()
     if found.media_s == 0:
         raise dead("no_data", "connected, but no packet came")
     return sample
 
 
-def _check(url: str, options: NetworkOptions) -> None:
-    """Raise Refusal unless the host exists and may be reached; multicast groups are of this network by nature."""
+def _checked(address: Address, egress: Egress, timeout: float) -> Address:
+    """Return the address if its host exists and may be reached; multicast groups are of this network by nature.
+
+    The guard of the reader decides about the connections of TCP. SRT sends datagrams to a host that libav would look up
+    once more, so its address names the host by the IP address that was checked.
+
+    :raises Refusal: for any other address.
+    """
     try:
-        parts = urlsplit(url)
+        parts = urlsplit(address.url)
         host, port = normalized_host(parts.hostname or ""), parts.port or 0
-        if not _is_multicast(host):
-            Egress(options.egress).resolve(host, port, options.connect_timeout)
+        addresses = [] if _is_multicast(host) else egress.resolve(host, port, timeout)
+        if address.scheme != "srt" or not addresses:
+            return address
+        literal = f"[{addresses[0]}]" if ":" in addresses[0] else addresses[0]
+        return replace(address, url=parts._replace(netloc=f"{literal}:{port}").geturl())
     except NameNotFoundError as error:
         raise dead("dns_failure", str(error)) from error
     except ForbiddenAddressError as error:
@@ -96,8 +109,11 @@ class _PacketReader:
     A thread that is stopped closes the connection when libav returns, at the latest after the read time-out.
     """
 
-    def __init__(self, address: Address, settings: config.Probe, network: NetworkOptions, started: float) -> None:
+    def __init__(
+        self, address: Address, settings: config.Probe, network: NetworkOptions, started: float, guard: ConnectGuard
+    ) -> None:
         self.started = started
+        self._guard = guard
         self.late = StarvationMonitor()
         self.deadline = float("inf")
         self.bytes = 0
@@ -118,6 +134,7 @@ class _PacketReader:
             # One TCP connection instead of a pair of UDP ports for each stream.
             options |= {"rtsp_transport": "tcp", "user_agent": address.headers["User-Agent"]}
         timeout = settings.connect_timeout, settings.read_timeout
+        self._guard.guard()
         try:
             with av.open(address.url, "r", options=options, timeout=timeout, metadata_errors="ignore") as container:
                 self._put(container)
@@ -158,6 +175,8 @@ class _PacketReader:
         opened = self._next()
         if isinstance(opened, InputContainer):
             return opened
+        if self._guard.refused:
+            raise of_address(self._guard.refused)
         if isinstance(opened, Exception):
             is_late = time.monotonic() - self.started >= LATE_SHARE * self._connect_timeout
             raise _understood(opened, is_late, account_busy) from opened

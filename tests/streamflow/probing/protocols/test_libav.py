@@ -16,7 +16,11 @@ import pytest
 from lab import Clip, Media
 from lab.timeline import Timeline
 from streamflow import config
+from streamflow.net.egress import Egress, EgressOptions
 from streamflow.probing import ProbeOutcome, ProbeTarget, probe
+from streamflow.probing.protocols import libav
+from streamflow.probing.target import Address
+from streamflow.records import Result
 from support.probing.rtsp import Rtsp
 
 
@@ -81,6 +85,42 @@ def test_an_rtsp_status_has_its_meaning(clip: Clip, status: int, verdict: str, r
     with closing(Rtsp(Timeline(clip), status)) as camera:
         result = probe(ProbeTarget(f"rtsp://127.0.0.1:{camera.port}/live"), config.Probe(connect_timeout=3)).result
     assert (result.verdict, result.reason) == (verdict, reason), result.detail
+
+
+def redirected(clip: Clip, location: str) -> Result:
+    """Probe a camera that redirects, and return the result."""
+    with closing(Rtsp(Timeline(clip), 302, location)) as camera:
+        settings = config.Probe(sample_seconds=1.5, connect_timeout=3, read_timeout=3)
+        return probe(ProbeTarget(f"rtsp://127.0.0.1:{camera.port}/live"), settings).result
+
+
+def test_a_redirect_of_rtsp_within_the_network_is_followed(clip: Clip) -> None:
+    with closing(Rtsp(Timeline(clip))) as other:
+        assert redirected(clip, f"rtsp://localhost:{other.port}/live").height == 480
+        assert other.connections == 1
+
+
+def test_a_redirect_of_rtsp_never_reaches_a_service_of_the_stack(clip: Clip, monkeypatch: pytest.MonkeyPatch) -> None:
+    with closing(Rtsp(Timeline(clip))) as service:
+        monkeypatch.setenv("STREAMFLOW_OWN_SERVICES", f"127.0.0.1:{service.port}")
+        result = redirected(clip, f"rtsp://127.0.0.1:{service.port}/live")
+        assert service.connections == 0
+    assert (result.verdict, result.reason) == ("dead", "not_media"), result.detail
+    assert "StreamFlow itself" in str(result.detail)
+
+
+@pytest.mark.parametrize("location", ["rtsp://169.254.169.254/latest", "rtsp://0.0.0.0:554/x", "rtsp://[::]/x"])
+def test_a_redirect_of_rtsp_never_reaches_a_reserved_address(clip: Clip, location: str) -> None:
+    result = redirected(clip, location)
+    assert (result.verdict, result.reason) == ("dead", "not_media"), result.detail
+
+
+def test_an_address_of_srt_is_the_one_that_was_checked() -> None:
+    address = Address("srt://localhost:9000?streamid=a", "srt", {})
+    egress = Egress(EgressOptions())
+    assert libav._checked(address, egress, 1).url in (
+        "srt://127.0.0.1:9000?streamid=a", "srt://[::1]:9000?streamid=a",
+    )  # fmt: skip
 
 
 @contextmanager
