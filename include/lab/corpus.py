@@ -89,6 +89,9 @@ def _streams() -> Iterator[tuple[str, dict[str, object]]]:
     yield "hls_live", {"hls": Hls()}
     yield "hls_encrypted", {"hls": Hls(encrypted=True)}
     yield "hls_vod", {"hls": Hls(vod=True)}
+    not_live = {"verdict": "degraded", "reason": "not_live"}
+    yield "hls_notice", {"hls": Hls(vod=True, notice=True), **not_live}
+    yield "dash_notice", {"hls": Hls(dash=True, vod=True, notice=True), **not_live}
     yield "hls_variants", {"clip": "fhd25_3m", "hls": Hls(variants=("sd480p30", "hd25_2m", "fhd25_3m"))}
     yield "hls_stale", {"hls": Hls(stale=True), "verdict": "degraded", "reason": "frozen_video"}
     yield "dash_live", {"hls": Hls(dash=True)}

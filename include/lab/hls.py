@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from lab.provider import Provider
 
 SEGMENT_SECONDS = 2.0
+# A recording repeats its clip for this long. A notice is one loop of it.
+RECORDING_SECONDS = 150.0
 PLAYLIST_TYPE = "application/vnd.apple.mpegurl"
 
 
@@ -63,7 +65,8 @@ class Cuts:
         """Return the number of the first segment on offer, and the number after the last one."""
         count = len(self.seconds)
         if hls.vod:
-            return 0, count
+            loops = 1 if hls.notice else math.ceil(RECORDING_SECONDS / sum(self.seconds))
+            return 0, count * loops
         elapsed = 60.0 if hls.stale else timeline.now() * timeline.slice_s
         last = int(elapsed / sum(self.seconds)) * count
         while self.starts_at(last + 1) <= elapsed:

@@ -72,6 +72,7 @@ class Hls:
     :param window: the number of segments in a live playlist.
     :param encrypted: encrypt the segments with AES-128.
     :param vod: serve a finished recording instead of a live playlist.
+    :param notice: make the recording as short as a provider's notice in place of a channel.
     :param stale: stop adding segments after a minute.
     :param variants: the clips of a master playlist. Empty means no master playlist.
     :param dash: serve DASH instead of HLS.
@@ -80,6 +81,7 @@ class Hls:
     window: int = 5
     encrypted: bool = False
     vod: bool = False
+    notice: bool = False
     stale: bool = False
     variants: tuple[str, ...] = ()
     dash: bool = False

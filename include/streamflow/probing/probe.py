@@ -281,6 +281,7 @@ class _Run:
             delivery,
             sample_s=self.settings.sample_seconds,
             is_radio=self._is_radio,
+            account_busy=self.target.account_busy,
             slate_means_busy=self.target.account_full and not self._is_known_slate(measurement.pictures),
         )
 

@@ -43,9 +43,7 @@ class Udi:
         with self._fallback.alone(wait=True):
             texts = LibraryTexts.of(over(snapshot) if over else snapshot)
             if not force:
-                former_ids = self.library.stream_ids()
-                removed = sum(stream_id not in texts.streams for stream_id in former_ids)
-                check_drop(len(former_ids), removed, max_drop)
+                check_drop(self.library.stream_ids(), texts.streams, max_drop)
             return self._fallback.write(
                 journal.Published(), lambda store: store.publishing.publish(texts, broken=snapshot.broken)
             )

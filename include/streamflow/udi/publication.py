@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -14,8 +14,8 @@ from streamflow.udi.ports import RefreshReport
 
 T = TypeVar("T")
 
-# Small libraries change by large shares. The check of shrinkage begins at this number of streams.
-CHECKED_FROM = 100
+# In a smaller library new addresses for the same streams, as a new token brings them, are no loss.
+LARGE_LIBRARY = 100
 
 
 @dataclass
@@ -43,17 +43,22 @@ def difference(before: Mapping[int, T], after: Mapping[int, T]) -> Difference:
     return result
 
 
-def check_drop(before: int, removed: int, max_drop: float) -> None:
-    """Check that a refresh does not remove too many streams.
+def check_drop(before: Collection[int], after: Collection[int], max_drop: float) -> None:
+    """Check that a refresh does not lose too many streams.
 
-    :param before: the number of streams before the refresh.
-    :param removed: the number of streams that the refresh removes.
-    :param max_drop: the largest allowed share of removed streams.
-    :raises SourceError: if the share is larger and the library has at least 100 streams.
+    In a library of at least 100 streams each removed stream is lost. In a smaller one added streams make up for
+    removed ones.
+
+    :param before: the ids of the streams before the refresh.
+    :param after: the ids of the streams after it.
+    :param max_drop: the largest allowed share of lost streams.
+    :raises SourceError: if the share is larger.
     """
-    if before >= CHECKED_FROM and removed > before * max_drop:
+    is_large = len(before) >= LARGE_LIBRARY
+    lost = len(set(before).difference(after)) if is_large else len(before) - len(after)
+    if lost > len(before) * max_drop:
         raise SourceError(
-            f"the source would drop {removed} of {before} streams; nothing was changed. "
+            f"the source would drop {lost} of {len(before)} streams; nothing was changed. "
             "If that is right, run refresh_udi with force"
         )
 

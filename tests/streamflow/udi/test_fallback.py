@@ -402,7 +402,7 @@ def test_both_stores_keep_the_old_library_when_the_file_fails(parts: Parts, monk
 
     monkeypatch.setattr(file_publishing, "write_members", fails)
     with pytest.raises(RuntimeError):
-        parts.udi.publish(library(stream(20), channels={2: (20,)}))
+        parts.udi.publish(library(stream(20), channels={2: (20,)}), force=True)
     assert everything(parts.file) == everything(parts.redis) == before
     assert parts.file.journal() == journal_before
 

@@ -135,15 +135,25 @@ def test_the_allowed_share_of_removed_streams_can_be_set(store: Store) -> None:
     assert len(store.library.stream_ids()) == 160
 
 
-def test_a_small_library_may_shrink_by_any_share(store: Store) -> None:
-    store.publish(library(*map(stream, range(50)), channels={}))
-    store.publish(library(stream(1), channels={}))
-    assert store.library.stream_ids() == [1]
+@pytest.mark.parametrize(("before", "after"), [(50, 1), (5, 2), (3, 1)])
+def test_a_small_library_that_lost_most_streams_is_rejected_too(store: Store, before: int, after: int) -> None:
+    store.publish(library(*map(stream, range(before)), channels={}))
+    with pytest.raises(SourceError, match=f"drop {before - after} of {before}"):
+        store.publish(library(*map(stream, range(after)), channels={}))
+    assert len(store.library.stream_ids()) == before
 
 
-def test_a_library_can_become_empty(store: Store) -> None:
-    store.publish(library())
-    store.publish(Snapshot(accounts=[], groups=[], streams=[], channels=[]))
+def test_a_small_library_may_change_each_address(store: Store) -> None:
+    store.publish(library(*map(stream, range(5)), channels={}))
+    store.publish(library(*map(stream, range(20, 24)), channels={}))
+    assert store.library.stream_ids() == [20, 21, 22, 23]
+
+
+def test_a_library_can_become_empty_by_force(store: Store) -> None:
+    store.publish(library(stream(10), channels={}))
+    with pytest.raises(SourceError, match="drop 1 of 1"):
+        store.publish(Snapshot(accounts=[], groups=[], streams=[], channels=[]))
+    store.publish(Snapshot(accounts=[], groups=[], streams=[], channels=[]), force=True)
     assert (store.library.accounts(), store.library.groups(), store.library.channels(), store.library.stream_ids()) == (
         [],
         [],

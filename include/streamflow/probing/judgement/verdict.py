@@ -110,6 +110,15 @@ def busy_slate(evidence: Evidence) -> Judgement | None:
     return Judgement("unknown", "provider_busy", f"{shown} while all connections of the account were in use")
 
 
+def cut_off(evidence: Evidence) -> Judgement | None:
+    """Find a stream that the provider may have ended in favour of a newer connection."""
+    interruption = evidence.delivery.interruption
+    if not (interruption and evidence.account_busy):
+        return None
+    detail = f"{interruption}, while other connections of the account were in use"
+    return Judgement("unknown", "provider_busy", detail)
+
+
 # -- degraded -----------------------------------------------------------------------------------
 def black(evidence: Evidence) -> Judgement | None:
     """Find a black picture."""
@@ -215,7 +224,7 @@ def starved(evidence: Evidence) -> Judgement | None:
 
 
 STEPS: tuple[Step, ...] = (
-    encrypted, unsupported, without_video, undecodable, busy_slate, black, frozen, stale, unstable, without_sound,
-    silent, starved,
+    encrypted, unsupported, without_video, undecodable, busy_slate, cut_off, black, frozen, stale, unstable,
+    without_sound, silent, starved,
 )  # fmt: skip
-RADIO_STEPS: tuple[Step, ...] = (encrypted, silent, unstable)
+RADIO_STEPS: tuple[Step, ...] = (encrypted, cut_off, silent, unstable)

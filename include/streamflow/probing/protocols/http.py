@@ -35,8 +35,10 @@ OPENING_READS = 3
 EARLY_SECONDS = 0.5
 # A recording shorter than this in place of a live stream is a notice of the provider.
 NOTICE_SECONDS = 120.0
-# The addresses of films, episodes and recordings at panels.
-_PANEL_RECORDING = re.compile(r"/(movie|series|timeshift)/")
+# A playlist without the form of a panel's channel is a notice when it is shorter than this.
+PLAYLIST_NOTICE_SECONDS = 30.0
+# The addresses of films, episodes and recordings.
+_RECORDING = re.compile(r"/(movie|series|timeshift|vod|recordings?|archive|catchup)/", re.IGNORECASE)
 # The address of a live stream at a panel: user, password and number.
 _PANEL_LIVE = re.compile(r"(/live)?/[^/]+/[^/]+/\d+(\.\w+)?")
 # A null packet of a transport stream (ISO/IEC 13818-1, 2.4.3.3): Dispatcharr's proxy sends them while it waits.
@@ -107,22 +109,21 @@ def _check_length(found: Measurement, received: ReceiveBuffer, source: SourceInf
 
 def _notice_s(url: str, found: Measurement, received: ReceiveBuffer, source: SourceInfo) -> float | None:
     """Return the duration of a short recording in place of a live stream, None for anything else."""
-    is_video = (source.content_type or "").lower().startswith("video/") and found.has_video
-    if source.playlist or source.length is None or source.is_length_false or not (is_video and _is_live(url)):
+    path, playlist = urlsplit(url).path, source.playlist
+    if not (source.is_finite and found.has_video and found.bitrate_kbps) or _RECORDING.search(path):
         return None
-    if not found.bitrate_kbps:
+    is_panel, is_file = bool(_PANEL_LIVE.fullmatch(path)), "." in path.rpartition("/")[2]
+    if is_file and not is_panel:
+        return None
+    if playlist:
+        seconds = playlist.duration_s or found.media_s
+        return seconds if seconds < (NOTICE_SECONDS if is_panel else PLAYLIST_NOTICE_SECONDS) else None
+    is_video = (source.content_type or "").lower().startswith("video/")
+    if source.length is None or not (is_panel or is_video):
         return None
     is_whole = received.ended is not None and received.bytes >= source.length and received.is_exhausted
     seconds = found.media_s if is_whole else source.length * 8 / 1000 / found.bitrate_kbps
     return seconds if seconds < NOTICE_SECONDS else None
-
-
-def _is_live(url: str) -> bool:
-    """Return whether an address is that of a live stream by its form: a panel's, or without a file's extension."""
-    path = urlsplit(url).path
-    if _PANEL_RECORDING.search(path):
-        return False
-    return bool(_PANEL_LIVE.fullmatch(path)) or "." not in path.rpartition("/")[2]
 
 
 def _sample(found: Measurement, received: ReceiveBuffer, source: SourceInfo, settings: config.Probe) -> Sample:

@@ -30,6 +30,7 @@ from streamflow.probing.media.measurement import Sample
 from streamflow.probing.media.source import Source
 from streamflow.probing.net.http_client import of_address
 from streamflow.probing.net.options import NetworkOptions
+from streamflow.probing.protocols import rtmp_options
 from streamflow.probing.starvation import StarvationMonitor
 from streamflow.probing.target import LIBAV, Address
 
@@ -81,7 +82,7 @@ def _checked(address: Address, egress: Egress, timeout: float) -> Address:
     :raises Refusal: for any other address.
     """
     try:
-        parts = urlsplit(address.url)
+        parts = urlsplit(rtmp_options.split(address.url)[0])
         host, port = normalized_host(parts.hostname or ""), parts.port or 0
         addresses = [] if _is_multicast(host) else egress.resolve(host, port, timeout)
         if address.scheme != "srt" or not addresses:
@@ -127,7 +128,8 @@ class _PacketReader:
         threading.Thread(target=self._read, args=(address, settings, network), name="libav", daemon=True).start()
 
     def _read(self, address: Address, settings: config.Probe, network: NetworkOptions) -> None:
-        options = {"protocol_whitelist": LIBAV[address.scheme]}
+        url, options = rtmp_options.split(address.url)
+        options |= {"protocol_whitelist": LIBAV[address.scheme]}
         if network.tls == "verify":
             options |= {"tls_verify": "1", "ca_file": ssl.get_default_verify_paths().openssl_cafile}
         if address.scheme.startswith("rtsp"):
@@ -136,7 +138,7 @@ class _PacketReader:
         timeout = settings.connect_timeout, settings.read_timeout
         self._guard.guard()
         try:
-            with av.open(address.url, "r", options=options, timeout=timeout, metadata_errors="ignore") as container:
+            with av.open(url, "r", options=options, timeout=timeout, metadata_errors="ignore") as container:
                 self._put(container)
                 for packet in demuxer.packets(container):
                     self._put(packet)

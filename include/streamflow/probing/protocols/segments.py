@@ -47,6 +47,7 @@ def is_passing(refusal: Refusal) -> bool:
 class PlaylistInfo:
     """Facts about a segmented stream, noted by its feed while it runs.
 
+    :param duration_s: seconds from the start of a recording to its end, 0 where the playlist does not say.
     :param stale_s: seconds for which a live playlist has had no new segment, when it has stopped.
     :param segments: segments that were fetched, ``missing`` those that were not.
     :param announced_jumps: places where the playlist announces that the time stamps restart.
@@ -59,6 +60,7 @@ class PlaylistInfo:
 
     protocol: Literal["hls", "dash"]
     is_live: bool = True
+    duration_s: float = 0.0
     stale_s: float | None = None
     segments: int = 0
     missing: int = 0

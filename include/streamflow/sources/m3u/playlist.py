@@ -6,12 +6,14 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, urlencode, urljoin
 
 from streamflow.errors import SourceRefused
 from streamflow.sources.m3u import info
 
 _ADDRESS = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*:/*[^\s/]")
+# A reference to an address relative to the playlist's own: a path, a file's name with its extension, or a query.
+_REFERENCE = re.compile(r"(?:[^\s?#]*/|[^\s?#]+\.\w{2,4}(?=[?#|]|$)|\?)\S*")
 # The names that players use for request headers, in #EXTVLCOPT and as attributes.
 _HEADERS = {
     "http-user-agent": "User-Agent",
@@ -72,18 +74,20 @@ class _Details:
         return bool(self.attributes) or (self.line > 0 and (self.duration or -1) < 0)
 
 
-def entries(lines: Iterable[str]) -> Iterator[Entry | Unreadable]:
+def entries(lines: Iterable[str], base: str = "") -> Iterator[Entry | Unreadable]:
     """Return the streams of a playlist and the lines that cannot be used, in order.
 
+    :param base: the playlist's own address, which relative addresses in it refer to (RFC 3986, 5.1); empty for a file.
     :raises SourceRefused: this is the playlist of one HLS stream.
     """
-    return _Reader().entries(lines)
+    return _Reader(base).entries(lines)
 
 
 class _Reader:
     """Reads the lines of one playlist."""
 
-    def __init__(self) -> None:
+    def __init__(self, base: str) -> None:
+        self._base = base
         self._details = _Details()
         # The details of the last entry, for a further URL below it.
         self._last = _Details()
@@ -119,6 +123,7 @@ class _Reader:
 
     def _address(self, number: int, line: str) -> Iterator[Entry | Unreadable]:
         self._refuse_hls()
+        line = self._absolute(line)
         if _ADDRESS.match(line):
             if self._details == _Details() and self._last.line:
                 self._details = self._last
@@ -131,6 +136,15 @@ class _Reader:
         else:
             yield Unreadable(number, "neither a comment nor a URL")
         self._details = _Details()
+
+    def _absolute(self, line: str) -> str:
+        """Return a relative address as an absolute one, and any other line unchanged."""
+        if not self._base or _ADDRESS.match(line) or not _REFERENCE.fullmatch(line):
+            return line
+        try:
+            return urljoin(self._base, line)
+        except ValueError:
+            return line
 
     def _abandoned(self) -> Iterator[Unreadable]:
         """Report an #EXTINF that no URL followed."""

@@ -119,7 +119,7 @@ class Playlist:
     def entries(self) -> Iterator[Entry | Unreadable]:
         """Return the streams and the lines that cannot be used, one at a time."""
         with self._opened() as file:
-            yield from entries(lines(file))
+            yield from entries(lines(file), self.where if self._is_remote else "")
 
     def _account(self) -> Account:
         name = urlsplit(self._shown).hostname if self._is_remote else Path(self.where).name

@@ -51,7 +51,8 @@ class Store(Protocol):
         A stream that comes back under another id, recognized by its account and its provider id or URL, keeps its
         results, also after an absence of up to 30 days.
 
-        :param max_drop: the largest share of the streams (of at least 100) that may disappear.
+        :param max_drop: the largest share of the streams that may disappear. In a library of fewer than 100 streams,
+            added streams make up for those that disappear.
         :param force: accept any loss of streams.
         :raises SourceError: if more streams would disappear. The library stays unchanged then.
         """

@@ -147,7 +147,7 @@ class Publishing:
             read |= stored
         streams = kinds["streams"]
         if max_drop is not None:
-            check_drop(len(ids["stream"]), len(streams.removed), max_drop)
+            check_drop(ids["stream"], library.streams, max_drop)
         removed = [Stream.model_validate_json(former["streams"][key]) for key in streams.removed]
         edits = _edits(library, kinds, former)
         indexes = self._connection.get_many(edits.names)

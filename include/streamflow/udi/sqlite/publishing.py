@@ -40,7 +40,7 @@ class Publishing:
             old = _texts(db, "stream")
             streams = difference(old, library.streams)
             if max_drop is not None:
-                check_drop(len(old), len(streams.removed), max_drop)
+                check_drop(old, library.streams, max_drop)
             accounts = difference(_texts(db, "account"), library.accounts)
             groups = difference(_texts(db, "channel_group"), library.groups)
             channels = difference(_texts(db, "channel"), library.channels)

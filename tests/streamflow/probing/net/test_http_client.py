@@ -8,6 +8,7 @@ import hashlib
 import re
 import socket
 import ssl
+import tempfile
 import threading
 import time
 import warnings
@@ -27,6 +28,13 @@ from streamflow.probing.net.http_client import HttpClient
 from streamflow.probing.net.options import NetworkOptions
 from support.probing.fetching import body_of, reason
 from support.probing.scripted import Scripted, response
+
+# A prime of 1,024 bits for the key exchange (RFC 2409, 6.2), as old panels use it.
+OAKLEY_PRIME = bytes.fromhex(
+    "FFFFFFFFFFFFFFFFC90FDAA22168C234C4C6628B80DC1CD129024E088A67CC74020BBEA63B139B22514A08798E3404DD"
+    "EF9519B3CD3A431B302B0A6DF25F14374FE1356D6D51C245E485B576625E7EC6F44C42E9A637ED6B0BFF5CB6F406B7ED"
+    "EE386BFB5A899FA5AE9F24117C4B1FE649286651ECE65381FFFFFFFFFFFFFFFF"
+)
 
 
 @pytest.mark.parametrize(
@@ -402,6 +410,28 @@ def test_a_transcoder_that_starts_on_demand_is_waited_for(scripted: Scripted) ->
     assert body_of(scripted.url("/1.ts", slow)) == b"media"
 
 
+@pytest.mark.parametrize("wanted", ["Accept-Language", "User-Agent", "Accept"])
+def test_a_provider_that_knows_players_by_their_headers_is_satisfied(scripted: Scripted, wanted: str) -> None:
+    """Each request of a probe has the same headers: tokens are often bound to the first request's."""
+    seen: list[str] = []
+
+    def guarded(body: bytes, status: int = 200, **headers: str) -> Callable[[str], bytes]:
+        def answer(head: str) -> bytes:
+            line = next((line for line in head.split("\r\n") if line.startswith(f"{wanted}:")), None)
+            seen.append(str(line))
+            return response(b"", status=403) if line is None else response(body, status=status, **headers)
+
+        return answer
+
+    scripted.answer_by_head("/2.ts", guarded(b"media"))
+    client = HttpClient({"User-Agent": "Player/1.0"}, NetworkOptions(1, 0.5))
+    with client.get(scripted.answer_by_head("/1.ts", guarded(b"", 302, Location="/2.ts"))) as found:
+        assert b"".join(found.body) == b"media"
+    client.close()
+    assert len(seen) == 2
+    assert len(set(seen)) == 1
+
+
 # -- TLS -------------------------------------------------------------------------------------------
 @contextmanager
 def tls_server(context: ssl.SSLContext) -> Iterator[str]:
@@ -438,7 +468,30 @@ def old_version() -> ssl.SSLContext:
     return context
 
 
-@pytest.mark.parametrize("made", [untrusted, old_version])
+def old_ciphers(ciphers: str) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("somebody-else.invalid", key_type=trustme.KeyType.RSA).configure_cert(context)
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers(f"{ciphers}:@SECLEVEL=0")
+    return context
+
+
+def small_group() -> ssl.SSLContext:
+    context = old_ciphers("DHE")
+    # PKCS #3 in DER: a sequence of the prime and the generator 2.
+    group = b"\x30\x81\x87\x02\x81\x81\x00" + OAKLEY_PRIME + b"\x02\x01\x02"
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(ssl.DER_cert_to_PEM_cert(group).replace("CERTIFICATE", "DH PARAMETERS").encode())
+        file.flush()
+        context.load_dh_params(file.name)
+    return context
+
+
+def without_forward_secrecy() -> ssl.SSLContext:
+    return old_ciphers("AES128-SHA")
+
+
+@pytest.mark.parametrize("made", [untrusted, old_version, small_group, without_forward_secrecy])
 @pytest.mark.parametrize("mode", ["verify", "report", "ignore"])
 def test_an_untrusted_server_is_refused_reported_or_accepted(made: Callable[[], ssl.SSLContext], mode: str) -> None:
     with tls_server(made()) as url:

@@ -86,6 +86,40 @@ def test_a_short_recording_in_place_of_a_channel_is_not_live(
         assert "a recording of" in str(result.detail)
 
 
+def recording(seconds: int) -> bytes:
+    """Return a finished list of segments of two seconds; only those that a short sample needs exist."""
+    lines = ["#EXTM3U", "#EXT-X-TARGETDURATION:2"]
+    for number in range(seconds // 2):
+        lines += ["#EXTINF:2.0,", f"/segment/{number % 2}.ts"]
+    return response("\n".join([*lines, "#EXT-X-ENDLIST", ""]).encode())
+
+
+@pytest.mark.parametrize(
+    ("path", "seconds", "reason"),
+    [
+        ("/live/user/secret/12.m3u8", 12, "not_live"),
+        ("/live/user/secret/12.m3u8", 60, "not_live"),
+        ("/user/secret/12", 12, "not_live"),
+        ("/channel", 12, "not_live"),
+        ("/channel", 40, None),
+        ("/live/user/secret/12.m3u8", 300, None),
+        ("/movie/user/secret/12.m3u8", 12, None),
+        ("/vod/clip", 12, None),
+        ("/films/short.m3u8", 12, None),
+    ],
+)
+def test_a_short_finished_playlist_in_place_of_a_channel_is_not_live(
+    scripted: Scripted, clip: Clip, path: str, seconds: int, reason: str | None
+) -> None:
+    edges = [offset for offset, _ in clip.keys]
+    for number in range(2):
+        scripted.serve(f"/segment/{number}.ts", clip.data[edges[2 * number] : edges[2 * number + 2]])
+    result = result_of(scripted.url(path, recording(seconds)))
+    assert (result.verdict, result.reason) == ("degraded" if reason else "ok", reason), result.detail
+    if reason:
+        assert result.detail == f"a recording of {seconds} s in place of a live stream"
+
+
 @pytest.mark.parametrize(
     ("message", "detail"),
     [

@@ -180,6 +180,31 @@ def test_a_name_over_two_lines_keeps_its_entry() -> None:
     assert [each.name for each in found if isinstance(each, Entry)] == ["Long"]
 
 
+@pytest.mark.parametrize(
+    ("line", "url"),
+    [
+        ("one.m3u8", "http://tv.test/lists/one.m3u8"),
+        ("live/1.ts?token=a/b", "http://tv.test/lists/live/1.ts?token=a/b"),
+        ("../play/a1", "http://tv.test/play/a1"),
+        ("/live/u/p/1", "http://tv.test/live/u/p/1"),
+        ("//other.test/1.ts", "http://other.test/1.ts"),
+        ("?channel=7", "http://tv.test/lists/all.m3u?channel=7"),
+        ("1.ts|User-Agent=Player", "http://tv.test/lists/1.ts|User-Agent=Player"),
+    ],
+)
+def test_a_relative_address_belongs_to_the_address_of_its_playlist(line: str, url: str) -> None:
+    (entry,) = entries(["#EXTINF:-1,One", line], "http://tv.test/lists/all.m3u?u=a")
+    assert isinstance(entry, Entry)
+    assert (entry.name, entry.url) == ("One", url)
+    assert all(isinstance(each, Unreadable) for each in read("#EXTINF:-1,One", line))
+
+
+@pytest.mark.parametrize("line", ["HD", "name goes on", "Sport / News 2", "http://[/1.ts"])
+def test_a_line_that_is_no_reference_stays_a_name(line: str) -> None:
+    found = list(entries(["#EXTINF:-1,One", line, URL], "http://tv.test/all.m3u"))
+    assert [each.url for each in found if isinstance(each, Entry)][-1] == URL
+
+
 def test_a_blank_in_place_of_the_colon_is_read() -> None:
     assert one('#EXTINF -1 tvg-id="a",One', URL).tvg_id == "a"
 

@@ -74,8 +74,8 @@ class DashFeed:
         if not current.segments and not current.is_live:
             raise dead("no_data", "the manifest names no segment")
         done = current.segments[-JOIN_SEGMENTS - 1][0] if self._joins_late(current) else None
+        self._info.is_live, self._info.duration_s = current.is_live, current.duration_s
         while self._is_wanted():
-            self._info.is_live = current.is_live
             for key, segment in current.segments:
                 if (done is not None and key <= done) or not self._is_wanted():
                     continue

@@ -41,6 +41,7 @@ class Manifest:
     :param segments: in order, each with a key that grows from one segment to the next.
     :param alternatives: the number of representations of lower rank.
     :param audio: the best audio that comes in segments of its own.
+    :param duration_s: the duration of a recording in seconds, where the manifest names it.
     """
 
     is_live: bool
@@ -51,6 +52,7 @@ class Manifest:
     size: tuple[int, int] | None = None
     bandwidth: int = 0
     alternatives: int = 0
+    duration_s: float = 0.0
 
 
 def is_manifest(head: bytes) -> bool:
@@ -94,6 +96,8 @@ class _Reader:
         available = root.get("availabilityStartTime")
         since = _moment(available) if available else now
         self._elapsed = now - since - self._start
+        total = _seconds(root.get("mediaPresentationDuration"))
+        self._duration_s = total or sum(_seconds(period.get("duration")) or 0.0 for period in periods)
 
     def manifest(self, info: PlaylistInfo, skipped: int) -> Manifest:
         """Return the best representation but ``skipped``, with its audio."""
@@ -105,6 +109,7 @@ class _Reader:
             size=size if all(size) else None,
             bandwidth=_integer(group, chosen, "bandwidth"),
             alternatives=max(0, len(videos) - 1 - skipped),
+            duration_s=self._duration_s,
         )
         if audio is None:
             return made

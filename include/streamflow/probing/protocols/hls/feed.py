@@ -127,9 +127,11 @@ class HlsFeed:
         """Yield the segments of a media playlist until it ends, stops or is no longer wanted."""
         if not track.playlist.segments and track.playlist.is_ended:
             raise dead("no_data", "the playlist names no segment")
+        # A live stream that ends later on has ended early, and is no recording.
+        self._info.is_live = not track.playlist.is_ended
+        self._info.duration_s = track.playlist.duration_s
         while self._is_wanted():
             is_ended = track.playlist.is_ended
-            self._info.is_live = not is_ended
             due = track.position.due(track.playlist)
             for segment in due:
                 if not self._is_wanted():

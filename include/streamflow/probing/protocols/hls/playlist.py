@@ -81,6 +81,7 @@ class MediaPlaylist:
 
     :param target_s: the longest segment's duration in seconds.
     :param is_ended: no segment will be added.
+    :param duration_s: the sum of all segments' durations in seconds.
     :param is_plain: no tag of HLS and no duration is in it: it lists stations, not segments.
     """
 
@@ -88,6 +89,7 @@ class MediaPlaylist:
     target_s: float
     is_ended: bool
     is_plain: bool = False
+    duration_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -164,6 +166,7 @@ class _Reader:
     number: int = 0
     target_s: float = 0.0
     longest_s: float = 0.0
+    duration_s: float = 0.0
     is_ended: bool = False
     has_tags: bool = False
     variant: Variant | None = None
@@ -197,7 +200,8 @@ class _Reader:
         if not self.is_ended:
             segments = chain(self.first_segments, self.last_segments)
             segments = deque(segments, maxlen=MAX_SEGMENTS)
-        return MediaPlaylist(tuple(segments), target, self.is_ended, is_plain=not self.has_tags and not self.longest_s)
+        is_plain = not self.has_tags and not self.longest_s
+        return MediaPlaylist(tuple(segments), target, self.is_ended, is_plain, self.duration_s)
 
     def _take_uri(self, uri: str) -> None:
         if self.variant:
@@ -213,7 +217,9 @@ class _Reader:
 
     # -- tags ----------------------------------------------------------------------------------
     def _duration(self, value: str) -> None:
-        self.longest_s = max(self.longest_s, _number(value) or 0.0)
+        seconds = max(0.0, _number(value) or 0.0)
+        self.longest_s = max(self.longest_s, seconds)
+        self.duration_s += seconds
 
     def _target(self, value: str) -> None:
         self.target_s = max(0.0, _number(value) or 0.0)

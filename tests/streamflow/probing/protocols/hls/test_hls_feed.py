@@ -302,6 +302,16 @@ def test_one_failing_reload_is_no_end(offered: Scripted, fault: bytes) -> None:
     assert live.looks >= 3
 
 
+def test_a_live_playlist_that_ends_within_the_sample_has_ended_early(offered: Scripted) -> None:
+    def written(look: int) -> list[str]:
+        lines = window(0, sequence="#EXT-X-MEDIA-SEQUENCE:0")
+        return [*lines, "#EXT-X-ENDLIST"] if look else lines
+
+    result = probe(ProbeTarget(Live(offered, written).url), LONGER.model_copy(update={"sample_seconds": 9})).result
+    assert (result.verdict, result.reason) == ("degraded", "unstable"), result.detail
+    assert str(result.detail).startswith("ended by itself")
+
+
 def test_a_recording_window_of_hours_with_long_tokens_is_joined_near_its_end(offered: Scripted) -> None:
     token = "a1b2c3d4" * 36
     lines = [line for number in range(14_400) for line in ("#EXTINF:2,", f"/old{number}.ts?{token}")]
