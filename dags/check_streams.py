@@ -84,7 +84,7 @@ def check_streams() -> None:
         from stream_tasks.resources import settings
         from stream_tasks.write_back import may_write
 
-        finish_run(run_id, write_back=may_write(params, dag_run, settings()))
+        finish_run(run_id, params, write_back=may_write(params, dag_run, settings()))
         outcome = summarise(run_id, params)
         outlet_events[RESULTS].extra = {"run_id": run_id, **outcome}
         return outcome

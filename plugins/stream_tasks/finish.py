@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
 from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowFailException
+from redis import Redis
 
 from stream_tasks import alerts, metrics, resources
 from stream_tasks.plan import next_run_id
@@ -19,7 +21,9 @@ from streamflow.checking import finishing
 from streamflow.checking.marks import RedisMarks
 from streamflow.checking.outages import Outages
 from streamflow.checking.run_results import RunResults
+from streamflow.config import Config
 from streamflow.reports.run_summary import run_summary
+from streamflow.udi.ports import Store
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +37,7 @@ def run_results(opened: Resources, context: Context, login: str = "") -> RunResu
     return RunResults(
         run_id=run_id,
         login=login,
-        outages=Outages(store, RedisMarks(opened.redis), opened.settings.safety, run_id),
+        outages=_outages(opened.redis, store, opened.settings, run_id, params),
         store=store,
         settings=opened.settings,
         home=config.home(),
@@ -45,7 +49,13 @@ def run_results(opened: Resources, context: Context, login: str = "") -> RunResu
     )
 
 
-def finish_run(run_id: str, *, write_back: bool) -> list[int]:
+def _outages(redis: Redis, store: Store, settings: Config, run_id: str, params: Mapping[str, Any]) -> Outages:
+    """Return the outages of a run; their marks are those of its whole chain."""
+    chain = params.get("chain") or {"first": run_id}
+    return Outages(store, RedisMarks(redis, chain["first"]), settings.safety, run_id)
+
+
+def finish_run(run_id: str, params: dict[str, Any], *, write_back: bool) -> list[int]:
     """Give every stream of the run a result, and return the channels that are finished by this.
 
     :raises SourceError: for the task's retry, when a channel cannot be written now.
@@ -53,7 +63,8 @@ def finish_run(run_id: str, *, write_back: bool) -> list[int]:
     with resources.redis() as redis:
         store, settings = resources.udi(redis), shared_settings.load(redis)
         open_destination = partial(resources.destination, redis, store, write_back)
-        return finishing.finish_run(store, open_destination, run_id, settings)
+        outages = _outages(redis, store, settings, run_id, params)
+        return finishing.finish_run(store, open_destination, outages, settings)
 
 
 def summarise(run_id: str, params: dict[str, Any]) -> dict[str, Any]:

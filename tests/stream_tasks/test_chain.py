@@ -103,7 +103,7 @@ class Airflow:
             self.checked[stream_id] += 1
         left = self.until_it_succeeds(lambda: leftover(run_id))
         assert {check["stream_id"] for check in left} <= set(planned)
-        self.until_it_succeeds(lambda: finish_run(run_id, write_back=False))
+        self.until_it_succeeds(lambda: finish_run(run_id, {}, write_back=False))
         summary = self.until_it_succeeds(lambda: summarise(run_id, params))
         assert "pending" not in summary["verdicts"]
         state = self.store.runs.state(run_id)

@@ -166,7 +166,7 @@ def test_a_channel_is_finished_by_the_check_of_its_last_stream(home: Path, store
     assert thumbnails.load(home, 2)
     stats = provider.servers.dispatcharr.state.streams[2]["stream_stats"]
     assert (stats["resolution"], stats["streamflow_verdict"]) == (f"{results[2].width}x480", "ok")
-    assert finish_run(RUN, write_back=True) == []
+    assert finish_run(RUN, {}, write_back=True) == []
     summary = summarise(RUN, PARAMS)
     assert summary["verdicts"] == {"dead": 1, "ok": 1}
     assert (summary["channels"], summary["channels_changed"]) == (1, 1)
@@ -361,13 +361,13 @@ def test_a_sequential_check_defers_its_retry_and_yields_to_viewers(without_redis
 def test_the_run_settles_a_lost_check_and_finishes_its_channel(home: Path, store: Udi) -> None:
     plan(PARAMS | {"channel_ids": [1]}, RUN)
     run_check(2)
-    assert finish_run(RUN, write_back=True) == [1]
+    assert finish_run(RUN, {}, write_back=True) == [1]
     result = store.results.latest(1)
     assert result and (result.verdict, result.reason, result.account_id) == ("unknown", "internal_error", 2)
 
 
 def test_a_run_whose_plan_failed_has_no_summary_and_is_not_tried_again(home: Path) -> None:
-    assert finish_run("never planned", write_back=True) == []
+    assert finish_run("never planned", {}, write_back=True) == []
     with pytest.raises(AirflowFailException, match="its plan failed"):
         summarise("never planned", PARAMS)
 

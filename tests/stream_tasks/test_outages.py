@@ -18,7 +18,7 @@ from stream_tasks.check import CheckStream
 from stream_tasks.finish import finish_run, summarise
 from stream_tasks.plan import plan
 from streamflow import config
-from streamflow.checking import marks
+from streamflow.checking.marks import RedisMarks
 from streamflow.reports.alerts import alerts
 from streamflow.udi import Udi, open_udi
 
@@ -72,7 +72,7 @@ def run(run_id: str) -> list[int]:
     streams = [planned["stream_id"] for planned in plan(PARAMS, run_id)]
     for stream_id in streams:
         check(stream_id, run_id)
-    finish_run(run_id, write_back=True)
+    finish_run(run_id, PARAMS, write_back=True)
     summarise(run_id, PARAMS)
     return streams
 
@@ -159,7 +159,7 @@ def test_a_provider_that_is_back_is_checked_again(
     for stream in north[:3]:
         check(stream, "second night")
     provider.set_outages()
-    redis_client.delete(marks._probe_key("second night", store.library.accounts()[0].budget))
+    redis_client.delete(RedisMarks(redis_client, "second night")._probe_key(store.library.accounts()[0].budget))
     for stream in north[3:]:
         check(stream, "second night")
     assert [verdicts(store)[stream] for stream in north[3:]] == ["ok"]
@@ -175,7 +175,7 @@ def test_a_few_dead_streams_of_a_provider_that_works_are_dead(store: Udi, provid
     provider.set_outages()
     for stream in (*north[2:], *(stream for stream in streams if stream not in NORTH)):
         check(stream, "second night")
-    finish_run("second night", write_back=True)
+    finish_run("second night", PARAMS, write_back=True)
     assert {verdicts(store)[stream] for stream in north[:2]} == {"dead http_5xx"}
     assert not set(north[:2]) & {stream for order in orders(provider).values() for stream in order}
 
@@ -199,7 +199,7 @@ def test_a_lost_mark_is_found_again(store: Udi, provider: Lab, redis_client: Red
     provider.set_outages(North=500)
     streams = [planned["stream_id"] for planned in plan(PARAMS, "second night")]
     for stream in streams:
-        redis_client.delete(marks._key("second night"))
+        redis_client.delete(RedisMarks(redis_client, "second night")._key)
         check(stream, "second night")
-    finish_run("second night", write_back=True)
+    finish_run("second night", PARAMS, write_back=True)
     assert {verdict for stream, verdict in verdicts(store).items() if stream in NORTH} == {"unknown source_unavailable"}

@@ -81,7 +81,7 @@ class Check:
         :raises Exception: the limiter's error when the slot was lost.
         """
         stream = self.subject.stream
-        known = self._known_result() or (self.results.recent(stream) if stream and not tries.attempts else None)
+        known = self._known_result(tries) or (self.results.recent(stream) if stream and not tries.attempts else None)
         if stream is None or known:
             if slot:
                 slot.release(succeeded=False, starved=None)
@@ -95,6 +95,7 @@ class Check:
             retry_after = delay or self.settings.probe.retry_delay
             feedback.report(slot, outcome, was_suspicious=tries.suspicious, retry_after=retry_after)
         if delay is not None:
+            self.results.suspect(outcome.result)
             return Retry(delay, f"{outcome.result.reason}: {outcome.result.detail}", done)
         if slot:
             # The connection is closed: the work that follows must not hold up the next check.
@@ -108,7 +109,7 @@ class Check:
         :param is_retry: an earlier try may have kept the result before its process was lost.
         """
         stream_id = self.subject.stream_id
-        result = self._known_result() or (self.results.kept(stream_id) if is_retry else None)
+        result = self._known_result(Tries()) or (self.results.kept(stream_id) if is_retry else None)
         if result:
             self.results.keep(result)
         return result is not None
@@ -121,11 +122,11 @@ class Check:
         """Keep the result of a check without a limiter whose account has no connection to spare."""
         self.results.keep(self.subject.crowded_out())
 
-    def _known_result(self) -> Result | None:
+    def _known_result(self, tries: Tries) -> Result | None:
         """Return the result of a web page, or of a stream whose provider is down; None for any other stream."""
-        if cause := self.results.outage:
+        if cause := self.results.outage(self.subject.stream_id, tries.attempts):
             result = self.subject.undecided("unknown", "source_unavailable", cause)
-            return result.model_copy(update={"extra": {OUTAGE: True}})
+            return result.model_copy(update={"extra": tries.evidence | {OUTAGE: True}})
         return self.subject.not_probeable()
 
     def _probed(self, stream: Stream, slot: Slot | None) -> ProbeOutcome:

@@ -63,6 +63,11 @@ def is_reached(result: Result) -> bool:
     return result.is_working or (result.verdict == "dead" and result.reason not in REACHABILITY)
 
 
+def is_evidence(result: Result) -> bool:
+    """Return whether a result says something about the provider of the login."""
+    return is_reached(result) or failure(result) is not None
+
+
 def judge(results: Iterable[Result], alive: Collection[int], safety: Safety) -> Circuit:
     """Judge the circuit of a login by the results of a run.
 
@@ -74,7 +79,7 @@ def judge(results: Iterable[Result], alive: Collection[int], safety: Safety) -> 
     :param alive: the login's streams in this run that worked at their last check before.
     """
     newest = sorted(
-        (result for result in results if is_reached(result) or failure(result)),
+        filter(is_evidence, results),
         key=lambda result: result.checked_at,
         reverse=True,
     )

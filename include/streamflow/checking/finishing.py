@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 
+from streamflow.checking.outages import Outages
 from streamflow.checking.subject import Subject
 from streamflow.config import Config
 from streamflow.errors import SourceError
@@ -44,15 +45,17 @@ def finish_ready(
         log.warning("channels %s are left to the run's summary: %s", channel_ids, error)
 
 
-def finish_run(store: Store, open_destination: OpenDestination, run_id: str, settings: Config) -> list[int]:
+def finish_run(store: Store, open_destination: OpenDestination, outages: Outages, settings: Config) -> list[int]:
     """Settle the checks that ended without a result, order the channels that are left, and remove dead streams.
 
     :returns: these channels.
     :raises SourceError: when a channel cannot be written now.
     """
+    run_id = outages.run_id
     for stream_id in store.runs.unsettled_streams(run_id):
         lost = Subject.load(store.library, stream_id).lost()
         store.runs.settle(run_id, lost.model_copy(update={"run_id": run_id}))
+    outages.conclude()
     channels = store.runs.unfinished_channels(run_id)
     finish_channels(store, open_destination, channels, run_id, settings)
     _remove_dead(store, open_destination, run_id, settings)

@@ -1,70 +1,96 @@
-"""The marks of a run's logins in Redis: open circuits, and failures that are undecided."""
+"""The marks of a chain's logins in Redis: open circuits, undecided failures, and tries that failed."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import cast
 
 from redis import Redis
 from redis.exceptions import RedisError
+
+from streamflow.records import Result
 
 log = logging.getLogger(__name__)
 
 KEPT_SECONDS = 2 * 86_400
 # The pause between two probes behind an open circuit.
 PROBE_SECONDS = 60
+# The fields of a failed try that a circuit is judged by.
+EVIDENCE = {"stream_id", "checked_at", "verdict", "reason", "run_id", "extra"}
 
 
 class RedisMarks:
     """Implements :class:`~streamflow.checking.outages.Marks`.
 
     While Redis is away no login is marked. Checks then run one after another, and each failure is judged all the same.
+
+    :param chain: the id of the chain's first run.
     """
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: Redis, chain: str) -> None:
         self._redis = redis
+        self._key = f"{{streamflow}}:circuits:{chain}"
 
-    def causes(self, run_id: str) -> Mapping[str, str]:
+    def causes(self) -> Mapping[str, str]:
         """Return the marked logins with the causes of their open circuits."""
         try:
-            marks = cast("dict[bytes, bytes]", self._redis.hgetall(_key(run_id)))
+            marks = cast("dict[bytes, bytes]", self._redis.hgetall(self._key))
         except RedisError as error:
             log.warning("the circuits of the run cannot be read: %s", error)
             return {}
         return {login.decode(): cause.decode() for login, cause in marks.items()}
 
-    def mark(self, run_id: str, login: str, cause: str) -> None:
+    def mark(self, login: str, cause: str, *, is_tried_again: bool = False) -> None:
         """Mark a login."""
         try:
             with self._redis.pipeline() as pipeline:
-                pipeline.hset(_key(run_id), login, cause)
-                pipeline.expire(_key(run_id), KEPT_SECONDS)
-                if cause:
-                    pipeline.set(_probe_key(run_id, login), "1", nx=True, ex=PROBE_SECONDS)
+                pipeline.hset(self._key, login, cause)
+                pipeline.expire(self._key, KEPT_SECONDS)
+                if cause and not is_tried_again:
+                    pipeline.set(self._probe_key(login), "", nx=True, ex=PROBE_SECONDS)
                 pipeline.execute()
         except RedisError as error:
             log.warning("a circuit of the run cannot be marked: %s", error)
 
-    def clear(self, run_id: str, login: str) -> None:
+    def clear(self, login: str) -> None:
         """Remove the mark of a login."""
         try:
-            self._redis.hdel(_key(run_id), login)
+            self._redis.hdel(self._key, login)
         except RedisError as error:
             log.warning("a circuit of the run cannot be cleared: %s", error)
 
-    def claim_probe(self, run_id: str, login: str) -> bool:
-        """Return whether the caller may probe a stream behind an open circuit."""
+    def claim_probe(self, login: str, claimant: str) -> bool:
+        """Return whether a try may probe behind an open circuit."""
         try:
-            return bool(self._redis.set(_probe_key(run_id, login), "1", nx=True, ex=PROBE_SECONDS))
+            holder = self._redis.set(self._probe_key(login), claimant, nx=True, get=True, ex=PROBE_SECONDS)
         except RedisError as error:
             log.warning("a probe behind an open circuit cannot be claimed: %s", error)
             return True
+        return holder is None or holder == claimant.encode()
 
+    def suspect(self, login: str, failed: Result) -> None:
+        """Store the failure of a try that another try follows."""
+        key = self._suspects_key(login)
+        try:
+            with self._redis.pipeline() as pipeline:
+                pipeline.hset(key, str(failed.stream_id), failed.model_dump_json(include=EVIDENCE))
+                pipeline.expire(key, KEPT_SECONDS)
+                pipeline.execute()
+        except RedisError as error:
+            log.warning("a failed try cannot be noted: %s", error)
 
-def _key(run_id: str) -> str:
-    return f"{{streamflow}}:circuits:{run_id}"
+    def suspects(self, login: str) -> Collection[Result]:
+        """Return the failed tries of a login."""
+        try:
+            failed = cast("list[bytes]", self._redis.hvals(self._suspects_key(login)))
+        except RedisError as error:
+            log.warning("the failed tries cannot be read: %s", error)
+            return ()
+        return [Result.model_validate_json(text) for text in failed]
 
+    def _probe_key(self, login: str) -> str:
+        return f"{self._key}:probe:{login}"
 
-def _probe_key(run_id: str, login: str) -> str:
-    return f"{{streamflow}}:circuits:{run_id}:probe:{login}"
+    def _suspects_key(self, login: str) -> str:
+        return f"{self._key}:suspects:{login}"

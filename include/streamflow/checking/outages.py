@@ -2,7 +2,7 @@
 
 While it is undecided whether a provider is down, the channels with failed streams of its logins wait. When a login's
 circuit opens, the run's failures of the login become undecided, and its other streams are not probed, except one a
-minute that may close the circuit again.
+minute that may close the circuit again. The circuit stays open for the further runs of a chain.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from streamflow.checking import circuit, line
+from streamflow.checking.circuit import Circuit
 from streamflow.config import Safety
-from streamflow.records import Result, RunState
+from streamflow.records import Result
 from streamflow.udi.ports import Store
 
 log = logging.getLogger(__name__)
@@ -23,22 +24,31 @@ LINE_DOWN = "the line of this machine is down: none of the canaries accepts a co
 
 
 class Marks(Protocol):
-    """The shared marks of a run's logins: an open circuit with its cause, or failures that are undecided.
+    """The shared marks of a chain's logins: open circuits, undecided failures, and tries that failed.
 
     They can be derived from the results again, so that losing them costs only the probes of a few streams.
     """
 
-    def causes(self, run_id: str) -> Mapping[str, str]:
+    def causes(self) -> Mapping[str, str]:
         """Return the marked logins. The value is the cause of an open circuit, or empty for undecided failures."""
 
-    def mark(self, run_id: str, login: str, cause: str) -> None:
-        """Mark a login."""
+    def mark(self, login: str, cause: str, *, is_tried_again: bool = False) -> None:
+        """Mark a login.
 
-    def clear(self, run_id: str, login: str) -> None:
+        :param is_tried_again: the next probe behind the open circuit may follow at once, not after a minute.
+        """
+
+    def clear(self, login: str) -> None:
         """Remove the mark of a login."""
 
-    def claim_probe(self, run_id: str, login: str) -> bool:
-        """Return whether the caller may probe a stream behind an open circuit. One caller a minute may."""
+    def claim_probe(self, login: str, claimant: str) -> bool:
+        """Return whether a try may probe behind an open circuit: one a minute may, also when it asks again."""
+
+    def suspect(self, login: str, failed: Result) -> None:
+        """Store the failure of a try that another try follows."""
+
+    def suspects(self, login: str) -> Collection[Result]:
+        """Return the failed tries of a login, one for each stream."""
 
 
 @dataclass(frozen=True)
@@ -50,10 +60,25 @@ class Outages:
     safety: Safety
     run_id: str
 
-    def bar(self, login: str) -> str:
-        """Return why a stream of a login must not be probed; empty when it may be probed."""
-        cause = self.marks.causes(self.run_id).get(login, "") if login else ""
-        return "" if not cause or self.marks.claim_probe(self.run_id, login) else cause
+    def bar(self, login: str, stream_id: int, attempts: int) -> str:
+        """Return why a stream of a login must not be probed; empty when it may be probed.
+
+        :param attempts: the number of the check's tries before this one.
+        """
+        cause = self.marks.causes().get(login, "") if login else ""
+        return "" if not cause or self.marks.claim_probe(login, f"{stream_id}:{attempts}") else cause
+
+    def suspect(self, login: str, result: Result) -> list[int]:
+        """Count a failed try as evidence, so that an outage is found before its streams have used all their tries.
+
+        :returns: the channels that can be finished now, sorted.
+        """
+        if not login or not circuit.failure(result):
+            return []
+        self.marks.suspect(login, circuit.withdrawn(result, result.detail or ""))
+        judged = self._judged(login) if not self.marks.causes().get(login) else Circuit("closed")
+        # The next try of one of these streams shows whether the failure lasts.
+        return self._opened(login, judged, is_tried_again=True) if judged.state == "open" else []
 
     def settle(self, login: str, result: Result) -> list[int]:
         """Store the result of a stream.
@@ -64,47 +89,76 @@ class Outages:
         ready = self.store.runs.settle(self.run_id, result)
         if not login:
             return ready
-        if circuit.failure(result):
-            return self._failed(login, ready)
-        marks = self.marks.causes(self.run_id)
-        if login in marks and circuit.is_reached(result):
-            self.marks.clear(self.run_id, login)
+        marks = self.marks.causes()
+        if not circuit.failure(result):
+            if login not in marks or not circuit.is_reached(result):
+                return self._finishable(ready, marks)
+            self.marks.clear(login)
             if marks[login]:
                 log.warning("the provider of login %s is back", login)
             return self._finishable(self._ready(), set(marks) - {login})
-        return self._finishable(ready, marks)
+        if cause := marks.get(login):
+            return self._finishable(self._withdraw([result], cause) or ready, marks)
+        return self._failed(login, ready, marks)
 
-    def _failed(self, login: str, ready: list[int]) -> list[int]:
+    def conclude(self) -> None:
+        """Withdraw the failures that the run's checks left behind, for instance because their worker was killed."""
+        for login in {account.budget for account in self.store.library.accounts()}:
+            cause = self.marks.causes().get(login, "")
+            judged = self._judged(login, cause=cause)
+            if judged.state == "open":
+                self._withdraw(judged.failed, judged.cause)
+
+    def _failed(self, login: str, ready: list[int], marks: Mapping[str, str]) -> list[int]:
         """Judge a login after a failure, and return the channels that can be finished now."""
-        state = self.store.runs.state(self.run_id)
-        accounts = {one.id for one in self.store.library.accounts() if one.budget == login}
-        if state is None or not accounts:
-            return ready
-        results = [one for one in self._results(state) if one.account_id in accounts]
-        alive = {stream for account in accounts for stream in state.run.alive.get(account, ())}
-        judged = circuit.judge(results, alive, self.safety)
-        if judged.state != "open" and not line.is_up(self.safety.canary):
-            judged = replace(judged, state="open", cause=LINE_DOWN)
-        marks = dict(self.marks.causes(self.run_id))
+        judged = self._judged(login)
         match judged.state:
-            case "closed":
-                self.marks.clear(self.run_id, login)
-                return self._finishable(self._ready() if login in marks else ready, set(marks) - {login})
-            case "undecided":
-                self.marks.mark(self.run_id, login, "")
-                return self._finishable(ready, {*marks, login})
             case "open":
-                if not marks.get(login):
-                    log.warning("the circuit of login %s opens: %s", login, judged.cause)
-                self.marks.mark(self.run_id, login, judged.cause)
-                for failed in judged.failed:
-                    if failed.verdict == "dead":
-                        self.store.runs.settle(self.run_id, circuit.withdrawn(failed, judged.cause))
-                return self._finishable(self._ready(), {other for other in marks if not marks[other]} - {login})
+                return self._opened(login, judged)
+            case "undecided":
+                self.marks.mark(login, "")
+                return self._finishable(ready, {*marks, login})
+            case "closed":
+                self.marks.clear(login)
+                return self._finishable(self._ready() if login in marks else ready, set(marks) - {login})
 
-    def _results(self, state: RunState) -> Iterable[Result]:
-        settled = [stream for stream, verdict in state.streams.items() if verdict != "pending"]
-        return (one for one in self.store.results.latest_of(settled).values() if one.run_id == self.run_id)
+    def _opened(self, login: str, judged: Circuit, *, is_tried_again: bool = False) -> list[int]:
+        """Open the circuit of a login, and return the channels that can be finished now."""
+        log.warning("the circuit of login %s opens: %s", login, judged.cause)
+        # A worker that is killed in between leaves evidence that opens the circuit again.
+        self._withdraw(judged.failed, judged.cause)
+        self.marks.mark(login, judged.cause, is_tried_again=is_tried_again)
+        return self._finishable(self._ready(), self.marks.causes())
+
+    def _withdraw(self, failures: Iterable[Result], cause: str) -> list[int]:
+        """Store failures as undecided, and return the channels that wait for no other stream."""
+        ready: set[int] = set()
+        for failed in failures:
+            if failed.verdict == "dead":
+                ready.update(self.store.runs.settle(self.run_id, circuit.withdrawn(failed, cause)))
+        return sorted(ready)
+
+    def _judged(self, login: str, *, cause: str = "") -> Circuit:
+        """Judge the circuit of a login by the results and the failed tries of this run.
+
+        :param cause: the cause of a circuit that is known to be open.
+        """
+        accounts = [one.id for one in self.store.library.accounts() if one.budget == login]
+        share = self.store.runs.share_of(self.run_id, accounts)
+        if share is None:
+            return Circuit("closed")
+        latest = self.store.results.latest_of(share.stream_ids)
+        results = {stream: one for stream, one in latest.items() if one.run_id == self.run_id}
+        for suspect in self.marks.suspects(login):
+            known = results.get(suspect.stream_id)
+            if suspect.stream_id in share.stream_ids and (known is None or not circuit.is_evidence(known)):
+                results[suspect.stream_id] = suspect
+        judged = circuit.judge(results.values(), share.alive, self.safety)
+        if cause and judged.failed:
+            return replace(judged, state="open", cause=cause)
+        if judged.failed and judged.state != "open" and not line.is_up(self.safety.canary):
+            return replace(judged, state="open", cause=LINE_DOWN)
+        return judged
 
     def _ready(self) -> list[int]:
         """Return the channels of the run whose streams are all settled, and that are not finished."""

@@ -79,9 +79,14 @@ class SlateMemory(Protocol):
 class ResultSink(Protocol):
     """The place where a run's results are kept."""
 
-    @property
-    def outage(self) -> str:
-        """Return why the provider is down, so that the stream must not be probed; else an empty text."""
+    def outage(self, stream_id: int, attempts: int) -> str:
+        """Return why the provider is down, so that the stream must not be probed; else an empty text.
+
+        :param attempts: the number of the check's tries before this one.
+        """
+
+    def suspect(self, result: Result) -> None:
+        """Take the failure of a try, which another try follows, as evidence about the provider."""
 
     def kept(self, stream_id: int) -> Result | None:
         """Return the result of a stream that an earlier try of its check kept in this run."""

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cached_property
 from pathlib import Path
 
 from streamflow import thumbnails
@@ -39,11 +38,21 @@ class RunResults:
     open_destination: OpenDestination
     count: Callable[[Result], None]
     force: bool = False
+    _bars: dict[int, str] = field(default_factory=dict)
 
-    @cached_property
-    def outage(self) -> str:
-        """Return why the provider is down; empty also for the one stream a minute that is probed all the same."""
-        return self.outages.bar(self.login)
+    def outage(self, stream_id: int, attempts: int) -> str:
+        """Return why the provider is down; empty also for the one try a minute that is probed all the same.
+
+        :param attempts: the number of the check's tries before this one.
+        """
+        # A check asks before and after it has waited for its slot.
+        if attempts not in self._bars:
+            self._bars[attempts] = self.outages.bar(self.login, stream_id, attempts)
+        return self._bars[attempts]
+
+    def suspect(self, result: Result) -> None:
+        """Take the failure of a try as evidence about the provider, and finish the channels that this decides."""
+        self._finish(self.outages.suspect(self.login, result.model_copy(update={"run_id": self.run_id})))
 
     def keep(self, result: Result, thumbnail: bytes | None = None) -> None:
         """Keep the result of a check, and finish the channels that waited for no other stream."""
@@ -52,6 +61,9 @@ class RunResults:
             thumbnails.save(self.home, result.stream_id, thumbnail)
         channels = self.outages.settle(self.login, result.model_copy(update={"run_id": self.run_id}))
         self.count(result)
+        self._finish(channels)
+
+    def _finish(self, channels: list[int]) -> None:
         if channels:
             finish_ready(self.store, self.open_destination, channels, self.run_id, self.settings)
 

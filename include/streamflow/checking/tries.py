@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Self
 
+from streamflow.checking.circuit import FAILED_WITH, REACHABILITY
 from streamflow.checking.feedback import is_suspicious
 from streamflow.config import Probe
 from streamflow.probing import ProbeOutcome
@@ -30,6 +31,12 @@ class Tries(Record):
     def state(self) -> dict[str, Any]:
         """Return the tries as JSON values."""
         return self.model_dump(mode="json")
+
+    @property
+    def evidence(self) -> dict[str, Any]:
+        """Return the reason of the last try as a withdrawn failure, if a provider that is down explains it."""
+        reason = self.tries[-1]["reason"] if self.tries else None
+        return {FAILED_WITH: reason} if reason in REACHABILITY else {}
 
     def after(self, outcome: ProbeOutcome) -> Self:
         """Return the tries with one more."""

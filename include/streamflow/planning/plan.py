@@ -66,7 +66,8 @@ def plan(store: Store, settings: Config, request: Request) -> Run:
         twins=twins,
         # The first run of a chain counts them for all its runs.
         skipped={} if request.since else {**dict.fromkeys(excluded, "excluded"), **triage.skipped},
-        alive=_alive(store, probed, checks),
+        accounts=_by_account(probed),
+        alive=_by_account(stream for stream in probed if checks.was_alive(store, stream.id)),
         radio_stream_ids=tuple(stream.id for stream in probed if stream.is_radio or stream.id in radio),
         remaining=len(triage.due) - len(chosen),
     )
@@ -83,13 +84,13 @@ def _without_excluded(store: Store, selection: Selection, settings: Config) -> t
     return narrowed, set(selection.stream_ids).difference(narrowed.stream_ids)
 
 
-def _alive(store: Store, streams: Iterable[Stream], checks: LastChecks) -> dict[int, tuple[int, ...]]:
-    """Return the streams of each account that worked at their last check that decided something."""
-    alive: dict[int, list[int]] = {}
+def _by_account(streams: Iterable[Stream]) -> dict[int, tuple[int, ...]]:
+    """Return the streams of each account."""
+    accounts: dict[int, list[int]] = {}
     for stream in streams:
-        if stream.account_id is not None and checks.was_alive(store, stream.id):
-            alive.setdefault(stream.account_id, []).append(stream.id)
-    return {account: tuple(streams) for account, streams in alive.items()}
+        if stream.account_id is not None:
+            accounts.setdefault(stream.account_id, []).append(stream.id)
+    return {account: tuple(ids) for account, ids in accounts.items()}
 
 
 def _active(store: Store, accounts: Iterable[Account]) -> set[int]:

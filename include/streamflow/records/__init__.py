@@ -5,13 +5,14 @@ from streamflow.records.change import ChannelChange, Move
 from streamflow.records.channel import Channel, Group
 from streamflow.records.failures import DeadMemory
 from streamflow.records.result import DECIDED, WORKING, AudioTrack, Result, Verdict, as_twin
-from streamflow.records.run import Mode, Run, RunState
+from streamflow.records.run import AccountShare, Mode, Run, RunState
 from streamflow.records.stream import Stream
 
 __all__ = [
     "DECIDED",
     "WORKING",
     "Account",
+    "AccountShare",
     "AudioTrack",
     "Channel",
     "ChannelChange",

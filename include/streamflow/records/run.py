@@ -36,7 +36,9 @@ class Run(BaseModel):
     radio_stream_ids: tuple[int, ...] = ()
     # Streams left for the next run of the chain.
     remaining: int = 0
-    # The streams of each account that worked at their last decided check.
+    # The streams of ``stream_ids`` by their account.
+    accounts: dict[int, tuple[int, ...]] = Field(default_factory=dict)
+    # Those of them that worked at their last decided check.
     alive: dict[int, tuple[int, ...]] = Field(default_factory=dict)
 
     @property
@@ -47,6 +49,13 @@ class Run(BaseModel):
             channel: tuple(dict.fromkeys(probed.get(stream, stream) for stream in streams))
             for channel, streams in self.channels.items()
         }
+
+
+class AccountShare(BaseModel):
+    """The streams of some accounts in a run, and those of them that worked at their last decided check."""
+
+    stream_ids: tuple[int, ...] = ()
+    alive: tuple[int, ...] = ()
 
 
 class RunState(BaseModel):

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from streamflow.checking.check import Check
+from streamflow.checking.circuit import failure
 from streamflow.checking.subject import Subject
 from streamflow.checking.tries import Tries
 from streamflow.config import Config
@@ -77,7 +78,8 @@ class Bench:
     udi_is_away: bool = False
     known_result: Result | None = None
     kept_result: Result | None = None
-    outage: str = ""
+    cause: str = ""
+    suspected: list[Result] = field(default_factory=list)
 
     def known(self, account_id: int | None) -> tuple[bytes, ...]:
         return self.slates.get(account_id, ())
@@ -89,6 +91,12 @@ class Bench:
         if self.udi_is_away:
             raise UdiUnavailable("away")
         self.shown.append(state)
+
+    def outage(self, stream_id: int, attempts: int) -> str:
+        return self.cause
+
+    def suspect(self, result: Result) -> None:
+        self.suspected.append(result)
 
     def kept(self, stream_id: int) -> Result | None:
         return self.kept_result
@@ -253,12 +261,23 @@ def test_a_retry_keeps_the_result_of_the_try_that_was_lost(is_retry: bool, concl
 @pytest.mark.parametrize(("outage", "reason"), [("it is down", "source_unavailable"), ("", "not_probeable")])
 def test_a_stream_that_must_not_be_opened_is_concluded_early_and_with_a_slot_too(outage: str, reason: str) -> None:
     around, slot = bench(), Slot()
-    around.outage = outage
+    around.cause = outage
     check = around.check(of=stream(1, is_page=not outage))
     assert check.conclude_early(is_retry=False)
     assert check.attempt(slot, Tries()) is None
     assert [kept.reason for kept, _ in around.results] == [reason] * 2
     assert (around.target, slot.reports) == (None, [("released", False, None)])
+
+
+def test_a_try_that_failed_is_evidence_before_the_next_one() -> None:
+    around, slot = bench("dead", "connect_timeout", retryable=True), Slot()
+    retry = around.check().attempt(slot, Tries())
+    assert retry
+    assert [one.reason for one in around.suspected] == ["connect_timeout"]
+    around.cause = "the provider is down"
+    assert around.check().attempt(slot, retry.tries) is None
+    ((kept, _),) = around.results
+    assert (kept.verdict, kept.reason, failure(kept)) == ("unknown", "source_unavailable", "connect_timeout")
 
 
 def test_a_check_that_has_begun_takes_over_no_result() -> None:

@@ -10,12 +10,14 @@ from pathlib import Path
 import pytest
 
 from streamflow.checking.finishing import finish_ready, finish_run
+from streamflow.checking.outages import Outages
 from streamflow.config import Config
 from streamflow.records import Run
 from streamflow.sources import Destination
 from streamflow.sources.local_order import LocalOrder
 from streamflow.udi.ports import Store
 from support.library import NOW, result, stored
+from support.memory_marks import MemoryMarks
 
 SETTINGS = Config.model_validate({"dead_streams": {"action": "remove", "after_failures": 2}})
 CHANNELS = {channel: tuple(range(channel * 10, channel * 10 + 5)) for channel in (1, 2)}
@@ -43,7 +45,7 @@ def ran(store: Store, night: int, dead_ids: set[int], *, write_back: bool = True
         verdict = "dead" if stream in dead_ids else "ok"
         channels = store.runs.settle(run_id, result(stream, verdict, at=at, run_id=run_id))
         finish_ready(store, destination, channels, run_id, SETTINGS)
-    finish_run(store, destination, run_id, SETTINGS)
+    finish_run(store, destination, Outages(store, MemoryMarks(), SETTINGS.safety, run_id), SETTINGS)
     return {channel.id: channel.stream_ids for channel in store.library.channels()}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from streamflow.records import Move
+from streamflow.records import AccountShare, Move
 from streamflow.udi import bounds
 from streamflow.udi.ports import Store
 from support.udi_records import NOW, change, library, planned, result
@@ -231,3 +231,13 @@ def test_pruning_deletes_old_runs(store: Store) -> None:
     store.runs.open(planned())
     assert store.prune()["runs"] == 1
     assert store.runs.newest() == ["run"]
+
+
+def test_the_streams_of_an_account_in_a_run_are_found_by_an_index(store: Store) -> None:
+    assert store.runs.share_of("run", [1]) is None
+    run = planned().model_copy(update={"accounts": {1: (10, 11), 2: (12,)}, "alive": {1: (11,)}})
+    store.runs.open(run)
+    assert store.runs.share_of("run", [1]) == AccountShare(stream_ids=(10, 11), alive=(11,))
+    both = store.runs.share_of("run", [2, 1, 7])
+    assert (sorted(both.stream_ids), both.alive) == ([10, 11, 12], (11,))
+    assert store.runs.share_of("run", [7]) is store.runs.share_of("another", [1]) is None

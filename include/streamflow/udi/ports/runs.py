@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Protocol
 
-from streamflow.records import ChannelChange, Result, Run, RunState
+from streamflow.records import AccountShare, ChannelChange, Result, Run, RunState
 
 
 class Runs(Protocol):
@@ -37,6 +37,9 @@ class Runs(Protocol):
 
     def unsettled_streams(self, run_id: str) -> list[int]:
         """Return the ids of the run's streams that have no result in it yet, sorted."""
+
+    def share_of(self, run_id: str, account_ids: Iterable[int]) -> AccountShare | None:
+        """Return the streams of some accounts in a run, or None if the run has none of them."""
 
     def finish_channel(self, change: ChannelChange) -> None:
         """Mark a channel as finished in the change's run, if that run contains it.

@@ -6,19 +6,21 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from typing import Any, cast
 
 from redis.client import Pipeline
 
-from streamflow.records import ChannelChange, Result, Run, RunState
+from streamflow.records import AccountShare, ChannelChange, Result, Run, RunState
 from streamflow.udi import bounds
+from streamflow.udi.redis import blocks
 from streamflow.udi.redis.connection import Connection, add_event, chunks
 from streamflow.udi.redis.keys import EVENTS, PREFIX
 from streamflow.udi.redis.settling import Settling
 from streamflow.udi.snapshot import to_json
 
-# A run's keys: its plan, the states of its streams and of its channels, and its twins.
-PARTS = ("", ":streams", ":channels", ":twins")
+# A run's keys: its plan, the states of its streams and of its channels, its twins, and its streams by account.
+PARTS = ("", ":streams", ":channels", ":twins", ":accounts")
 RUNS = PREFIX + "runs"
 
 
@@ -49,6 +51,16 @@ class RedisRuns:
         """Return the ids of the run's streams that have no result in it yet."""
         streams = self._connection.hash(f"run:{run_id}:streams")
         return sorted(int(stream) for stream, state in streams.items() if state.startswith(b"|"))
+
+    def share_of(self, run_id: str, account_ids: Iterable[int]) -> AccountShare | None:
+        """Return the streams of some accounts in a run."""
+        shares = self._connection.records(f"run:{run_id}:accounts", _share, account_ids).values()
+        if not shares:
+            return None
+        return AccountShare(
+            stream_ids=tuple(chain.from_iterable(share.stream_ids for share in shares)),
+            alive=tuple(chain.from_iterable(share.alive for share in shares)),
+        )
 
     def finish_channel(self, change: ChannelChange) -> None:
         """Mark a channel as finished in its run, and log its change if that is news."""
@@ -156,9 +168,13 @@ def _open(
         for channel, streams in waits.items()
     }
     twins = {str(stream): _listed(others) for stream, others in run.twins.items()}
+    accounts = {
+        str(account): f"{_listed(streams)}|{_listed(run.alive.get(account, ()))}"
+        for account, streams in run.accounts.items()
+    }
     batch.unlink(*(key + part for part in PARTS))
     batch.hset(key, mapping={"json": to_json(run)})
-    for part, fields in ((":streams", stream_states), (":channels", channel_states), (":twins", twins)):
+    for part, fields in zip(PARTS[1:], (stream_states, channel_states, twins, accounts), strict=True):
         for chunk in chunks(fields.items()):
             batch.hset(key + part, mapping=dict(chunk))
     for part in PARTS:
@@ -169,6 +185,12 @@ def _open(
 
 def _end(batch: Pipeline, key: str, summary: Mapping[str, Any], at: datetime) -> None:
     batch.hset(key, mapping={"summary": json.dumps(summary), "finished_at": at.isoformat()})
+
+
+def _share(text: bytes) -> AccountShare:
+    """Return an account's streams in a run from their two lists of ids."""
+    streams, _, alive = text.partition(b"|")
+    return AccountShare(stream_ids=tuple(blocks.unlisted(streams)), alive=tuple(blocks.unlisted(alive)))
 
 
 def _listed(ids: Iterable[int]) -> str:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from streamflow.records import ChannelChange, Result, Run, RunState, as_twin
+from streamflow.records import AccountShare, ChannelChange, Result, Run, RunState, as_twin
 from streamflow.udi import bounds
 from streamflow.udi.snapshot import to_json
 from streamflow.udi.sqlite.database import Database
@@ -79,6 +79,21 @@ class FileRuns:
         """Return the ids of the run's streams that have no result in it yet."""
         sql = "SELECT stream_id FROM run_stream WHERE run_id = ? AND verdict IS NULL ORDER BY stream_id"
         return self._database.ids(sql, run_id)
+
+    def share_of(self, run_id: str, account_ids: Iterable[int]) -> AccountShare | None:
+        """Return the streams of some accounts in a run."""
+        found = {
+            part: self._database.ids(
+                f"SELECT id.value FROM run, json_each(run.json, '$.{part}') AS account, json_each(account.value) AS id "  # noqa: S608
+                "WHERE run_id = ? AND account.key IN (SELECT value FROM json_each(?))",
+                run_id,
+                json.dumps([str(account) for account in account_ids]),
+            )
+            for part in ("accounts", "alive")
+        }
+        if not found["accounts"]:
+            return None
+        return AccountShare(stream_ids=tuple(found["accounts"]), alive=tuple(found["alive"]))
 
     def finish_channel(self, change: ChannelChange) -> None:
         """Mark a channel as finished in its run, and log its change if that is news."""
