@@ -10,7 +10,19 @@ from stream_checker.http.etags import ETags
 from stream_checker.http.page_files import PageFiles
 from stream_checker.http.problems import ProblemDocument
 from stream_checker.http.security_headers import SecurityHeaders
-from stream_checker.routes import channels, concurrency, events, groups, hooks, probes, results, runs, streams, workers
+from stream_checker.routes import (
+    channels,
+    concurrency,
+    events,
+    groups,
+    hooks,
+    playlist,
+    probes,
+    results,
+    runs,
+    streams,
+    workers,
+)
 from streamflow.version import VERSION
 
 
@@ -32,7 +44,7 @@ def create_app() -> FastAPI:
     app.add_middleware(BodyLimit)
     app.add_middleware(SecurityHeaders)
     problems.install(app)
-    for module in (concurrency, workers, probes, results, streams, channels, groups, runs, events, hooks):
+    for module in (concurrency, workers, probes, results, streams, channels, groups, runs, events, hooks, playlist):
         app.include_router(module.router)
     files = PageFiles()
     app.mount("/page", files, name="page")

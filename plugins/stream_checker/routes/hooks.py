@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
-import math
-import os
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, BackgroundTasks, Depends, Header
@@ -12,8 +9,8 @@ from pydantic import BaseModel, Field
 
 from stream_checker.hooks.message import WebhookMessage
 from stream_checker.http.forms import FormRoute
-from stream_checker.http.problems import Problem, responses
-from stream_checker.http.throttle import FailureLimit
+from stream_checker.http.problems import responses
+from stream_checker.http.shared_secret import SharedSecret
 from stream_checker.resources import OpenDebouncedRuns, OpenNameIndex, OpenRedis, OpenStore
 from stream_tasks.limits import refresh_viewers
 from streamflow import config
@@ -23,7 +20,7 @@ REFRESH_EVENTS = {"m3u_refresh"}
 FAILURE_EVENTS = {"channel_failover", "channel_error"}
 VIEWER_EVENTS = {"channel_start", "channel_stop"}
 
-_wrong_secrets = FailureLimit(10, seconds=60)
+_secret = SharedSecret(SECRET_VARIABLE, "Webhooks are", "The webhook's secret")
 
 
 def require_secret(
@@ -32,21 +29,8 @@ def require_secret(
         str | None, Header(description="The webhook's secret, instead of `Authorization`")
     ] = None,
 ) -> None:
-    """Let requests with the webhook's secret pass.
-
-    The right secret always passes, so that wrong ones from elsewhere cannot block Dispatcharr.
-
-    :raises Problem: 404 when no secret is configured, 401 when the secret is wrong, 429 after many wrong ones.
-    """
-    secret = os.environ.get(SECRET_VARIABLE)
-    if not secret:
-        raise Problem(404, f"Webhooks are off. Set {SECRET_VARIABLE} where the API server runs.")
-    given = x_streamflow_secret or (authorization or "").removeprefix("Bearer ")
-    if hmac.compare_digest(given.encode(), secret.encode()):
-        return
-    if wait := _wrong_secrets.record():
-        raise Problem(429, "Too many wrong secrets.", headers={"Retry-After": str(math.ceil(wait))})
-    raise Problem(401, "The webhook's secret is missing or wrong.", headers={"WWW-Authenticate": "Bearer"})
+    """Let requests with the webhook's secret pass; see :meth:`SharedSecret.require`."""
+    _secret.require(x_streamflow_secret or (authorization or "").removeprefix("Bearer "))
 
 
 # Dispatcharr sends the test of a webhook as a form.
