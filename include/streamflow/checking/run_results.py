@@ -77,7 +77,10 @@ class RunResults:
         latest = None if self.force else self.store.results.latest(stream.id)
         if latest is None or latest.run_id == self.run_id:
             return None
-        return latest if is_recent(latest, stream, self.settings.freshness_hours, datetime.now(UTC)) else None
+        if not is_recent(latest, stream, self.settings.freshness_hours, datetime.now(UTC)):
+            return None
+        memory = self.store.results.dead_memory([stream.id]).get(stream.id) if latest.verdict == "dead" else None
+        return None if memory and memory.has_returned_since(latest.checked_at) else latest
 
 
 def is_recent(result: Result, stream: Stream, freshness: Freshness, now: datetime) -> bool:

@@ -23,7 +23,7 @@ class LastChecks:
     :param times: the time of the last check of each stream that was checked.
     :param verdicts: the verdict of each last check that decided something.
     :param failures: for dead streams, the number of checks in a row that found them dead.
-    :param changed: streams that have another URL since.
+    :param changed: streams that have another URL since, and dead ones that a refresh has brought back since.
     """
 
     times: Mapping[int, datetime]
@@ -39,8 +39,10 @@ class LastChecks:
         verdicts = {stream: verdict for verdict in DECIDED for stream in store.results.streams_of_verdict(verdict)}
         verdicts = {stream: verdict for stream, verdict in verdicts.items() if stream in times}
         dead = [stream for stream, verdict in verdicts.items() if verdict == "dead"]
-        failures = {stream: memory.failures for stream, memory in store.results.dead_memory(dead).items()}
-        return cls(times, verdicts, failures, store.results.changed_urls(times))
+        memories = store.results.dead_memory(dead)
+        failures = {stream: memory.failures for stream, memory in memories.items()}
+        returned = {stream for stream, memory in memories.items() if memory.has_returned_since(times[stream])}
+        return cls(times, verdicts, failures, store.results.changed_urls(times) | returned)
 
     def is_fresh(self, stream_id: int, freshness: Freshness, now: datetime) -> bool:
         """Return whether the last check decided about this URL, and not too long ago."""

@@ -18,6 +18,13 @@ class DeadMemory(Record):
     failures: int = Field(0, description="Number of consecutive failures")
     first_dead: datetime | None = Field(None, description="Time of the first of them")
     last_alive: datetime | None = Field(None, description="Time of the last check that found the stream alive")
+    returned_at: datetime | None = Field(
+        None, description="Time of the refresh that brought the dead stream back after it had left its provider"
+    )
     removed_from: dict[int, int] = Field(
         default_factory=dict, description="Positions that the stream had, by the channels that it was removed from"
     )
+
+    def has_returned_since(self, checked_at: datetime) -> bool:
+        """Return whether a refresh has brought the stream back after a check."""
+        return self.returned_at is not None and self.returned_at > checked_at

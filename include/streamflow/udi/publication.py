@@ -11,6 +11,7 @@ from typing import TypeVar
 from streamflow.errors import SourceError
 from streamflow.records import Stream
 from streamflow.udi.ports import RefreshReport
+from streamflow.udi.snapshot import LibraryTexts
 
 T = TypeVar("T")
 
@@ -84,6 +85,22 @@ def renamed(removed: Iterable[Stream], added: Iterable[Stream], gone: Mapping[st
         if former_id is not None and former_id != stream.id:
             former_ids[stream.id] = former_id
     return former_ids
+
+
+def brought_back(
+    streams: Difference, former: Mapping[int, bytes], former_ids: Mapping[int, int], library: LibraryTexts
+) -> list[int]:
+    """Return the streams that a refresh brings, or brings back after an earlier refresh missed them.
+
+    Dispatcharr keeps a stream that left its provider for some days, and marks it as stale.
+
+    :param former: the former texts of the changed streams.
+    :param former_ids: the former id of streams with a new id.
+    """
+    removed = set(streams.removed)
+    added = [key for key in streams.added if former_ids.get(key) not in removed]
+    changed = [key for key in streams.changed if Stream.model_validate_json(former[key]).is_stale]
+    return [*added, *(key for key in changed if not library.stream(key).is_stale)]
 
 
 def identities(stream: Stream) -> list[str]:

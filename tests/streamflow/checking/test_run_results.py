@@ -1,13 +1,18 @@
 from __future__ import annotations
 
-from datetime import timedelta
+from contextlib import nullcontext
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from streamflow.checking.run_results import is_recent
-from streamflow.config import Freshness
-from support.library import NOW, result, stream
+from streamflow.checking.outages import Outages
+from streamflow.checking.run_results import RunResults, is_recent
+from streamflow.config import Config, Freshness
+from streamflow.records import DeadMemory
+from support.library import NOW, result, stored, stream
+from support.memory_marks import MemoryMarks
 
 
 @pytest.mark.parametrize(
@@ -30,3 +35,16 @@ def test_a_decided_result_about_the_present_url_is_recent_for_its_pause(
 
 def test_without_a_pause_no_result_is_recent() -> None:
     assert not is_recent(result(1), stream(1), Freshness(ok=0), NOW)
+
+
+def test_a_dead_stream_that_a_refresh_brought_back_is_probed_again(tmp_path: Path) -> None:
+    store, settings = stored(tmp_path, {1: [1]}), Config()
+    results = RunResults(
+        run_id="run", login="", outages=Outages(store, MemoryMarks(), settings.safety, "run"), store=store,
+        settings=settings, home=tmp_path, open_destination=nullcontext, count=lambda _: None,
+    )  # fmt: skip
+    found = result(1, "dead", at=datetime.now(UTC) - timedelta(hours=2), run_id="another")
+    store.runs.settle("another", found)
+    assert results.recent(stream(1)) == found
+    store.results.remember_dead({1: DeadMemory(failures=1, returned_at=datetime.now(UTC) - timedelta(hours=1))})
+    assert results.recent(stream(1)) is None

@@ -146,6 +146,15 @@ def test_a_new_url_ends_the_pause_of_a_dead_stream(tmp_path: Path) -> None:
     assert planned(store).stream_ids == (1,)
 
 
+def test_a_refresh_that_brings_a_dead_stream_back_ends_its_pause_once(tmp_path: Path) -> None:
+    store = stored(tmp_path, {1: [1]})
+    store.runs.settle("no run", result(1, "dead", at=NOW - timedelta(hours=3)))
+    store.results.remember_dead({1: DeadMemory(failures=9, returned_at=NOW - timedelta(hours=2))})
+    assert planned(store).stream_ids == (1,)
+    store.runs.settle("no run", result(1, "dead", at=NOW - timedelta(hours=1)))
+    assert planned(store).skipped == {1: "fresh"}
+
+
 def test_streams_of_inactive_accounts_are_skipped_even_those_that_dispatcharr_hides(tmp_path: Path) -> None:
     accounts = [Account(id=1, name="one"), Account(id=2, name="two", is_active=False)]
     store = stored(tmp_path, {1: [1, 2, 77]}, accounts=accounts, streams=[stream(1), stream(2, account_id=2)])

@@ -13,7 +13,7 @@ from streamflow.errors import SourceError
 from streamflow.records import Account, DeadMemory, Profile
 from streamflow.udi.ports import Store
 from streamflow.udi.snapshot import Snapshot
-from support.udi_records import library, planned, result, stream
+from support.udi_records import NOW, library, planned, result, stream
 
 
 def test_a_store_without_a_library_is_empty(store: Store) -> None:
@@ -186,6 +186,35 @@ def test_a_stream_that_was_absent_for_some_refreshes_keeps_its_results(store: St
     store.publish(library(stream(11), stream(20, **identity)))
     assert [past.verdict for past in store.results.history(20)] == ["dead"]
     assert store.results.latest(20).stream_id == 20
+
+
+def returned(store: Store, *stream_ids: int) -> list[int]:
+    memories = store.results.dead_memory(stream_ids)
+    return [i for i in stream_ids if i in memories and memories[i].has_returned_since(NOW)]
+
+
+def test_the_return_of_a_dead_stream_is_noted(store: Store) -> None:
+    everything = [stream(10), stream(11, is_stale=True), stream(12), stream(13, provider_id="p"), stream(14)]
+    store.publish(library(*everything))
+    for stream_id in (10, 11, 13, 14):
+        store.runs.settle("no run", result(stream_id, "dead"))
+    store.runs.settle("no run", result(12))
+    store.results.remember_dead({10: DeadMemory(failures=3, removed_from={1: 0})})
+    store.publish(library(stream(11, is_stale=True), stream(14)), force=True)
+    assert returned(store, 10, 11, 12, 13, 14) == []
+    back = [stream(10), stream(11), stream(12), stream(23, provider_id="p", url="http://new"), stream(14)]
+    store.publish(library(*back))
+    assert returned(store, 10, 11, 12, 23, 14) == [10, 11, 23]
+    memory = store.results.dead_memory([10])[10]
+    assert (memory.failures, memory.removed_from) == (3, {1: 0})
+    assert store.results.removed_streams(1) == {10: 0}
+
+
+def test_a_stream_that_only_gets_a_new_id_has_not_returned(store: Store) -> None:
+    store.publish(library(stream(10, provider_id="p"), stream(11)))
+    store.runs.settle("no run", result(10, "dead"))
+    store.publish(library(stream(20, provider_id="p", url="http://new"), stream(11)))
+    assert returned(store, 10, 20) == []
 
 
 def test_a_stream_that_came_back_leaves_no_results_to_a_later_one_of_the_same_url(store: Store) -> None:

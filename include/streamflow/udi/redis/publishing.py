@@ -17,7 +17,7 @@ from redis.lock import Lock
 from streamflow.errors import UdiUnavailable
 from streamflow.records import Channel, Stream
 from streamflow.udi.ports import RefreshReport
-from streamflow.udi.publication import Difference, check_drop, identities, renamed, report
+from streamflow.udi.publication import Difference, brought_back, check_drop, identities, renamed, report
 from streamflow.udi.redis import blocks
 from streamflow.udi.redis.connection import Connection, chunks, watch
 from streamflow.udi.redis.indexing import Edits
@@ -43,8 +43,8 @@ class Changes:
 
     ``kinds`` has the differing records by kind. ``writes`` has the blocks and indexes by name, where None stands for
     one to delete, and ``read`` the values that they were computed from. ``renamed`` has the streams that came back
-    under another id, ``gone`` the removed streams that have results, by their identities, and ``back`` the identities
-    of streams that came back.
+    under another id, ``gone`` the removed streams that have results, by their identities, ``back`` the identities of
+    streams that came back, and ``returned`` the streams that an earlier refresh missed.
     """
 
     kinds: dict[str, Difference]
@@ -53,6 +53,7 @@ class Changes:
     renamed: dict[int, int]
     gone: dict[str, int]
     back: list[str]
+    returned: list[int]
 
     @property
     def shared(self) -> list[str]:
@@ -86,7 +87,7 @@ class Publishing:
         with self.alone() as number, self._connection.batch() as batch:
             while True:
                 changes = self._compare(library, new, max_drop)
-                carry = self._results.carrying(changes.renamed)
+                carry = self._results.carrying(changes.renamed, changes.returned)
                 watch(batch, NUMBER, *changes.shared)
                 if int(self._connection.get(NUMBER) or 0) != number:
                     raise UdiUnavailable("another refresh has overtaken this one, which was held up for too long")
@@ -152,15 +153,16 @@ class Publishing:
         edits = _edits(library, kinds, former)
         indexes = self._connection.get_many(edits.names)
         gone = self._gone(map(library.stream, streams.added))
-        returned = renamed(removed, map(library.stream, streams.added), gone)
-        left = self._results.checked_of(set(streams.removed) - set(returned.values()))
+        former_ids = renamed(removed, map(library.stream, streams.added), gone)
+        left = self._results.checked_of(set(streams.removed) - set(former_ids.values()))
         return Changes(
             kinds=kinds,
             writes=writes | edits.apply(indexes),
             read=read | indexes,
-            renamed=returned,
+            renamed=former_ids,
             gone={mark: stream.id for stream in removed if stream.id in left for mark in identities(stream)},
             back=list(gone),
+            returned=brought_back(streams, former["streams"], former_ids, library),
         )
 
     def _gone(self, added: Iterable[Stream]) -> dict[str, int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import cast
 
@@ -97,20 +97,29 @@ class RedisResults:
                 checked.update(stream for stream, at in zip(chunk, times, strict=True) if at is not None)
         return checked
 
-    def carrying(self, ids: dict[int, int]) -> Callable[[Pipeline], None]:
+    def carrying(self, ids: dict[int, int], returned: Collection[int]) -> Callable[[Pipeline], None]:
         """Return a function that copies the results of streams to their new ids, as a part of a transaction.
 
         :param ids: the old id by new id.
+        :param returned: streams that have come back; the time is noted for those that were dead.
         """
-        memories = self.dead_memory(ids.values())
+        now, dead_ids = datetime.now(UTC), set(self.streams_of_verdict("dead")) if returned else set[int]()
+        returned = {stream for stream in returned if ids.get(stream, stream) in dead_ids}
+        former = self.dead_memory({*ids.values(), *returned})
+        memories = {
+            new: former[old].model_copy(update={"removed_from": {}}) for new, old in ids.items() if old in former
+        }
+        for stream in returned:
+            memory = memories.get(stream) or former.get(stream, DeadMemory())
+            memories[stream] = memory.model_copy(update={"returned_at": now})
         pasts = {new: self.history(old) for new, old in ids.items()}
 
         def carry(batch: Pipeline) -> None:
             for new, past in pasts.items():
                 for result in reversed(past):
                     self._settling.store(batch, result.model_copy(update={"stream_id": new}))
-                if memory := memories.get(ids[new]):
-                    _remember(batch, new, memory.model_copy(update={"removed_from": {}}), DeadMemory())
+            for stream, memory in memories.items():
+                _remember(batch, stream, memory, former.get(stream, DeadMemory()))
 
         return carry
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from streamflow.records import Stream
 from streamflow.udi.ports import RefreshReport
-from streamflow.udi.publication import Difference, check_drop, difference, identities, renamed, report
+from streamflow.udi.publication import Difference, brought_back, check_drop, difference, identities, renamed, report
 from streamflow.udi.snapshot import LibraryTexts
 from streamflow.udi.sqlite.database import Database
 
@@ -47,6 +47,7 @@ class Publishing:
             removed = [Stream.model_validate_json(old[key]) for key in streams.removed]
             former = renamed(removed, map(library.stream, streams.added), _take_gone(db, library, streams.added))
             _carry(db, former)
+            _note_return(db, brought_back(streams, old, former, library))
             _remember_gone(db, (stream for stream in removed if stream.id not in former.values()))
             written = [library.channel(key) for key in channels.written]
             _write(db, "account", accounts, ((key, library.accounts[key]) for key in accounts.written))
@@ -161,3 +162,13 @@ def _carry(db: sqlite3.Connection, ids: dict[int, int]) -> None:
             "INSERT OR IGNORE INTO dead SELECT ?1, json_remove(json, '$.removed_from') FROM dead WHERE stream_id = ?2",
             (new, old),
         )
+
+
+def _note_return(db: sqlite3.Connection, stream_ids: list[int]) -> None:
+    """Store the time of the return of the dead ones among some streams."""
+    db.execute(
+        "INSERT INTO dead SELECT stream_id, json_object('returned_at', ?1) FROM result "
+        "WHERE verdict = 'dead' AND stream_id IN (SELECT value FROM json_each(?2)) "
+        "ON CONFLICT (stream_id) DO UPDATE SET json = json_set(json, '$.returned_at', ?1)",
+        (datetime.now(UTC).isoformat(), json.dumps(stream_ids)),
+    )
