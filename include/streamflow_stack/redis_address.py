@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, quote, unquote, urlsplit
+from urllib.parse import quote
 
 from redis import Redis
 from redis.backoff import ExponentialBackoff
 from redis.exceptions import ConnectionError
 from redis.retry import Retry
 
-from account_limiter.airflow.connection import DEFAULT_CONNECTION_ID, from_env
+from account_limiter.airflow.connection import CONNECTION_VARIABLE, DEFAULT_CONNECTION_ID, from_env, from_text
 from streamflow.errors import ConfigError
 from streamflow_stack.ports import LOOPBACK
 from streamflow_stack.state import read_state
 
-CONNECTION_VARIABLE = f"AIRFLOW_CONN_{DEFAULT_CONNECTION_ID.upper()}"
 CONNECT_SECONDS = 2.0
 READ_SECONDS = 5.0
-_TRUE = ("1", "true", "yes", "on")
 
 
 @dataclass(frozen=True)
@@ -92,15 +89,12 @@ def locate(env: Mapping[str, str] = os.environ, home: Path | None = None) -> Red
     """
     if value := env.get(CONNECTION_VARIABLE):
         try:
-            return _from_connection(value)
-        except (ValueError, TypeError, AttributeError):
-            # The error's own text may hold the password.
-            raise ConfigError(
-                f"{CONNECTION_VARIABLE} is no connection; write for example redis://:PASSWORD@HOST:6379"
-            ) from None
+            return _address(from_text(value), f"the connection {DEFAULT_CONNECTION_ID}")
+        except ValueError as error:
+            raise ConfigError(str(error)) from None
     if env.get("REDIS_HOST"):
         try:
-            return RedisAddress(**from_env(env), origin="REDIS_HOST")
+            return _address(from_env(env), "REDIS_HOST")
         except ValueError:
             raise ConfigError("REDIS_PORT and REDIS_DB must be numbers") from None
     return embedded(home) if home else None
@@ -119,30 +113,8 @@ def password_file(home: Path) -> Path:
     return home / "redis" / "password"
 
 
-def _from_connection(value: str) -> RedisAddress:
-    # Airflow accepts a URI or a JSON object (Airflow's documentation, "Storing connections in environment variables").
-    fields: dict[str, Any] = json.loads(value) if value.startswith("{") else _uri_fields(value)
-    extra = fields.get("extra") or {}
-    if isinstance(extra, str):
-        extra = json.loads(extra)
-    return RedisAddress(
-        fields.get("host") or LOOPBACK,
-        int(fields.get("port") or 6379),
-        int(extra.get("db") or 0),
-        username=fields.get("login") or None,
-        password=fields.get("password") or None,
-        ssl=str(extra.get("ssl", "")).lower() in _TRUE,
-        origin=f"the connection {DEFAULT_CONNECTION_ID}",
-    )
-
-
-def _uri_fields(uri: str) -> dict[str, Any]:
-    parts = urlsplit(uri)
-    query = dict(parse_qsl(parts.query))
-    return {
-        "host": unquote(parts.hostname or ""),
-        "port": parts.port,
-        "login": unquote(parts.username or ""),
-        "password": unquote(parts.password or ""),
-        "extra": json.loads(query["__extra__"]) if "__extra__" in query else query,
-    }
+def _address(options: Mapping[str, Any], origin: str) -> RedisAddress:
+    """Return the address that the options of a client name. TLS files are Airflow's alone."""
+    host = options.get("unix_socket_path") or options["host"]
+    known = {name: options[name] for name in ("port", "db", "username", "password", "ssl") if name in options}
+    return RedisAddress(host, **known, origin=origin)

@@ -25,9 +25,9 @@ _COMMANDS = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command on the Redis of the ``REDIS_*`` variables.
+    """Run one command on the Redis that ``AIRFLOW_CONN_REDIS_DEFAULT`` or else the ``REDIS_*`` variables name.
 
-    :returns: exit status; 1, with the reason on standard error, while Redis is away.
+    :returns: exit status; 1, with the reason on standard error, while Redis is away or the variables are wrong.
     """
     parser = argparse.ArgumentParser(prog="account-limiter", description=__doc__)
     parser.add_argument("--prefix", default=DEFAULT_PREFIX, help="beginning of the keys (default %(default)s)")
@@ -38,7 +38,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.command == "library":
         print(library(options.prefix).text)
         return 0
-    with connect(**from_env()) as redis:
+    try:
+        address = from_env()
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 1
+    with connect(**address) as redis:
         limiter = Limiter(redis, options.prefix)
         try:
             match options.command:

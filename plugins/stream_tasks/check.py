@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, partial
 from typing import Any
@@ -10,11 +11,14 @@ from typing import Any
 from airflow.providers.standard.triggers.temporal import DateTimeTrigger
 from airflow.sdk import Context
 
-from account_limiter import Holder, Limiter, LimiterOutdated, LimiterUnavailable
-from account_limiter.airflow.operator import SlotOperator, SlotWork, State, TryAgain
+from account_limiter import Holder, LeaseLost, Limiter, LimiterOutdated, LimiterUnavailable
+from account_limiter.airflow.connection import watching
+from account_limiter.airflow.operator import SlotOperator, SlotWork, State, TryAgain, request_of
 from stream_tasks import limits, metrics
+from stream_tasks.absence import Absence
 from stream_tasks.finish import run_results
 from stream_tasks.resources import Resources
+from streamflow import config
 from streamflow.checking.check import Check
 from streamflow.checking.slates import RedisSlates
 from streamflow.checking.subject import Subject
@@ -25,6 +29,8 @@ log = logging.getLogger(__name__)
 
 # The length of Airflow's column ``rendered_map_index``.
 LABEL_LENGTH = 250
+# Pause between two looks for Redis before a check without a slot.
+AWAY_POLL_SECONDS = 1.0
 
 
 def _is_retry(context: Context, retries: int) -> bool:
@@ -53,6 +59,8 @@ class CheckStream(SlotOperator):
         self.radio = radio
         self.sequential = sequential
         self._prepared: Check | None = None
+        # The tries of a check without a slot.
+        self._state: State = {}
 
     @cached_property
     def opened(self) -> Resources:
@@ -91,14 +99,48 @@ class CheckStream(SlotOperator):
             without_limiter=partial(self._without_limiter, context),
         )
 
-    def check_alone(self, context: Context, event: Any = None, state: State | None = None) -> None:  # noqa: ARG002
-        """Check without a slot: no other check runs, so that viewers alone can fill the account."""
+    def try_again(self, context: Context, event: Any = None, state: State | None = None) -> Any:  # noqa: ARG002
+        """Continue a check that had no slot at its last try: with one if Redis is back."""
+        self._state = state or {}
+        return self._attempt(context, self.slot_work(context), rank="", state=self._state)
+
+    def _check_alone(self, context: Context) -> Any:
+        """Check without Redis: no other check runs, so that viewers alone can fill the account.
+
+        Redis may return at any time. The check's slot is registered at once then, and the check ends without one.
+        """
         check = self._check(context)
         if self.subject.account and limits.viewers_fill(self.subject.account):
-            check.crowd_out()
-        elif retry := check.attempt(None, Tries.model_validate(state or {})):
+            return check.crowd_out()
+        work = self.slot_work(context)
+        lease = limits.unregistered(self.opened, self.subject.account, request_of(context, work))
+        try:
+            with watching(self.opened.redis) as redis, Holder(Limiter(redis), lease) as slot:
+                retry = check.attempt(slot, Tries.model_validate(self._state))
+        except LeaseLost as lost:
+            self.log.warning("%s; the check waits for a slot", lost)
+            return self._attempt(context, work, rank="", state=self._state)
+        if retry:
             moment = DateTimeTrigger(datetime.now(UTC) + timedelta(seconds=retry.delay))
-            self.defer(trigger=moment, method_name="check_alone", kwargs={"state": retry.tries.state})
+            self.defer(trigger=moment, method_name="try_again", kwargs={"state": retry.tries.state})
+        return None
+
+    def _is_away(self) -> bool:
+        """Wait until Redis is back, or has been away for so long that no holder of a lease can be alive.
+
+        :returns: whether Redis is away.
+        """
+        absence, ttl = Absence(config.home()), self.opened.settings.concurrent_streams.lease_ttl
+        with watching(self.opened.redis) as redis:
+            while (away := absence.note()) < ttl:
+                try:
+                    Limiter(redis).tick()
+                except LimiterUnavailable:
+                    time.sleep(min(AWAY_POLL_SECONDS, ttl - away))
+                else:
+                    absence.end()
+                    return False
+        return True
 
     def _try(self, context: Context, check: Check, slot: Holder, state: State) -> None:
         if not state:
@@ -106,14 +148,16 @@ class CheckStream(SlotOperator):
         if retry := check.attempt(slot, Tries.model_validate(state)):
             raise TryAgain(retry.delay, retry.why, retry.tries.state)
 
-    def _without_limiter(self, context: Context, error: LimiterUnavailable) -> None:
+    def _without_limiter(self, context: Context, error: LimiterUnavailable) -> Any:
         if isinstance(error, LimiterOutdated):
             # The checks of the newer version run beside this one.
             raise error
-        if self.sequential:
-            self.check_alone(context)
-        else:
+        if not self.sequential:
             log.warning("left to be checked one after another: %s", error)
+            return None
+        if self._is_away():
+            return self._check_alone(context)
+        return self.try_again(context, state=self._state)
 
     def _check(self, context: Context) -> Check:
         """Return the check, the same one in the whole process: it may have claimed the probe behind an open circuit."""

@@ -9,7 +9,17 @@ from collections.abc import Iterable
 from redis import Redis
 from redis.exceptions import RedisError
 
-from account_limiter import AccountLimit, Budget, Limiter, LimiterUnavailable, MachineLoad
+from account_limiter import (
+    AccountLimit,
+    Budget,
+    Lease,
+    Limiter,
+    LimiterUnavailable,
+    MachineLoad,
+    Request,
+    Settings,
+    new_holder,
+)
 from stream_tasks.resources import Resources
 from streamflow import records, sources
 from streamflow.checking.budgets import budget_limits, budgets_of, is_filled, viewers_of_budgets
@@ -78,6 +88,17 @@ def limited_accounts(accounts: Iterable[records.Account], settings: Config) -> l
 def limited_id(account_id: int | None) -> int | str:
     """Return the limiter's account for an account of the UDI, or for no account."""
     return NO_ACCOUNT if account_id is None else account_id
+
+
+def unregistered(resources: Resources, account: records.Account | None, request: Request) -> Lease:
+    """Return a lease for a check that begins while Redis is away, from the login of its account."""
+    section = resources.settings.concurrent_streams
+    if account is None:
+        (budget,) = AccountLimit(NO_ACCOUNT).sources
+    else:
+        budget = Budget(account.budget, budget_limits(resources.store.library.accounts())[account.budget])
+    settings = Settings(global_limit=section.global_limit, stale_after=section.stale_after)
+    return Lease.unregistered(request, new_holder(), budget, settings)
 
 
 def prepare(resources: Resources, limiter: Limiter) -> None:

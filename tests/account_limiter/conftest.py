@@ -48,11 +48,15 @@ def take(limiter: Limiter, request_of: Callable[..., Request]) -> Callable[..., 
 
 
 class Clock:
-    """The time that the transitions read; only the test moves it."""
+    """The time that the transitions read; only the test moves it. Its moves are no silence of the server."""
 
     KEY = "{streamflow}:limiter:test-clock"
     ASKED = "local time = call('TIME')"
     GIVEN = f"local text = call('GET', '{KEY}')\n  local time = {{ string.sub(text, 1, -7), string.sub(text, -6) }}"
+
+    SILENCE_KEY = "{streamflow}:limiter:test-silence"
+    MEASURED = "local gap = now - (active_at or now)"
+    STORED = f"local gap = tonumber(call('GETDEL', '{SILENCE_KEY}') or 0)"
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
@@ -64,6 +68,11 @@ class Clock:
 
     def move(self, seconds: float) -> None:
         self.set(self.now + seconds)
+
+    def hang(self, seconds: float) -> None:
+        """Move the time, and show the next transition that none ran meanwhile."""
+        self.move(seconds)
+        self._redis.set(self.SILENCE_KEY, round(seconds * 1000))
 
 
 @pytest.fixture
@@ -97,5 +106,8 @@ def clock(redis_client: Redis, tmp_path: Path) -> Iterator[Clock]:
     asking = meta.read_text()
     assert Clock.ASKED in asking
     meta.write_text(asking.replace(Clock.ASKED, Clock.GIVEN))
+    transition = copies / "shared" / "transition.lua"
+    assert Clock.MEASURED in transition.read_text()
+    transition.write_text(transition.read_text().replace(Clock.MEASURED, Clock.STORED))
     with library_of(FOLDER=copies):
         yield Clock(redis_client)

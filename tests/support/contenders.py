@@ -1,12 +1,13 @@
 """Processes that take slots, use them at an observer and are killed at random times, for test_contention.py.
 
 ARGV: the socket of Redis, the port of the observer, seconds to run, the longest usual use of a slot in seconds, and the
-limits of the accounts as JSON. Prints the numbers of attempts that were granted, of attempts that gave up waiting, and
-of workers that were killed.
+limits of the accounts as JSON. Prints the numbers of attempts that were granted, of attempts that gave up waiting, of
+uses without a lease while Redis was away, and of workers that were killed.
 """
 
 from __future__ import annotations
 
+import fcntl
 import json
 import mmap
 import os
@@ -16,13 +17,28 @@ import socket
 import sys
 import time
 import uuid
+from pathlib import Path
 
 from redis import Redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
-from account_limiter import AccountLimit, Granted, Holder, Limiter, LimiterUnavailable, Queued, Refused, Request
+from account_limiter import (
+    AccountLimit,
+    Granted,
+    Holder,
+    Lease,
+    Limiter,
+    LimiterUnavailable,
+    Queued,
+    Refused,
+    Request,
+    Settings,
+)
+from account_limiter.airflow.connection import watching
 
 WORKERS = 16
-SETTINGS = {"global_limit": 6, "lease_ttl": 2, "stagger_delay": 0, "grant_ttl": 1}
+SETTINGS: dict[str, float] = {"global_limit": 6, "lease_ttl": 2, "stagger_delay": 0, "grant_ttl": 1}
 
 
 def use(port: int, account: str, holder: Holder, seconds: float) -> None:
@@ -34,12 +50,38 @@ def use(port: int, account: str, holder: Holder, seconds: float) -> None:
         connection.recv(1)
 
 
+def use_alone(redis: Redis, port: int, account: str, limit: int, seconds: float) -> bool:
+    """Use an account without a lease when Redis is away for longer than leases live, one worker at a time.
+
+    :returns: whether the account was used.
+    """
+    with Path(f"{redis.connection_pool.connection_kwargs['path']}.alone").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        limiter, begun = Limiter(redis), time.monotonic()
+        while time.monotonic() - begun < SETTINGS["lease_ttl"]:
+            try:
+                limiter.tick()
+            except LimiterUnavailable:
+                time.sleep(0.02)
+            else:
+                return False
+        request, budget = Request(uuid.uuid4().hex, account), AccountLimit(account, limit=limit).sources[0]
+        settings = Settings(global_limit=int(SETTINGS["global_limit"]))
+        with Holder(limiter, Lease.unregistered(request, uuid.uuid4().hex, budget, settings)) as held:
+            use(port, account, held, seconds)
+    return True
+
+
 def contend(path: str, port: int, use_at_most: float, limits: dict[str, int], counts: memoryview) -> None:
     """Take and use slots of random accounts until the process is killed.
 
-    :param counts: numbers of attempts that were granted and that gave up, in shared memory.
+    :param counts: numbers of attempts that were granted, that gave up, and of uses without a lease, in shared memory.
     """
-    limiter = Limiter(Redis(unix_socket_path=path, socket_timeout=0.5))
+    redis = Redis(unix_socket_path=path, socket_timeout=0.5, retry=Retry(NoBackoff(), 1))
+    limiter = Limiter(redis)
     accounts = [AccountLimit(name, limit=limit) for name, limit in limits.items()]
     while True:
         seconds = 4 if random.random() < 0.2 * use_at_most else random.random() * use_at_most
@@ -58,13 +100,14 @@ def contend(path: str, port: int, use_at_most: float, limits: dict[str, int], co
                 case Refused("unknown_account"):
                     limiter.configure(accounts=accounts, **SETTINGS)
         except LimiterUnavailable:
+            counts[2] += use_alone(watching(redis), port, account, limits[account], 1.0)
             time.sleep(0.02)
 
 
 def main(path: str, port: int, seconds: float, use_at_most: float, limits: dict[str, int]) -> None:
     """Run the workers, kill random ones, and print the counts."""
     # The counts are in shared memory, because workers are killed.
-    shared = memoryview(mmap.mmap(-1, 16 * WORKERS)).cast("q")
+    shared = memoryview(mmap.mmap(-1, 24 * WORKERS)).cast("q")
     workers: dict[int, int] = {}
     right = time.time
 
@@ -74,7 +117,7 @@ def main(path: str, port: int, seconds: float, use_at_most: float, limits: dict[
             random.seed()
             # A clock that jumps by hours.
             time.time = lambda: random.uniform(-1e5, 1e5) + right()
-            contend(path, port, use_at_most, limits, shared[2 * slot : 2 * slot + 2])
+            contend(path, port, use_at_most, limits, shared[3 * slot : 3 * slot + 3])
         workers[slot] = pid
 
     def kill(slot: int) -> None:
@@ -92,7 +135,8 @@ def main(path: str, port: int, seconds: float, use_at_most: float, limits: dict[
         killed += 1
     for slot in range(WORKERS):
         kill(slot)
-    print(json.dumps({"granted": sum(shared[0::2]), "left": sum(shared[1::2]), "killed": killed}))
+    names = "granted", "left", "alone"
+    print(json.dumps({**{name: sum(shared[n::3]) for n, name in enumerate(names)}, "killed": killed}))
 
 
 if __name__ == "__main__":

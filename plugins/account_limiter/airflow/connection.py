@@ -6,14 +6,16 @@ import json
 import os
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
 
-from redis import Redis
+from redis import ConnectionPool, Redis
 from redis.asyncio import Redis as AsyncRedis
 from redis.asyncio.retry import Retry as AsyncRetry
-from redis.backoff import ExponentialBackoff
+from redis.backoff import ExponentialBackoff, NoBackoff
 from redis.retry import Retry
 
 DEFAULT_CONNECTION_ID = "redis_default"
+CONNECTION_VARIABLE = f"AIRFLOW_CONN_{DEFAULT_CONNECTION_ID.upper()}"
 _COMMON: dict[str, Any] = {
     "socket_connect_timeout": 2.0,
     "socket_timeout": 4.0,
@@ -22,6 +24,7 @@ _COMMON: dict[str, Any] = {
     # The client's name and version would cost two commands for each connection of a task.
     "driver_info": None,
 }
+_TRUE = ("1", "true", "yes", "on")
 _TLS = ("ssl_cert_reqs", "ssl_ca_certs", "ssl_keyfile", "ssl_certfile", "ssl_check_hostname")
 
 
@@ -35,6 +38,13 @@ def connect(connection_id: str = DEFAULT_CONNECTION_ID, **options: Any) -> Redis
     """
     known = options or address(connection_id)
     return Redis(retry=Retry(ExponentialBackoff(0.1, 0.01), 1), **{**_COMMON, **known})
+
+
+def watching(redis: Redis) -> Redis:
+    """Return a client of the same server that notices its return soon: it connects anew for each failed command."""
+    known = redis.connection_pool
+    options = {**known.connection_kwargs, "socket_connect_timeout": 1.0, "retry": Retry(NoBackoff(), 0)}
+    return Redis(connection_pool=ConnectionPool(connection_class=known.connection_class, **options))
 
 
 async def connect_async(connection_id: str = DEFAULT_CONNECTION_ID, **options: Any) -> AsyncRedis:
@@ -68,28 +78,74 @@ async def address_async(connection_id: str = DEFAULT_CONNECTION_ID) -> dict[str,
 def from_env(env: Mapping[str, str] = os.environ) -> dict[str, Any]:
     """Return the address of Redis that the environment names.
 
-    Reads ``REDIS_SOCKET``, or ``REDIS_HOST``, ``REDIS_PORT`` and ``REDIS_SSL``; ``REDIS_DB`` and ``REDIS_PASSWORD``.
+    Reads ``AIRFLOW_CONN_REDIS_DEFAULT``, which wins as in Airflow; else ``REDIS_SOCKET``, or ``REDIS_HOST``,
+    ``REDIS_PORT`` and ``REDIS_SSL``; ``REDIS_DB`` and ``REDIS_PASSWORD``.
+
+    :raises ValueError: when the variable holds no connection, or a port or a database is no number.
     """
+    if connection := env.get(CONNECTION_VARIABLE):
+        return from_text(connection)
     options: dict[str, Any] = {"db": int(env.get("REDIS_DB") or 0), "password": env.get("REDIS_PASSWORD") or None}
     if socket := env.get("REDIS_SOCKET"):
         return {**options, "unix_socket_path": socket.removeprefix("unix://")}
     options |= {"host": env.get("REDIS_HOST") or "127.0.0.1", "port": int(env.get("REDIS_PORT") or 6379)}
-    if (env.get("REDIS_SSL") or "").lower() in ("1", "true", "yes", "on"):
+    if _is_true(env.get("REDIS_SSL")):
         options["ssl"] = True
     return options
 
 
+def from_text(connection: str) -> dict[str, Any]:
+    """Return the address that a connection names as Airflow's variables do, as a URI or as a JSON object.
+
+    Source: Airflow's documentation, "Storing connections in environment variables".
+
+    :raises ValueError: when the text is no connection.
+    """
+    try:
+        fields = json.loads(connection) if connection.startswith("{") else _uri_fields(connection)
+        return _from_fields(fields)
+    except (AttributeError, TypeError, ValueError):
+        # The error's own text may hold the password.
+        raise ValueError(
+            f"{CONNECTION_VARIABLE} is no connection; write for example redis://:PASSWORD@HOST:6379"
+        ) from None
+
+
+def _uri_fields(uri: str) -> dict[str, Any]:
+    parts = urlsplit(uri)
+    query = dict(parse_qsl(parts.query))
+    return {
+        "host": unquote(parts.hostname or ""),
+        "port": parts.port,
+        "login": unquote(parts.username or ""),
+        "password": unquote(parts.password or ""),
+        "extra": json.loads(query["__extra__"]) if "__extra__" in query else query,
+    }
+
+
 def _from_connection(connection: Any) -> dict[str, Any]:
     # extra_dejson would block: it masks secrets in the extras. The password is the only secret here, masked already.
-    extra = json.loads(connection.extra or "{}")
+    return _from_fields({name: getattr(connection, name) for name in ("host", "port", "login", "password", "extra")})
+
+
+def _from_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
+    extra = fields.get("extra") or {}
+    if isinstance(extra, str):
+        extra = json.loads(extra)
+    host = fields.get("host") or "127.0.0.1"
     options: dict[str, Any] = {
         "db": int(extra.get("db") or 0),
-        "username": connection.login or None,
-        "password": connection.password or None,
+        "username": fields.get("login") or None,
+        "password": fields.get("password") or None,
     }
-    if (connection.host or "").startswith("/"):
-        return {**options, "unix_socket_path": connection.host}
-    options |= {"host": connection.host or "127.0.0.1", "port": connection.port or 6379}
-    if extra.get("ssl"):
+    if host.startswith("/"):
+        return {**options, "unix_socket_path": host}
+    options |= {"host": host, "port": int(fields.get("port") or 6379)}
+    if _is_true(extra.get("ssl")):
         options |= {"ssl": True, **{name: extra[name] for name in _TLS if name in extra}}
     return options
+
+
+def _is_true(value: Any) -> bool:
+    # A URI has only texts: "?ssl=false" arrives as the text "false".
+    return str(value).lower() in _TRUE

@@ -200,10 +200,14 @@ class Hub:
             self._touched_at = time.monotonic()
         return POLL_SECONDS if tick.due is None else min(POLL_SECONDS, tick.due + 0.005)
 
+    def _waits(self, waiter: _Waiter) -> bool:
+        """Return whether the waiter has not been cancelled."""
+        return self._waiters.get(waiter.request.lease_id) is waiter
+
     async def _enqueue_new(self) -> None:
         while self._new:
             waiter = self._new[0]
-            if self._waiters.get(waiter.request.lease_id) is waiter:
+            if self._waits(waiter):
                 await self._enqueue(waiter)
             self._new.popleft()
 
@@ -232,8 +236,10 @@ class Hub:
                 match state.decode():
                     case "waiting":
                         continue
-                    case "gone":
+                    case "gone" if self._waits(waiter):
                         await self._enqueue(waiter)
+                    case "gone":
+                        continue
                     case "granted" | "held":
                         waiter.end("granted")
                     case reason:

@@ -143,7 +143,7 @@ class SlotOperator(BaseOperator):
             threading.Thread(target=self._holder.stop, args=("killed",), name="on-kill").start()
 
     def _attempt(self, context: Context, work: SlotWork, *, rank: str, state: State, called: bool = False) -> Any:
-        limiter, request = work.limiter or Limiter(connect(self.connection_id), self.prefix), _request(context, work)
+        limiter, request = work.limiter or Limiter(connect(self.connection_id), self.prefix), request_of(context, work)
         try:
             work.prepare(limiter)
             answer, rank = self._acquire(work, limiter, request, rank=rank, called=called)
@@ -183,7 +183,8 @@ class SlotOperator(BaseOperator):
     def _explain(self, queued: Queued) -> None:
         if queued.reason == "closed":
             self.log.info(
-                "No slot is granted for %.0f s: Redis was started, and earlier holders may still be alive", queued.due
+                "No slot is granted for %.1f s: Redis was started or did not respond, and earlier holders may be alive",
+                queued.due,
             )
         else:
             self.log.info("The account or the global limit is full: the task waits for a slot")
@@ -215,7 +216,8 @@ class SlotOperator(BaseOperator):
         self.defer(trigger=trigger, method_name="resume", kwargs={"state": state})
 
 
-def _request(context: Context, work: SlotWork) -> Request:
+def request_of(context: Context, work: SlotWork) -> Request:
+    """Return the request of a task for a slot; its id is the task instance's."""
     task = context["ti"]
     labels = {"dag_id": task.dag_id, "run_id": task.run_id, "map_index": task.map_index, **work.labels}
     return Request(str(task.id), work.account_id, work.expected_seconds, work.priority, labels)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Self
 
 AccountId = int | str
 _json = json.JSONEncoder(separators=(",", ":"), default=str).encode
 _LONGEST_ID = 250
+# Generation of a lease that was made without Redis.
+UNREGISTERED = -1
 
 
 def checked_id(value: AccountId) -> str:
@@ -127,7 +130,8 @@ class Lease:
     """A slot that is held.
 
     :param holder: name of the holder; no other holder can renew or release the lease.
-    :param generation: period between two resets; a lease of an earlier period cannot be renewed.
+    :param generation: period between two resets; a lease of an earlier period cannot be renewed. ``UNREGISTERED`` for
+        a lease that was made without Redis.
     :param acquired_at: time of Redis, in seconds since the epoch.
     :param ttl: life of the lease without renewal, counted from ``asked_at``.
     :param life: longest life of the lease, counted from ``asked_at``.
@@ -149,6 +153,26 @@ class Lease:
     global_limit: int
     usage: BudgetUsage
     asked_at: float
+
+    @classmethod
+    def unregistered(cls, request: Request, holder: str, budget: Budget, settings: Settings) -> Self:
+        """Return a lease that Redis does not know yet, for work that begins while Redis is away.
+
+        Correct only when no holder of a lease can be alive: after Redis was away for a whole ``lease_ttl``.
+
+        :param budget: budget of the account that the work uses.
+        """
+        usage = BudgetUsage(budget.limit, 1, 0)
+        limits = budget.limit, settings.global_limit, usage
+        return cls(
+            request, holder, budget.budget_id, UNREGISTERED, 0.0, math.inf, settings.stale_after, 0.0, *limits,
+            time.monotonic(),
+        )  # fmt: skip
+
+    @property
+    def is_unregistered(self) -> bool:
+        """Return whether the lease was made without Redis."""
+        return self.generation == UNREGISTERED
 
     @property
     def age(self) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -16,6 +17,9 @@ log = logging.getLogger(__name__)
 
 # A Redis that has lost its data grants no slot for 30 s. Every holder has to register again within this time.
 LONGEST_PAUSE_SECONDS = 10.0
+# Pause between two tries to register a lease that was made without Redis; Redis grants no slot for a longer time after
+# it hung.
+REGISTER_SECONDS = 0.2
 
 
 class Holder:
@@ -24,6 +28,9 @@ class Holder:
     Guaranteed: ``lost`` is set before the slot can be granted to another holder. The user of the slot has to stop then.
     Time counts on this process' monotonic clock from before each renewal was sent, so a slow reply shortens the lease
     and never prolongs it. Entering the block waits for the start that the limiter booked.
+
+    A lease that was made without Redis (:meth:`account_limiter.Lease.unregistered`) has no deadline until it is
+    registered, as soon as Redis responds. It is lost when there is no room for it then.
 
     :param yields: lose the lease, with the reason ``viewer``, when viewers need the slot and the lease is among the
         youngest of its budget. A lowered limit takes no lease away.
@@ -73,16 +80,24 @@ class Holder:
         self._lose(reason)
 
     def report_busy(self, *, retry_after: float = 10.0) -> int | None:
-        """Report a refused connection, see :meth:`Limiter.report_busy`."""
-        return self._limiter.report_busy(self.lease, retry_after=retry_after)
+        """Report a refused connection, see :meth:`Limiter.report_busy`; None also while Redis is away."""
+        return self._reported(lambda: self._limiter.report_busy(self.lease, retry_after=retry_after))
 
     def suspect_busy(self, *, retry_after: float = 10.0) -> int | None:
-        """Report a possibly refused connection, see :meth:`Limiter.suspect_busy`."""
-        return self._limiter.suspect_busy(self.lease, retry_after=retry_after)
+        """Report a possibly refused connection as :meth:`report_busy` does, see :meth:`Limiter.suspect_busy`."""
+        return self._reported(lambda: self._limiter.suspect_busy(self.lease, retry_after=retry_after))
 
     def settle_suspicion(self, *, right: bool) -> int | None:
-        """Confirm or withdraw a suspicion, see :meth:`Limiter.settle_suspicion`."""
-        return self._limiter.settle_suspicion(self.lease, right=right)
+        """Confirm or withdraw a suspicion, see :meth:`Limiter.settle_suspicion`; None also while Redis is away."""
+        return self._reported(lambda: self._limiter.settle_suspicion(self.lease, right=right))
+
+    def _reported(self, report: Callable[[], int | None]) -> int | None:
+        try:
+            return report()
+        except LimiterUnavailable as error:
+            # The provider refuses again, and this is reported then.
+            log.warning("A report of lease %s is lost: %s", self.lease.request.lease_id, error)
+            return None
 
     def release(self, *, succeeded: bool = False, starved: bool | None = None) -> None:
         """Stop the heartbeat and give the slot back, see :meth:`Limiter.release`.
@@ -101,7 +116,7 @@ class Holder:
             log.warning("Lease %s is left to expire: %s", self.lease.request.lease_id, error)
 
     def _beat(self) -> None:
-        pause = min(LONGEST_PAUSE_SECONDS, self.lease.ttl / 3)
+        pause = 0.0 if self.lease.is_unregistered else min(LONGEST_PAUSE_SECONDS, self.lease.ttl / 3)
         while not self._done.wait(pause) and not self.lost.is_set():
             sent = time.monotonic()
             try:
@@ -111,7 +126,7 @@ class Holder:
                 return
             except LimiterUnavailable as error:
                 log.warning("Lease %s could not be renewed, trying again: %s", self.lease.request.lease_id, error)
-                pause = min(0.5, self.lease.ttl / 10)
+                pause = REGISTER_SECONDS if self.lease.is_unregistered else min(0.5, self.lease.ttl / 10)
                 continue
             if self.yields and renewed.gives_way:
                 self._lose("viewer")
@@ -128,7 +143,7 @@ class Holder:
                 left = self._deadline - time.monotonic()
                 if left <= 0:
                     break
-                self._changed.wait(left)
+                self._changed.wait(min(left, threading.TIMEOUT_MAX))
         if not self._done.is_set():
             self._lose("unreachable")
 

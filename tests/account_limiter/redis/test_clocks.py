@@ -137,10 +137,43 @@ def test_after_the_redis_clock_is_set_back_lost_waiters_get_no_grant_and_viewers
     assert not limiter.snapshot().leases, "no triggerer would receive the grant"
 
 
-def test_after_the_redis_clock_jumps_ahead_running_holders_register_again_within_the_limit(
+@pytest.mark.parametrize("lease_ttl", [3, 30, 150, 600])
+def test_after_the_redis_clock_jumps_ahead_running_holders_register_again_before_anybody_else_gets_a_slot(
+    limiter: Limiter, clock: Clock, take: Take, request_of: RequestOf, lease_ttl: int
+) -> None:
+    limiter.configure(lease_ttl=lease_ttl)
+    lease, newcomer = take(1), request_of(1)
+    clock.hang(5 * HOURS)
+    answer = limiter.acquire(newcomer, "h")
+    assert isinstance(answer, Queued)
+    assert answer.reason == "closed"
+    # A holder renews its lease at this interval.
+    clock.move(min(10, lease_ttl / 3))
+    assert isinstance(limiter.acquire(newcomer, "h"), Queued)
+    limiter.renew(lease)
+    clock.move(10)
+    assert isinstance(limiter.acquire(newcomer, "h"), Queued if lease_ttl > 10 else Granted)
+
+
+def test_a_server_that_was_idle_grants_a_slot_after_a_moment(
+    limiter: Limiter, clock: Clock, request_of: RequestOf
+) -> None:
+    clock.hang(HOURS)
+    request = request_of(1)
+    answer = limiter.acquire(request, "h")
+    assert isinstance(answer, Queued)
+    assert (answer.reason, answer.due) == ("closed", 1.2)
+    clock.move(1.2)
+    assert isinstance(limiter.acquire(request, "h"), Granted)
+
+
+def test_ticks_of_a_triggerer_and_renewals_are_no_silence(
     limiter: Limiter, clock: Clock, take: Take, request_of: RequestOf
 ) -> None:
     lease = take(1)
-    clock.move(5 * HOURS)
+    clock.hang(2.9)
+    limiter.tick()
+    clock.hang(10)
     limiter.renew(lease)
-    assert isinstance(limiter.acquire(request_of(1), "h"), Queued)
+    clock.move(1.2)
+    take(2)

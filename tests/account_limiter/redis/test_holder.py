@@ -2,10 +2,29 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
-from account_limiter import Granted, Holder, Lease, LeaseLost, Limiter, LimiterUnavailable, Renewed, Request
+from account_limiter import (
+    AccountLimit,
+    Granted,
+    Holder,
+    Lease,
+    LeaseLost,
+    Limiter,
+    LimiterUnavailable,
+    Queued,
+    Renewed,
+    Request,
+    Settings,
+    new_holder,
+)
+from account_limiter.airflow.connection import watching
 from account_limiter.redis import holder as holder_module
 
 
@@ -120,6 +139,58 @@ def test_a_late_holder_loses_its_lease_when_its_slot_is_taken(
     lease = take(1)
     time.sleep(0.08)
     limiter.configure(lease_ttl=30)
-    assert isinstance(limiter.acquire(request_of(1), "next"), Granted)
+    assert isinstance(limiter.wait(request_of(1), "next", timeout=1), Granted)
     with pytest.raises(LeaseLost, match="full"):
         limiter.renew(lease)
+
+
+# -- work that begins while Redis is away --------------------------------------------------------
+def unregistered(account_id: int, limit: int = 1) -> Lease:
+    budget = AccountLimit(account_id, limit=limit).sources[0]
+    return Lease.unregistered(Request("alone", account_id), new_holder(), budget, Settings(global_limit=4))
+
+
+def test_work_without_redis_gets_a_lease_before_anybody_else_does_when_redis_goes_on(own_redis: Any) -> None:
+    """Redis hangs for longer than a client waits, and requests lie in its socket when it goes on."""
+    with own_redis.client() as redis, own_redis.client() as other:
+        limiter = Limiter(redis)
+        limiter.configure(accounts=[AccountLimit(1, limit=1)], global_limit=4, stagger_delay=0)
+        limiter.open_now()
+        own_redis.pause()
+        with ThreadPoolExecutor(1) as pool, watching(redis) as patient:
+            waiting = pool.submit(Limiter(other).acquire, Request("early", 1), "h")
+            with Holder(Limiter(patient), unregistered(1)) as holder:
+                time.sleep(3.2)
+                assert not holder.lost.is_set()
+                own_redis.go_on()
+                assert isinstance(waiting.result(10), Queued)
+                answer = limiter.wait(Request("late", 1), "h", timeout=1.5)
+                assert isinstance(answer, Queued)
+                assert [lease.lease_id for lease in limiter.snapshot().leases] == ["alone"]
+                holder.check()
+
+
+def test_work_without_redis_stops_when_redis_returns_without_room(limiter: Limiter, take: Callable[..., Lease]) -> None:
+    take(1)
+    with Holder(limiter, unregistered(1)) as holder:
+        assert holder.lost.wait(2)
+        assert holder.reason == "full"
+    assert limiter.snapshot().active == 1
+
+
+def test_a_lease_made_without_redis_ends_with_a_reset(limiter: Limiter) -> None:
+    limiter.configure(lease_ttl=0.3)
+    with Holder(limiter, unregistered(1)) as holder:
+        while not limiter.snapshot().active:
+            time.sleep(0.01)
+        limiter.reset()
+        assert holder.lost.wait(2)
+        assert holder.reason == "reset"
+
+
+def test_a_report_while_redis_is_away_does_not_end_the_work() -> None:
+    with Redis(port=9, retry=Retry(NoBackoff(), 0)) as away, Holder(Limiter(away), unregistered(1)) as holder:
+        assert holder.report_busy() is None
+        assert holder.suspect_busy() is None
+        assert holder.settle_suspicion(right=True) is None
+        assert not holder.lost.is_set()

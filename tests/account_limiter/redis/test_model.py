@@ -48,12 +48,13 @@ from account_limiter.redis.library import library
 
 EXAMPLES = int(os.environ.get("STREAMFLOW_EXAMPLES", "80"))
 HEAD_START = 3600.0
-WAITER_LIFE, HEARD = 120.0, 25.0
+WAITER_LIFE, HEARD = 40.0, 25.0
 RAISE_AFTER = 120.0
 CLAIM_LIFE, ELSEWHERE_LIFE = 86_400.0, 600.0
 SUSPECTED = 60.0
 BOOKING = 3.0
 STEP = 10.0
+SILENT, SETTLE = 3.0, 1.2
 CALL_LIFE_MS, CALLED_LIMIT = 6000, 2
 BUSY, EVEN, CALM = MachineLoad(3.0, 0.6), MachineLoad(1.2, 0.6), MachineLoad(0.2, 0.6)
 
@@ -165,11 +166,25 @@ class Model:
     leases: dict[str, HeldLease] = field(default_factory=dict)
     waiters: dict[str, Waiter] = field(default_factory=dict)
 
+    # Time without a transition before the next one.
+    silence: float = 0.0
+    quiet_until: float = 0.0
     # Booked start of the latest lease.
     starts_in: float = 0.0
 
     def begin(self) -> None:
+        gap, self.silence = self.silence, 0.0
+        longest_beat = 1.5 * min(10, self.ttl / 3)
+        pause = SETTLE if gap >= SILENT else 0.0
+        if gap >= longest_beat and self.leases:
+            pause = max(pause, longest_beat)
+        if pause:
+            self.quiet_until = max(self.quiet_until, round(self.now + pause, 3))
         self.leases = {key: lease for key, lease in self.leases.items() if lease.expires > self.now}
+
+    @property
+    def is_closed(self) -> bool:
+        return max(self.closed_until, self.quiet_until) > self.now
 
     def held(self, budget: str) -> int:
         return sum(lease.budget == budget for lease in self.leases.values())
@@ -187,6 +202,9 @@ class Model:
 
     def login_has_room(self, budget: str) -> bool:
         return self.held(budget) < self.logins[budget].ceiling(self.now)
+
+    def over(self, budget: str) -> bool:
+        return budget in self.logins and self.held(budget) > self.logins[budget].ceiling(self.now)
 
     def fitting(self, account: str) -> str | None:
         for budget in self.accounts[account].sources:
@@ -214,7 +232,7 @@ class Model:
 
     def grant_all(self) -> None:
         self.waiters = {key: one for key, one in self.waiters.items() if one.touched > self.now - WAITER_LIFE}
-        if self.closed_until > self.now:
+        if self.is_closed:
             return
         full: set[str] = set()
         for lease_id in self.order():
@@ -241,6 +259,9 @@ class Model:
 
     def acquire(self, lease_id: str, holder: str, account: str, *, enqueue: bool) -> str:
         self.begin()
+        known = self.leases.get(lease_id)
+        if known and known.state == "granted" and self.over(known.budget):
+            del self.leases[lease_id]
         if lease_id not in self.leases:
             if why := self.barred(account):
                 return why
@@ -256,7 +277,7 @@ class Model:
             return "granted"
         if lease_id in self.waiters:
             return "queued"
-        closed = self.closed_until > self.now
+        closed = self.is_closed
         budget = self.fitting(account) if self.room() and not closed else None
         if budget:
             start = self.logins[budget].book_start(self.now, self.stagger)
@@ -571,6 +592,11 @@ class Contention(RuleBasedStateMachine):
         self.clock.move(seconds)
         self.model.now = self.clock.now
 
+    @rule(seconds=st.sampled_from([4.0, 9.0, 20.0]))
+    def hang(self, seconds: float) -> None:
+        self.clock.hang(seconds)
+        self.model.now, self.model.silence = self.clock.now, seconds
+
     @rule()
     def tick(self) -> None:
         self.model.begin()
@@ -608,7 +634,7 @@ class Contention(RuleBasedStateMachine):
     def restart_redis(self, forget: bool) -> None:
         if forget:
             self.redis.delete(*library().keys.values())
-            self.model = Model(self.clock.now)
+            self.model = Model(self.clock.now, silence=self.model.silence)
         else:
             self.restarted()
         self.model.closed_until = self.model.now + self.model.ttl
@@ -661,9 +687,10 @@ class Contention(RuleBasedStateMachine):
             for key, one in model.leases.items()
             if one.generation >= model.generation and one.expires > model.now
         }
-        assert snapshot.waiting == len(model.waiters)
+        living = [waiter for waiter in model.waiters.values() if waiter.touched > model.now - WAITER_LIFE]
+        assert snapshot.waiting == len(living)
         assert {str(a.account_id): a.waiting for a in snapshot.accounts} == {
-            key: sum(waiter.account == key for waiter in model.waiters.values()) for key in model.accounts
+            key: sum(waiter.account == key for waiter in living) for key in model.accounts
         }
         assert snapshot.global_limit == model.most
         assert {b.budget_id: (b.believed, b.viewers, b.elsewhere, b.effective_limit) for b in snapshot.budgets} == {

@@ -65,9 +65,20 @@ local function ask(request, holder, priority, may_wait)
   return refuse(closed and 'closed' or 'full', account.id)
 end
 
+-- Takes an unclaimed grant back when its budget has less capacity than leases now, because viewers came or the limit
+-- was lowered after the grant. Returns whether it did.
+local function taken_back(lease)
+  local budget = read(BUDGETS, lease.budget)
+  local most = budget and ceiling(budget)
+  if not most or held(budget.id) <= most then return false end
+  drop_lease(lease)
+  return true
+end
+
 transition('acquire', function(args)
   local id, holder, account, priority, may_wait, rank, duration, info = unpack(args)
   local lease = read(LEASES, id)
+  if lease and lease.state == 'granted' and taken_back(lease) then lease = nil end
   if not lease then
     local request = { id = id, account = account, rank = rank, duration = tonumber(duration), info = info }
     return ask(request, holder, tonumber(priority), may_wait == '1')

@@ -3,10 +3,10 @@
 -- Leases keep the life that their holders were promised. The wait for earlier holders becomes longer with a longer
 -- life, and shorter only when no life was configured before.
 local function change_ttl(ttl)
-  if closed_until > now and (ttl > meta.lease_ttl or not stored.lease_ttl) then
-    closed_until = closed_until + ttl - meta.lease_ttl
-  end
-  change_meta({ longest_ttl = math.max(stored.longest_ttl or 0, ttl), closed_until = closed_until })
+  local closed = math.min(meta.closed_until, now + meta.longest_ttl)
+  if closed > now and (ttl > meta.lease_ttl or not stored.lease_ttl) then closed = closed + ttl - meta.lease_ttl end
+  change_meta({ longest_ttl = math.max(stored.longest_ttl or 0, ttl), closed_until = closed })
+  read_closure()
 end
 
 local function configure_budget(id, limit)

@@ -1,4 +1,5 @@
--- Prolongs a lease. A lease that this Redis does not know, because it lost its data, registers again if there is room.
+-- Prolongs a lease. A lease that this Redis does not know registers if there is room: because Redis lost its data, or
+-- because its work began without a lease while Redis was away (a generation of -1).
 
 -- Restores lost settings from those that the holder received with its lease.
 local function remembered_budget(id, limit, global_limit)
@@ -34,9 +35,10 @@ end
 transition('renew', function(args)
   local id, holder, generation, account_id, budget_id, age, life, rest, limit, global_limit, info = unpack(args)
   generation, age, life = tonumber(generation), tonumber(age), tonumber(life)
+  local lease = read(LEASES, id)
+  if generation < 0 then generation = lease and lease.generation or meta.generation end
   if generation < meta.generation then return answer('lost', 'reset') end
   if life <= 0 then return answer('lost', 'stale') end
-  local lease = read(LEASES, id)
   local budget, expires
   if lease then
     if lease.state ~= 'held' or lease.holder ~= holder then return answer('lost', 'taken') end

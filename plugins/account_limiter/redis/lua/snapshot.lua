@@ -1,6 +1,7 @@
 -- Returns the whole state: settings, leases, accounts with their waiters, budgets with their leases.
 reading('snapshot', function()
   local leases, accounts, budgets = {}, {}, {}
+  local waiting, dead = living_waiters()
   local alive = call('ZRANGEBYSCORE', EXPIRY, '(' .. now, '+inf', 'WITHSCORES')
   for i = 1, #alive, 2 do
     local lease = read(LEASES, alive[i])
@@ -11,8 +12,8 @@ reading('snapshot', function()
   end
   for _, id in ipairs(call('HKEYS', ACCOUNTS)) do
     local account = read(ACCOUNTS, id)
-    table.insert(accounts, { id, account.active and 1 or 0, account.priority, account.budgets, waiting_for(id),
-      account.info })
+    table.insert(accounts, { id, account.active and 1 or 0, account.priority, account.budgets,
+      waiting_for(id) - (dead[id] or 0), account.info })
   end
   for _, id in ipairs(call('HKEYS', BUDGETS)) do
     local budget = read(BUDGETS, id)
@@ -20,6 +21,6 @@ reading('snapshot', function()
       budget.believed, budget.viewers, others(budget) - budget.viewers, held(id), budget.cool_until, budget.busy_count,
       budget.busy_at, budget.claimed, budget.claimed_at, budget.words })
   end
-  return { now, meta.generation, meta.most, meta.lease_ttl, closed_until, call('HLEN', WAITERS), leases, accounts,
+  return { now, meta.generation, meta.most, meta.lease_ttl, closed_until, waiting, leases, accounts,
     budgets }
 end)

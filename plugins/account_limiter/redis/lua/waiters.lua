@@ -7,5 +7,6 @@ reading('waiters', function()
     local waiter = read(WAITERS, string.match(member, '^[^|]*|[^|]*|(.*)$'))
     if waiter then oldest = lower(oldest, waiter.queued) end
   end
-  return { call('HLEN', WAITERS), call('ZCOUNT', TOUCHED, '-inf', now - HEARD_MS), oldest }
+  local waiting = living_waiters()
+  return { waiting, call('ZCOUNT', TOUCHED, '(' .. now - WAITER_LIFE_MS, now - HEARD_MS), oldest }
 end)

@@ -9,9 +9,12 @@ local now, now_us
 local closed_until
 local meta, stored, stored_text
 
+-- No slot is granted for at most this time after a silence of the server.
+local LONGEST_QUIET_MS = 15 * 1000
+
 local DEFAULTS = { generation = 0, global_limit = 10, adapted = 0, adapted_at = 0, lease_ttl = 30000, longest_ttl = 0,
   stale_after = 3600000, stagger = 200, grant_ttl = 20000, call_lead = 1500, called_limit = 2, closed_until = 0,
-  slot = 0, server = '' }
+  quiet_until = 0, slot = 0, server = '' }
 
 local function decode_meta(text)
   stored, stored_text, meta = text and cjson.decode(text) or {}, text, {}
@@ -35,6 +38,12 @@ local function change_meta(values)
   decode_meta(text)
 end
 
+-- After the clock was set back, a closure still ends within the longest life of a lease.
+local function read_closure()
+  closed_until = math.max(math.min(meta.closed_until, now + meta.longest_ttl),
+    math.min(meta.quiet_until, now + LONGEST_QUIET_MS))
+end
+
 local function read_meta()
   call = redis.call
   local time = call('TIME')
@@ -42,6 +51,5 @@ local function read_meta()
   now_us = tonumber(time[1]) * 1e6 + tonumber(time[2])
   local text = call('HGET', META, 'state')
   if not meta or text ~= stored_text then decode_meta(text) end
-  -- After the clock was set back, a closure still ends within the longest life of a lease.
-  closed_until = math.min(meta.closed_until, now + meta.longest_ttl)
+  read_closure()
 end

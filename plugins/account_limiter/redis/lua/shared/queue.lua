@@ -2,7 +2,7 @@
 
 -- Each step of priority is a head start of one hour: finite, so that no waiter starves.
 local HEAD_START_US = 3600 * 1e6
-local WAITER_LIFE_MS = 120 * 1000
+local WAITER_LIFE_MS = 40 * 1000
 -- A triggerer touches its waiters every 10 s. A waiter that was not touched for this time gets no grant.
 local HEARD_MS = 25 * 1000
 
@@ -52,6 +52,18 @@ end
 
 local function waiting_for(account_id)
   return call('ZLEXCOUNT', QUEUE, '[' .. account_id .. '|', '(' .. account_id .. '}')
+end
+
+-- Returns the number of waiters that are alive, and the numbers of the account's dead ones. A reading shows no waiter
+-- that the next transition reaps.
+local function living_waiters()
+  local dead = {}
+  for _, id in ipairs(call('ZRANGEBYSCORE', TOUCHED, '-inf', now - WAITER_LIFE_MS)) do
+    local text = call('HGET', WAITERS, id)
+    local account = text and cmsgpack.unpack(text).account
+    if account then dead[account] = (dead[account] or 0) + 1 end
+  end
+  return call('ZCOUNT', TOUCHED, '(' .. now - WAITER_LIFE_MS, '+inf'), dead
 end
 
 -- The reason for which an account gets no slot, or nil.

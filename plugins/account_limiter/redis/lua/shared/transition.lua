@@ -24,6 +24,34 @@ local function meet_server()
   change_meta({ server = server_id, closed_until = closed_until })
 end
 
+-- The time of the latest transition; nil after this library was loaded.
+local active_at
+-- After no transition for SILENT_MS, nobody can tell an idle server from one that hung. Works that run without a lease
+-- register within SETTLE_MS after a server responds again.
+local SILENT_MS, SETTLE_MS = 3000, 1200
+-- Holders renew their leases at this interval, or at a third of `lease_ttl` when that is shorter.
+local LONGEST_BEAT_MS = 10 * 1000
+
+-- Returns the longest time between two transitions while a holder is alive.
+local function longest_beat()
+  return 1.5 * math.min(LONGEST_BEAT_MS, meta.lease_ttl / 3)
+end
+
+-- Grants no slot for a moment after a silence of the server. When leases should have been renewed meanwhile, the server
+-- hung or its clock jumped ahead: the leases may have expired although their holders are alive, so that every holder
+-- gets the time to register again.
+local function meet_silence()
+  local gap = now - (active_at or now)
+  active_at = now
+  if gap >= 0 and gap < math.min(SILENT_MS, longest_beat()) then return end
+  local pause = (gap < 0 or gap >= SILENT_MS) and SETTLE_MS or 0
+  if gap >= longest_beat() and call('ZCARD', EXPIRY) > 0 then pause = math.max(pause, longest_beat()) end
+  if pause > 0 then
+    change_meta({ quiet_until = math.max(meta.quiet_until, now + pause) })
+    closed_until = math.max(closed_until, now + pause)
+  end
+end
+
 -- Whether this layout is in force. Versions with different layouts do not see each other's leases: when a newer one
 -- runs, holders of an older one cannot renew, and no slot is granted until they have stopped.
 local function in_force(takes_back)
@@ -55,6 +83,7 @@ local function transition(name, work, ...)
     read_meta()
     if not in_force(name == 'reset') then return redis.error_reply('NEWER a newer layout is in force') end
     meet_server()
+    meet_silence()
     sample()
     reap_leases()
     return work(args)
