@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from difflib import get_close_matches
 from ipaddress import ip_network
@@ -113,8 +115,8 @@ class ConcurrentStreams(_Section):
 class Schedule(_Section):
     """Cron expressions; an empty one switches the schedule off."""
 
-    check_streams: str = "0 3 * * *"
-    refresh_udi: str = "*/30 * * * *"
+    check_streams: str = Field("0 3 * * *", description="When scheduled checks start, as a cron expression")
+    refresh_udi: str = Field("*/30 * * * *", description="When accounts, streams and channels are read again")
 
     @field_validator("check_streams", "refresh_udi")
     @classmethod
@@ -127,16 +129,22 @@ class Schedule(_Section):
 
 
 class _ProbeSettings(_Section):
-    sample_seconds: float = Field(10, gt=0, le=600)
-    min_sample_seconds: float | None = Field(None, gt=0, le=600)
-    connect_timeout: float = Field(10, gt=0, le=120)
-    read_timeout: float = Field(10, gt=0, le=120)
-    retries: int = Field(2, ge=0, le=10)
-    retry_delay: Seconds = 10
-    user_agent: str = "VLC/3.0.20 LibVLC/3.0.20"
-    thumbnails: bool = True
-    proxy: Proxy | None = Field(None, repr=False)
-    tls: Literal["verify", "report", "ignore"] = "report"
+    sample_seconds: float = Field(10, gt=0, le=600, description="Seconds that a stream is watched")
+    min_sample_seconds: float | None = Field(
+        None, gt=0, le=600, description="Seconds after which the sample of a healthy stream may end; null: never early"
+    )
+    connect_timeout: float = Field(10, gt=0, le=120, description="Longest wait for a connection in seconds")
+    read_timeout: float = Field(10, gt=0, le=120, description="Longest wait for the next data in seconds")
+    retries: int = Field(2, ge=0, le=10, description="Further tries before a stream is dead")
+    retry_delay: Seconds = Field(10, description="Seconds between two tries; no slot is held meanwhile")
+    user_agent: str = Field("VLC/3.0.20 LibVLC/3.0.20", description="User agent that providers see")
+    thumbnails: bool = Field(True, description="Keep a picture of each stream")
+    proxy: Proxy | None = Field(None, repr=False, description="Proxy for all streams: HTTP, HTTPS or SOCKS5")
+    tls: Literal["verify", "report", "ignore"] = Field(
+        "report",
+        description="A certificate that is not trusted makes the stream dead (`verify`), is noted (`report`), or is "
+        "ignored (`ignore`)",
+    )
 
 
 class AccountProbe(_ProbeSettings):
@@ -158,8 +166,12 @@ class Probe(_ProbeSettings):
     alone, null for none.
     """
 
-    account_proxies: dict[str, Proxy | None] = Field(default_factory=dict, repr=False)
-    by_account: dict[str, AccountProbe] = Field(default_factory=dict, repr=False)
+    account_proxies: dict[str, Proxy | None] = Field(
+        default_factory=dict, repr=False, description="Proxies by account id or name; null for none"
+    )
+    by_account: dict[str, AccountProbe] = Field(
+        default_factory=dict, repr=False, description="Probe settings of single accounts, by account id or name"
+    )
 
     def for_account(self, account_id: int | None, name: str | None) -> Probe:
         """Return the settings for the streams of an account. The entry of its id wins over that of its name."""
@@ -180,13 +192,13 @@ class Weights(_Section):
     stream without them loses nothing.
     """
 
-    bitrate: Share = 0.40
-    resolution: Share = 0.35
-    fps: Share = 0.15
-    codec: Share = 0.10
-    hdr: Share = 0.05
-    audio: Share = 0.05
-    start: Share = 0
+    bitrate: Share = Field(0.40, description="Weight of the bitrate")
+    resolution: Share = Field(0.35, description="Weight of the number of lines")
+    fps: Share = Field(0.15, description="Weight of the frame rate")
+    codec: Share = Field(0.10, description="Weight of the video codec")
+    hdr: Share = Field(0.05, description="Extra for high dynamic range")
+    audio: Share = Field(0.05, description="Extra for more than two sound channels")
+    start: Share = Field(0, description="Extra for a fast first picture")
 
 
 class Scoring(_Section):
@@ -198,21 +210,28 @@ class Scoring(_Section):
     when their scores differ by more than ``switch_margin``.
     """
 
-    weights: Weights = Weights()
-    prefer_h265: bool = True
-    prefer_accounts: dict[str, float] = Field(default_factory=dict)
-    bitrate_by_codec: bool = True
-    reliability_weight: Share = 0.2
-    reliability_half_life_days: float = Field(14, gt=0, le=3650)
-    switch_margin: Share = 0.05
+    weights: Weights = Field(Weights(), description="Parts of the score; only their proportions matter")
+    prefer_h265: bool = Field(True, description="Whether HEVC and AV1 score above H.264")
+    prefer_accounts: dict[str, float] = Field(
+        default_factory=dict, description="Addends to the score by account id or name"
+    )
+    bitrate_by_codec: bool = Field(True, description="Count bitrates in H.264 equivalents")
+    reliability_weight: Share = Field(0.2, description="Share of the score that a stream loses which always failed")
+    reliability_half_life_days: float = Field(14, gt=0, le=3650, description="Days after which a check counts half")
+    switch_margin: Share = Field(
+        0.05, description="Two working streams change places only when their scores differ by more than this"
+    )
 
 
 class DeadStreams(_Section):
     """The treatment of streams that were dead at ``after_failures`` checks in a row."""
 
-    after_failures: int = Field(2, ge=1)
-    action: Literal["move_last", "remove", "none"] = "move_last"
-    keep_at_least: int = Field(1, ge=0)
+    after_failures: int = Field(2, ge=1, description="Failed checks in a row after which the action applies")
+    action: Literal["move_last", "remove", "none"] = Field(
+        "move_last",
+        description="A dead stream comes last (`move_last`), leaves the channel (`remove`), or stays (`none`)",
+    )
+    keep_at_least: int = Field(1, ge=0, description="Streams that stay in a channel at least")
 
 
 class Safety(_Section):
@@ -226,28 +245,36 @@ class Safety(_Section):
     or once the owner has agreed (``ask``).
     """
 
-    provider_down_share: float = Field(0.9, gt=0, le=1)
-    provider_down_least: int = Field(5, ge=1)
-    canary: tuple[HostPort, ...] = ()
-    max_removed_share: Share = 0.2
-    custom_streams: Literal["pin", "order"] = "pin"
-    approval_hours: Hours = 72
-    scheduled_write_back: Literal["ask", "always", "never"] = "ask"
+    provider_down_share: float = Field(
+        0.9, gt=0, le=1, description="Share of a login's streams that fail when its provider is down"
+    )
+    provider_down_least: int = Field(5, ge=1, description="Streams of a login that decide whether its provider is down")
+    canary: tuple[HostPort, ...] = Field(
+        (), description="Addresses (`host:port`) that are always up; without any of them your own line is down"
+    )
+    max_removed_share: Share = Field(0.2, description="Share of the streams that one run may remove from its channels")
+    custom_streams: Literal["pin", "order"] = Field(
+        "pin", description="Streams without an account keep their place (`pin`) or are ordered (`order`)"
+    )
+    approval_hours: Hours = Field(72, description="Hours after which an unanswered approval lapses")
+    scheduled_write_back: Literal["ask", "always", "never"] = Field(
+        "ask", description="Whether scheduled runs write their changes; `ask`: not until you have agreed once"
+    )
 
 
 class Network(_Section):
     """Private networks (CIDR) on which streams are probed also when a source on the public internet lists them."""
 
-    allow: tuple[CidrNetwork, ...] = ()
+    allow: tuple[CidrNetwork, ...] = Field((), description="Private networks (CIDR) with streams")
 
 
 class Freshness(_Section):
     """How long a check of each verdict counts as fresh, in hours; ``dead_most`` bounds the pause of dead streams."""
 
-    ok: Hours = 20
-    degraded: Hours = 20
-    dead: Hours = 20
-    dead_most: Hours = 168
+    ok: Hours = Field(20, description="Hours after which a good stream is checked again")
+    degraded: Hours = Field(20, description="Hours after which a degraded stream is checked again")
+    dead: Hours = Field(20, description="Hours after which a dead stream is checked again; doubles with each failure")
+    dead_most: Hours = Field(168, description="Longest pause of a dead stream in hours")
 
     @model_validator(mode="before")
     @classmethod
@@ -276,17 +303,23 @@ class Freshness(_Section):
 class Config(_Section):
     """All settings. Every field has the default of the contract."""
 
-    concurrent_streams: ConcurrentStreams = ConcurrentStreams()
-    schedule: Schedule = Schedule()
-    probe: Probe = Probe()
-    scoring: Scoring = Scoring()
-    dead_streams: DeadStreams = DeadStreams()
-    safety: Safety = Safety()
-    network: Network = Network()
-    freshness_hours: Freshness = Freshness()
-    policies: tuple[Policy, ...] = Field((), max_length=500)
+    concurrent_streams: ConcurrentStreams = Field(
+        ConcurrentStreams(), title="Concurrent checks", description="How many streams are checked at the same time"
+    )
+    schedule: Schedule = Field(Schedule(), description="When checks and refreshes start; empty: never by itself")
+    probe: Probe = Field(Probe(), description="How one stream is checked")
+    scoring: Scoring = Field(Scoring(), description="How measurements become a score, and scores an order")
+    dead_streams: DeadStreams = Field(DeadStreams(), description="What happens to dead streams")
+    safety: Safety = Field(Safety(), description="Bounds on what a run may change by itself")
+    network: Network = Field(Network(), description="Where streams may be on private networks")
+    freshness_hours: Freshness = Field(
+        Freshness(), title="Freshness", description="How long the last check of a stream counts, by its verdict"
+    )
+    policies: tuple[Policy, ...] = Field((), max_length=500, description="Rules for single groups and channels")
     # Airflow refuses mappings above core.max_map_length (1024).
-    max_streams_per_run: int = Field(500, ge=1, le=1024)
+    max_streams_per_run: int = Field(
+        500, ge=1, le=1024, title="Streams per run", description="Streams of one run; a chain of runs checks the rest"
+    )
 
     def with_section(self, section: str, change: Any) -> Config:
         """Return the settings with ``change`` merged into one section; a section that is no object is replaced.
@@ -318,8 +351,9 @@ def parse(data: Any, origin: str = "stream_checker_config.json") -> Config:
     try:
         return Config.model_validate(data)
     except ValidationError as error:
-        faults = (f"{'.'.join(map(str, e['loc'])) or '(top level)'}: {_fault(e)}" for e in error.errors())
-        raise ConfigError(f"{origin}: " + "; ".join(faults)) from error
+        faults = tuple((".".join(map(str, e["loc"])), _fault(e)) for e in error.errors())
+        told = "; ".join(f"{path or '(top level)'}: {message}" for path, message in faults)
+        raise ConfigError(f"{origin}: {told}", faults) from error
 
 
 def _fault(error: Any) -> str:
@@ -370,6 +404,22 @@ def load(file: Path | None = None) -> Config:
     except json.JSONDecodeError as error:
         raise ConfigError(f"{file}: not JSON at line {error.lineno}, column {error.colno}: {error.msg}") from error
     return parse(data, str(file))
+
+
+@contextmanager
+def changing(file: Path | None = None) -> Iterator[None]:
+    """Exclude the changes of all other processes, between the reading of the settings and their saving.
+
+    :param file: by default :func:`path`.
+    """
+    file = file or path()
+    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    lock = os.open(file.with_name(f".{file.name}.lock"), os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)
 
 
 def save(config: Config, file: Path | None = None) -> None:

@@ -18,7 +18,14 @@ class StreamFlowError(Exception):
 
 
 class ConfigError(StreamFlowError):
-    """A setting is unknown or has a wrong value; the message names its path."""
+    """A setting is unknown or has a wrong value; the message names its path.
+
+    :param faults: the path and the fault of each wrong setting, where the settings could be read.
+    """
+
+    def __init__(self, message: str, faults: tuple[tuple[str, str], ...] = ()) -> None:
+        super().__init__(message)
+        self.faults = faults
 
 
 class SourceError(StreamFlowError):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
+# Stands for a password that is not shown.
+HIDDEN = "***"
 _URL = re.compile(r"\b[a-zA-Z][a-zA-Z0-9+.-]*://[^\s\"'<>]+")
 
 
@@ -30,3 +32,16 @@ def host_of(url: str | None) -> str:
 def mask(text: str) -> str:
     """Return the text with every URL in it masked."""
     return _URL.sub(lambda match: mask_url(match.group()), text)
+
+
+def hide_password(url: str) -> str:
+    """Return the URL with ``***`` in place of its password; other texts and URLs without a password are unchanged."""
+    try:
+        parts = urlsplit(url)
+        password = parts.password
+    except ValueError:
+        return url
+    if not parts.scheme or not password:
+        return url
+    login, _, host = parts.netloc.rpartition("@")
+    return parts._replace(netloc=f"{login.partition(':')[0]}:{HIDDEN}@{host}").geturl()

@@ -17,9 +17,11 @@ from stream_checker.routes import (
     groups,
     hooks,
     playlist,
+    policies,
     probes,
     results,
     runs,
+    settings,
     streams,
     workers,
 )
@@ -44,7 +46,10 @@ def create_app() -> FastAPI:
     app.add_middleware(BodyLimit)
     app.add_middleware(SecurityHeaders)
     problems.install(app)
-    for module in (concurrency, workers, probes, results, streams, channels, groups, runs, events, hooks, playlist):
+    for module in (
+        concurrency, workers, probes, results, streams, channels, groups, runs, events, hooks, playlist, settings,
+        policies,
+    ):  # fmt: skip
         app.include_router(module.router)
     files = PageFiles()
     app.mount("/page", files, name="page")

@@ -125,6 +125,8 @@ def test_only_throttled_routes_document_a_429() -> None:
         "/events",
         "/hooks/dispatcharr",
         "/playlist.m3u",
+        "/policies/preview",
+        "/policies/replay",
         "/results",
         "/results/export",
         "/results/scores",

@@ -91,3 +91,4 @@ def is_same_origin(request: Request) -> bool:
 
 Reader = Depends(require_reader)
 Editor = Depends(require_editor)
+EditingUser = Annotated[BaseUser, Editor]

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from stream_checker.http import cursors
-from stream_checker.http.access import Reader
-from stream_checker.http.parameters import ChannelId, Cursor, GroupFilter, NameFilter, PageLimit
+from stream_checker.http.access import EditingUser, Reader
+from stream_checker.http.parameters import MAX_ID, ChannelId, Cursor, GroupFilter, NameFilter, PageLimit
 from stream_checker.http.problems import Problem, responses
 from stream_checker.http.throttle import at_most
 from stream_checker.queries.dispatcharr_page import channels_page
+from stream_checker.queries.policy_preview import label
 from stream_checker.queries.stream_names import NamedResult, NamedStream, StreamNames
-from stream_checker.resources import OpenNameIndex, OpenStore
+from stream_checker.resources import OpenLimiter, OpenNameIndex, OpenRedis, OpenStore
+from stream_checker.routes import stored_settings
+from streamflow import shared_settings
+from streamflow.config import Config
+from streamflow.policies.fitting import pinned, place_of, policy_of
+from streamflow.policies.pins import with_pin
 from streamflow.records import WORKING, Channel, ChannelChange, Result
 
 router = APIRouter(prefix="/channels", tags=["channels"], dependencies=[Reader])
@@ -42,6 +50,7 @@ class RankedStream(NamedStream):
     """A stream of the channel, with its latest result."""
 
     position: int = Field(description="Position in the channel; 1 is the first choice")
+    pinned: bool = Field(description="Whether a policy pins the stream to its place")
     score: float | None = Field(description="Score from 0 to 1; null before the first check")
     result: NamedResult | None = Field(description="Latest result; null before the first check")
 
@@ -62,6 +71,7 @@ class ChannelDetail(BaseModel):
     number: float | None = Field(description="Channel number")
     group_id: int | None = Field(description="Id of the channel's group")
     uuid: str | None = Field(description="UUID of the channel in Dispatcharr's proxy")
+    policy: str | None = Field(description="Name of the policy that applies; null for the general settings")
     streams: list[RankedStream] = Field(description="Streams in their order, first choice first")
     removed: list[RemovedStream] = Field(description="Streams that were removed because they are dead")
     last_change: ChannelChange | None = Field(description="Last change by a check; null before the first")
@@ -106,7 +116,7 @@ def _listed(channel: Channel, results: dict[int, Result]) -> ListedChannel:
 
 
 @router.get("/{channel_id}", responses=responses(401, 403, 404, 422, 503))
-def get_channel(channel_id: ChannelId, store: OpenStore) -> ChannelDetail:
+def get_channel(channel_id: ChannelId, store: OpenStore, redis: OpenRedis) -> ChannelDetail:
     """Return a channel with its streams, first choice first, and its last change."""
     channel = store.library.channel(channel_id)
     if channel is None:
@@ -115,10 +125,15 @@ def get_channel(channel_id: ChannelId, store: OpenStore) -> ChannelDetail:
     changed_ids = (*change.before, *change.after) if change else ()
     mentioned_ids = {*channel.stream_ids, *removed, *changed_ids}
     names, results = StreamNames(store, mentioned_ids), store.results.latest_of(channel.stream_ids)
+    policies = shared_settings.load(redis).policies
+    groups = {group.id: group.name for group in store.library.groups()} if policies else {}
+    place = place_of(policies, channel, groups)
+    pins = pinned(policy_of(policies, channel, groups), store.library.streams(channel.stream_ids).values())
     return ChannelDetail(
         **channel.model_dump(include={"id", "name", "number", "group_id", "uuid"}),
+        policy=None if place is None else label(policies, place),
         streams=[
-            _ranked(names.named(id), position, names, results.get(id))
+            _ranked(names.named(id), position, names, results.get(id), is_pinned=id in pins)
             for position, id in enumerate(channel.stream_ids, 1)
         ],
         removed=[RemovedStream(stream_id=id, name=names.name(id), position=at + 1) for id, at in removed.items()],
@@ -128,10 +143,55 @@ def get_channel(channel_id: ChannelId, store: OpenStore) -> ChannelDetail:
     )
 
 
-def _ranked(stream: NamedStream, position: int, names: StreamNames, result: Result | None) -> RankedStream:
+def _ranked(
+    stream: NamedStream, position: int, names: StreamNames, result: Result | None, *, is_pinned: bool
+) -> RankedStream:
     return RankedStream(
         **dict(stream),
         position=position,
+        pinned=is_pinned,
         score=result.score if result else None,
         result=names.named_result(result) if result else None,
     )
+
+
+class PinChange(BaseModel):
+    """A stream to pin to its place in a channel, or to release."""
+
+    stream_id: int = Field(ge=0, le=MAX_ID, description="Id of the stream in Dispatcharr", examples=[12])
+    pinned: bool = Field(description="Whether the stream keeps its place from now on")
+
+
+class Pins(BaseModel):
+    """The pins of a channel."""
+
+    channel_id: int = Field(description="Id of the channel in Dispatcharr")
+    pinned: list[int] = Field(description="Ids of its streams that policies pin", examples=[[12]])
+
+
+@router.post("/{channel_id}/pins", responses=responses(401, 403, 404, 409, 413, 422, 503))
+def change_pin(
+    channel_id: ChannelId,
+    change: PinChange,
+    store: OpenStore,
+    redis: OpenRedis,
+    limiter: OpenLimiter,
+    user: EditingUser,
+) -> Pins:
+    """Pin a stream to its place, or release it. The pins of a channel are a policy of their own."""
+    channel = store.library.channel(channel_id)
+    if channel is None:
+        raise Problem(404, f"Channel {channel_id} does not exist.")
+    if change.stream_id not in channel.stream_ids:
+        raise Problem(404, f"Channel {channel_id} has no stream {change.stream_id}.")
+
+    def make(settings: Config) -> list[dict[str, Any]]:
+        policies = with_pin(settings.policies, channel, change.stream_id, pinned=change.pinned)
+        return [policy.model_dump(mode="json") for policy in policies]
+
+    policies = stored_settings.change(redis, "policies", make, limiter, user).policies
+    groups = {group.id: group.name for group in store.library.groups()}
+    pins = pinned(policy_of(policies, channel, groups), store.library.streams(channel.stream_ids).values())
+    if not change.pinned and change.stream_id in pins:
+        raise Problem(409, f"Another policy pins stream {change.stream_id} by its name. Change that policy.")
+    return Pins(channel_id=channel_id, pinned=sorted(pins))

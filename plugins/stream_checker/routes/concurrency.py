@@ -2,32 +2,22 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
-from contextlib import ExitStack
 from typing import Annotated, Any
 
-from airflow.models.pool import Pool
-from airflow.utils.session import create_session
 from fastapi import APIRouter, Body
 from fastapi.routing import APIRoute
-from pydantic import AliasPath, Field, ValidationError
-from sqlalchemy import select
-from sqlalchemy.orm import Session
+from pydantic import AliasPath, Field
 
-from account_limiter import Limiter
 from account_limiter.web import routes as limiter_routes
 from account_limiter.web.routes import Concurrency
 from stream_checker import resources
-from stream_checker.http.access import Editor, Reader
-from stream_checker.http.problems import Fault, Problem, responses
+from stream_checker.http.access import EditingUser, Editor, Reader
+from stream_checker.http.problems import responses
 from stream_checker.http.throttle import at_most
-from stream_checker.queries import workers
-from streamflow import config, names, shared_settings
-from streamflow.config import ConcurrentStreams, Config
-from streamflow.errors import ConfigError
-
-SECTION = "concurrent_streams"
+from stream_checker.routes.stored_settings import CONCURRENCY, change_section
+from streamflow import config, shared_settings
+from streamflow.config import ConcurrentStreams
 
 
 def _label(name: str, description: str) -> Any:
@@ -86,9 +76,6 @@ router = APIRouter()
 router.include_router(_limiter_routes(), responses=responses(401, 403, 503))
 settings = APIRouter(prefix="/concurrency/config", tags=["concurrency"])
 
-# Only one change at a time, because a change that fails restores the settings from before.
-_change_lock = threading.Lock()
-
 
 @settings.get("", dependencies=[Reader], responses=responses(401, 403))
 def get_section(redis: resources.OpenRedis) -> ConcurrentStreams:
@@ -97,57 +84,17 @@ def get_section(redis: resources.OpenRedis) -> ConcurrentStreams:
 
 
 @settings.put("", dependencies=[Editor], responses=responses(401, 403, 413, 422, 503))
-def change_section(
+def change_concurrency(
     fields: Annotated[
         dict[str, Any],
         Body(description="The fields to change", examples=[{"global_limit": 6, "stagger_delay": 0.5}]),
     ],
-    limiter: resources.OpenLimiter,
     redis: resources.OpenRedis,
+    limiter: resources.OpenLimiter,
+    user: EditingUser,
 ) -> ConcurrentStreams:
     """Change fields of the section. The settings, the limiter and Airflow's pool change together or not at all."""
-    with _change_lock, ExitStack() as undo:
-        before = shared_settings.load(redis)
-        after = with_fields(before, fields)
-        with create_session(scoped=False) as session:
-            resize_pool(session, after.concurrent_streams.global_limit or workers.capacity())
-            undo.callback(configure_limiter, limiter, before)
-            configure_limiter(limiter, after)
-            undo.callback(shared_settings.save, redis, before)
-            shared_settings.save(redis, after)
-        undo.pop_all()
-    return after.concurrent_streams
-
-
-def with_fields(settings: Config, fields: dict[str, Any]) -> Config:
-    """Return the settings with some fields of the section changed.
-
-    :raises Problem: 422 that names each invalid field.
-    """
-    try:
-        return settings.with_section(SECTION, fields)
-    except ConfigError as error:
-        cause = error.__cause__
-        if not isinstance(cause, ValidationError):
-            raise
-        faults = [Fault(field=".".join(map(str, e["loc"][1:])), message=e["msg"]) for e in cause.errors()]
-        raise Problem(422, "; ".join(f"{f.field}: {f.message}" for f in faults), errors=faults) from error
-
-
-def configure_limiter(limiter: Limiter, settings: Config) -> None:
-    """Pass the settings to the limiter; its accounts stay."""
-    limiter.configure(accounts=None, **settings.concurrent_streams.limiter_settings)
-
-
-def resize_pool(session: Session, slots: int) -> None:
-    """Set the size of the pool of checks, creating it if it is missing. Locks its row until the session ends."""
-    pool = session.scalar(select(Pool).where(Pool.pool == names.CHECK_POOL).with_for_update())
-    if pool is None:
-        description = names.POOL_DESCRIPTIONS[names.CHECK_POOL]
-        session.add(Pool(pool=names.CHECK_POOL, slots=slots, description=description, include_deferred=False))
-    else:
-        pool.slots = slots
-    session.flush()
+    return change_section(redis, CONCURRENCY, fields, limiter, user).concurrent_streams
 
 
 router.include_router(settings)

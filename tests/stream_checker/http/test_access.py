@@ -25,8 +25,20 @@ READS = [
     "/runs",
     f"/runs/{RUN}",
     f"/runs/{RUN}/report",
+    "/settings",
+    "/settings/schema",
+    "/settings/changes",
+    "/policies",
 ]
-CHANGES = [("PUT", "/concurrency/config", {"stagger_delay": 0.3}), ("POST", "/concurrency/reset", None)]
+CHANGES = [
+    ("PUT", "/concurrency/config", {"stagger_delay": 0.3}),
+    ("POST", "/concurrency/reset", None),
+    ("PUT", "/settings/probe", {"retries": 2}),
+    ("PUT", "/policies", []),
+    ("POST", "/policies/preview", {"policies": []}),
+    ("POST", "/policies/replay", {"policies": []}),
+    ("POST", "/channels/1/pins", {"stream_id": 1, "pinned": False}),
+]
 ALLOWED = {200, 404, 503}
 
 pytestmark = pytest.mark.usefixtures("udi", "lease")
