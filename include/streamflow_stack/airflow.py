@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from streamflow import retention
 from streamflow.errors import ConfigError
+from streamflow.files import replacing
 from streamflow_stack.ports import LOOPBACK
 from streamflow_stack.secret import kept
 
@@ -25,6 +26,10 @@ COMPONENTS: Final[dict[str, tuple[str, ...]]] = {
     "triggerer": ("--skip-serve-logs",),
 }
 USER: Final = "admin"
+USERS_VARIABLE: Final = "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS"
+_DEFAULT_USERS = f"{USER}:admin"
+AUTH_MANAGER_VARIABLE: Final = "AIRFLOW__CORE__AUTH_MANAGER"
+SIMPLE_AUTH_MANAGER: Final = "SimpleAuthManager"
 CONFIGURATION: Final = Path(__file__).with_name("airflow.cfg")
 # Seconds that a writer waits for another one. SQLite's own 5 s are short for a busy machine; the API's clients wait
 # for 30 s, and the server must give up before them.
@@ -76,6 +81,34 @@ def login(home: Path) -> tuple[str, str]:
         return USER, str(json.loads(passwords)[USER])
     except (ValueError, KeyError, TypeError):
         raise ConfigError(f"{file} holds no password of {USER!r}: correct it, or remove it to make a new one") from None
+
+
+def make_passwords(home: Path, env: Mapping[str, str]) -> None:
+    """Make a password for each further user of the simple auth manager.
+
+    Airflow would make it too, but print it into its log.
+
+    :raises ConfigError: The file with the passwords is damaged.
+    """
+    names = [user.partition(":")[0].strip() for user in env.get(USERS_VARIABLE, _DEFAULT_USERS).split(",")]
+    login(home)
+    file = passwords_file(home)
+    try:
+        passwords = dict(json.loads(kept(file, lambda: "{}")))
+    except ValueError:
+        raise ConfigError(f"{file} holds no passwords: correct it, or remove it to make new ones") from None
+    if missing := {name: secrets.token_urlsafe(12) for name in names if name and name not in passwords}:
+        with replacing(file) as new:
+            new.write(json.dumps(passwords | missing).encode())
+
+
+def lacks_login(env: Mapping[str, str]) -> bool:
+    """Return whether the auth manager may not know ``admin``, while no other login of the commands is set."""
+    if env.get("STREAMFLOW_AIRFLOW_USERNAME") and env.get("STREAMFLOW_AIRFLOW_PASSWORD"):
+        return False
+    users = [user.strip() for user in env.get(USERS_VARIABLE, _DEFAULT_USERS).split(",")]
+    is_simple = env.get(AUTH_MANAGER_VARIABLE, SIMPLE_AUTH_MANAGER).endswith(SIMPLE_AUTH_MANAGER)
+    return not is_simple or _DEFAULT_USERS not in users
 
 
 def database_file(home: Path) -> Path:
@@ -155,8 +188,15 @@ def environment(home: Path, port: int, *, workers: int) -> dict[str, str]:
         retention.VARIABLE: str(retention.keep_days() or retention.DEFAULT_DAYS),
         # Threads come and go; each malloc arena that one of them leaves stays.
         "MALLOC_ARENA_MAX": "2",
-        "PYTHONPATH": os.pathsep.join([str(project / "include"), str(project / "plugins")]),
+        "PYTHONPATH": os.pathsep.join(_import_path(project)),
     }
+
+
+def _import_path(project: Path) -> list[str]:
+    """Return the folders that modules come from; a user's own may hold an auth manager or a notifier."""
+    own = [str(project / "include"), str(project / "plugins")]
+    users = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    return own + [folder for folder in users if folder and folder not in own]
 
 
 def _fernet_key() -> str:

@@ -28,7 +28,8 @@ def prepare(home: Path, env: Mapping[str, str], settings: config.Config) -> None
     log.parent.mkdir(parents=True, exist_ok=True)
     # Airflow's commands take seconds even when there is nothing to do.
     file, stamp = airflow.database_file(home), home / "airflow" / "migrated"
-    version = metadata.version("apache-airflow")
+    # An auth manager may have tables of its own.
+    version = f"{metadata.version('apache-airflow')} {env.get(airflow.AUTH_MANAGER_VARIABLE, '')}".strip()
     if not file.exists() or not stamp.exists() or stamp.read_text() != version:
         _run(["db", "migrate"], env, log)
         stamp.write_text(version)

@@ -144,6 +144,7 @@ def running(home: Path, options: Options, processes: Processes, say: Say) -> Ite
         embedded = redis.start(processes, home)
         env |= embedded.env
         _open_limiter(embedded)
+    airflow.make_passwords(home, env)
     say("preparing Airflow's database")
     database.prepare(home, env, settings)
     stack = Stack(home, airflow.address(port), *airflow.login(home), env, processes)

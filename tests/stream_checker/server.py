@@ -18,9 +18,10 @@ import httpx
 
 PROJECT = Path(__file__).parents[2]
 AUTH_MANAGERS = Path(__file__).parent / "auth_managers"
+FAB_EXAMPLE = PROJECT / "examples" / "fab"
 VIEWERS = [f"viewer-{number}" for number in range(25)]
 # Names and roles in Airflow's SimpleAuthManager. The password of each user is its name.
-USERS = {"admin": "admin", "editor": "op", "reader": "viewer"} | dict.fromkeys(VIEWERS, "viewer")
+USERS = {"admin": "admin", "editor": "op", "runner": "user", "reader": "viewer"} | dict.fromkeys(VIEWERS, "viewer")
 WEBHOOK_SECRET = "webhook-secret-of-the-tests-of-routes"
 PLAYLIST_TOKEN = "playlist-token-of-the-tests-of-routes"
 START_SECONDS = 100.0
@@ -83,6 +84,7 @@ class Server:
     :param shared: folder that all test processes share.
     :param base_url: address for users, if it is not the server's own.
     :param packages: folder with the packages of the auth manager.
+    :param oidc: variables that name a provider of OpenID Connect, for FAB.
     """
 
     home: Path
@@ -91,6 +93,7 @@ class Server:
     base_url: str = ""
     auth_manager: str = SIMPLE
     packages: Path | None = None
+    oidc: dict[str, str] = field(default_factory=dict)
     address: str = ""
     _process: subprocess.Popen[bytes] | None = None
     _tokens: dict[str, str] = field(default_factory=dict)
@@ -108,6 +111,8 @@ class Server:
                 env["PYTHONPATH"] += f"{os.pathsep}{self.packages}"
             shutil.copy(migrated(self.shared, env), self.home / "airflow.db")
             if self.auth_manager == FAB:
+                # People log in at a provider of OpenID Connect; users with a password have tokens all the same.
+                env |= {"AIRFLOW__FAB__CONFIG_FILE": str(FAB_EXAMPLE / "webserver_config.py"), **self.oidc}
                 for command in (["-m", "airflow", "db", "migrate"], [str(AUTH_MANAGERS / "fab_users.py")]):
                     subprocess.run([sys.executable, *command], env=env, check=True, capture_output=True)
             command = [sys.executable, "-m", "uvicorn", "airflow.api_fastapi.main:app"]
@@ -151,6 +156,17 @@ class Server:
         """Return a client of the plugin's routes, without a token if there is no user."""
         headers = {"Authorization": f"Bearer {self.token(user)}"} if user else {}
         return httpx.Client(base_url=f"{self.address}/api/stream-checker", headers=headers, timeout=30)
+
+    def starts_runs(self, user: str) -> bool:
+        """Return whether Airflow lets the user start a run: this server has no DAG, which only such a user learns."""
+        response = httpx.post(
+            f"{self.address}/api/v2/dags/check_streams/dagRuns",
+            json={"logical_date": None, "conf": {"write_back": True}},
+            headers={"Authorization": f"Bearer {self.token(user)}"},
+            timeout=30,
+        )
+        assert response.status_code in (403, 404), response.text
+        return response.status_code == 404
 
     def close(self) -> None:
         """Stop the server."""

@@ -56,6 +56,14 @@ def test_a_prepared_home_needs_no_command(home: Path, commands: list[str]) -> No
     assert commands == ["db migrate"]
 
 
+def test_another_auth_manager_gets_its_tables(home: Path, commands: list[str]) -> None:
+    store(home, pools.pools(SETTINGS))
+    prepare(home, {}, SETTINGS)
+    for _ in range(2):
+        prepare(home, {airflow.AUTH_MANAGER_VARIABLE: "company.AuthManager"}, SETTINGS)
+    assert commands == ["db migrate", "db migrate"]
+
+
 @pytest.mark.parametrize(
     "damage", [lambda wanted: wanted.pop(CHECK_POOL), lambda wanted: wanted[CHECK_POOL].update(slots=1)]
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import json
 import os
 import signal
 import socket
@@ -16,6 +17,7 @@ import redis as redis_py
 from anyio import to_thread
 
 from streamflow import config, names
+from streamflow.errors import ConfigError
 from streamflow_stack import airflow, pools, ports, redis, stack
 from streamflow_stack.processes import Processes, StackError
 from streamflow_stack.secret import kept
@@ -134,6 +136,42 @@ def test_a_users_settings_of_airflow_are_kept_unless_streamflow_must_set_them(
     assert env["AIRFLOW__CORE__EXECUTOR"] == "streamflow_stack.executor.LocalExecutor"
     assert "AIRFLOW__CORE__DAGS_FOLDER" not in env
     assert airflow.overridden(users) == ["AIRFLOW__CORE__DAGS_FOLDER", "AIRFLOW__CORE__EXECUTOR"]
+
+
+def test_a_users_own_modules_are_found_after_streamflows(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    own = str(airflow.root() / "include")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([own, "/opt/fab", ""]))
+    folders = airflow.environment(tmp_path, 8099, workers=14)["PYTHONPATH"].split(os.pathsep)
+    assert folders == [own, str(airflow.root() / "plugins"), "/opt/fab"]
+
+
+def test_each_user_of_the_simple_auth_manager_has_a_password_before_airflow_prints_one(tmp_path: Path) -> None:
+    airflow.make_passwords(tmp_path, {})
+    file = airflow.passwords_file(tmp_path)
+    first = json.loads(file.read_text())
+    airflow.make_passwords(tmp_path, {airflow.USERS_VARIABLE: "admin:admin, anna:viewer,ben:op"})
+    later = json.loads(file.read_text())
+    assert set(first) == {"admin"}
+    assert (set(later), later["admin"]) == ({"admin", "anna", "ben"}, first["admin"])
+    assert len(set(later.values())) == 3
+    assert file.stat().st_mode & 0o777 == 0o600
+    file.write_text("{broken")
+    with pytest.raises(ConfigError, match=str(file)):
+        airflow.make_passwords(tmp_path, {})
+
+
+@pytest.mark.parametrize(
+    ("env", "lacks"),
+    [
+        ({}, False),
+        ({airflow.USERS_VARIABLE: "anna:viewer, admin:admin"}, False),
+        ({airflow.USERS_VARIABLE: "anna:admin"}, True),
+        ({airflow.AUTH_MANAGER_VARIABLE: "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager"}, True),
+    ],
+)
+def test_a_login_of_the_commands_is_asked_for_where_nobody_knows_admin(env: dict[str, str], lacks: bool) -> None:
+    assert airflow.lacks_login(env) is lacks
+    assert not airflow.lacks_login(env | {"STREAMFLOW_AIRFLOW_USERNAME": "a", "STREAMFLOW_AIRFLOW_PASSWORD": "b"})
 
 
 def test_pools_have_the_slots_of_the_settings() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Self
@@ -20,7 +21,7 @@ from streamflow.net.address_policy import (
 )
 from streamflow.net.resolver import NameNotFoundError, resolve
 
-# Lists services as ``host:port``, separated by commas: where files hold the URLs below, the variables do not show them.
+# Lists services as ``host:port``, separated by commas or spaces, for deployments that keep the URLs below in files.
 OWN_SERVICES_VARIABLE = "STREAMFLOW_OWN_SERVICES"
 # Variables of the deployment that hold the URL of one of its own services.
 _SERVICE_URLS = (
@@ -37,7 +38,7 @@ def own_services(env: Mapping[str, str]) -> frozenset[Service]:
     """Return host and port of the stack's own services: Redis, the database and Airflow's API."""
     services = {(env["REDIS_HOST"], int(env.get("REDIS_PORT") or 6379))} if env.get("REDIS_HOST") else set()
     urls = [env.get(variable, "").removeprefix("db+") for variable in _SERVICE_URLS]
-    urls += [f"//{service.strip()}" for service in env.get(OWN_SERVICES_VARIABLE, "").split(",")]
+    urls += [f"//{service}" for service in re.split(r"[,\s]+", env.get(OWN_SERVICES_VARIABLE, ""))]
     for url in urls:
         try:
             host, port = _json_service(url) if url.startswith("{") else _url_service(url)

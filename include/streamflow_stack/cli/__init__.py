@@ -28,6 +28,7 @@ COMMANDS = {
     "connect": "streamflow_stack.cli.connect",
     "probe": "streamflow_stack.cli.probe",
     "doctor": "streamflow_stack.cli.doctor",
+    "airflow": "streamflow_stack.cli.airflow",
     "healthcheck": "streamflow_stack.cli.healthcheck",
     "version": "streamflow_stack.cli.version",
     "test": "streamflow_stack.cli.test",

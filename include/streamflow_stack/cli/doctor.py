@@ -29,6 +29,10 @@ LEAST_REDIS = 7
 MAX_SKEW_SECONDS = 5.0
 # Above this share of its memory limit, Redis may soon reject writes.
 LARGEST_MEMORY_SHARE = 0.9
+# Secrets that stand alone for a login.
+SECRETS = ("STREAMFLOW_WEBHOOK_SECRET", "STREAMFLOW_PLAYLIST_TOKEN", "STREAMFLOW_METRICS_TOKEN")
+# Of random text; nobody guesses 32 characters at the rate that a route accepts.
+LEAST_SECRET_CHARACTERS = 32
 
 
 @dataclass(frozen=True)
@@ -86,6 +90,14 @@ def _settings() -> Iterator[Finding]:
 
 
 def _variables() -> Iterator[Finding]:
+    for name in SECRETS:
+        if secret := os.environ.get(name):
+            advice = f"set it to {LEAST_SECRET_CHARACTERS} or more, from: openssl rand -hex 32"
+            is_short = len(secret) < LEAST_SECRET_CHARACTERS
+            yield Finding(name, f"{len(secret)} characters", advice if is_short else "")
+    if airflow.lacks_login(os.environ):
+        advice = "set STREAMFLOW_AIRFLOW_USERNAME and STREAMFLOW_AIRFLOW_PASSWORD to one of its administrators"
+        yield Finding("login of the commands", "the auth manager may not know the user admin", advice)
     for name in airflow.overridden(os.environ):
         yield Finding(name, "`up` and `demo` ignore it: StreamFlow sets it itself")
     read, here = settings_files(), Path.cwd() / ".env"

@@ -1,4 +1,4 @@
-"""An auth manager with two rights, built on Airflow's base class alone, as a company may write it."""
+"""An auth manager with three rights, built on Airflow's base class alone, as a company may write it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,13 @@ from airflow.api_fastapi.auth.managers.base_auth_manager import BaseAuthManager
 from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
 from fastapi import Body, FastAPI, HTTPException
 
-RIGHTS = {"admin": {"read", "write"}, "editor": {"read", "write"}, "reader": {"read"}, "guest": set()}
+RIGHTS = {
+    "admin": {"read", "run", "write"},
+    "editor": {"read", "run", "write"},
+    "runner": {"read", "run"},
+    "reader": {"read"},
+    "guest": set(),
+}
 
 
 class Person(BaseUser):
@@ -25,7 +31,7 @@ class Person(BaseUser):
 
 
 class CustomAuthManager(BaseAuthManager[Person]):
-    """Grants each user the right to read or to write everything."""
+    """Grants each user the right to read, to start runs, or to write everything."""
 
     def deserialize_user(self, token: dict[str, Any]) -> Person:
         return Person(token["sub"])
@@ -50,8 +56,11 @@ class CustomAuthManager(BaseAuthManager[Person]):
     def _may(self, *, method: str, user: Person, **_: Any) -> bool:
         return ("read" if method == "GET" else "write") in RIGHTS[user.name]
 
+    def is_authorized_dag(self, *, method: str, user: Person, **_: Any) -> bool:
+        return ("read" if method == "GET" else "run") in RIGHTS[user.name]
+
     is_authorized_asset = is_authorized_asset_alias = is_authorized_configuration = is_authorized_connection = _may
-    is_authorized_custom_view = is_authorized_dag = is_authorized_pool = is_authorized_variable = _may
+    is_authorized_custom_view = is_authorized_pool = is_authorized_variable = _may
 
     def is_authorized_view(self, *, user: Person, **_: Any) -> bool:
         return bool(RIGHTS[user.name])

@@ -2,7 +2,7 @@
 
 from airflow.providers.fab.auth_manager.cli_commands.utils import get_application_builder
 
-ROLES = {"admin": "Admin", "editor": "Op", "reader": "Viewer", "guest": "Public"}
+ROLES = {"admin": "Admin", "editor": "Op", "runner": "User", "reader": "Viewer", "guest": "Public"}
 
 with get_application_builder() as builder:
     for name, role in ROLES.items():

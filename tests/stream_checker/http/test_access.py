@@ -71,6 +71,15 @@ def test_changing_needs_the_right_to_edit_pools(server: Server, method: str, pat
             assert client.request(method, path, json=body).status_code == 200
 
 
+def test_a_viewer_starts_nothing_and_a_user_starts_runs_but_changes_no_limit(server: Server) -> None:
+    assert not server.starts_runs("reader")
+    assert all(server.starts_runs(user) for user in ("runner", "editor", "admin"))
+    with server.client("runner") as runner:
+        assert all(runner.get(path).status_code in ALLOWED for path in READS)
+        for method, path, body in CHANGES:
+            assert_refused(runner.request(method, path, json=body), 403)
+
+
 def test_every_route_of_the_document_is_protected(server: Server) -> None:
     with server.client() as anonymous, server.client("reader") as reader:
         paths = anonymous.get("/openapi.json").json()["paths"]

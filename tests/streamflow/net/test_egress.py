@@ -81,6 +81,7 @@ def test_the_stacks_own_services_are_found_in_its_settings() -> None:
         ("AIRFLOW_CONN_REDIS_DEFAULT", '{"conn_type": "redis", "host": "Cache", "password": "x"}', {("cache", 6379)}),
         ("AIRFLOW_CONN_REDIS_DEFAULT", "{broken", set()),
         ("STREAMFLOW_OWN_SERVICES", "postgres:5432, [fd00::1]:6379,", {("postgres", 5432), ("fd00::1", 6379)}),
+        ("STREAMFLOW_OWN_SERVICES", "postgres:5432 redis:6379", {("postgres", 5432), ("redis", 6379)}),
         ("STREAMFLOW_OWN_SERVICES", "postgres:many", set()),
     ],
 )

@@ -53,6 +53,34 @@ def test_the_doctor_names_a_settings_file_that_is_not_read(folders: dict[str, Pa
     assert findings[str(folders["elsewhere"] / ".env")].startswith("not read")
 
 
+@pytest.mark.parametrize(("length", "is_fault"), [(31, True), (32, False)])
+@pytest.mark.parametrize("name", doctor.SECRETS)
+def test_the_doctor_asks_for_secrets_that_nobody_guesses(
+    folders: dict[str, Path], name: str, length: int, is_fault: bool
+) -> None:
+    os.environ[name] = "x" * length
+    (finding,) = doctor._variables()
+    assert (finding.subject, finding.state, bool(finding.fix)) == (name, f"{length} characters", is_fault)
+
+
+def test_the_doctor_asks_for_a_login_that_another_auth_manager_knows(folders: dict[str, Path]) -> None:
+    os.environ["AIRFLOW__CORE__AUTH_MANAGER"] = "company.AuthManager"
+    (finding,) = doctor._variables()
+    assert "STREAMFLOW_AIRFLOW_USERNAME" in finding.fix
+
+
+def test_a_command_of_airflow_gets_the_settings_of_the_stack(
+    folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    called: list[Any] = []
+    monkeypatch.setattr(os, "execve", lambda *arguments: called.extend(arguments))
+    result = CliRunner().invoke(cli.cli, ["airflow", "users", "create", "--role", "Op", "--help"])
+    assert result.exit_code == 0, result.output
+    program, arguments, env = called
+    assert arguments == [program, "users", "create", "--role", "Op", "--help"]
+    assert env["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"].startswith(f"sqlite:///{folders['home']}/airflow/airflow.db")
+
+
 def test_the_doctor_names_settings_of_airflow_that_are_ignored(folders: dict[str, Path]) -> None:
     os.environ["AIRFLOW__CORE__EXECUTOR"] = "CeleryExecutor"
     os.environ["AIRFLOW__TRIGGERER__CAPACITY"] = "10"
