@@ -14,6 +14,7 @@ from stream_checker.routes import (
     channels,
     concurrency,
     events,
+    explanations,
     groups,
     hooks,
     playlist,
@@ -26,6 +27,12 @@ from stream_checker.routes import (
     workers,
 )
 from streamflow.version import VERSION
+
+# In the order of the API's document.
+ROUTES = (
+    concurrency, workers, probes, results, streams, channels, groups, runs, events, hooks, playlist, settings,
+    policies, explanations,
+)  # fmt: skip
 
 
 def create_app() -> FastAPI:
@@ -46,10 +53,7 @@ def create_app() -> FastAPI:
     app.add_middleware(BodyLimit)
     app.add_middleware(SecurityHeaders)
     problems.install(app)
-    for module in (
-        concurrency, workers, probes, results, streams, channels, groups, runs, events, hooks, playlist, settings,
-        policies,
-    ):  # fmt: skip
+    for module in ROUTES:
         app.include_router(module.router)
     files = PageFiles()
     app.mount("/page", files, name="page")

@@ -4,6 +4,7 @@ import { html, render } from "./html.js";
 import { link, useRoute } from "./router.js";
 import { followParentTheme } from "./theme.js";
 import { ChannelView } from "./views/channel.js";
+import { HelpView } from "./views/help.js";
 import { HistoryView } from "./views/history.js";
 import { NowView } from "./views/now.js";
 import { ReportView } from "./views/report.js";
@@ -20,6 +21,7 @@ const VIEWS = {
   channel: { title: "Channels", View: ChannelView },
   history: { title: "History", View: HistoryView },
   workers: { title: "Workers", View: WorkersView },
+  help: { title: "Help", View: HelpView },
   report: { title: "Health report", View: ReportView, parent: "run" },
   stream: { title: "Stream", View: StreamView, parent: "results" },
 };

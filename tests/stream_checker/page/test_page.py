@@ -91,7 +91,7 @@ def test_each_view_shows_its_subject(browser: Browser, server: Server) -> None:
     show(browser, server, "results?status=degraded")
     browser.until_shown("1 to 1 of 1 streams", "frozen video")
     show(browser, server, "stream/1")
-    browser.until_shown("Das Erste", "1920×1080", "2 results")
+    browser.until_shown("Das Erste", "1920×1080", "2 results", "The stream works.")
     show(browser, server, "channel/1")
     browser.until_shown("Das Erste", "dead: HTTP 404", "Removed because dead: Channel 9 HD")
     browser.until_shown("stay until their removal is approved: Channel 2 UHD", "score 0.70 is within 0.05 of 0.72")
@@ -101,6 +101,8 @@ def test_each_view_shows_its_subject(browser: Browser, server: Server) -> None:
     browser.until_shown("Concurrent checks", "Provider B")
     show(browser, server, "workers")
     browser.until_shown("unhealthy", "No worker responds")
+    show(browser, server, "help")
+    browser.until_shown("provider busy", "The provider refused the connection as one too many.", "believed limit")
 
 
 @in_browser

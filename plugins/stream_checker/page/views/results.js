@@ -4,11 +4,12 @@ import { apiUrl, get } from "../api.js";
 import { ago, bitrate, byName, count, fps, moment, plural, quality, score, size, words } from "../format.js";
 import { html, useEffect, useState } from "../html.js";
 import { useLive } from "../live.js";
+import { useExplanations } from "../parts/explanation.js";
 import { Sparkline } from "../parts/sparkline.js";
 import { Failure, Loading } from "../parts/notice.js";
 import { Thumbnail } from "../parts/thumbnail.js";
 import { Table } from "../parts/table.js";
-import { REASONS, VERDICTS, Verdict } from "../parts/verdict.js";
+import { VERDICTS, Verdict } from "../parts/verdict.js";
 import { link, replaceFilters } from "../router.js";
 
 const PAGE = 50;
@@ -26,7 +27,7 @@ export function ResultsView({ filters }) {
   const { data: page, error } = useLive(`results?${query}`, [], REFRESH_MS);
   const accounts = useLive("concurrency/status", [], REFRESH_MS).data?.accounts.toSorted(byName) ?? [];
   const groups = useLive("groups", [], SLOW_MS).data?.groups ?? [];
-  const reasons = Object.entries(REASONS).filter(([verdict]) => !chosen.status || verdict === chosen.status);
+  const reasons = (useExplanations()?.verdicts ?? []).filter((one) => one.reasons.length > 0 && (!chosen.status || one.word === chosen.status));
   const filter = (change) => {
     setCursors([""]);
     replaceFilters("results", { ...chosen, ...change });
@@ -43,7 +44,7 @@ export function ResultsView({ filters }) {
       <label>Reason
         <select value=${chosen.reason ?? ""} onChange=${(event) => filter({ reason: event.target.value })}>
           <option value="">all</option>
-          ${reasons.map(([verdict, names]) => html`<optgroup label=${verdict}>${names.map((reason) => html`<option value=${reason}>${words(reason)}</option>`)}</optgroup>`)}
+          ${reasons.map((verdict) => html`<optgroup label=${verdict.word}>${verdict.reasons.map(({ word }) => html`<option value=${word} selected=${word === chosen.reason}>${words(word)}</option>`)}</optgroup>`)}
         </select>
       </label>
       <label>Account

@@ -3,6 +3,7 @@
 import { ago, bitrate, count, decimal, fps, moment, percent, plural, quality, score, size, words } from "../format.js";
 import { html } from "../html.js";
 import { useLive } from "../live.js";
+import { Explanation } from "../parts/explanation.js";
 import { Sparkline } from "../parts/sparkline.js";
 import { Failure, Loading } from "../parts/notice.js";
 import { Thumbnail } from "../parts/thumbnail.js";
@@ -68,5 +69,5 @@ function Measured({ result }) {
     ["Certificate", result.tls_untrusted && "not trusted"],
     ["Label", result.label_mismatch && words(result.label_mismatch)],
   ];
-  return html`<dl class="facts">${facts.filter(([, value]) => value).map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>`)}</dl>`;
+  return html`<${Explanation} of=${result.verdict} reason=${result.reason} /><dl class="facts">${facts.filter(([, value]) => value).map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>`)}</dl>`;
 }
