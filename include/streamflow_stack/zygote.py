@@ -67,6 +67,10 @@ def main(logs: Path, parts: list[str]) -> None:
                 return
             running[pid] = part, time.monotonic()
         pid, status = os.wait()
+        if pid not in running:
+            # The fork server of the probes, which the tasks' plugin has started here.
+            to_start = []
+            continue
         part, started_at = running.pop(pid)
         print(f"{part} has ended: see its log", flush=True)
         pause = restarts[part].after(time.monotonic() - started_at)

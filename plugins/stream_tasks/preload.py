@@ -7,6 +7,7 @@ from pathlib import Path
 from airflow.configuration import conf
 
 from streamflow import names
+from streamflow.probing import isolation
 
 _is_prepared = False
 
@@ -14,8 +15,8 @@ _is_prepared = False
 def prepare() -> None:
     """Import the tasks' modules, parse the DAG of checks and load the Task SDK's plugins.
 
-    Tasks forked afterwards find all of it in their memory. Only the first call does something: the Task SDK loads the
-    plugin that calls this function once more.
+    Tasks forked afterwards find all of it in their memory, and share the fork server of the probes. Only the first
+    call does something: the Task SDK loads the plugin that calls this function once more.
     """
     global _is_prepared
     if _is_prepared:
@@ -24,6 +25,7 @@ def prepare() -> None:
     _import_tasks()
     _parse(Path(conf.get_mandatory_value("core", "dags_folder")) / f"{names.CHECK_DAG}.py")
     _load_plugins()
+    isolation.prepare()
 
 
 def _import_tasks() -> None:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 from urllib.parse import parse_qsl, urlsplit
 
 from streamflow.records import Result
 
 HTTP = ("http", "https")
+# From the start to the first byte of media: redirects and playlists, each with a read time-out.
+OPENING_READS = 3
+# The time from the first byte in which a first key frame is waited for. x264's usual distance is 250 frames, and
+# cameras send 12 to 15 a second.
+FIRST_PICTURE_SECONDS = 22.0
 # The schemes that libav opens itself, each with all protocols that it may use for it.
 LIBAV = {
     "rtmp": "rtmp,tcp",
@@ -19,6 +26,10 @@ LIBAV = {
     "rtp": "rtp,udp",
     "srt": "srt",
 }
+
+
+#: A recording's address, that of a panel's channel, of a file, or of anything else.
+AddressForm = Literal["recording", "panel", "file", "other"]
 
 
 @dataclass(frozen=True)
@@ -86,6 +97,10 @@ class Address:
     headers: Mapping[str, str]
 
 
+# The addresses of films, episodes and recordings.
+_RECORDING = re.compile(r"/(movie|series|timeshift|vod|recordings?|archive|catchup)/", re.IGNORECASE)
+# The address of a live stream at a panel: user, password and number.
+_PANEL_LIVE = re.compile(r"(/live)?/[^/]+/[^/]+/\d+(\.\w+)?")
 _HEADER_NAMES = {"user-agent": "User-Agent", "referer": "Referer", "referrer": "Referer", "origin": "Origin"}
 
 
@@ -106,3 +121,16 @@ def address(target: ProbeTarget, user_agent: str) -> Address:
     except ValueError:
         scheme = ""
     return Address(url, scheme, headers)
+
+
+def form_of(url: str) -> AddressForm:
+    """Return what the form of an address says about its stream."""
+    try:
+        path = urlsplit(url).path
+    except ValueError:
+        return "other"
+    if _RECORDING.search(path):
+        return "recording"
+    if _PANEL_LIVE.fullmatch(path):
+        return "panel"
+    return "file" if "." in path.rpartition("/")[2] else "other"

@@ -65,13 +65,7 @@ def command(port: int) -> None:
 
 def _settings() -> Iterator[Finding]:
     yield Finding("version", VERSION)
-    # libav is loaded with it, which takes a moment.
-    from streamflow.probing import sandbox
-
-    landlock = sandbox.landlock_version()
-    yield Finding(
-        "sandbox", f"Landlock {landlock}" if landlock else "no Landlock in this kernel: a probe can read files"
-    )
+    yield from _sandbox()
     guard = "guarded" if connect_guard.is_available() else "not guarded: the kernel or the container forbids it"
     yield Finding("redirects of RTSP servers", guard)
     file = config.path()
@@ -87,6 +81,29 @@ def _settings() -> Iterator[Finding]:
     yield Finding("home", str(home), "" if is_writable else f"make {existing} writable, or set STREAMFLOW_HOME")
     if stack.lacks_space(existing):
         yield Finding("disk of the home", "full", "free some space, or set STREAMFLOW_HOME to another disk")
+
+
+def _sandbox() -> Iterator[Finding]:
+    from streamflow.probing import ProbeTarget, probe
+    from streamflow.probing.isolation import landlock, memory, seccomp
+
+    offered = landlock.version()
+    guards = [f"Landlock {offered}" if offered else "no Landlock in this kernel: what fetches can read files"]
+    guards.append("seccomp" if seccomp.is_available() else "no seccomp in this kernel: a decoder can open connections")
+    # Nothing listens there: a probe whose processes work finds that out.
+    result = probe(ProbeTarget("http://127.0.0.1:1/"), config.Probe(sample_seconds=1, connect_timeout=1)).result
+    has_failed = result.reason == "internal_error"
+    yield Finding(
+        "sandbox",
+        f"{'; '.join(guards)}{f'; {result.detail}' if has_failed else ''}",
+        "report this line as a bug: no probe can run" if has_failed else "",
+    )
+    kills = memory.kills()
+    yield Finding(
+        "memory",
+        f"{memory.limit_bytes() >> 20} MB{f', for want of which {kills} processes were ended' if kills else ''}",
+        "raise WORKER_MEMORY, or lower WORKER_CONCURRENCY" if kills else "",
+    )
 
 
 def _variables() -> Iterator[Finding]:

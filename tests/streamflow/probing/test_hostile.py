@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from lab import Lab, Media
 from streamflow import config
 from streamflow.probing import ProbeOutcome, ProbeTarget, probe, report
+from support.probing.inside import forked_server
 from support.probing.scripted import Drip, Flood, Scripted, response
 from support.probing.watching import assert_nobody_watches
 
@@ -238,8 +239,9 @@ def test_a_fault_of_the_probe_is_a_verdict_that_says_where(monkeypatch: pytest.M
     def broken(*_: object) -> None:
         raise KeyError("http://host/live/user/secret-password/1.ts")
 
-    monkeypatch.setattr(sys.modules["streamflow.probing.protocols.http"], "feed", broken)
-    result = probe(ProbeTarget(lab.url("hd25_2m")), QUICK).result
+    monkeypatch.setattr(sys.modules["streamflow.probing.fetcher"], "feed", broken)
+    with forked_server():
+        result = probe(ProbeTarget(lab.url("hd25_2m")), QUICK).result
     assert (result.verdict, result.reason) == ("unknown", "internal_error")
     assert result.detail
     assert result.detail.startswith("KeyError at test_hostile.py:")

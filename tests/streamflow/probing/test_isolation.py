@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import signal
 import subprocess
@@ -17,16 +18,13 @@ import pytest
 from lab import Lab
 from streamflow import config
 from streamflow.probing import ProbeTarget, probe
-from streamflow.probing.isolation import Crashed, Hung, Send, Stopped, isolated
+from streamflow.probing.isolation import Crashed, Hung, Stopped
+from streamflow.probing.isolation.client import ForkServer
+from support.probing.inside import Send, forked_server, ran
 from support.probing.watching import assert_nobody_watches
 
 ROOT = Path(__file__).parents[3]
 QUICK = config.Probe(sample_seconds=0.5, connect_timeout=0.5, read_timeout=0.5)
-
-
-def ran(work: Callable[[Send], object], *, messages: list[object] | None = None, longest_s: float = 30) -> object:
-    received = [] if messages is None else messages
-    return isolated(work, on_message=received.append, stop=threading.Event(), longest_s=longest_s)
 
 
 def segfault(*_: object) -> None:
@@ -35,7 +33,13 @@ def segfault(*_: object) -> None:
 
 def test_messages_and_the_result_come_in_order() -> None:
     messages: list[object] = []
-    assert ran(lambda send: [send(number) for number in range(100)] and os.getpid(), messages=messages) != os.getpid()
+
+    def work(send: Send) -> int:
+        for number in range(100):
+            send(number)
+        return os.getpid()
+
+    assert ran(work, messages_to=messages) != os.getpid()
     assert messages == list(range(100))
 
 
@@ -58,7 +62,7 @@ def test_work_that_hangs_is_ended_and_leaves_no_process() -> None:
         time.sleep(60)
 
     with pytest.raises(Hung):
-        ran(hang, messages=messages, longest_s=0.3)
+        ran(hang, messages_to=messages, longest_s=2)
     with pytest.raises(ProcessLookupError):
         os.kill(int(str(messages[0])), 0)
 
@@ -67,7 +71,7 @@ def test_work_that_is_stopped_has_no_result() -> None:
     stop = threading.Event()
     stop.set()
     with pytest.raises(Stopped):
-        isolated(lambda _: time.sleep(60), on_message=print, stop=stop, longest_s=10)
+        ran(lambda _: time.sleep(60), stop=stop)
 
 
 def test_a_fault_of_the_listener_is_raised_and_ends_the_work() -> None:
@@ -75,7 +79,7 @@ def test_a_fault_of_the_listener_is_raised_and_ends_the_work() -> None:
         raise LookupError("no listener")
 
     with pytest.raises(LookupError):
-        isolated(lambda send: (send(1), time.sleep(60)), on_message=listen, stop=threading.Event(), longest_s=10)
+        ran(lambda send: (send(1), time.sleep(60)), on_message=listen)
 
 
 def test_the_work_cannot_take_all_memory() -> None:
@@ -91,26 +95,88 @@ def test_the_work_cannot_take_all_memory() -> None:
 
 def test_the_work_holds_none_of_the_files_that_were_open(tmp_path: Path) -> None:
     with (tmp_path / "open").open("w") as held:
-        held_there = ran(lambda _: Path(f"/proc/self/fd/{held.fileno()}").exists())
-    assert held_there is False
+        place = held.fileno()
+        assert ran(lambda _: is_open(place)) is False
 
 
-def test_the_work_ends_with_its_parent() -> None:
-    code = (
-        "import os, sys, threading, time; from streamflow.probing.isolation import isolated\n"
-        "def show(pid):\n"
-        "    print(pid, flush=True); os._exit(0)\n"
-        "def work(send):\n"
-        "    send(os.getpid()); time.sleep(60)\n"
-        "isolated(work, on_message=show, stop=threading.Event(), longest_s=60)"
-    )
+def is_open(descriptor: int) -> bool:
+    try:
+        os.lseek(descriptor, 0, os.SEEK_CUR)
+    except OSError as error:
+        return error.errno != errno.EBADF
+    return True
+
+
+PROBE_FOR_EVER = """
+import sys, threading
+from streamflow import config
+from streamflow.probing import ProbeTarget, probe
+probe(ProbeTarget(sys.argv[1]), config.Probe(sample_seconds=60), on_progress=lambda _: print("began", flush=True))
+"""
+
+
+def processes_of(pid: int) -> list[int]:
+    """Return a process and all its descendants."""
+    pids = [pid]
+    for one in pids:
+        for task in Path(f"/proc/{one}/task").iterdir():
+            pids += map(int, (task / "children").read_text(encoding="ascii").split())
+    return pids
+
+
+def is_running(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def test_everything_ends_with_the_caller(lab: Lab) -> None:
     environment = os.environ | {"PYTHONPATH": str(ROOT / "include")}
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, timeout=30)
-    child = Path(f"/proc/{int(done.stdout)}")
+    command = [sys.executable, "-c", PROBE_FOR_EVER, lab.url("hd25_2m")]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as caller:
+        assert caller.stdout
+        caller.stdout.readline()
+        started = processes_of(caller.pid)
+        caller.kill()
+    # The fork server, the fetcher and the decoder.
+    assert len(started) == 4
     deadline = time.monotonic() + 5
-    while child.exists() and "Z" not in (child / "stat").read_text().split()[2] and time.monotonic() < deadline:
+    while any(map(is_running, started)) and time.monotonic() < deadline:
         time.sleep(0.02)
-    assert not child.exists() or "Z" in (child / "stat").read_text().split()[2]
+    assert not any(map(is_running, started))
+    assert_nobody_watches(lab)
+
+
+def test_a_probe_outlives_the_fork_server_of_the_one_before(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = sys.modules["streamflow.probing.isolation.client"]
+    server = ForkServer.start()
+    monkeypatch.setattr(client, "_server", server)
+    assert server.process
+    server.process.kill()
+    server.process.wait()
+    assert probe(ProbeTarget(lab.url("hd25_2m")), QUICK).result.video_codec == "h264"
+
+
+def test_threads_and_forks_of_a_worker_share_one_server(lab: Lab) -> None:
+    client = sys.modules["streamflow.probing.isolation.client"]
+    client.prepare()
+    results: list[str | None] = []
+
+    def work() -> None:
+        results.append(probe(ProbeTarget(lab.url("hd25_2m")), QUICK).result.video_codec)
+
+    threads = [threading.Thread(target=work) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    child = os.fork()
+    if child == 0:
+        work()
+        os._exit(results != ["h264"])
+    for thread in threads:
+        thread.join()
+    assert os.waitpid(child, 0)[1] == 0
+    assert results == ["h264"] * 3
 
 
 # -- the probe -----------------------------------------------------------------------------------
@@ -136,39 +202,39 @@ def test_a_decoder_that_crashes_is_a_verdict_and_may_be_tried_again(
     monkeypatch: pytest.MonkeyPatch, lab: Lab, fault: Callable[..., object], verdict: str, reason: str, detail: str
 ) -> None:
     when_looking(monkeypatch, fault)
-    outcome = probe(ProbeTarget(lab.url("hd25_2m"), stream_id=7), QUICK)
+    with forked_server():
+        outcome = probe(ProbeTarget(lab.url("hd25_2m"), stream_id=7), QUICK)
     result = outcome.result
     assert (result.verdict, result.reason, result.detail) == (verdict, reason, detail)
     assert (outcome.retryable, result.stream_id) == (True, 7)
     assert_nobody_watches(lab)
 
 
-def test_a_crash_before_any_media_is_no_fault_of_the_stream(monkeypatch: pytest.MonkeyPatch, lab: Lab) -> None:
-    monkeypatch.setattr(sys.modules["streamflow.probing.protocols.http"], "feed", segfault)
-    result = probe(ProbeTarget(lab.url("hd25_2m")), QUICK).result
+def test_a_crash_of_the_fetcher_is_no_fault_of_the_stream(monkeypatch: pytest.MonkeyPatch, lab: Lab) -> None:
+    monkeypatch.setattr(sys.modules["streamflow.probing.fetcher"], "feed", segfault)
+    with forked_server():
+        result = probe(ProbeTarget(lab.url("hd25_2m")), QUICK).result
     assert (result.verdict, result.reason) == ("unknown", "internal_error")
+    assert result.detail == "the probe was ended by SIGSEGV"
 
 
 def test_a_decoder_that_hangs_costs_one_check_and_no_connection(monkeypatch: pytest.MonkeyPatch, lab: Lab) -> None:
     when_looking(monkeypatch, lambda *_: time.sleep(60))
     monkeypatch.setattr(sys.modules["streamflow.probing.probe"], "HANG_SECONDS", 0.1)
     monkeypatch.setattr(sys.modules["streamflow.probing.probe"], "FIRST_PICTURE_SECONDS", 0.1)
-    result = probe(ProbeTarget(lab.url("hd25_2m")), QUICK).result
+    with forked_server():
+        result = probe(ProbeTarget(lab.url("hd25_2m")), QUICK).result
     assert (result.verdict, result.reason) == ("dead", "undecodable")
     assert result.elapsed_s < 5
     assert_nobody_watches(lab)
 
 
-def test_the_command_survives_a_crash_and_says_so(lab: Lab, tmp_path: Path) -> None:
-    code = (
-        "import ctypes, sys; from streamflow.probing.media import luma\n"
-        "luma.Scaler.small = lambda *_: ctypes.string_at(0)\n"
-        "from streamflow_stack.cli.probe import command; command()"
-    )
-    environment = os.environ | {"PYTHONPATH": str(ROOT / "include"), "STREAMFLOW_HOME": str(tmp_path)}
-    done = subprocess.run(
-        [sys.executable, "-c", code, lab.url("hd25_2m"), "--sample-seconds", "1"],
-        capture_output=True, text=True, env=environment, timeout=60,
-    )  # fmt: skip
-    assert done.returncode == 2, done.stderr
-    assert done.stdout.startswith("dead: undecodable (the decoder was ended by SIGSEGV)")
+def test_a_process_that_lacked_memory_says_so(monkeypatch: pytest.MonkeyPatch, lab: Lab) -> None:
+    kills = iter([3, 4])
+    monkeypatch.setattr(sys.modules["streamflow.probing.isolation.memory"], "kills", lambda: next(kills))
+    when_looking(monkeypatch, lambda *_: os.kill(os.getpid(), signal.SIGKILL))
+    with forked_server():
+        result = probe(ProbeTarget(lab.url("hd25_2m")), QUICK).result
+    assert (result.verdict, result.reason) == ("unknown", "internal_error")
+    assert result.detail
+    assert "memory" in result.detail

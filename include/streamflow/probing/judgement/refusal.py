@@ -5,8 +5,10 @@ from __future__ import annotations
 import email.utils
 import re
 import time
+import traceback
 from collections.abc import Mapping
 from http import HTTPStatus
+from pathlib import Path
 
 from streamflow.records import Verdict
 
@@ -62,6 +64,13 @@ def busy(detail: str, retry_after: float | None = None) -> Refusal:
 def cancelled() -> Refusal:
     """Return the refusal of a probe that its caller stopped."""
     return Refusal("unknown", "cancelled", "the probe was stopped before its end")
+
+
+def fault(error: Exception) -> Refusal:
+    """Return the refusal for a fault of the probe itself, by kind and place: the error's message may hold a URL."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    place = f"{type(error).__name__} at {Path(frame.filename).name}:{frame.lineno}"
+    return Refusal("unknown", "internal_error", place)
 
 
 def of_text(text: bytes) -> Refusal | None:

@@ -20,10 +20,8 @@ from streamflow.probing.media.part import ContainerTables, Part
 from streamflow.probing.media.parts import BoxStructure, PartReader, TransportStructure
 from streamflow.probing.media.source import ByteSource, Source
 from streamflow.probing.media.thumbnail import BestShot
+from streamflow.probing.target import FIRST_PICTURE_SECONDS
 
-# The time from the first byte in which a first key frame is waited for. x264's usual distance is 250 frames, and
-# cameras send 12 to 15 a second.
-FIRST_PICTURE_SECONDS = 22.0
 # Proxies send null packets while their source starts; nothing else for this long is no media.
 FIRST_PAYLOAD_SECONDS = 10.0
 # A programme without video is looked at for this long, unless it is radio: in a transport stream the tables may change.

@@ -55,7 +55,9 @@ class Scaler:
     def small(self, frame: VideoFrame, at: float) -> Picture:
         """Return a small copy of a frame, its levels stretched from video's range to the full one."""
         # Area averaging removes the noise of single points and looks at all of them.
-        grey = self._reformatter.reformat(frame, WIDTH, HEIGHT, "gray", interpolation="AREA", dst_color_range="JPEG")
+        grey = self._reformatter.reformat(
+            frame, WIDTH, HEIGHT, "gray", interpolation="AREA", dst_color_range="JPEG", threads=1
+        )
         plane = grey.planes[0]
         data = bytes(plane)
         if plane.line_size != WIDTH:

@@ -61,6 +61,9 @@ class Part:
         self._deaf_packets = 0
         self._has_heard = False
         self._video: VideoAnalyzer | None = None
+        if self._selection.audio:
+            # A decoder's process starts no threads.
+            self._selection.audio.codec_context.thread_count = 1
         figures.begin_part()
         main = self._selection.main
         if main is not None:

@@ -40,7 +40,7 @@ def thumbnail(frame: VideoFrame, sample_aspect: Fraction | None = None) -> bytes
     """
     shape = frame.height / max(1, frame.width) / (sample_aspect or 1)
     height = max(2, round(WIDTH * shape / 2) * 2)
-    scaled = frame.reformat(WIDTH, min(height, MAX_HEIGHT), "yuvj420p", dst_color_range="JPEG")
+    scaled = frame.reformat(WIDTH, min(height, MAX_HEIGHT), "yuvj420p", dst_color_range="JPEG", threads=1)
     return next((data for quality in _QUALITIES if 0 < len(data := _jpeg(scaled, quality)) <= MAX_BYTES), None)
 
 
@@ -50,6 +50,7 @@ def _jpeg(frame: VideoFrame, quality: int) -> bytes:
         raise TypeError("mjpeg is no video codec")
     context.width, context.height, context.pix_fmt = frame.width, frame.height, "yuvj420p"
     context.time_base = Fraction(1, 25)
+    context.thread_count = 1
     context.options = {"qmin": str(quality), "qmax": str(quality), "strict": "unofficial"}
     frame.pts = None
     return b"".join(bytes(packet) for packet in [*context.encode(frame), *context.encode(None)])

@@ -274,7 +274,8 @@ class VideoAnalyzer:
 
 def _prepare(video: VideoStream) -> None:
     context = video.codec_context
-    # Frame threads would keep a picture each: a 2160-line stream then takes 250 MB.
+    # Frame threads would keep a picture each: a 2160-line stream then takes 250 MB. Nor may a decoder's process start
+    # any.
     context.thread_count = 1
     context.skip_frame = "NONKEY"
     context.options = dict(_LIMITS)

@@ -30,6 +30,7 @@ def measure(data: bytes, language: str | None, found: Measurement) -> str | None
             audio = container.streams.best("audio")
             if not isinstance(audio, av.AudioStream):
                 return "no audio in the segments of the audio"
+            audio.codec_context.thread_count = 1
             tick = float(audio.time_base or 0)
             for packet in demuxer.packets(container):
                 if packet.stream_index != audio.index or not packet.size:

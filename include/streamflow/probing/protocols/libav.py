@@ -18,7 +18,6 @@ from av.error import FFmpegError
 from av.packet import Packet
 from av.stream import Stream
 
-from streamflow import config
 from streamflow.net.address_policy import ForbiddenAddressError, normalized_host
 from streamflow.net.connect_guard import ConnectGuard
 from streamflow.net.egress import Egress
@@ -29,10 +28,10 @@ from streamflow.probing.media.analyzer import Analyzer
 from streamflow.probing.media.measurement import Sample
 from streamflow.probing.media.source import Source
 from streamflow.probing.net.http_client import of_address
-from streamflow.probing.net.options import NetworkOptions
 from streamflow.probing.protocols import rtmp_options
+from streamflow.probing.requests import FetchRequest
 from streamflow.probing.starvation import StarvationMonitor
-from streamflow.probing.target import LIBAV, Address
+from streamflow.probing.target import LIBAV
 
 WAIT_SECONDS = 0.1
 # Packets that may wait for the analysis; a faster sender is held back.
@@ -42,27 +41,21 @@ LATE_SHARE = 0.95
 _Item: TypeAlias = "InputContainer | Packet[Stream] | Exception"
 
 
-def measure(
-    address: Address,
-    settings: config.Probe,
-    analyzer: Callable[[Source], Analyzer],
-    started: float,
-    options: NetworkOptions,
-) -> Sample:
+def measure(fetch: FetchRequest, analyzer: Callable[[Source], Analyzer], started: float) -> Sample:
     """Measure a stream.
 
     :param analyzer: makes the analyzer of what arrives.
     :param started: when the probe began (monotonic).
     :raises Refusal: when there is nothing to measure.
     """
+    options, scheme = fetch.options, fetch.url.partition(":")[0].lower()
     if options.proxy:
         # A connection past the proxy would show the provider another address.
-        detail = f"{address.scheme} cannot go through a proxy"
-        raise Refusal("skipped", "unsupported_protocol", detail, retryable=False)
+        raise Refusal("skipped", "unsupported_protocol", f"{scheme} cannot go through a proxy", retryable=False)
     egress = Egress(options.egress)
-    address = _checked(address, egress, options.connect_timeout)
+    fetch = _checked(fetch, scheme, egress)
     with ConnectGuard(lambda host, port: egress.resolve(host, port, options.connect_timeout)) as guard:
-        flow = _PacketReader(address, settings, options, started, guard)
+        flow = _PacketReader(fetch, scheme, started, guard)
         try:
             found = analyzer(flow).analyze_packets(flow.container(options.account_busy), flow.packets())
             sample = Sample(found, time.monotonic(), flow.late.spells(), None, flow.first_byte, flow.bytes)
@@ -73,8 +66,8 @@ def measure(
     return sample
 
 
-def _checked(address: Address, egress: Egress, timeout: float) -> Address:
-    """Return the address if its host exists and may be reached; multicast groups are of this network by nature.
+def _checked(fetch: FetchRequest, scheme: str, egress: Egress) -> FetchRequest:
+    """Return the request if its host exists and may be reached; multicast groups are of this network by nature.
 
     The guard of the reader decides about the connections of TCP. SRT sends datagrams to a host that libav would look up
     once more, so its address names the host by the IP address that was checked.
@@ -82,13 +75,13 @@ def _checked(address: Address, egress: Egress, timeout: float) -> Address:
     :raises Refusal: for any other address.
     """
     try:
-        parts = urlsplit(rtmp_options.split(address.url)[0])
+        parts = urlsplit(rtmp_options.split(fetch.url)[0])
         host, port = normalized_host(parts.hostname or ""), parts.port or 0
-        addresses = [] if _is_multicast(host) else egress.resolve(host, port, timeout)
-        if address.scheme != "srt" or not addresses:
-            return address
+        addresses = [] if _is_multicast(host) else egress.resolve(host, port, fetch.options.connect_timeout)
+        if scheme != "srt" or not addresses:
+            return fetch
         literal = f"[{addresses[0]}]" if ":" in addresses[0] else addresses[0]
-        return replace(address, url=parts._replace(netloc=f"{literal}:{port}").geturl())
+        return replace(fetch, url=parts._replace(netloc=f"{literal}:{port}").geturl())
     except NameNotFoundError as error:
         raise dead("dns_failure", str(error)) from error
     except ForbiddenAddressError as error:
@@ -110,9 +103,7 @@ class _PacketReader:
     A thread that is stopped closes the connection when libav returns, at the latest after the read time-out.
     """
 
-    def __init__(
-        self, address: Address, settings: config.Probe, network: NetworkOptions, started: float, guard: ConnectGuard
-    ) -> None:
+    def __init__(self, fetch: FetchRequest, scheme: str, started: float, guard: ConnectGuard) -> None:
         self.started = started
         self._guard = guard
         self.late = StarvationMonitor()
@@ -120,22 +111,23 @@ class _PacketReader:
         self.bytes = 0
         self.first_byte: float | None = None
         self.is_exhausted = False
-        self._connect_timeout = settings.connect_timeout
+        self._connect_timeout = fetch.options.connect_timeout
         self._stopping = threading.Event()
         self._items: queue.Queue[tuple[float, _Item]] = queue.Queue(BACKLOG_PACKETS)
         self._arrived_at = started
         self.late.start()
-        threading.Thread(target=self._read, args=(address, settings, network), name="libav", daemon=True).start()
+        threading.Thread(target=self._read, args=(fetch, scheme), name="libav", daemon=True).start()
 
-    def _read(self, address: Address, settings: config.Probe, network: NetworkOptions) -> None:
-        url, options = rtmp_options.split(address.url)
-        options |= {"protocol_whitelist": LIBAV[address.scheme]}
+    def _read(self, fetch: FetchRequest, scheme: str) -> None:
+        network = fetch.options
+        url, options = rtmp_options.split(fetch.url)
+        options |= {"protocol_whitelist": LIBAV[scheme]}
         if network.tls == "verify":
             options |= {"tls_verify": "1", "ca_file": ssl.get_default_verify_paths().openssl_cafile}
-        if address.scheme.startswith("rtsp"):
+        if scheme.startswith("rtsp"):
             # One TCP connection instead of a pair of UDP ports for each stream.
-            options |= {"rtsp_transport": "tcp", "user_agent": address.headers["User-Agent"]}
-        timeout = settings.connect_timeout, settings.read_timeout
+            options |= {"rtsp_transport": "tcp", "user_agent": fetch.headers["User-Agent"]}
+        timeout = network.connect_timeout, network.read_timeout
         self._guard.guard()
         try:
             with av.open(url, "r", options=options, timeout=timeout, metadata_errors="ignore") as container:

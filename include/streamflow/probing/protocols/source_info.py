@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
 
 from streamflow.probing.protocols.segments import PlaylistInfo
 
@@ -33,3 +35,30 @@ class SourceInfo:
         if self.playlist:
             return not self.playlist.is_live
         return self.length is not None and not self.is_length_false
+
+    def facts(self) -> dict[str, Any]:
+        """Return what the receiving thread has learned as JSON values, without the sound of a playlist."""
+        facts = {name: getattr(self, name) for name in _RECEIVED}
+        if self.playlist:
+            facts["playlist"] = {name: _copied(getattr(self.playlist, name)) for name in _OF_PLAYLIST}
+        return facts
+
+    def update(self, facts: Mapping[str, Any]) -> None:
+        """Take over what :meth:`facts` has returned in another process."""
+        for name in _RECEIVED:
+            setattr(self, name, facts[name])
+        if playlist := facts.get("playlist"):
+            self.playlist = self.playlist or PlaylistInfo(playlist["protocol"])
+            # The list of borders stays the same object: what reads the media watches it.
+            self.playlist.borders += playlist["borders"][len(self.playlist.borders) :]
+            for name in _OF_PLAYLIST - {"borders"}:
+                setattr(self.playlist, name, playlist[name])
+
+
+_RECEIVED = ("content_type", "length", "redirects", "tls_fault")
+_OF_PLAYLIST = frozenset(one.name for one in fields(PlaylistInfo)) - {"audio"}
+
+
+def _copied(value: Any) -> Any:
+    """Return a value that does not change when the receiving thread goes on."""
+    return list(value) if isinstance(value, list) else value

@@ -8,6 +8,7 @@ from streamflow import config
 from streamflow.probing import ProbeTarget, probe
 from support.names import Names
 from support.probing.fetching import body_of, reason
+from support.probing.inside import forked_server
 from support.probing.scripted import Scripted, response
 
 
@@ -28,7 +29,8 @@ def test_a_public_host_cannot_lead_to_an_inner_address_by_its_playlist(
     Names(monkeypatch, scripted.port, panel="93.184.216.34")
     playlist = b"#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\nhttp://192.168.1.1/admin\n#EXT-X-ENDLIST\n"
     scripted.url("/1.m3u8", response(playlist))
-    result = probe(ProbeTarget("http://panel.example/1.m3u8"), settings).result
+    with forked_server():
+        result = probe(ProbeTarget("http://panel.example/1.m3u8"), settings).result
     assert (result.verdict, result.reason) == ("dead", "not_media")
     assert "192.168.1.1" in str(result.detail)
     assert scripted.asked == ["/1.m3u8"]

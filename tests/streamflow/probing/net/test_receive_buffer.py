@@ -1,4 +1,4 @@
-"""The receive buffer: when each byte arrived, and where reading ends."""
+"""The receive buffer: when each byte arrived, and where receiving ends."""
 
 from __future__ import annotations
 
@@ -9,7 +9,14 @@ from collections.abc import Iterator
 import pytest
 
 from streamflow.probing.judgement.refusal import Refusal, dead
-from streamflow.probing.net.receive_buffer import BACKLOG_BYTES, ReceiveBuffer
+from streamflow.probing.net.receive_buffer import (
+    BACKLOG_BYTES,
+    BATCH_BYTES,
+    BATCH_SECONDS,
+    EAGER_BYTES,
+    Batch,
+    ReceiveBuffer,
+)
 
 
 def received(*chunks: bytes, gap: float = 0.0, failure: Exception | None = None) -> ReceiveBuffer:
@@ -23,46 +30,63 @@ def received(*chunks: bytes, gap: float = 0.0, failure: Exception | None = None)
     return ReceiveBuffer(feed, lambda: None)
 
 
-def read_all(buffer: ReceiveBuffer) -> bytes:
-    return b"".join(iter(lambda: buffer.read(1000), b""))
+def batches(buffer: ReceiveBuffer) -> list[Batch]:
+    taken = [buffer.batch()]
+    while not taken[-1].end:
+        taken.append(buffer.batch())
+    return taken
 
 
-def test_all_bytes_are_read_in_order() -> None:
+def test_all_bytes_are_handed_on_in_order() -> None:
     chunks = [bytes((number,)) * (number * 100) for number in range(1, 60)]
     buffer = received(*chunks)
-    assert read_all(buffer) == b"".join(chunks)
+    assert b"".join(batch.data for batch in batches(buffer)) == b"".join(chunks)
     assert buffer.bytes == sum(map(len, chunks))
-    assert buffer.is_exhausted
-
-
-def test_a_look_ahead_takes_nothing_away() -> None:
-    buffer = received(b"abc", b"def")
-    assert buffer.peek(4) == b"abcd"
-    assert read_all(buffer) == b"abcdef"
 
 
 def test_each_byte_has_the_time_of_its_chunk() -> None:
-    buffer = received(b"a" * 10, b"b" * 10, gap=0.1)
-    read_all(buffer)
-    first, second = buffer.arrived(9), buffer.arrived(10)
-    assert first == buffer.first_byte
+    began = time.monotonic()
+    marks = [mark for batch in batches(received(b"a" * 10, b"b" * 10, gap=0.1)) for mark in batch.marks]
+    (first, first_end), (second, second_end) = marks
+    assert (first_end, second_end) == (10, 20)
+    assert first - began < 0.1
     assert second - first == pytest.approx(0.1, abs=0.05)
-    assert buffer.arrived(10_000) == second
 
 
-def test_only_bytes_before_the_deadline_are_read() -> None:
+def test_the_first_bytes_come_at_once_and_later_ones_in_batches() -> None:
+    buffer = received(*[b"x" * EAGER_BYTES] * 12, gap=0.05)
+    began = time.monotonic()
+    assert len(buffer.batch().data) == EAGER_BYTES
+    assert time.monotonic() - began < BATCH_SECONDS / 2
+    assert len(buffer.batch().data) > 2 * EAGER_BYTES
+    assert time.monotonic() - began > BATCH_SECONDS
+    buffer.stop()
+
+
+def test_a_full_batch_is_not_waited_for() -> None:
+    buffer = received(b"x" * EAGER_BYTES, b"x" * BATCH_BYTES, *[b"x"] * 100, gap=0.1)
+    began = time.monotonic()
+    assert [len(buffer.batch().data) for _ in range(2)] == [EAGER_BYTES, BATCH_BYTES]
+    assert time.monotonic() - began < BATCH_SECONDS
+    buffer.stop()
+
+
+def test_only_bytes_before_the_finish_are_handed_on() -> None:
     buffer = received(*[b"x" * 10] * 8, gap=0.05)
-    buffer.deadline = time.monotonic() + 0.18
-    assert 30 <= len(read_all(buffer)) <= 60
-    assert buffer.read(10) == b""
+    time.sleep(0.18)
+    buffer.finish()
+    taken = batches(buffer)
+    assert 20 <= sum(len(batch.data) for batch in taken) <= 60
+    assert taken[-1].end
+    assert taken[-1].end.ended is None
     buffer.stop()
 
 
 def test_how_the_feed_failed_is_kept() -> None:
-    buffer = received(b"x", failure=dead("no_data", "gone"))
-    assert read_all(buffer) == b"x"
-    assert isinstance(buffer.failure, Refusal)
-    assert buffer.ended is not None
+    (batch,) = batches(received(b"x", failure=dead("no_data", "gone")))[-1:]
+    assert batch.end
+    assert isinstance(batch.end.failure, Refusal)
+    assert batch.end.ended is not None
 
 
 def test_a_sender_that_is_too_fast_is_held_up() -> None:
@@ -83,8 +107,3 @@ def test_a_sender_that_is_too_fast_is_held_up() -> None:
     time.sleep(0.05)
     assert buffer.bytes == held
     buffer.stop()
-
-
-def test_packets_without_a_position_stand_where_the_one_before_stood() -> None:
-    buffer = received(b"x" * 100)
-    assert [buffer.offset(position) for position in (None, 40, -1, 60)] == [0, 40, 40, 60]

@@ -18,8 +18,9 @@ from lab.timeline import Timeline
 from streamflow import config
 from streamflow.net.egress import Egress, EgressOptions
 from streamflow.probing import ProbeOutcome, ProbeTarget, probe
+from streamflow.probing.net.options import NetworkOptions
 from streamflow.probing.protocols import libav
-from streamflow.probing.target import Address
+from streamflow.probing.requests import FetchRequest
 from streamflow.records import Result
 from support.probing.rtsp import Rtsp
 
@@ -116,9 +117,8 @@ def test_a_redirect_of_rtsp_never_reaches_a_reserved_address(clip: Clip, locatio
 
 
 def test_an_address_of_srt_is_the_one_that_was_checked() -> None:
-    address = Address("srt://localhost:9000?streamid=a", "srt", {})
-    egress = Egress(EgressOptions())
-    assert libav._checked(address, egress, 1).url in (
+    fetch = FetchRequest("srt://localhost:9000?streamid=a", {}, NetworkOptions(1, 1))
+    assert libav._checked(fetch, "srt", Egress(EgressOptions())).url in (
         "srt://127.0.0.1:9000?streamid=a", "srt://[::1]:9000?streamid=a",
     )  # fmt: skip
 

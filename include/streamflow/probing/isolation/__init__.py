@@ -1,0 +1,8 @@
+"""Isolation: a probe's work in processes of its own, which hold nothing but what they need.
+
+``client`` is the side of the caller, ``fork_server`` the process that makes the others, ``sandbox`` what they enter.
+"""
+
+from streamflow.probing.isolation.client import Crashed, Hung, Stopped, isolated, prepare
+
+__all__ = ["Crashed", "Hung", "Stopped", "isolated", "prepare"]

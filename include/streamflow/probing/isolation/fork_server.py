@@ -1,0 +1,184 @@
+"""The fork server: a process with a clean environment that starts the processes of each probe.
+
+It is executed once a worker, loads the probe's modules and forks for each job, which costs some milliseconds. No
+process of a probe therefore holds what a worker has in its memory, its environment or its open files. The server
+itself never reads a job's requests: they contain the URLs of all streams, and a decoder inherits its memory.
+
+It ends when the last process that holds the other end of its socket has ended, and its children with it.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import selectors
+import signal
+import socket
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+from typing import NoReturn
+
+from streamflow.probing.isolation import sandbox, seccomp
+
+MAX_ORDER_BYTES = 1000
+# The first byte to the caller: its processes are about to run. Reports of their ends follow, a line each.
+TAKEN = b"\n"
+# The caller's control socket, and a channel for each process.
+MAX_DESCRIPTORS = 3
+# Standard input, output and error.
+_STANDARD = 3
+
+
+@dataclass(frozen=True)
+class Role:
+    """What a process of a probe does.
+
+    :param profile: the sandbox that it enters first.
+    :param run: is called with the channel to the caller, and with that to the job's other process, if there is one.
+    """
+
+    profile: seccomp.Filter
+    run: Callable[[Connection, Connection | None], None]
+
+
+@dataclass
+class _Job:
+    """The running processes of a probe, by their ids."""
+
+    control: socket.socket
+    running: dict[int, str] = field(default_factory=dict)
+
+
+def serve(orders: socket.socket, roles: Mapping[str, Role]) -> None:
+    """Start the processes that are ordered, report how each ends, and end those whose caller is gone.
+
+    :param orders: receives messages, each the names of a job's roles with the sockets for them.
+    """
+    _Server(orders, roles).run()
+
+
+class _Server:
+    def __init__(self, orders: socket.socket, roles: Mapping[str, Role]) -> None:
+        self._orders = orders
+        self._roles = roles
+        self._jobs: list[_Job] = []
+        self._selector = selectors.DefaultSelector()
+        self._memory_bytes = sandbox.memory_bytes()
+
+    def run(self) -> None:
+        gc.collect()
+        # The objects that all children share stay as they are, and with them their pages.
+        gc.freeze()
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        woken, waker = socket.socketpair()
+        for one in (woken, waker):
+            one.setblocking(False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(waker.fileno(), warn_on_full_buffer=False)
+        self._selector.register(woken, selectors.EVENT_READ)
+        self._selector.register(self._orders, selectors.EVENT_READ)
+        while True:
+            for key, _ in self._selector.select():
+                if key.fileobj is woken:
+                    with suppress(BlockingIOError):
+                        woken.recv(4096)
+                    self._reap()
+                elif key.fileobj is self._orders:
+                    if not self._take_order():
+                        return
+                else:
+                    self._end(key.data)
+
+    def _take_order(self) -> bool:
+        """Start a job; return False when no process can order any more."""
+        order, descriptors, _, _ = socket.recv_fds(self._orders, MAX_ORDER_BYTES, MAX_DESCRIPTORS)
+        if not order:
+            return False
+        names, cpu_s = json.loads(order)
+        control, *channels = descriptors
+        job = _Job(socket.socket(fileno=control))
+        if _has_gone(job.control):
+            # It did not wait until this server was loaded.
+            for descriptor in channels:
+                os.close(descriptor)
+            return True
+        job.control.send(TAKEN)
+        server = os.getpid()
+        ends = [end.detach() for end in socket.socketpair()] if len(names) > 1 else []
+        for index, name in enumerate(names):
+            bounds = sandbox.Bounds(self._memory_bytes, int(cpu_s))
+            child = os.fork()
+            if child == 0:
+                _become(self._roles[name], bounds, channels[index], ends[index] if ends else None, server)
+            job.running[child] = name
+        for descriptor in (*channels, *ends):
+            os.close(descriptor)
+        self._jobs.append(job)
+        self._selector.register(job.control, selectors.EVENT_READ, job)
+        return True
+
+    def _end(self, job: _Job) -> None:
+        """End the processes of a job: its caller never sends anything, so its end is all that can be read."""
+        self._selector.unregister(job.control)
+        for child in job.running:
+            os.kill(child, signal.SIGKILL)
+        if not job.running:
+            self._forget(job)
+
+    def _reap(self) -> None:
+        while True:
+            try:
+                child, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if not child:
+                return
+            for job in [one for one in self._jobs if child in one.running]:
+                report = {"role": job.running.pop(child), "status": status}
+                with suppress(OSError):
+                    job.control.send(f"{json.dumps(report)}\n".encode(), socket.MSG_DONTWAIT)
+                if not job.running:
+                    self._forget(job)
+
+    def _forget(self, job: _Job) -> None:
+        self._jobs.remove(job)
+        with suppress(KeyError, ValueError):
+            self._selector.unregister(job.control)
+        job.control.close()
+
+
+def _has_gone(control: socket.socket) -> bool:
+    try:
+        return not control.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return False
+
+
+def _become(role: Role, bounds: sandbox.Bounds, channel: int, other: int | None, server: int) -> NoReturn:
+    status = 1
+    try:
+        sandbox.end_with_parent(signal.SIGKILL)
+        if os.getppid() != server:
+            # It ended before it could have been noticed.
+            os._exit(status)
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        _keep_open([channel] if other is None else [channel, other])
+        sandbox.enter(role.profile, bounds)
+        role.run(Connection(channel), None if other is None else Connection(other))
+        status = 0
+    finally:
+        os._exit(status)
+
+
+def _keep_open(descriptors: list[int]) -> None:
+    """Close all other descriptors but the standard streams, which lead to /dev/null."""
+    begin = _STANDARD
+    for descriptor in sorted(descriptors):
+        os.closerange(begin, descriptor)
+        begin = descriptor + 1
+    os.closerange(begin, os.sysconf("SC_OPEN_MAX"))

@@ -1,0 +1,59 @@
+"""The memory of the container or the machine: its size, and the processes that were ended for want of it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+_CGROUPS = Path("/sys/fs/cgroup")
+_OWN_CGROUPS = Path("/proc/self/cgroup")
+# A limit of version 1 that is none is nearly 2^63 bytes.
+_NO_LIMIT = 1 << 60
+
+
+def limit_bytes() -> int:
+    """Return the bytes that all processes of this container may use; those of the machine where it has no limit."""
+    limits = [
+        limit
+        for folder in _folders()
+        for file in ("memory.max", "memory.limit_in_bytes")
+        if (limit := _number(_text(folder / file))) is not None and limit < _NO_LIMIT
+    ]
+    total = re.search(r"^MemTotal:\s+(\d+) kB", _text(Path("/proc/meminfo")), re.MULTILINE)
+    return min([*limits, int(total[1]) * 1024 if total else _NO_LIMIT])
+
+
+def kills() -> int:
+    """Return how many processes the kernel has ended for want of memory: in this container, else on this machine."""
+    for folder in _folders():
+        for file in ("memory.events", "memory.oom_control"):
+            if counted := re.search(r"^oom_kill (\d+)", _text(folder / file), re.MULTILINE):
+                return int(counted[1])
+    counted = re.search(r"^oom_kill (\d+)", _text(Path("/proc/vmstat")), re.MULTILINE)
+    return int(counted[1]) if counted else 0
+
+
+def _folders() -> list[Path]:
+    """Return the folders of this process' memory cgroup and of those around it, the innermost first (``cgroups(7)``).
+
+    A container sees its own cgroup as the root, or under the path that it has outside.
+    """
+    folders: list[Path] = []
+    for line in _text(_OWN_CGROUPS).splitlines():
+        _, controllers, path = line.split(":", 2)
+        if controllers == "" or "memory" in controllers.split(","):
+            root = _CGROUPS / "memory" if controllers else _CGROUPS
+            here = root / path.lstrip("/")
+            folders += [here, *(one for one in here.parents if one.is_relative_to(root))]
+    return folders
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="ascii")
+    except OSError:
+        return ""
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.strip().isdecimal() else None
