@@ -17,5 +17,8 @@ POOL_DESCRIPTIONS: Final = {
     SEQUENTIAL_POOL: "Stream checks one after another",
 }
 
+# The file in the home that holds the fault of the source, until the source was read once.
+SOURCE_FAULT_FILE: Final = "source_fault"
+
 UDI_ASSET: Final = "streamflow://udi"
 RESULTS_ASSET: Final = "streamflow://results"

@@ -15,6 +15,8 @@ from streamflow_stack import airflow
 from streamflow_stack.pools import pools
 from streamflow_stack.processes import PRIVATE, StackError, tail
 
+_END_JOBS = Path(__file__).with_name("end_jobs.sql")
+
 
 def prepare(home: Path, env: Mapping[str, str], settings: config.Config) -> None:
     """Bring the tables up to the installed version of Airflow and make the pools.
@@ -33,11 +35,22 @@ def prepare(home: Path, env: Mapping[str, str], settings: config.Config) -> None
     if not file.exists() or not stamp.exists() or stamp.read_text() != version:
         _run(["db", "migrate"], env, log)
         stamp.write_text(version)
+    end_jobs(file)
     wanted, stored = pools(settings), stored_pools(file)
     if any(stored.get(name) != pool for name, pool in wanted.items()):
         listed = home / "airflow" / "pools.json"
         listed.write_text(json.dumps(wanted))
         _run(["pools", "import", str(listed)], env, log)
+
+
+def end_jobs(database: Path) -> None:
+    """Mark the parts of Airflow that a crash ended as ended.
+
+    A scheduler adopts the tasks of another one only after it has been silent for half a minute. Nothing of the last
+    stack is alive when the next one starts, so its tasks and waiters need not wait.
+    """
+    with closing(sqlite3.connect(database, timeout=airflow.DATABASE_SECONDS)) as connection, connection:
+        connection.execute(_END_JOBS.read_text())
 
 
 def stored_pools(database: Path) -> dict[str, dict[str, object]]:

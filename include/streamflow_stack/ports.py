@@ -1,9 +1,10 @@
-"""Free ports on the loopback interface."""
+"""Free ports on the loopback interface, and addresses that other machines reach."""
 
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from ipaddress import ip_address
 
 from streamflow.errors import StreamFlowError
 
@@ -44,3 +45,21 @@ def any_free() -> int:
     with socket.socket() as probe:
         probe.bind((LOOPBACK, 0))
         return int(probe.getsockname()[1])
+
+
+def exposure(env: Mapping[str, str]) -> str:
+    """Return a warning when ``STREAMFLOW_BIND`` publishes a container's port to other machines; else nothing."""
+    address = env.get("STREAMFLOW_BIND", "").strip("[]")
+    if not address or address == "localhost" or _is_loopback(address):
+        return ""
+    return (
+        f"STREAMFLOW_BIND publishes the UI on {address} without TLS, so its password can be read on the network. "
+        "Use a reverse proxy with TLS, except on a network that you alone use"
+    )
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        return ip_address(address).is_loopback
+    except ValueError:
+        return False

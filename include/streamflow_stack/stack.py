@@ -95,10 +95,17 @@ def owned(home: Path) -> Iterator[None]:
     :raises StackError: Another stack holds the home, or its disk is full.
     """
     home.mkdir(parents=True, exist_ok=True)
+    if not os.access(home, os.W_OK | os.X_OK):
+        owner = home.stat()
+        raise StackError(
+            f"{home} belongs to uid {owner.st_uid}, and StreamFlow runs as uid {os.getuid()}: run `chown -R "
+            f"{os.getuid()}:{os.getgid()}` on that folder, or set PUID and PGID to its owner"
+        )
     if lacks_space(home):
         raise StackError(f"the disk of {home} has less than {LEAST_FREE_BYTES // 2**20} MB left")
-    # The home holds passwords: of the provider, of Airflow, of Redis.
-    home.chmod(0o700)
+    # The home holds passwords: of the provider, of Airflow, of Redis. Root may own the top of a volume.
+    if home.stat().st_uid == os.getuid():
+        home.chmod(0o700)
     with (home / "stack.lock").open("a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -23,6 +23,15 @@ SHARED = (
     "airflow.jobs.triggerer_job_runner",
     "airflow.dag_processing.manager",
     "airflow.sdk.execution_time.supervisor",
+    "airflow.api_fastapi.execution_api.app",
+    "airflow.cli.commands.dag_processor_command",
+    "airflow.cli.commands.scheduler_command",
+    "airflow.cli.commands.triggerer_command",
+    "airflow.utils.db",
+    "alembic.command",
+    "cryptography.x509",
+    "pygments.lexers",
+    "uvicorn",
 )
 
 

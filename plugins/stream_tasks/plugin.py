@@ -1,4 +1,4 @@
-"""Registers the daily cleaning, and prepares the processes that fork the tasks.
+"""Registers the daily cleaning, prepares the processes that fork the tasks, and lets an idle scheduler rest.
 
 Airflow loads plugins in those processes at their start when ``core.lazy_load_plugins`` is off.
 """
@@ -23,3 +23,9 @@ class StreamTasksPlugin(AirflowPlugin):
 
 if FORKING_COMMANDS.intersection(sys.argv[1:2]):
     preload.prepare()
+
+if sys.argv[1:2] == ["scheduler"]:
+    # It loads the scheduler, which no other process needs.
+    from stream_tasks import pacing
+
+    pacing.install()

@@ -11,7 +11,8 @@ from account_limiter import Limiter, LimiterUnavailable
 from stream_tasks import resources
 from stream_tasks.limits import configure
 from stream_tasks.panels import ask_panels
-from streamflow import shared_settings, sources
+from streamflow import config, shared_settings, sources
+from streamflow.sources.first_look import forget_fault
 from streamflow.udi import Udi
 
 log = logging.getLogger(__name__)
@@ -38,6 +39,7 @@ def bring_in(redis: Redis, store: Udi, *, force: bool = False) -> dict[str, Any]
     with sources.opened(redis=redis) as source:
         snapshot = source.fetch()
         destination = source.destination(store)
+    forget_fault(config.home())
     report = store.publish(snapshot, force=force, over=destination.arranged)
     for record, why in report.broken:
         log.warning("skipped a broken record: %s: %s", record, why)

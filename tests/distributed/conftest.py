@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import base64
-import os
-import secrets
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -16,7 +15,7 @@ from streamflow.config import Config
 from streamflow_stack import ports, redis
 from streamflow_stack.cli.demo import Lab, lab
 from streamflow_stack.processes import Processes
-from support.compose_file import FULL, services, variables
+from support.compose_file import FULL, ROOT, services
 
 from . import postgres
 from .fleet import Fleet, eventually
@@ -34,9 +33,10 @@ SETTINGS = {
 @pytest.fixture(scope="session")
 def fleet_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("fleet")
-    for folder in ("state", "airflow/logs", "redis", "bin"):
+    for folder in ("state", "airflow/logs", "users", "redis", "bin", "docker"):
         (home / folder).mkdir(parents=True)
     (home / "bin" / "valkey-server").symlink_to(redis.binary())
+    subprocess.run(["sh", shutil.copy(ROOT / "docker" / "secrets", home / "docker")], check=True, capture_output=True)
     program = Path(__file__).parents[2] / "docker" / "streamflow"
     (home / "bin" / "streamflow").symlink_to(program)
     config.save(Config.model_validate(SETTINGS), home / "state" / "stream_checker_config.json")
@@ -60,17 +60,16 @@ def provider(fleet_processes: Processes, fleet_home: Path) -> Iterator[Lab]:
 @pytest.fixture(scope="session")
 def fleet(fleet_processes: Processes, fleet_home: Path, provider: Lab) -> Iterator[Fleet]:
     relay = Relay(urlsplit(provider.dispatcharr).port or 0)
-    values = {name: secrets.token_urlsafe(32) for name, sign in variables(FULL).items() if sign == "?"}
     redis_port = ports.any_free()
-    values |= {
+    values = {
         "REDIS_HOST": ports.LOOPBACK,
         "REDIS_PORT": str(redis_port),
-        "AIRFLOW_FERNET_KEY": base64.urlsafe_b64encode(os.urandom(32)).decode(),
         "DISPATCHARR_URL": relay.address,
         "DISPATCHARR_USERNAME": provider.username,
         "DISPATCHARR_PASSWORD": provider.password,
     }
-    with postgres.running(fleet_processes, values["POSTGRES_PASSWORD"]) as database:
+    password = (fleet_home / "secrets" / "postgres_password").read_text()
+    with postgres.running(fleet_processes, password) as database:
         fleet = Fleet(
             fleet_home,
             services(FULL, values),

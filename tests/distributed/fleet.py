@@ -51,7 +51,10 @@ class Fleet:
         for there, here in {
             "/opt/streamflow/state": str(self.state),
             "/opt/streamflow/airflow": str(self.home / "airflow"),
+            "/opt/streamflow/users": str(self.home / "users"),
             "/opt/streamflow/init": str(ROOT / "docker" / "init"),
+            "/opt/streamflow/with-secret": str(ROOT / "docker" / "with-secret"),
+            "/run/secrets": str(self.home / "secrets"),
             "/opt/streamflow": str(ROOT),
             "/etc/valkey/valkey.conf": (
                 f"{ROOT}/docker/valkey.conf --bind {ports.LOOPBACK} --port {self.redis_port} --dir {self.home}/redis"
@@ -119,7 +122,7 @@ class Fleet:
 
     def api(self) -> AirflowApi:
         """Return a client of Airflow's API."""
-        password = self.services["init"].environment["AIRFLOW_ADMIN_PASSWORD"]
+        password = (self.home / "secrets" / "airflow_admin_password").read_text()
         return AirflowApi(f"http://{ports.LOOPBACK}:{self.api_port}", "admin", password)
 
 

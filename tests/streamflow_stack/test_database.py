@@ -29,6 +29,7 @@ def store(home: Path, stored: dict[str, dict[str, object]]) -> None:
     """Write pools as Airflow does."""
     with closing(sqlite3.connect(airflow.database_file(home))) as connection:
         connection.execute("CREATE TABLE slot_pool (pool TEXT, slots INT, description TEXT, include_deferred BOOLEAN)")
+        connection.execute("CREATE TABLE job (id INT, state TEXT, latest_heartbeat TEXT, end_date TEXT)")
         for name, pool in stored.items():
             row = (name, pool["slots"], pool["description"], pool["include_deferred"])
             connection.execute("INSERT INTO slot_pool VALUES (?, ?, ?, ?)", row)
@@ -47,6 +48,22 @@ def test_a_new_home_gets_tables_and_pools(home: Path, commands: list[str]) -> No
     store(home, {})
     prepare(home, {}, SETTINGS)
     assert commands == ["db migrate", "pools import"]
+
+
+def test_the_parts_that_a_crash_ended_are_marked_as_ended_before_the_next_start(
+    home: Path, commands: list[str]
+) -> None:
+    store(home, pools.pools(SETTINGS))
+    with closing(sqlite3.connect(airflow.database_file(home))) as connection:
+        jobs = [(1, "running", "12:00", None), (2, "success", "11:00", "11:00"), (3, "failed", "10:00", "10:30")]
+        connection.executemany("INSERT INTO job VALUES (?, ?, ?, ?)", jobs)
+        connection.commit()
+        prepare(home, {}, SETTINGS)
+        assert connection.execute("SELECT id, state, end_date FROM job ORDER BY id").fetchall() == [
+            (1, "failed", "12:00"),
+            (2, "success", "11:00"),
+            (3, "failed", "10:30"),
+        ]
 
 
 def test_a_prepared_home_needs_no_command(home: Path, commands: list[str]) -> None:

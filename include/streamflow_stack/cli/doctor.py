@@ -197,11 +197,10 @@ def _airflow(port: int) -> Iterator[Finding]:
 
 
 def _source() -> Iterator[Finding]:
-    from streamflow import sources
+    from streamflow.sources.first_look import look
 
     try:
-        with sources.opened() as source:
-            yield Finding("source", source.summary())
+        yield Finding("source", look(config.home(), remember=False))
     except ConfigError as error:
         yield Finding("source", str(error), "correct .env (`demo` needs none)")
     except StreamFlowError as error:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
+from collections.abc import Mapping
+from pathlib import Path
 
 from streamflow import config
 from streamflow.errors import ConfigError
@@ -12,7 +15,7 @@ from streamflow_stack.state import read_state
 
 
 def connect() -> AirflowApi:
-    """Return a client of the stack at ``STREAMFLOW_AIRFLOW_URL``, else of the one that runs in this home.
+    """Return a client of the stack at ``STREAMFLOW_AIRFLOW_URL``, else of the one that this process belongs to.
 
     :raises ConfigError: There is no such stack, or its login is incomplete.
     """
@@ -24,8 +27,19 @@ def connect() -> AirflowApi:
         return AirflowApi(address, *login)
     home = config.home()
     state = read_state(home)
+    if state is None and (served := _in_service(os.environ)):
+        return served
     if state is None:
         raise ConfigError(
             f"no stack runs in {home}: start one with ./streamflow up or demo, or set STREAMFLOW_AIRFLOW_URL"
         )
     return AirflowApi(state.address, *airflow.login(home))
+
+
+def _in_service(env: Mapping[str, str]) -> AirflowApi | None:
+    """Return a client of the API server, from within a service of ``docker-compose.yaml`` that sees the passwords."""
+    address = env.get("AIRFLOW__CORE__EXECUTION_API_SERVER_URL", "").removesuffix("/execution/")
+    passwords = Path(env.get("AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE", ""))
+    if not address or not passwords.is_file():
+        return None
+    return AirflowApi(address, airflow.USER, json.loads(passwords.read_text())[airflow.USER])

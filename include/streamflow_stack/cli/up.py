@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import click
 
 from streamflow import config, names, sources
+from streamflow.errors import StreamFlowError
 from streamflow.sources import m3u
+from streamflow.sources.first_look import look
 from streamflow_stack import stack
 from streamflow_stack.cli.console import Steps, output, serve
-from streamflow_stack.ports import LOOPBACK
+from streamflow_stack.ports import LOOPBACK, exposure
 from streamflow_stack.processes import Processes
 
 
@@ -38,14 +41,26 @@ def command(port: int, bind: str, workers: int | None, lean: bool) -> None:
         options = stack.Options(port, env, workers, lean)
         # Wrong settings are reported before anything is started.
         sources.from_env(os.environ, home)
+        if published := exposure(os.environ):
+            console.print(f"[yellow]warning[/]: {published}")
         with (
             Processes(home) as processes,
             Steps(console) as steps,
             stack.running(home, options, processes, steps.say) as running,
         ):
+            # A playlist may take minutes to read.
+            threading.Thread(target=_look, args=(home, env, steps.say), name="first look", daemon=True).start()
             running.trigger(names.REFRESH_DAG, {}, steps.say)
             steps.done()
             serve(running, console, leave=False)
+
+
+def _look(home: Path, env: Mapping[str, str], say: Callable[[str], None]) -> None:
+    """Report whether the source can be read."""
+    try:
+        say(f"the source: {look(home, os.environ | dict(env))}")
+    except StreamFlowError as error:
+        say(f"the source cannot be read: {error}")
 
 
 def _playlist(home: Path) -> Mapping[str, str]:

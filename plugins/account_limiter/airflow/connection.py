@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -79,13 +80,17 @@ def from_env(env: Mapping[str, str] = os.environ) -> dict[str, Any]:
     """Return the address of Redis that the environment names.
 
     Reads ``AIRFLOW_CONN_REDIS_DEFAULT``, which wins as in Airflow; else ``REDIS_SOCKET``, or ``REDIS_HOST``,
-    ``REDIS_PORT`` and ``REDIS_SSL``; ``REDIS_DB`` and ``REDIS_PASSWORD``.
+    ``REDIS_PORT`` and ``REDIS_SSL``; ``REDIS_DB``, ``REDIS_USERNAME`` and ``REDIS_PASSWORD``.
 
     :raises ValueError: when the variable holds no connection, or a port or a database is no number.
     """
     if connection := env.get(CONNECTION_VARIABLE):
         return from_text(connection)
-    options: dict[str, Any] = {"db": int(env.get("REDIS_DB") or 0), "password": env.get("REDIS_PASSWORD") or None}
+    options: dict[str, Any] = {
+        "db": int(env.get("REDIS_DB") or 0),
+        "username": env.get("REDIS_USERNAME") or None,
+        "password": env.get("REDIS_PASSWORD") or None,
+    }
     if socket := env.get("REDIS_SOCKET"):
         return {**options, "unix_socket_path": socket.removeprefix("unix://")}
     options |= {"host": env.get("REDIS_HOST") or "127.0.0.1", "port": int(env.get("REDIS_PORT") or 6379)}
@@ -104,7 +109,7 @@ def from_text(connection: str) -> dict[str, Any]:
     try:
         fields = json.loads(connection) if connection.startswith("{") else _uri_fields(connection)
         return _from_fields(fields)
-    except (AttributeError, TypeError, ValueError):
+    except (AttributeError, TypeError, ValueError, OSError):
         # The error's own text may hold the password.
         raise ValueError(
             f"{CONNECTION_VARIABLE} is no connection; write for example redis://:PASSWORD@HOST:6379"
@@ -136,7 +141,7 @@ def _from_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
     options: dict[str, Any] = {
         "db": int(extra.get("db") or 0),
         "username": fields.get("login") or None,
-        "password": fields.get("password") or None,
+        "password": fields.get("password") or _password_in_file(extra),
     }
     if host.startswith("/"):
         return {**options, "unix_socket_path": host}
@@ -144,6 +149,11 @@ def _from_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
     if _is_true(extra.get("ssl")):
         options |= {"ssl": True, **{name: extra[name] for name in _TLS if name in extra}}
     return options
+
+
+def _password_in_file(extra: Mapping[str, Any]) -> str | None:
+    """Return the password in the file that the extra ``password_file`` names; None without one."""
+    return Path(extra["password_file"]).read_text().strip() if extra.get("password_file") else None
 
 
 def _is_true(value: Any) -> bool:
