@@ -11,6 +11,7 @@ from stream_checker.http.page_files import PageFiles
 from stream_checker.http.problems import ProblemDocument
 from stream_checker.http.security_headers import SecurityHeaders
 from stream_checker.routes import (
+    accounts,
     channels,
     concurrency,
     events,
@@ -31,7 +32,7 @@ from streamflow.version import VERSION
 # In the order of the API's document.
 ROUTES = (
     concurrency, workers, probes, results, streams, channels, groups, runs, events, hooks, playlist, settings,
-    policies, explanations,
+    policies, explanations, accounts,
 )  # fmt: skip
 
 

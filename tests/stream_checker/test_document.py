@@ -120,6 +120,7 @@ def test_only_throttled_routes_document_a_429() -> None:
         path for path, methods in paths.items() if any("429" in route["responses"] for route in methods.values())
     }
     assert throttled == {
+        "/accounts/{account_id}/report",
         "/channels",
         "/concurrency/history",
         "/events",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, TypeAlias
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, AwareDatetime
 
 from streamflow.records.record import Record
 from streamflow.records.text import Name, Sentence, Word
@@ -35,7 +35,7 @@ class Account(Record):
 
     It allows ``max_streams`` connections at once, where 0 means unlimited. ``budget`` names the limit that counts its
     connections: accounts that share one login share one budget. ``server_host`` is the host of the provider's server,
-    empty for an account without one.
+    empty for an account without one. ``expires_at`` is the end of the subscription; None when it is unknown.
     """
 
     id: int
@@ -47,4 +47,5 @@ class Account(Record):
     server_group: int | None = None
     budget: str = ""
     server_host: str = ""
+    expires_at: AwareDatetime | None = None
     profiles: tuple[Profile, ...] = ()

@@ -7,6 +7,7 @@ import { ChannelView } from "./views/channel.js";
 import { HelpView } from "./views/help.js";
 import { HistoryView } from "./views/history.js";
 import { NowView } from "./views/now.js";
+import { ProviderView } from "./views/provider.js";
 import { ReportView } from "./views/report.js";
 import { ResultsView } from "./views/results.js";
 import { RunView } from "./views/run.js";
@@ -22,6 +23,7 @@ const VIEWS = {
   history: { title: "History", View: HistoryView },
   workers: { title: "Workers", View: WorkersView },
   help: { title: "Help", View: HelpView },
+  provider: { title: "Provider", View: ProviderView, parent: "now" },
   report: { title: "Health report", View: ReportView, parent: "run" },
   stream: { title: "Stream", View: StreamView, parent: "results" },
 };

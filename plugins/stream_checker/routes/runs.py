@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field
@@ -13,7 +13,14 @@ from stream_checker.http.access import Reader
 from stream_checker.http.parameters import RunId
 from stream_checker.http.problems import Problem, responses
 from stream_checker.http.throttle import at_most
-from stream_checker.queries.report_file import report_csv, report_html
+from stream_checker.queries.report_file import (
+    HEALTH_SECTIONS,
+    TYPES,
+    FileFormat,
+    file_response,
+    report_csv,
+    report_html,
+)
 from stream_checker.queries.run_outcomes import RunOutcome
 from stream_checker.queries.stream_names import NamedResult, NamedStream, StreamNames
 from stream_checker.resources import OpenRunOutcomes, OpenStore
@@ -25,7 +32,6 @@ from streamflow.udi.ports import Store
 router = APIRouter(prefix="/runs", tags=["runs"], dependencies=[Reader])
 
 PENDING = "pending"
-REPORT_TYPES = {"csv": "text/csv", "html": "text/html"}
 
 
 class RunStream(NamedStream):
@@ -120,7 +126,7 @@ def get_run(
     "/{run_id}/report",
     response_model=HealthReport,
     responses={
-        200: {"content": {media_type: {"schema": {"type": "string"}} for media_type in REPORT_TYPES.values()}},
+        200: {"content": {media_type: {"schema": {"type": "string"}} for media_type in TYPES.values()}},
         **responses(401, 403, 404, 422, 429, 503),
     },
     dependencies=[at_most(2)],
@@ -128,7 +134,7 @@ def get_run(
 def get_report(
     run_id: RunId,
     store: OpenStore,
-    format: Annotated[Literal["json", "csv", "html"], Query(description="`csv` and `html` are files")] = "json",
+    format: Annotated[FileFormat, Query(description="`csv` and `html` are files")] = "json",
 ) -> HealthReport | Response:
     """Return the share of working streams by group and account, the worst channels and mislabelled streams."""
     report = health_report(store, existing_run(store, run_id))
@@ -136,17 +142,11 @@ def get_report(
         case "json":
             return report
         case "csv":
-            return _report_file(report_csv(report), format)
+            return file_response(report_csv(report, HEALTH_SECTIONS), "health-report", format)
         case "html":
-            return _report_file(report_html(report), format)
-
-
-def _report_file(content: str, format: Literal["csv", "html"]) -> Response:
-    headers = {
-        "Content-Disposition": f'attachment; filename="health-report.{format}"',
-        "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox",
-    }
-    return Response(content, media_type=f"{REPORT_TYPES[format]}; charset=utf-8", headers=headers)
+            note = f"Started {report.started_at:%Y-%m-%d %H:%M} UTC"
+            page = report_html(report, HEALTH_SECTIONS, f"Health report of {report.run_id}", note)
+            return file_response(page, "health-report", format)
 
 
 def existing_run(store: Store, run_id: str) -> RunState:

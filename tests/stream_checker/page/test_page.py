@@ -101,6 +101,8 @@ def test_each_view_shows_its_subject(browser: Browser, server: Server) -> None:
     browser.until_shown("Concurrent checks", "Provider B")
     show(browser, server, "workers")
     browser.until_shown("unhealthy", "No worker responds")
+    show(browser, server, "provider/1")
+    browser.until_shown("Report card of Provider A", "3 sold", "Working, by weekday", "Provider B")
     show(browser, server, "help")
     browser.until_shown("provider busy", "The provider refused the connection as one too many.", "believed limit")
 

@@ -6,7 +6,7 @@ import csv
 import io
 from datetime import UTC, datetime
 
-from stream_checker.queries.report_file import report_csv, report_html
+from stream_checker.queries.report_file import HEALTH_SECTIONS, report_csv, report_html
 from streamflow.reports.health import HealthReport, Share, WeakChannel
 
 NAME = "=<script>alert(1)</script>\x1b[31m\u202eexe"
@@ -25,7 +25,7 @@ REPORT = HealthReport(
 
 
 def test_a_name_is_no_markup_in_the_html_file() -> None:
-    text = report_html(REPORT)
+    text = report_html(REPORT, HEALTH_SECTIONS, f"Report of {REPORT.run_id}", NAME)
     assert "<script>" not in text
     assert "=&lt;script&gt;" in text
     assert "<b>run" not in text
@@ -33,7 +33,7 @@ def test_a_name_is_no_markup_in_the_html_file() -> None:
 
 
 def test_a_name_is_no_formula_in_the_csv_file() -> None:
-    text = report_csv(REPORT)
+    text = report_csv(REPORT, HEALTH_SECTIONS)
     assert not {"\x1b", "\u202e"} & set(text)
     rows = list(csv.DictReader(io.StringIO(text)))
     assert rows[-1]["name"].startswith("'=<script>")

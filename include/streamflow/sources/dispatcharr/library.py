@@ -6,6 +6,7 @@ import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Self, TypeVar
 
 from pydantic import ValidationError
@@ -124,8 +125,19 @@ def account_of(raw: Raw, user_agents: dict[int, str]) -> Account:
         server_group=raw.get("server_group"),
         server_host=host_of(raw.get("server_url")),
         budget=f"profile-{default.id}" if default else f"account-{raw['id']}",
+        expires_at=min(filter(None, map(_expiry, _objects([raw, *(raw.get("profiles") or ())]))), default=None),
         profiles=profiles,
     )
+
+
+def _expiry(raw: Raw) -> datetime | None:
+    """Return the end of a login's subscription; None when it is unknown, or not a date."""
+    text = raw.get("exp_date")
+    try:
+        at = datetime.fromisoformat(text) if isinstance(text, str) and raw.get("is_active", True) else None
+    except ValueError:
+        return None
+    return at if at is None or at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def _profile(raw: Raw) -> Profile:

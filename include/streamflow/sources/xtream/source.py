@@ -125,6 +125,7 @@ class Xtream:
             is_active=info.status.lower() not in _OFF,
             budget=f"account-{ACCOUNT_ID}",
             server_host=host_of(self.panel.server),
+            expires_at=info.expires_at,
         )
 
     def _stream(self, raw: dict[str, Any], group: Group | None, extension: str) -> Stream:

@@ -102,7 +102,7 @@ function Account({ name, account_id, max_streams, effective_limit, believed_limi
   return html`
     <div class=${`card ${excess > 0 ? "over" : ""}`}>
       <div class="spread">
-        <h3 class="clip" title=${name}>${name || `Account ${account_id}`}</h3>
+        <h3 class="clip" title=${name}>${Number.isInteger(account_id) ? html`<a href=${link("provider", account_id)}>${name || `Account ${account_id}`}</a>` : name}</h3>
         <span class="muted small whole">${!enabled ? "inactive" : max_streams ? `limit ${count(max_streams)}` : "no limit"}</span>
       </div>
       <${SlotBar} limit=${max_streams || believed_limit} active=${active} viewers=${viewers} elsewhere=${elsewhere} effective=${effective_limit} />
