@@ -14,10 +14,13 @@ SECOND = {"movflags": "frag_keyframe+empty_moov+default_base_moof"}
 SOUND = {"movflags": "empty_moov+default_base_moof", "frag_duration": "1000000"}
 
 
-def fragmented(clip: Clip, kind: str) -> tuple[bytes, list[bytes]]:
-    """Return the initialization segment of the clip's ``video`` or ``audio``, and its fragments of about a second."""
+def fragmented(clip: Clip, kind: str, **encryption: str) -> tuple[bytes, list[bytes]]:
+    """Return the initialization segment of the clip's ``video`` or ``audio``, and its fragments of about a second.
+
+    :param encryption: options of libav's muxer that encrypt the samples.
+    """
     out = io.BytesIO()
-    options = SECOND if kind == "video" else SOUND
+    options = (SECOND if kind == "video" else SOUND) | encryption
     data = io.BytesIO(bytes(clip.data))
     with av.open(data, format="mpegts") as source, av.open(out, "w", format="mp4", options=options) as made:
         if kind == "audio":

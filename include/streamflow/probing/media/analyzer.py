@@ -83,15 +83,20 @@ class Analyzer:
         self._part: Part | None = None
         self._stop_check_at = float("inf") if options.min_sample_seconds is None else options.min_sample_seconds
         self._is_transport_stream = False
+        self._has_key = False
 
-    def analyze_file(self, file: ByteSource, container_format: str | None) -> Measurement:
+    def analyze_file(
+        self, file: ByteSource, container_format: str | None, sample_key: bytes | None = None
+    ) -> Measurement:
         """Open ``file`` and measure it; an error that ends the reading is noted as :attr:`Measurement.broken`.
 
         :param container_format: ``mpegts``, or None to detect the format.
+        :param sample_key: decrypts the samples of a fragmented file.
         """
         file.on_wait = lambda: self._report("measuring")
         self._is_transport_stream = container_format == "mpegts"
         headers = self.measurement.headers
+        self._has_key = sample_key is not None
         structure = TransportStructure(headers) if self._is_transport_stream else BoxStructure(self._boxes)
         reader = PartReader(file, structure, self._check_bytes)
         self._wait_for_picture()
@@ -99,7 +104,7 @@ class Analyzer:
         while reader.begin():
             self.measurement.broken = None
             try:
-                with open_container(reader, container_format, reader.probe_bytes) as container:
+                with open_container(reader, container_format, reader.probe_bytes, sample_key) as container:
                     is_complete = self._analyze(
                         container, packets(container), reader.offset, lambda: reader.has_next or file.is_whole
                     )
@@ -165,7 +170,7 @@ class Analyzer:
 
     def _concluded(self) -> Measurement:
         self._figures.conclude()
-        self.measurement.is_encrypted = self._boxes.is_encrypted
+        self.measurement.is_encrypted = self._is_locked
         if self._best_shot:
             self.measurement.thumbnail = self._best_shot.jpeg()
         return self.measurement
@@ -192,8 +197,12 @@ class Analyzer:
         """End the sample where nothing of it will ever decode, or where more comes than any media explain."""
         explained = GRACE_SECONDS + self._figures.media_s + time.monotonic() - self._began
         is_flooded = self._source.bytes > MAX_BYTES_PER_SECOND * explained
-        if is_flooded or self._is_empty() or self.measurement.headers.is_scrambled or self._boxes.is_encrypted:
+        if is_flooded or self._is_empty() or self.measurement.headers.is_scrambled or self._is_locked:
             self._source.deadline = time.monotonic()
+
+    @property
+    def _is_locked(self) -> bool:
+        return self._boxes.is_encrypted and not self._has_key
 
     def _is_empty(self) -> bool:
         waited = time.monotonic() - self._began

@@ -73,9 +73,11 @@ def _analysed(
     if len(head) < LEAST_BYTES and received.ended is None:
         raise dead("no_data", f"{len(head)} bytes in {request.read_timeout:g} s")
     made = analyzer(received)
-    if source.playlist:
-        made.measurement.headers.restarts = source.playlist.borders
-    return made.analyze_file(received, "mpegts" if is_transport_stream(head) else None)
+    container_format = "mpegts" if is_transport_stream(head) else None
+    if source.playlist is None:
+        return made.analyze_file(received, container_format)
+    made.measurement.headers.restarts = source.playlist.borders
+    return made.analyze_file(received, container_format, source.playlist.sample_key)
 
 
 def _check_length(found: Measurement, received: ReceivedMedia, source: SourceInfo, request: MeasureRequest) -> None:

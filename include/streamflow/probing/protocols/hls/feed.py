@@ -8,6 +8,7 @@ from functools import partial
 
 from streamflow.probing.judgement.refusal import Refusal, dead
 from streamflow.probing.net.http_client import HttpClient, joined
+from streamflow.probing.protocols.hls import sample_aes
 from streamflow.probing.protocols.hls.decryption import decrypted, vector
 from streamflow.probing.protocols.hls.playlist import (
     InitSection,
@@ -193,7 +194,8 @@ class HlsFeed:
             raise dead("not_media", f"the playlist's {segment.fault} is invalid")
         if segment.init is not None and segment.init != track.init:
             data = self._fetcher.whole(joined(track.url, segment.init.uri), segment.init.byte_range)
-            refuse_encrypted_entries(data)
+            if not (segment.key and segment.key.is_open and segment.key.is_for_samples):
+                refuse_encrypted_entries(data)
             track.init = segment.init
             yield data
         media = self._fetcher.media(joined(track.url, segment.uri), segment.byte_range)
@@ -202,12 +204,20 @@ class HlsFeed:
             yield from media
             return
         self._info.encrypted = True
-        if not key.is_plain_aes:
+        if not key.is_open:
             method = key.method[:MAX_METHOD_CHARACTERS]
             raise dead("drm_protected", f"segments are encrypted by {method}", retryable=False)
         if not key.uri:
             raise dead("undecodable", "EXT-X-KEY has no URI")
-        yield from decrypted(media, self._key(joined(track.url, key.uri)), vector(key.vector, segment.number))
+        secret, start = self._key(joined(track.url, key.uri)), vector(key.vector, segment.number)
+        if not key.is_for_samples:
+            yield from decrypted(media, secret, start)
+        elif segment.init is None:
+            yield from sample_aes.decrypted(media, secret, start)
+        else:
+            # The fragments name what is encrypted themselves (ISO/IEC 23001-7), and libav decrypts them.
+            self._info.sample_key = secret
+            yield from media
 
     def _key(self, url: str) -> bytes:
         if url not in self._keys:

@@ -26,6 +26,7 @@ DEFAULT_TARGET_SECONDS = 2.0
 _ATTRIBUTE = re.compile(r'(?:^|,)\s*+([A-Z0-9-]++)\s*+=\s*+("[^"]*"|[^,]*)')
 _NUMBER = re.compile(r"\s*(-?\d{1,15}(?:\.\d{0,9})?)")
 _RANGE = re.compile(r"(\d{1,15})(?:@(\d{1,15}))?")
+_OPEN_METHODS = ("AES-128", "SAMPLE-AES", "SAMPLE-AES-CTR")
 _STARTS = (b"#EXTM3U", b"#EXTINF", b"#EXT-X-")
 
 
@@ -39,9 +40,15 @@ class Key:
     format: str
 
     @property
-    def is_plain_aes(self) -> bool:
-        """Whether segments are encrypted as a whole with a key that anyone may fetch."""
-        return self.method == "AES-128" and self.format == "identity"
+    def is_open(self) -> bool:
+        """Whether anyone may fetch the key."""
+        is_licence = (self.uri or "").lower().startswith("skd:")
+        return self.method in _OPEN_METHODS and self.format == "identity" and not is_licence
+
+    @property
+    def is_for_samples(self) -> bool:
+        """Whether pictures and frames of sound are encrypted one by one, and not the segment as a whole."""
+        return self.method != "AES-128"
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,7 +252,7 @@ class _Reader:
         said = _attributes(value)
         key = Key(said.get("METHOD", "NONE"), said.get("URI"), said.get("IV"), said.get("KEYFORMAT", "identity"))
         # Several keys before a segment are the same key for several systems (4.3.2.4).
-        if not (self.has_new_key and self.key and self.key.is_plain_aes):
+        if not (self.has_new_key and self.key and self.key.is_open):
             self.key = None if key.method == "NONE" else key
         self.has_new_key = True
 
