@@ -194,7 +194,9 @@ class VideoAnalyzer:
     def _decoded_alone(self, *packets: Packet[Stream]) -> VideoFrame | None:
         """Decode a key picture by itself: a decoder that reorders would hold it back until the next."""
         context = self._video.codec_context
-        context.skip_frame = "NONKEY" if len(packets) == 1 else "DEFAULT"
+        # The second field of a key picture may be predicted from the first; MPEG-2 sends both in one packet.
+        may_be_pair = len(packets) > 1 or context.codec.canonical_name == "mpeg2video"
+        context.skip_frame = "DEFAULT" if may_be_pair else "NONKEY"
         frames: list[VideoFrame] = []
         try:
             for packet in packets:
@@ -218,7 +220,7 @@ class VideoAnalyzer:
         picture = replace(self._scaler.small(frame, at), is_whole=is_whole)
         measurement.pictures.append(picture)
         if self._best_shot:
-            self._best_shot.offer(frame, self._sample_aspect, shows=picture.is_whole and not picture.is_dark)
+            self._best_shot.offer(frame, self._shown_aspect(frame), shows=picture.is_whole and not picture.is_dark)
 
     def _note_format(self, frame: VideoFrame) -> None:
         was, now = self.format, self._described(frame)
@@ -259,6 +261,12 @@ class VideoAnalyzer:
     @property
     def _sample_aspect(self) -> Fraction | None:
         return self._video.codec_context.sample_aspect_ratio or self._video.sample_aspect_ratio
+
+    def _shown_aspect(self, frame: VideoFrame) -> Fraction | None:
+        """Return the sample aspect ratio in which a frame is shown; a single field has half the lines."""
+        lines = self.format.height if self.format else None
+        is_field = lines is not None and lines > frame.height
+        return (self._sample_aspect or Fraction(1)) / 2 if is_field else self._sample_aspect
 
     def conclude(self) -> None:
         """Add to the measurement what follows from all packets so far."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from array import array
 from collections.abc import Sequence
 from fractions import Fraction
@@ -14,7 +15,7 @@ from av.audio.frame import AudioFrame
 
 from lab import Media
 from streamflow import config
-from streamflow.probing import ProbeTarget, probe
+from streamflow.probing import ProbeOutcome, ProbeTarget, probe
 from streamflow.probing.media import selection, video
 from streamflow.probing.media.audio import AudioLevels
 from streamflow.probing.media.iso_boxes import IsoBoxes
@@ -22,11 +23,13 @@ from streamflow.probing.media.luma import HEIGHT, WIDTH, Picture
 from streamflow.probing.media.measurement import Measurement
 from streamflow.probing.media.video import VideoAnalyzer
 from streamflow.records import Result
+from support.probing import mpeg2_fields
 from support.probing.encoded import X264, Made, encoded
 from support.probing.fragments import fragmented
 from support.probing.scripted import Scripted, response
 
 SETTINGS = config.Probe(sample_seconds=6, read_timeout=2)
+PAIRS = [(mpeg2_fields.INTRA, mpeg2_fields.INTRA), (mpeg2_fields.INTRA, mpeg2_fields.PREDICTED)]
 
 
 def measured(scripted: Scripted, data: bytes, **settings: object) -> Result:
@@ -112,6 +115,38 @@ def test_field_coded_hevc_has_the_lines_of_both_fields(scripted: Scripted) -> No
     made = Made(codec="libx265", options=options, fps=Fraction(50), size=(320, 180))
     result = measured(scripted, encoded(made))
     assert (result.width, result.height, result.fps, result.interlaced) == (320, 360, 25.0, True)
+
+
+def test_the_picture_of_a_field_has_the_shape_of_its_frame(scripted: Scripted) -> None:
+    options = {"preset": "ultrafast", "x265-params": "log-level=none:interlace=1:bframes=0:keyint=50"}
+    made = Made(codec="libx265", options=options, fps=Fraction(50), size=(640, 180))
+    shown = pictured(probe(ProbeTarget(scripted.url("/file", response(encoded(made)))), SETTINGS))
+    assert (shown.width, shown.height) == (320, 180)
+
+
+@pytest.mark.parametrize("pair", PAIRS)
+@pytest.mark.parametrize("in_one_packet", [True, False])
+def test_both_fields_of_mpeg2_are_decoded(scripted: Scripted, pair: tuple[int, int], in_one_packet: bool) -> None:
+    data = mpeg2_fields.stream(4, pair=pair, in_one_packet=in_one_packet)
+    outcome = probe(ProbeTarget(scripted.url("/file", response(data))), SETTINGS)
+    result = outcome.result
+    assert (result.width, result.height, result.fps, result.interlaced) == (352, 288, 25.0, True)
+    assert (result.verdict, result.reason, result.decode_errors) == ("degraded", "no_audio", 0)
+    shown = pictured(outcome)
+    rows = [bytes(shown.planes[0])[row * shown.planes[0].line_size :][: shown.width] for row in (8, 9)]
+    assert max(abs(one - other) for one, other in zip(*rows, strict=True)) < 24
+
+
+@pytest.mark.parametrize("pair", PAIRS)
+def test_a_still_picture_in_fields_is_frozen(scripted: Scripted, pair: tuple[int, int]) -> None:
+    data = mpeg2_fields.stream(6, pair=pair, in_one_packet=True, is_still=True)
+    assert measured(scripted, data, sample_seconds=4).reason == "frozen_video"
+
+
+def pictured(outcome: ProbeOutcome) -> av.VideoFrame:
+    """Return the thumbnail as a frame."""
+    with av.open(io.BytesIO(outcome.thumbnail or b"")) as container:
+        return next(container.decode(video=0))
 
 
 # -- sound -------------------------------------------------------------------------------------
