@@ -86,12 +86,12 @@ class Analyzer:
         self._has_key = False
 
     def analyze_file(
-        self, file: ByteSource, container_format: str | None, sample_key: bytes | None = None
+        self, file: ByteSource, container_format: str | None, sample_key: str | None = None
     ) -> Measurement:
         """Open ``file`` and measure it; an error that ends the reading is noted as :attr:`Measurement.broken`.
 
         :param container_format: ``mpegts``, or None to detect the format.
-        :param sample_key: decrypts the samples of a fragmented file.
+        :param sample_key: decrypts the samples of a fragmented file; in hexadecimal digits.
         """
         file.on_wait = lambda: self._report("measuring")
         self._is_transport_stream = container_format == "mpegts"

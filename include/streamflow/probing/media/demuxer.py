@@ -47,18 +47,18 @@ def open_container(
     file: Readable,
     container_format: str | None = None,
     probe_bytes: int | None = None,
-    sample_key: bytes | None = None,
+    sample_key: str | None = None,
 ) -> InputContainer:
     """Open a file of bytes.
 
     :param container_format: libav's name of the format; None to detect it.
     :param probe_bytes: the most that is read to find out about the streams.
-    :param sample_key: decrypts the samples of a fragmented file.
+    :param sample_key: decrypts the samples of a fragmented file; in hexadecimal digits.
     :raises FFmpegError: when the bytes are no media of a known format.
     """
     options = OPTIONS if probe_bytes is None else OPTIONS | {"probesize": str(probe_bytes)}
     if sample_key:
-        options = options | {"decryption_key": sample_key.hex()}
+        options = options | {"decryption_key": sample_key}
     return av.open(
         file, "r", format=container_format, options=options, buffer_size=BUFFER_BYTES, metadata_errors="ignore"
     )

@@ -52,7 +52,8 @@ class PlaylistInfo:
     :param segments: segments that were fetched, ``missing`` those that were not.
     :param announced_jumps: places where the playlist announces that the time stamps restart.
     :param separate_audio: languages of the audio in segments of its own, ``subtitles`` formats with languages.
-    :param sample_key: the key of a fragmented file whose samples are encrypted with a key that anyone may fetch.
+    :param sample_key: the key, in hexadecimal digits, of a fragmented file whose samples are encrypted with a key that
+        anyone may fetch.
     :param audio: bytes of the audio in segments of its own, ``audio_language`` its language, and ``audio_failure``
         why no more of them arrive.
     :param lost_variants: the variants that failed, each with the cause.
@@ -69,7 +70,7 @@ class PlaylistInfo:
     announced_jumps: int = 0
     separate_audio: list[str] = field(default_factory=list)
     subtitles: list[str] = field(default_factory=list)
-    sample_key: bytes | None = field(default=None, repr=False)
+    sample_key: str | None = field(default=None, repr=False)
     audio: bytearray = field(default_factory=bytearray)
     audio_language: str | None = None
     audio_failure: str | None = None

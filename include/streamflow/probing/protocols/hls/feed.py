@@ -216,7 +216,7 @@ class HlsFeed:
             yield from sample_aes.decrypted(media, secret, start)
         else:
             # The fragments name what is encrypted themselves (ISO/IEC 23001-7), and libav decrypts them.
-            self._info.sample_key = secret
+            self._info.sample_key = secret.hex()
             yield from media
 
     def _key(self, url: str) -> bytes:
