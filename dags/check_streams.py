@@ -19,7 +19,7 @@ from streamflow import names
 # Airflow passes these to a task by the names of its arguments.
 Injected = Any
 RESULTS = Asset(names.RESULTS_ASSET)
-IDS: dict[str, Any] = {"type": ["null", "array"], "items": {"type": "integer"}}
+IDS: dict[str, Any] = {"type": ["null", "array"], "items": {"type": "integer", "minimum": 0, "maximum": 2**63 - 1}}
 LABELLED: dict[str, Any] = {"map_index_template": "{{ task.stream_label }}", "do_xcom_push": False}
 
 

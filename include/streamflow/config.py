@@ -70,6 +70,8 @@ def _host_port(address: str) -> str:
 Seconds = Annotated[float, Field(ge=0)]
 Hours = Annotated[float, Field(ge=0, le=87_600)]
 Share = Annotated[float, Field(ge=0, le=1)]
+# Redis' Lua holds every number up to 2^53 exactly, and adds to these.
+Priority = Annotated[int, Field(ge=-1_000_000, le=1_000_000)]
 Proxy = Annotated[str, AfterValidator(_proxy)]
 CidrNetwork = Annotated[str, AfterValidator(_cidr)]
 HostPort = Annotated[str, AfterValidator(_host_port)]
@@ -102,7 +104,7 @@ class ConcurrentStreams(_Section):
     adaptive_ceiling: int = Field(
         32, ge=1, le=10_000, description="Highest global limit with `adaptive` when `global_limit` is unlimited"
     )
-    account_priority: dict[str, int] = Field(
+    account_priority: dict[str, Priority] = Field(
         default_factory=dict, description="Priorities by account id or name; higher ones get slots first"
     )
 
@@ -268,6 +270,14 @@ class Network(_Section):
     allow: tuple[CidrNetwork, ...] = Field((), description="Private networks (CIDR) with streams")
 
 
+class Webhooks(_Section):
+    """What Dispatcharr's webhooks may start."""
+
+    channel_cooldown: float = Field(
+        300, ge=0, le=86_400, description="Seconds until a webhook starts the check of the same channel again"
+    )
+
+
 class Freshness(_Section):
     """How long a check of each verdict counts as fresh, in hours; ``dead_most`` bounds the pause of dead streams."""
 
@@ -312,6 +322,7 @@ class Config(_Section):
     dead_streams: DeadStreams = Field(DeadStreams(), description="What happens to dead streams")
     safety: Safety = Field(Safety(), description="Bounds on what a run may change by itself")
     network: Network = Field(Network(), description="Where streams may be on private networks")
+    webhooks: Webhooks = Field(Webhooks(), description="What Dispatcharr's webhooks may start")
     freshness_hours: Freshness = Field(
         Freshness(), title="Freshness", description="How long the last check of a stream counts, by its verdict"
     )

@@ -17,7 +17,7 @@ from streamflow import config, names
 from streamflow_stack import airflow, database, ports, redis, redis_address
 from streamflow_stack.airflow_api import AirflowApi, AirflowUnreachable
 from streamflow_stack.pools import slots
-from streamflow_stack.processes import Processes, StackError
+from streamflow_stack.processes import PRIVATE, Processes, StackError
 from streamflow_stack.redis_address import RedisAddress
 from streamflow_stack.restart import RestartPolicy
 from streamflow_stack.state import StackState, state_file, write_state
@@ -94,6 +94,17 @@ def owned(home: Path) -> Iterator[None]:
 
     :raises StackError: Another stack holds the home, or its disk is full.
     """
+    # Every file and folder of the home is for its owner alone.
+    before = os.umask(PRIVATE)
+    try:
+        with _locked(home):
+            yield
+    finally:
+        os.umask(before)
+
+
+@contextmanager
+def _locked(home: Path) -> Iterator[None]:
     home.mkdir(parents=True, exist_ok=True)
     if not os.access(home, os.W_OK | os.X_OK):
         owner = home.stat()

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from airflow.dag_processing.dagbag import BundleDagBag
 from airflow.sdk import DAG
+from airflow.sdk.definitions.param import ParamsDict
+from airflow.sdk.exceptions import ParamValidationError
 
 from streamflow import names
 
@@ -35,3 +37,11 @@ def test_no_task_and_no_run_can_hang_for_ever(dags: dict[str, DAG]) -> None:
 def test_by_default_a_run_checks_all_streams_of_channels(dags: dict[str, DAG]) -> None:
     params = dags[names.CHECK_DAG].params.dump()
     assert [params[field] for field in ("channel_ids", "group_ids", "account_ids", "stream_ids")] == [None] * 4
+
+
+@pytest.mark.parametrize("number", [-1, 2**63, 10**300, 1e30])
+def test_a_run_is_refused_for_an_id_that_no_store_holds(dags: dict[str, DAG], number: float) -> None:
+    params = ParamsDict(dags[names.CHECK_DAG].params)
+    params["stream_ids"] = [2**63 - 1]
+    with pytest.raises(ParamValidationError):
+        params["stream_ids"] = [number]

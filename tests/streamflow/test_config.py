@@ -37,6 +37,7 @@ CONTRACT: dict[str, Any] = {
         "custom_streams": "pin", "approval_hours": 72, "scheduled_write_back": "ask",
     },
     "network": {"allow": []},
+    "webhooks": {"channel_cooldown": 300},
     "freshness_hours": {"ok": 20, "degraded": 20, "dead": 20, "dead_most": 168},
     "policies": [],
     "max_streams_per_run": 500,
@@ -149,6 +150,12 @@ def test_an_account_has_a_proxy_of_its_own_by_id_or_name() -> None:
     assert proxies == ["socks5://seven:1080", "http://north:8080", None, "http://me:secret@all:8080"]
     assert probe.for_account(None, None).proxy == "http://me:secret@all:8080"
     assert "secret" not in repr(probe)
+
+
+@pytest.mark.parametrize("priority", [10**23, -(10**23), 2**63])
+def test_a_priority_is_a_number_that_redis_can_add(priority: int) -> None:
+    with pytest.raises(ConfigError, match=r"concurrent_streams\.account_priority\.A"):
+        config.parse({"concurrent_streams": {"account_priority": {"A": priority}}})
 
 
 def test_a_file_that_is_not_json_is_named_with_line_and_column(tmp_path: Path) -> None:

@@ -31,7 +31,8 @@ def test_a_second_stack_of_one_home_is_refused(tmp_path: Path) -> None:
 def test_a_home_is_free_again_after_its_stack(tmp_path: Path) -> None:
     for _ in range(2):
         with stack.owned(tmp_path):
-            assert (tmp_path / "stack.lock").exists()
+            lock = tmp_path / "stack.lock"
+            assert stat.S_IMODE(lock.stat().st_mode) == 0o600
 
 
 def test_a_full_disk_is_reported_before_the_start(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

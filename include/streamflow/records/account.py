@@ -7,7 +7,7 @@ from typing import Annotated, TypeAlias
 from pydantic import AfterValidator, AwareDatetime
 
 from streamflow.records.record import Record
-from streamflow.records.text import Name, Sentence, Word
+from streamflow.records.text import Name, Sentence, Url, Word
 
 # No login has more; the limiter holds every number up to this one exactly.
 MOST_CONNECTIONS = 1_000_000
@@ -26,8 +26,8 @@ class Profile(Record):
     max_streams: Connections = 0
     is_active: bool = True
     is_default: bool = False
-    search_pattern: str = ""
-    replace_pattern: str = ""
+    search_pattern: Url = ""
+    replace_pattern: Url = ""
 
 
 class Account(Record):
@@ -46,6 +46,6 @@ class Account(Record):
     user_agent: Sentence | None = None
     server_group: int | None = None
     budget: str = ""
-    server_host: str = ""
+    server_host: Name = ""
     expires_at: AwareDatetime | None = None
     profiles: tuple[Profile, ...] = ()

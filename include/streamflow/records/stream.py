@@ -7,7 +7,7 @@ import hashlib
 from pydantic import Field
 
 from streamflow.records.record import Record
-from streamflow.records.text import Name
+from streamflow.records.text import Name, Url
 
 # The hash of a stream without a URL.
 NO_URL_HASH = hashlib.sha256(b"").hexdigest()
@@ -22,7 +22,7 @@ class Stream(Record):
 
     id: int
     name: Name
-    url: str | None = Field(default=None, repr=False)
+    url: Url | None = Field(default=None, repr=False)
     account_id: int | None = None
     group_id: int | None = None
     provider_id: Name | None = None

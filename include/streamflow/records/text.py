@@ -6,6 +6,7 @@ not rejected, because a wrong label must not hide a stream.
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, TypeAlias
 
 from pydantic import AfterValidator, ValidationInfo
@@ -15,6 +16,8 @@ from streamflow.plain_text import plain_text
 NAME_LENGTH = 255
 SENTENCE_LENGTH = 300
 WORD_LENGTH = 100
+# A longer URL is no stream's: RFC 9110, section 4.1, asks servers for 8,000 bytes.
+URL_LENGTH = 8192
 # RFC 5646, section 4.4.1: no registered combination of language tags is longer.
 LANGUAGE_LENGTH = 35
 # The largest number of items in one list or mapping of measurements, and of levels inside each other.
@@ -51,6 +54,19 @@ def _bounded_measurements(value: dict[str, Any], info: ValidationInfo) -> dict[s
     return bounded
 
 
+def _url(text: str, info: ValidationInfo) -> str:
+    """Return a URL without control characters, which would end its line in a playlist (WHATWG URL, 4.4, too)."""
+    # Stored records were checked when they were made.
+    if info.mode == "json" or (len(text) <= URL_LENGTH and text.isprintable()):
+        return text
+    if len(text) > URL_LENGTH:
+        raise ValueError(f"a URL of more than {URL_LENGTH:,} characters")
+    return _STEERING.sub("", text.encode(errors="replace").decode())
+
+
+# Control characters, line and paragraph separators.
+_STEERING = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+Url: TypeAlias = Annotated[str, AfterValidator(_url)]
 Name: TypeAlias = Annotated[str, AfterValidator(lambda text: cut(text, NAME_LENGTH))]
 Sentence: TypeAlias = Annotated[str, AfterValidator(lambda text: cut(text, SENTENCE_LENGTH))]
 Word: TypeAlias = Annotated[str, AfterValidator(lambda text: cut(text, WORD_LENGTH))]

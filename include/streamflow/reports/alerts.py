@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from streamflow.checking.circuit import OUTAGE
 from streamflow.masking import mask
+from streamflow.plain_text import inert_text
 from streamflow.records import Result, RunState
 from streamflow.udi.ports import Store
 
@@ -141,7 +142,7 @@ def _by_account(store: Store, results: Iterable[Result], reason: str) -> list[tu
 def _alert(kind: Kind, title: str, subjects: Sequence[tuple[int | None, str]]) -> Alert | None:
     if not subjects:
         return None
-    named = [Subject(id=id, name=mask(name)) for id, name in subjects[:MOST_NAMED]]
+    named = [Subject(id=id, name=inert_text(mask(name))) for id, name in subjects[:MOST_NAMED]]
     rest = f" and {len(subjects) - len(named)} more" if len(subjects) > len(named) else ""
     text = f"{len(subjects)} {title}: {', '.join(one.name for one in named)}{rest}"
     return Alert(kind=kind, text=text, count=len(subjects), subjects=named)

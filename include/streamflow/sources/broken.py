@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from streamflow.records.text import SENTENCE_LENGTH, WORD_LENGTH, cut
+
 MOST_NAMED = 100
 
 
@@ -22,7 +24,7 @@ class BrokenRecords:
         """Add a record that cannot be read."""
         self.count += 1
         if self.count <= MOST_NAMED:
-            self._named.append((name, reason))
+            self._named.append((cut(name, WORD_LENGTH), cut(reason, SENTENCE_LENGTH)))
 
     def listed(self) -> list[tuple[str, str]]:
         """Return pairs of name and reason; the last one counts the records without a name."""

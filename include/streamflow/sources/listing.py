@@ -19,6 +19,14 @@ _PUNCTUATION = re.compile(r"[^\w+&]+")
 # Values that playlists write where a stream has no tvg-id.
 _NO_ID = frozenset({"", "-", "0", "none", "null", "n/a", "na", "undefined", "unknown", "no_epg", "noepg"})
 
+# More live streams than any provider has; a list of more would fill the memory.
+MOST_STREAMS = 500_000
+
+
+def too_many(source: str, kind: str) -> str:
+    """Return the message about a source that lists more than :data:`MOST_STREAMS`."""
+    return f"{source} lists more than {MOST_STREAMS:,} {kind}; give one with the groups that you use"
+
 
 @dataclass(frozen=True, slots=True)
 class Listed:

@@ -12,15 +12,14 @@ from typing import Any
 from redis import Redis
 from redis.exceptions import RedisError
 
-from streamflow import names
+from streamflow import config, names
 from streamflow.errors import UdiUnavailable
 from streamflow.udi.ports import Store
 
 log = logging.getLogger(__name__)
 
 DEBOUNCE_SECONDS = 10.0
-# A channel is checked at most once in this time, and the UDI refreshed at most once in the other.
-CHANNEL_COOLDOWN_SECONDS = 300.0
+# The UDI is refreshed at most once in this time. The time between two checks of a channel is a setting.
 REFRESH_COOLDOWN_SECONDS = 60.0
 # The end of a refresh is awaited for this time, and looked for at this interval.
 REFRESH_TIMEOUT_SECONDS = 900.0
@@ -52,15 +51,23 @@ class DebouncedRuns:
 
     :param trigger: starts a run of a DAG.
     :param debounce: seconds between the first request and the run.
+    :param cooldown: returns the seconds between two checks of a channel.
     """
 
     def __init__(
-        self, redis: Redis, store: Store, trigger: Trigger = trigger_run, *, debounce: float = DEBOUNCE_SECONDS
+        self,
+        redis: Redis,
+        store: Store,
+        trigger: Trigger = trigger_run,
+        *,
+        debounce: float = DEBOUNCE_SECONDS,
+        cooldown: Callable[[], float] = lambda: config.load().webhooks.channel_cooldown,
     ) -> None:
         self._redis = redis
         self._store = store
         self._trigger = trigger
         self._debounce = debounce
+        self._cooldown = cooldown
         self._lock = threading.Lock()
         self._scheduled: set[Callable[[], None]] = set()
         self._refresh_allowed_at = float("-inf")
@@ -126,10 +133,11 @@ class DebouncedRuns:
         except Exception:
             self._redis.sadd(CHANNELS_KEY, *ids)
             raise
-        with self._redis.pipeline(transaction=False) as pipeline:
-            for id in ids:
-                pipeline.set(f"{COOLDOWN_KEY}{id}", "1", px=int(CHANNEL_COOLDOWN_SECONDS * 1000))
-            pipeline.execute()
+        if milliseconds := int(self._cooldown() * 1000):
+            with self._redis.pipeline(transaction=False) as pipeline:
+                for id in ids:
+                    pipeline.set(f"{COOLDOWN_KEY}{id}", "1", px=milliseconds)
+                pipeline.execute()
 
     def _start_refresh(self) -> None:
         self._refresh_allowed_at = time.monotonic() + REFRESH_COOLDOWN_SECONDS

@@ -57,7 +57,7 @@ def receive_webhook(
 ) -> Accepted:
     """Act on an event in Dispatcharr: refresh the UDI, check the channel, or count the viewers.
 
-    A repeated message has no further effect. A channel is checked at most once in five minutes.
+    A repeated message has no further effect. A channel is checked at most once in five minutes (a setting).
     """
     if message.event in REFRESH_EVENTS:
         runs.refresh()

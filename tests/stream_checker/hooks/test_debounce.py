@@ -97,6 +97,24 @@ def test_a_channel_is_not_checked_again_during_its_cooldown(
     assert [conf["channel_ids"] for _, conf in started.runs] == [[1], [2], [1]]
 
 
+def test_the_cooldown_is_a_setting(
+    store: Udi, started: StartedRuns, redis_client: Redis, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    settings = tmp_path / "settings.json"
+    monkeypatch.setenv("STREAMFLOW_CONFIG", str(settings))
+    runs = DebouncedRuns(redis_client, store, started, debounce=DEBOUNCE)
+    settings.write_text('{"webhooks": {"channel_cooldown": 20}}')
+    runs.check_channels([1])
+    started.wait_for_call()
+    wait_for_cooldown(redis_client, 1)
+    assert redis_client.pttl(f"{COOLDOWN_KEY}1") <= 20_000
+    settings.write_text('{"webhooks": {"channel_cooldown": 0}}')
+    for _ in range(2):
+        assert runs.check_channels([2])
+        started.wait_for_call()
+    assert not redis_client.exists(f"{COOLDOWN_KEY}2")
+
+
 def test_a_run_that_could_not_start_starts_with_the_next_request(
     runs: DebouncedRuns, started: StartedRuns, redis_client: Redis
 ) -> None:

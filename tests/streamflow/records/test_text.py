@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from streamflow.records import Account, AudioTrack, Channel, ChannelChange, Group, Result, Stream
 from streamflow.records.text import ITEMS, cut
@@ -39,7 +40,7 @@ def test_a_result_takes_no_more_text_than_its_fields_allow() -> None:
     "record",
     [
         stream(1, name=MEGABYTES, tvg_id=MEGABYTES, provider_id=MEGABYTES),
-        Account(id=1, name=MEGABYTES, account_type=MEGABYTES, user_agent=MEGABYTES),
+        Account(id=1, name=MEGABYTES, account_type=MEGABYTES, user_agent=MEGABYTES, server_host=MEGABYTES),
         Group(id=1, name=MEGABYTES),
         Channel(id=1, name=MEGABYTES, uuid=MEGABYTES),
         ChannelChange(channel_id=1, at=NOW, before=(), after=(), conflict=MEGABYTES),
@@ -47,7 +48,7 @@ def test_a_result_takes_no_more_text_than_its_fields_allow() -> None:
     ids=lambda record: type(record).__name__,
 )
 def test_names_are_cut(record: Any) -> None:
-    assert len(record.model_dump_json()) < 1200
+    assert len(record.model_dump_json()) < 1300
 
 
 def test_control_characters_are_removed_from_names_and_texts() -> None:
@@ -59,6 +60,19 @@ def test_control_characters_are_removed_from_names_and_texts() -> None:
 def test_a_text_that_utf_8_cannot_encode_is_stored() -> None:
     given = stream(1, name="caf\udce9")
     assert Stream.model_validate_json(given.model_dump_json()) == given
+
+
+def test_a_url_stays_on_its_line_and_can_be_encoded() -> None:
+    given = stream(1, url="http://a.test/1.ts\r\n#EXTINF:-1,evil\nhttp://evil.test/\x1b\u2028\udce9")
+    assert given.url == "http://a.test/1.ts#EXTINF:-1,evilhttp://evil.test/?"
+    assert given.url_hash
+    assert stream(1, url="http://ä.test/Das Erste|User-Agent=A B").url == "http://ä.test/Das Erste|User-Agent=A B"
+
+
+def test_a_url_beyond_all_bounds_is_no_stream_but_a_stored_one_is_read() -> None:
+    with pytest.raises(ValidationError, match="8,192"):
+        stream(1, url="http://a.test/" + MEGABYTES)
+    assert Stream.model_validate_json('{"id":1,"name":"a","url":"http://a.test/' + "x" * 9000 + '"}').url
 
 
 def test_ordinary_names_stay_unchanged() -> None:

@@ -13,19 +13,18 @@ from pydantic import ValidationError
 
 from streamflow.masking import host_of
 from streamflow.records import Account, Channel, Group, Profile, Stream
+from streamflow.sources.broken import BrokenRecords
 from streamflow.sources.web_pages import is_web_page, opens_pages
 from streamflow.sources.xtream.login import Login, login_of
 
 T = TypeVar("T")
 Raw = dict[str, Any]
-Broken = list[tuple[str, str]]
-"""Records that cannot be read: kind and id, and the reason."""
 
 # The first URLs of an account show its login.
 URLS_PER_ACCOUNT = 20
 
 
-def read(kind: str, records: Iterable[Raw], make: Callable[[Raw], T], broken: Broken) -> list[T]:
+def read(kind: str, records: Iterable[Raw], make: Callable[[Raw], T], broken: BrokenRecords) -> list[T]:
     """Return what ``make`` makes of the records, and add to ``broken`` those of which it can make nothing."""
     readable = []
     for raw in records:
@@ -33,7 +32,7 @@ def read(kind: str, records: Iterable[Raw], make: Callable[[Raw], T], broken: Br
             readable.append(make(raw))
         except (ValidationError, KeyError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
             name = raw.get("id", "without id") if isinstance(raw, dict) else "that is not an object"
-            broken.append((f"{kind} {name}", _reason(error)))
+            broken.add(f"{kind} {name}", _reason(error))
     return readable
 
 

@@ -10,6 +10,7 @@ from redis import Redis
 
 from streamflow.errors import ConfigError, SourceRefused, UnknownRecord
 from streamflow.records import Stream
+from streamflow.sources.broken import BrokenRecords
 from streamflow.sources.dispatcharr import library
 from streamflow.sources.dispatcharr.destination import Channels
 from streamflow.sources.dispatcharr.session import Session
@@ -79,7 +80,7 @@ class Dispatcharr:
         :raises SourceError: Dispatcharr cannot be read.
         """
         records = self._session.records
-        broken: library.Broken = []
+        broken = BrokenRecords("records")
         agents = dict(library.read("user agent", records("/api/core/useragents/"), library.user_agent_of, broken))
         accounts = library.read(
             "account", records("/api/m3u/accounts/"), lambda raw: library.account_of(raw, agents), broken
@@ -94,7 +95,7 @@ class Dispatcharr:
             groups=groups,
             channels=channels,
             streams=streams,
-            broken=broken,
+            broken=broken.listed(),
         )
 
     def _profiles(self) -> list[Any]:
@@ -104,7 +105,7 @@ class Dispatcharr:
         except UnknownRecord:
             return []
 
-    def _streams(self, broken: library.Broken, logins: library.Logins, pages: library.PageProfiles) -> Records[Stream]:
+    def _streams(self, broken: BrokenRecords, logins: library.Logins, pages: library.PageProfiles) -> Records[Stream]:
         """Return all streams. Pages are ordered by name, which is not unique, so they may repeat or miss streams."""
         streams = Records(Stream)
         unreadable_ids: set[Any] = set()

@@ -21,7 +21,8 @@ def lines(entries: Iterable[Entry]) -> Iterator[str]:
         radio = ' radio="true"' if entry.is_radio else ""
         attributes = f'tvg-id="{_quotable(entry.tvg_id)}"{number}{radio} group-title="{_quotable(entry.group)}"'
         yield f"#EXTINF:-1 {attributes},{entry.name}"
-        yield entry.url
+        # A line of its own, whatever the address holds.
+        yield "".join(entry.url.splitlines())
 
 
 def library(store: Store, channel_id: int | None = None, *, with_dead: bool = False) -> Iterator[Entry]:

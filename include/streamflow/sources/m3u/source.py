@@ -157,10 +157,15 @@ class _Library:
         self.films = 0
 
     def add(self, entry: Entry) -> None:
-        """Add a stream; films and episodes are counted only."""
+        """Add a stream; films and episodes are counted only.
+
+        :raises SourceRefused: there are too many.
+        """
         if is_film(entry):
             self.films += 1
             return
+        if len(self.listed) == listing.MOST_STREAMS:
+            raise SourceRefused(listing.too_many("the playlist", "live streams"))
         group_id = self._group_id(entry.group)
         stream_id = listing.stable_id(entry.url)
         if stream_id not in self.streams.texts:

@@ -155,7 +155,9 @@ class Xtream:
         """Return the records of a list one at a time: the list may be larger than the memory."""
         with self.panel.query(seconds=LIST_SECONDS, max_bytes=LIST_BYTES, action=action) as body:
             try:
-                for record in JsonList(body).records():
+                for number, record in enumerate(JsonList(body).records()):
+                    if number == listing.MOST_STREAMS:
+                        raise SourceRefused(listing.too_many(f"{self.name}: {action}", "records"))
                     if isinstance(record, dict):
                         yield record
                     elif isinstance(record, Undecodable):

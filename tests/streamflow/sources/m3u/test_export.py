@@ -38,6 +38,13 @@ def test_written_entries_are_read_back(wanted: list[Entry]) -> None:
     assert [{**vars(each), "line": 0} for each in read] == [vars(each) for each in wanted]
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r", "\u2028", "\x0b", "\x85"])
+def test_an_address_never_becomes_two_lines(end: str) -> None:
+    written = list(export.lines([Entry(line=0, name="a", url=f"http://tv.test/1{end}http://evil.test/")]))
+    assert "\n".join(written).splitlines() == written
+    assert len(written) == 3
+
+
 def test_channels_are_written_in_order_best_stream_first_without_dead_ones(tmp_path: Path) -> None:
     store = stored(tmp_path, {2: (5, 4), 1: (3, 2, 1)}, streams=[stream(i, tvg_id=f"t{i}") for i in range(1, 7)])
     store.runs.settle("no run", result(2, "dead"))

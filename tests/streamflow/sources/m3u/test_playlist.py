@@ -142,6 +142,14 @@ def test_headers_after_the_url_itself_win() -> None:
     assert one("#EXTVLCOPT:http-user-agent=X", f"{URL}|User-Agent=Y").url == f"{URL}|User-Agent=X&User-Agent=Y"
 
 
+@pytest.mark.parametrize("part", ['a="', "a=“", " x", "a=b ", 'a="b" c=\'', "data:;base64,"])
+def test_a_line_of_thousands_of_attributes_takes_no_time(part: str) -> None:
+    lines = [f"#EXTINF:-1 {part * 5000},Name", "http://tv.test/1"] * 20
+    started = time.monotonic()
+    assert all(isinstance(entry, Entry) for entry in entries(lines))
+    assert time.monotonic() - started < 1
+
+
 def test_options_apply_to_one_stream() -> None:
     first, second = read("#EXTVLCOPT:http-user-agent=X", URL, URL)
     assert isinstance(first, Entry)

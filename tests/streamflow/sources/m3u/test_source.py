@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from streamflow.errors import SourceRefused, SourceUnavailable
-from streamflow.sources import broken, m3u
+from streamflow.sources import broken, listing, m3u
 from streamflow.sources.m3u import Playlist
 from support.web_server import serving
 
@@ -130,6 +130,17 @@ def test_reading_forty_megabytes_line_by_line_takes_little_memory(tmp_path: Path
     tracemalloc.stop()
     assert count == 100_000
     assert peak < 2_000_000
+
+
+def test_a_playlist_of_too_many_streams_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listing, "MOST_STREAMS", 3)
+    file = tmp_path / "list.m3u"
+    # The same address again and again takes memory too.
+    file.write_text("#EXTM3U\n" + "#EXTINF:-1,One\nhttp://tv.test/1\n" * 3)
+    assert len(Playlist(str(file)).fetch().streams) == 1
+    file.write_text("#EXTM3U\n" + "#EXTINF:-1,One\nhttp://tv.test/1\n" * 4)
+    with pytest.raises(SourceRefused, match="more than 3 live streams"):
+        Playlist(str(file)).fetch()
 
 
 def test_films_take_no_memory(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from lab import Account, Group, Lab, Library, Media, Stream, running
 from streamflow.errors import SourceRefused, SourceUnavailable
+from streamflow.sources import listing
 from streamflow.sources.xtream import Panel, Xtream
 from support.web_server import serving
 
@@ -152,6 +153,13 @@ def test_a_category_without_an_id_is_left_out() -> None:
 def test_a_list_without_an_end_is_reported(raw: bytes) -> None:
     with pytest.raises(SourceUnavailable, match="get_live_streams"):
         of_lists(None, raw=raw)
+
+
+def test_a_list_of_too_many_records_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listing, "MOST_STREAMS", 3)
+    assert len(of_lists([{"stream_id": 1}] * 3).streams) == 1
+    with pytest.raises(SourceRefused, match="get_live_streams lists more than 3 records"):
+        of_lists([{"stream_id": 1}] * 4)
 
 
 def test_radio_is_marked() -> None:
