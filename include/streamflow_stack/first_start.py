@@ -11,10 +11,11 @@ import sys
 import threading
 from pathlib import Path
 
-from streamflow import config, names
+from streamflow import config, names, shared_settings
 from streamflow.errors import StreamFlowError
 from streamflow.files import replacing
 from streamflow.sources.first_look import look
+from streamflow_stack import redis_address
 from streamflow_stack.airflow import USER
 from streamflow_stack.pools import pools
 from streamflow_stack.ports import exposure
@@ -58,7 +59,10 @@ def main() -> None:
         Path(os.environ[PASSWORD_FILE]).read_text().strip(),
     )
     airflow("db", "migrate")
-    POOLS.write_text(json.dumps(pools(config.load())))
+    address = redis_address.locate()
+    # All machines begin with the settings of this one.
+    settings = shared_settings.load(address.client()) if address else config.load()
+    POOLS.write_text(json.dumps(pools(settings)))
     airflow("pools", "import", str(POOLS))
     # The DAG processor has not seen the DAGs yet. The run waits for the scheduler.
     airflow("dags", "reserialize")

@@ -16,16 +16,21 @@ from stream_tasks import alerts, metrics, resources
 from stream_tasks.plan import next_run_id
 from stream_tasks.resources import Resources
 from stream_tasks.write_back import may_write
-from streamflow import config, shared_settings
+from streamflow import config, homes, shared_settings
 from streamflow.checking import finishing
 from streamflow.checking.marks import RedisMarks
 from streamflow.checking.outages import Outages
 from streamflow.checking.run_results import RunResults
 from streamflow.config import Config
+from streamflow.errors import UdiUnavailable
 from streamflow.reports.run_summary import run_summary
+from streamflow.udi import Udi
 from streamflow.udi.ports import Store
 
 log = logging.getLogger(__name__)
+
+# Each machine merges its writes every few seconds; one that is off is waited for in vain.
+GATHER_SECONDS = 30.0
 
 
 def run_results(opened: Resources, context: Context, login: str = "") -> RunResults:
@@ -59,12 +64,26 @@ def finish_run(run_id: str, params: dict[str, Any], *, write_back: bool) -> list
     """Give every stream of the run a result, and return the channels that are finished by this.
 
     :raises SourceError: for the task's retry, when a channel cannot be written now.
+    :raises UdiUnavailable: for the task's retry, while Redis is away and other machines may hold results.
     """
     with resources.redis() as redis:
         store, settings = resources.udi(redis), shared_settings.load(redis)
+        _gather(redis, store, run_id)
         open_destination = partial(resources.destination, redis, store, write_back)
         outages = _outages(redis, store, settings, run_id, params)
         return finishing.finish_run(store, open_destination, outages, settings)
+
+
+def _gather(redis: Redis, store: Udi, run_id: str) -> None:
+    """Wait for the results of the run that other machines found while Redis was away."""
+    home = config.home()
+    is_settled = not store.runs.unsettled_streams(run_id)
+    if not homes.has_others(home):
+        return
+    if store.is_away:
+        raise UdiUnavailable("Redis is away: other machines may hold results of this run")
+    if not is_settled:
+        homes.Homes(redis, home).await_others(GATHER_SECONDS)
 
 
 def summarise(run_id: str, params: dict[str, Any]) -> dict[str, Any]:

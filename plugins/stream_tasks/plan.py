@@ -14,8 +14,8 @@ from stream_tasks import resources
 from stream_tasks.limits import configure
 from stream_tasks.refresh import bring_in
 from stream_tasks.write_back import may_write
-from streamflow import shared_settings
-from streamflow.errors import UnknownRecord
+from streamflow import config, homes, shared_settings
+from streamflow.errors import UdiUnavailable, UnknownRecord
 from streamflow.planning import plan as planning
 from streamflow.planning.params import CheckParams
 from streamflow.records import Run
@@ -57,9 +57,14 @@ def plan(params: dict[str, Any], run_id: str) -> list[dict[str, Any]]:
 
 
 def leftover(run_id: str) -> list[dict[str, Any]]:
-    """Return the arguments of each sequential check: of the run's streams without a result."""
+    """Return the arguments of each sequential check: of the run's streams without a result.
+
+    :raises UdiUnavailable: for the task's retry, while Redis is away and another machine holds the plan.
+    """
     with resources.store() as store:
         state = store.runs.state(run_id)
+        if state is None and store.is_away and homes.has_others(config.home()):
+            raise UdiUnavailable("Redis is away: another machine holds the plan of this run")
         return _checks(state.run, store.runs.unsettled_streams(run_id)) if state else []
 
 

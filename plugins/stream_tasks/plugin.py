@@ -1,4 +1,4 @@
-"""Registers the daily cleaning, prepares the processes that fork the tasks, and lets an idle scheduler rest.
+"""Registers the daily cleaning, cares for homes, prepares the processes that fork tasks, and rests an idle scheduler.
 
 Airflow loads plugins in those processes at their start when ``core.lazy_load_plugins`` is off.
 """
@@ -20,6 +20,15 @@ class StreamTasksPlugin(AirflowPlugin):
     name = "stream_tasks"
     listeners = [cleaning]  # noqa: RUF012 - Airflow declares it so
 
+
+if sys.argv[1:2] == ["dag-processor"] or sys.argv[1:3] == ["celery", "worker"]:
+    # Other processes need none of its modules.
+    from stream_tasks import caretaker
+
+    if "celery" in sys.argv:
+        caretaker.start()
+    else:
+        caretaker.start_for_settings()
 
 if FORKING_COMMANDS.intersection(sys.argv[1:2]):
     preload.prepare()

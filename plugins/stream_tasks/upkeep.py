@@ -21,11 +21,16 @@ def tidy() -> dict[str, Any]:
     with resources.store() as store:
         merged = store.merge()
         pruned = store.prune()
+    return {"merged": merged, "pruned": pruned, **prune_files()}
+
+
+def prune_files() -> dict[str, int]:
+    """Prune the pictures and the old logs of this machine, and return the numbers of removed files."""
     logs = Path(conf.get_mandatory_value("logging", "base_log_folder"))
     days = retention.keep_days()
     folders = [logs] if days else [logs / f"dag_id={dag}" for dag in names.DAGS]
     removed = sum(prune_logs(folder, days or retention.DEFAULT_DAYS) for folder in folders)
-    return {"merged": merged, "pruned": pruned, "pictures": thumbnails.prune(config.home()), "logs": removed}
+    return {"pictures": thumbnails.prune(config.home()), "logs": removed}
 
 
 def prune_logs(folder: Path, days: float) -> int:

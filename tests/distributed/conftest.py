@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -19,6 +21,7 @@ from support.compose_file import FULL, ROOT, services
 
 from . import postgres
 from .fleet import Fleet, eventually
+from .hosts import SecondHost, second_host
 from .relay import Relay
 
 LEASE_TTL = 10
@@ -33,13 +36,13 @@ SETTINGS = {
 @pytest.fixture(scope="session")
 def fleet_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("fleet")
-    for folder in ("state", "airflow/logs", "users", "redis", "bin", "docker"):
+    for folder in ("airflow/logs", "users", "redis", "bin", "docker"):
         (home / folder).mkdir(parents=True)
     (home / "bin" / "valkey-server").symlink_to(redis.binary())
     subprocess.run(["sh", shutil.copy(ROOT / "docker" / "secrets", home / "docker")], check=True, capture_output=True)
     program = Path(__file__).parents[2] / "docker" / "streamflow"
     (home / "bin" / "streamflow").symlink_to(program)
-    config.save(Config.model_validate(SETTINGS), home / "state" / "stream_checker_config.json")
+    config.save(Config.model_validate(SETTINGS), home / "state" / "api-server-1" / "stream_checker_config.json")
     return home
 
 
@@ -58,7 +61,17 @@ def provider(fleet_processes: Processes, fleet_home: Path) -> Iterator[Lab]:
 
 
 @pytest.fixture(scope="session")
-def fleet(fleet_processes: Processes, fleet_home: Path, provider: Lab) -> Iterator[Fleet]:
+def host() -> Iterator[SecondHost]:
+    with second_host() as host:
+        if host.why_not:
+            warnings.warn(
+                f"all services run on one host, because no network namespace can be made: {host.why_not}", stacklevel=1
+            )
+        yield host
+
+
+@pytest.fixture(scope="session")
+def fleet(fleet_processes: Processes, fleet_home: Path, provider: Lab, host: SecondHost) -> Iterator[Fleet]:
     relay = Relay(urlsplit(provider.dispatcharr).port or 0)
     redis_port = ports.any_free()
     values = {
@@ -78,7 +91,11 @@ def fleet(fleet_processes: Processes, fleet_home: Path, provider: Lab) -> Iterat
             relay,
             redis_port,
             ports.any_free(),
+            host,
         )
+        if host.name:
+            served = [redis_port, database.port, fleet.api_port, relay.port, urlsplit(provider.provider).port or 0]
+            fleet_processes.start("relay", host.reach(served), {"PATH": os.environ["PATH"]}, last=True)
         fleet.start("redis")
         fleet.run("init")
         for name in fleet.names():

@@ -1,8 +1,9 @@
 """The services of the compose file as processes of this machine, one for each container.
 
-Commands, environment and health checks are the file's own. Three things differ, because all processes are on one host:
-the names and folders of containers (:meth:`Fleet.here`), the ports that serve logs, and the name of a worker, which is
-otherwise the name of its container.
+Commands, environment and health checks are the file's own. Three things differ, because all processes are on one
+machine: the names and folders of containers (:meth:`Fleet.here`), the ports that serve logs, and the name of a worker,
+which is otherwise the name of its container. Every copy has a home of its own, except for ``init``, which prepares that
+of the API server. The copies in ``REMOTE`` run on a second host.
 """
 
 from __future__ import annotations
@@ -23,10 +24,12 @@ from streamflow_stack.airflow_api import AirflowApi
 from streamflow_stack.processes import Processes
 from support.compose_file import ROOT, Service, image_environment
 
+from .hosts import SecondHost
 from .postgres import Postgres
 from .relay import Relay
 
 COPIES = {"scheduler": 2, "triggerer": 2, "dag-processor": 1, "api-server": 1, "worker": 2}
+REMOTE = {"worker-2", "triggerer-2"}
 
 
 @dataclass
@@ -40,16 +43,17 @@ class Fleet:
     dispatcharr: Relay
     redis_port: int
     api_port: int
+    host: SecondHost
     log_ports: dict[str, int] = field(default_factory=dict)
 
-    @property
-    def state(self) -> Path:
-        return self.home / "state"
+    def state(self, name: str) -> Path:
+        """Return the home of a copy."""
+        return self.home / "state" / ("api-server-1" if name == "init" else name)
 
-    def here(self, text: str) -> str:
-        """Return a text of the compose file with this machine's folders and addresses."""
+    def here(self, text: str, name: str) -> str:
+        """Return a text of the compose file with the folders and addresses that a copy has on this machine."""
         for there, here in {
-            "/opt/streamflow/state": str(self.state),
+            "/opt/streamflow/state": str(self.state(name)),
             "/opt/streamflow/airflow": str(self.home / "airflow"),
             "/opt/streamflow/users": str(self.home / "users"),
             "/opt/streamflow/init": str(ROOT / "docker" / "init"),
@@ -69,7 +73,7 @@ class Fleet:
     def environment(self, service: str, name: str) -> dict[str, str]:
         """Return the environment of a service's copy."""
         composed = image_environment() | self.services[service].environment
-        env = {key: self.here(value) for key, value in composed.items()}
+        env = {key: self.here(value, name) for key, value in composed.items()}
         served = str(self.log_ports.setdefault(name, ports.any_free()))
         # Programs of the image that this machine lacks are in a folder of the test's.
         path = [str(self.home / "bin"), str(Path(sys.executable).parent), os.environ["PATH"]]
@@ -86,14 +90,15 @@ class Fleet:
     def start(self, name: str) -> None:
         """Start a copy of a service, for example ``scheduler-2``, or the only one, for example ``redis``."""
         service = name.rpartition("-")[0] if name[-1].isdigit() else name
-        command = [self.here(word) for word in self.services[service].command]
+        command = [self.here(word, name) for word in self.services[service].command]
         if service == "worker":
             command += ["--celery-hostname", f"celery@{name}"]
+        command = self.host.command(command) if name in REMOTE else command
         self.processes.start(name, command, self.environment(service, name), last=service == "redis")
 
     def run(self, service: str) -> None:
         """Run a service that ends by itself, and fail with its output when it fails."""
-        command = [self.here(word) for word in self.services[service].command]
+        command = [self.here(word, service) for word in self.services[service].command]
         done = subprocess.run(command, env=self.environment(service, service), capture_output=True, text=True)
         assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
 
@@ -117,7 +122,12 @@ class Fleet:
         service = name.rpartition("-")[0]
         check = [*self.services[service].health, *(["--host", name] if service == "worker" else [])]
         return subprocess.run(
-            check, env=self.environment(service, name), cwd=self.home, capture_output=True, text=True, timeout=60
+            self.host.command(check) if name in REMOTE else check,
+            env=self.environment(service, name),
+            cwd=self.home,
+            capture_output=True,
+            text=True,
+            timeout=60,
         )
 
     def api(self) -> AirflowApi:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 import threading
 from contextlib import suppress
 
@@ -10,24 +11,28 @@ HOST = "127.0.0.1"
 
 
 class Relay:
-    """Relays connections to a port. While it is cut, it refuses new connections and has ended the open ones."""
+    """Relays connections to a port. While it is cut, it refuses new connections and has ended the open ones.
 
-    def __init__(self, port: int) -> None:
-        self._target = (HOST, port)
+    :param port: the port of ``target``.
+    :param own: the address and the port to listen on; port 0 is any free one.
+    """
+
+    def __init__(self, port: int, target: str = HOST, own: tuple[str, int] = (HOST, 0)) -> None:
+        self._target = (target, port)
+        self._host, self.port = own
         self._lock = threading.Lock()
         self._open: set[socket.socket] = set()
         self._listener: socket.socket | None = None
-        self.port = 0
         self.restore()
 
     @property
     def address(self) -> str:
         """The URL of the relay."""
-        return f"http://{HOST}:{self.port}"
+        return f"http://{self._host}:{self.port}"
 
     def restore(self) -> None:
         """Let connections through, on the same port as before."""
-        listener = socket.create_server((HOST, self.port), backlog=128)
+        listener = socket.create_server((self._host, self.port), backlog=128)
         self.port = listener.getsockname()[1]
         self._listener = listener
         threading.Thread(target=self._accept, args=(listener,), daemon=True).start()
@@ -69,3 +74,10 @@ def _copy(source: socket.socket, target: socket.socket) -> None:
             target.sendall(chunk)
     with suppress(OSError):
         target.shutdown(socket.SHUT_WR)
+
+
+if __name__ == "__main__":
+    # In another host: python relay.py TARGET PORT… serves these ports of the target as its own.
+    for number in map(int, sys.argv[2:]):
+        Relay(number, sys.argv[1], (HOST, number))
+    threading.Event().wait()

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import httpx
 import pytest
 
+from streamflow import thumbnails
 from streamflow.config import Config
+from streamflow.udi.sqlite.store import FileStore
 from streamflow_stack.airflow_api import AirflowApi, AirflowError
 from streamflow_stack.cli.demo import Lab
 
@@ -26,6 +30,8 @@ STREAMS = 300
 # The time that a busy machine needs; a quiet one needs a fifth.
 RUN_SECONDS = 1500
 PAUSE_SECONDS = 10
+# A change of the settings on the page.
+CHANGE = {"stagger_delay": 0.1}
 RESTART_SECONDS = 2
 
 
@@ -112,11 +118,23 @@ def scheduler_is_killed(fleet: Fleet) -> None:
     killed_and_started_again(fleet, "scheduler-1")
 
 
+def second_host_is_cut_off(fleet: Fleet) -> None:
+    if not fleet.host.name:
+        return
+    before = held(fleet)
+    fleet.host.unplug()
+    # The checks of that host must end before others get their slots.
+    time.sleep(LEASE_TTL + PAUSE_SECONDS)
+    assert held(fleet) & before == set()
+    fleet.host.plug()
+
+
 # The faults, by the number of streams that have a verdict when each one happens.
 FAULTS: dict[int, Callable[[Fleet], None]] = {
     20: worker_is_killed,
     70: triggerer_is_killed,
     110: scheduler_is_killed,
+    130: second_host_is_cut_off,
     150: redis_is_restarted,
     190: postgres_is_paused,
     240: dispatcharr_is_cut_off,
@@ -130,6 +148,8 @@ def run(fleet: Fleet, provider: Lab) -> Run:
     refresh = api.trigger("refresh_udi", {})
     assert api.wait("refresh_udi", refresh, timeout=240) == "success"
     httpx.post(f"{provider.provider}/lab/reset").raise_for_status()
+    # As the page does it. No service but the API server has the settings file of its home.
+    api.request("PUT", f"{API}/concurrency/config", json=CHANGE)
     run = Run(api, api.trigger("check_streams", {"force": True, "sample_seconds": 1}))
     started = time.monotonic()
     eventually(lambda: api.request("GET", f"{API}/runs/{run.run_id}", missing_ok=True), 240)
@@ -199,6 +219,41 @@ def test_all_parts_are_healthy_again(run: Run, fleet: Fleet) -> None:
         ("celery@worker-2", ["default"], 8),
     ]
     assert all(worker["last_heartbeat"] for worker in health["workers"])
+
+
+def test_each_worker_has_a_home_of_its_own_with_the_settings_of_the_page(run: Run, fleet: Fleet) -> None:
+    for name in ("worker-1", "worker-2"):
+        settings = json.loads((fleet.state(name) / "stream_checker_config.json").read_text())
+        assert settings["concurrent_streams"] | CHANGE == settings["concurrent_streams"], name
+        assert (fleet.state(name) / "id").read_text() != (fleet.state("api-server-1") / "id").read_text()
+
+
+def test_both_workers_took_part(run: Run, fleet: Fleet) -> None:
+    for name in ("worker-1", "worker-2"):
+        own = FileStore(fleet.state(name) / "udi" / "udi.db")
+        assert (fleet.state(name) / "thumbnails").is_dir(), name
+        # All is merged, and each machine knows what the others found.
+        eventually(lambda store=own: store.journal() == [])
+        eventually(lambda store=own: len(store.results.last_checks()) == STREAMS)
+
+
+def test_every_picture_reaches_the_api_server(run: Run, fleet: Fleet) -> None:
+    for stream in range(1, STREAMS + 1):
+        assert eventually(lambda wanted=stream: thumbnails.load(fleet.state("api-server-1"), wanted)), stream
+    assert [list((fleet.state(name) / "outbox").iterdir()) for name in ("worker-1", "worker-2")] == [[], []]
+
+
+def test_the_machines_share_dispatcharrs_tokens(run: Run, provider: Lab) -> None:
+    state = httpx.get(f"{provider.dispatcharr}/lab/dispatcharr").raise_for_status().json()
+    # While Redis is away, a home logs in on its own.
+    assert 1 <= state["logins"] <= 3
+
+
+def test_the_second_host_is_a_network_namespace(run: Run, fleet: Fleet) -> None:
+    if not fleet.host.name:
+        pytest.skip(f"no network namespace can be made: {fleet.host.why_not}")
+    inside = Path(f"/proc/{fleet.processes.pids['worker-2']}/ns/net").readlink()
+    assert inside != Path("/proc/self/ns/net").readlink()
 
 
 def test_a_health_check_distinguishes_a_dead_part_from_a_living_one(run: Run, fleet: Fleet) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from streamflow import thumbnails
+from streamflow import pictures
 from streamflow.checking.finishing import OpenDestination, finish_ready
 from streamflow.checking.outages import Outages
 from streamflow.config import Config, Freshness
@@ -58,7 +58,7 @@ class RunResults:
         """Keep the result of a check, and finish the channels that waited for no other stream."""
         log.info("stream %d: %s%s", result.stream_id, result.verdict, f", {result.reason}" if result.reason else "")
         if thumbnail:
-            thumbnails.save(self.home, result.stream_id, thumbnail)
+            pictures.keep(self.home, result.stream_id, thumbnail)
         channels = self.outages.settle(self.login, result.model_copy(update={"run_id": self.run_id}))
         self.count(result)
         self._finish(channels)

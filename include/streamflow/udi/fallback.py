@@ -28,6 +28,7 @@ from streamflow.udi.filling import fill
 from streamflow.udi.journal import Entry
 from streamflow.udi.redis.connection import RedisEmpty
 from streamflow.udi.redis.store import RedisStore
+from streamflow.udi.replication import Replication
 from streamflow.udi.sqlite.store import FileStore
 
 log = logging.getLogger(__name__)
@@ -48,10 +49,11 @@ class Fallback:
 
     def __init__(self, redis: RedisStore | None, file: FileStore) -> None:
         self._redis = redis
-        self._file = file
+        self.file = file
         self._away_mark = file.file.with_name("redis.away")
         self._is_proven = False
         self._acknowledged: list[int] = []
+        self._replication = Replication(redis, file) if redis else None
 
     def read(self, ask: Callable[[Backend], T], *, is_transient: bool = False) -> T:
         """Return the reply of Redis, or that of the file store while Redis is away.
@@ -59,7 +61,7 @@ class Fallback:
         :param is_transient: nothing is lost if Redis has lost its data since this process last used it.
         """
         reply = self._from_redis(ask, is_proof=is_transient and self._is_proven)
-        return reply[0] if reply else ask(self._file)
+        return reply[0] if reply else ask(self.file)
 
     def write(self, entry: Entry, do: Callable[[Backend], T]) -> T:
         """Write to the file store and to Redis.
@@ -68,9 +70,9 @@ class Fallback:
         :returns: what ``do`` returned for Redis, or for the file store while Redis is away.
         """
         try:
-            with self._file.writing():
-                result = do(self._file)
-                number = self._file.note(entry.kind, entry.model_dump_json(exclude_defaults=True))
+            with self.file.writing():
+                result = do(self.file)
+                number = self.file.note(entry.kind, entry.model_dump_json(exclude_defaults=True))
                 self._forget_acknowledged()
         except UdiUnavailable as error:
             log.error("the UDI's file store is out of date: %s", error)
@@ -85,12 +87,12 @@ class Fallback:
         if entry.may_wait:
             self._acknowledged.append(number)
         else:
-            self._file.forget([number])
+            self.file.forget([number])
         return reply[0]
 
     def both(self, do: Callable[[Backend], T]) -> T:
         """Do something in both stores that is not journaled; return the result of Redis, if it is there."""
-        result = do(self._file)
+        result = do(self.file)
         reply = self._from_redis(do)
         return reply[0] if reply else result
 
@@ -102,7 +104,7 @@ class Fallback:
         try:
             if not redis.is_filled():
                 with self.alone(wait=True):
-                    self._catch_up(redis)
+                    self._catch_up(redis, wait=True)
         except UdiUnavailable as error:
             self._leave(error)
 
@@ -113,10 +115,33 @@ class Fallback:
         with self.alone(wait=True):
             try:
                 self._redis.probe(PROBE_SECONDS)
-                return self._catch_up(self._redis)
+                return self._catch_up(self._redis, wait=True)
             except UdiUnavailable as error:
                 self._leave(error)
                 return 0
+
+    def follow(self) -> int:
+        """Bring Redis up to date, and the file store too; return the number of merged and copied records.
+
+        A home of which another process does this at the same time is left to that process.
+        """
+        if self._redis is None or self._replication is None:
+            return 0
+        with self.alone(wait=False) as is_alone:
+            if not is_alone:
+                return 0
+            try:
+                if self.is_away:
+                    self._redis.probe(PROBE_SECONDS)
+                return self._catch_up(self._redis) + self._replication.copy()
+            except UdiUnavailable as error:
+                self._leave(error)
+                return 0
+
+    @property
+    def is_away(self) -> bool:
+        """Whether Redis is marked as away."""
+        return self._redis is None or self._away_mark.exists()
 
     @contextmanager
     def alone(self, *, wait: bool) -> Iterator[bool]:
@@ -124,7 +149,7 @@ class Fallback:
 
         :param wait: wait for the others; otherwise yield False when there is another.
         """
-        folder = self._file.file.parent
+        folder = self.file.file.parent
         folder.mkdir(parents=True, exist_ok=True)
         lock = os.open(folder / "udi.lock", os.O_CREAT | os.O_RDWR, 0o600)
         try:
@@ -178,7 +203,7 @@ class Fallback:
     def _leave(self, error: UdiUnavailable) -> None:
         """Mark Redis as away."""
         if not self._away_mark.exists():
-            is_new = isinstance(error, RedisEmpty) and self._file.library.refreshed_at() is None
+            is_new = isinstance(error, RedisEmpty) and self.file.library.refreshed_at() is None
             log.log(logging.INFO if is_new else logging.WARNING, "the UDI uses its file store: %s", error)
         self._away_mark.parent.mkdir(parents=True, exist_ok=True)
         self._away_mark.touch()
@@ -206,25 +231,31 @@ class Fallback:
         # A number that another thread adds meanwhile may get lost. Its entry is then repeated by the next merge.
         numbers, self._acknowledged = self._acknowledged, []
         if numbers:
-            self._file.forget(numbers)
+            self.file.forget(numbers)
 
-    def _catch_up(self, redis: RedisStore) -> int:
-        """Merge the whole journal and remove the mark. Only one process may do this at a time."""
+    def _catch_up(self, redis: RedisStore, *, wait: bool = False) -> int:
+        """Merge the whole journal and remove the mark. Only one process of a home may do this at a time.
+
+        :param wait: wait for another machine that is filling Redis.
+        """
         if not redis.is_filled():
             # Until it is full, no process may read it. Writes go into the journal meanwhile, and are merged.
             self._leave(RedisEmpty("Redis has lost its data and is being filled"))
-            fill(redis, self._file)
+            with redis.alone(wait=wait):
+                # Another machine may have filled it meanwhile.
+                if not redis.is_filled():
+                    fill(redis, self.file)
         merged = 0
         self._forget_acknowledged()
         while True:
-            while entries := self._file.journal():
+            while entries := self.file.journal():
                 for _, kind, text in entries:
-                    journal.replay(redis, self._file, kind, text)
-                self._file.forget(number for number, _, _ in entries)
+                    journal.replay(redis, self.file, kind, text)
+                self.file.forget(number for number, _, _ in entries)
                 merged += len(entries)
             # No write can come between the last look into the journal and the removal of the mark.
-            with self._file.writing():
-                if not self._file.journal(1):
+            with self.file.writing():
+                if not self.file.journal(1):
                     if self._away_mark.exists():
                         self._away_mark.unlink(missing_ok=True)
                         log.info("the UDI uses Redis again; merged %d writes", merged)

@@ -21,3 +21,4 @@ def fill(redis: RedisStore, file: FileStore) -> None:
     for run_id in reversed(file.runs.newest(bounds.RUNS)):
         copy_run(redis, file, run_id)
     redis.mark_filled()
+    file.remember_filling(redis.filling())

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import cast
 
@@ -12,9 +14,12 @@ from streamflow.udi import bounds, journal
 from streamflow.udi.fallback import Fallback, Port
 from streamflow.udi.ports import Library, Progress, RefreshReport, Results, Runs
 from streamflow.udi.publication import check_drop
+from streamflow.udi.redis.publishing import Overtaken
 from streamflow.udi.redis.store import RedisStore
 from streamflow.udi.snapshot import LibraryTexts, Snapshot
 from streamflow.udi.sqlite.store import FileStore
+
+log = logging.getLogger(__name__)
 
 
 class Udi:
@@ -41,16 +46,35 @@ class Udi:
         """
         self._fallback.fill_if_empty()
         with self._fallback.alone(wait=True):
-            texts = LibraryTexts.of(over(snapshot) if over else snapshot)
-            if not force:
-                check_drop(self.library.stream_ids(), texts.streams, max_drop)
-            return self._fallback.write(
-                journal.Published(), lambda store: store.publishing.publish(texts, broken=snapshot.broken)
-            )
+            while True:
+                try:
+                    return self._publish(snapshot, over, max_drop=None if force else max_drop)
+                except Overtaken as error:
+                    log.info("the library is arranged again: %s", error)
+
+    def _publish(
+        self, snapshot: Snapshot, over: Callable[[Snapshot], Snapshot] | None, *, max_drop: float | None
+    ) -> RefreshReport:
+        """Publish a library once.
+
+        :raises Overtaken: if another machine wrote an order meanwhile.
+        """
+        orders = self._fallback.read(lambda store: store.library.orders()) if over else None
+        texts, at = LibraryTexts.of(over(snapshot) if over else snapshot), datetime.now(UTC)
+        if max_drop is not None:
+            check_drop(self.library.stream_ids(), texts.streams, max_drop)
+        return self._fallback.write(
+            journal.Published(),
+            lambda store: store.publishing.publish(texts, broken=snapshot.broken, at=at, orders=orders),
+        )
 
     def prune(self, *, runs: int = bounds.RUNS) -> dict[str, int]:
         """Delete old data in both stores, as :meth:`~streamflow.udi.ports.Store.prune` says."""
         return self._fallback.both(lambda store: store.prune(runs=runs))
+
+    def prune_file(self) -> dict[str, int]:
+        """Delete old data in this machine's file store alone, as :meth:`prune` does in both."""
+        return self._fallback.file.prune()
 
     def merge(self) -> int:
         """Write into Redis what only the file store has.
@@ -58,6 +82,18 @@ class Udi:
         :returns: the number of writes. A repeated call does no harm.
         """
         return self._fallback.merge()
+
+    def follow(self) -> int:
+        """Merge as :meth:`merge` does, and copy what other machines wrote into this machine's file store.
+
+        :returns: the number of merged and copied records.
+        """
+        return self._fallback.follow()
+
+    @property
+    def is_away(self) -> bool:
+        """Whether Redis is away, so that this machine knows nothing of what other machines write."""
+        return self._fallback.is_away
 
 
 def open_udi(client: Redis | None, home: Path) -> Udi:

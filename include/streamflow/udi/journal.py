@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, ClassVar
 
 from pydantic import AliasChoices, BaseModel, BeforeValidator, Field
@@ -43,8 +43,10 @@ class Published(Entry):
     kind = "library"
 
     def replay(self, redis: RedisStore, file: FileStore) -> None:
-        """Publish the present library."""
-        redis.publishing.publish(file.publishing.texts(), at=file.library.refreshed_at())
+        """Publish the present library, unless another machine has published a later one."""
+        mine, theirs = file.library.refreshed_at(), redis.library.refreshed_at()
+        if mine and (theirs is None or theirs <= mine):
+            redis.publishing.publish(file.publishing.texts(), at=mine)
 
 
 class Reordered(Entry):
@@ -55,12 +57,16 @@ class Reordered(Entry):
     may_wait = True
 
     channel_id: int
+    at: datetime = Field(default_factory=lambda: datetime.now(UTC))
 
     def replay(self, redis: RedisStore, file: FileStore) -> None:
-        """Copy the present order."""
+        """Copy the present order, unless another machine has changed it later."""
+        refreshed_at = redis.library.refreshed_at()
+        changes = redis.runs.changes(self.channel_id, 1)
         with file.writing():
             channel = file.library.channel(self.channel_id)
-            if channel:
+            is_latest = not changes or changes[0].at <= self.at or file.runs.changes(self.channel_id, 1) == changes
+            if channel and is_latest and not (refreshed_at and refreshed_at > self.at):
                 redis.library.reorder(channel.id, channel.stream_ids)
 
 
@@ -76,9 +82,16 @@ class Remembered(Entry):
     )
 
     def replay(self, redis: RedisStore, file: FileStore) -> None:
-        """Copy the present memory."""
+        """Copy the present memory, except of streams that another machine has checked later."""
+        later = redis.results.latest_of(self.stream_ids)
         with file.writing():
-            redis.results.remember_dead(file.results.dead_memory(self.stream_ids))
+            mine = file.results.latest_of(self.stream_ids)
+            ids = [
+                i
+                for i in self.stream_ids
+                if i not in later or (i in mine and mine[i].checked_at >= later[i].checked_at)
+            ]
+            redis.results.remember_dead(file.results.dead_memory(ids))
 
 
 class Opened(Entry):

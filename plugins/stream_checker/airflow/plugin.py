@@ -5,6 +5,7 @@ Every Airflow process loads this module, including each task, so it imports only
 
 from __future__ import annotations
 
+import sys
 from functools import cached_property
 from typing import Any
 
@@ -40,6 +41,10 @@ class StreamCheckerPlugin(AirflowPlugin):
         """The web application. Only the API server reads this property."""
         from stream_checker.app import create_app
 
+        if sys.argv[1:2] == ["api-server"]:
+            from stream_tasks import caretaker
+
+            caretaker.start(serves=True)
         return [{"app": create_app(), "url_prefix": "/api/stream-checker", "name": "Stream checker"}]
 
     @cached_property

@@ -624,7 +624,7 @@ def test_merging_an_acknowledged_result_does_not_settle_a_reopened_run(parts: Pa
 def test_each_result_takes_one_transaction_of_the_file(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
     parts.udi.publish(library())
     statements: list[str] = []
-    parts.udi._fallback._file._database._connection().set_trace_callback(statements.append)
+    parts.udi._fallback.file._database._connection().set_trace_callback(statements.append)
     for minutes in range(3):
         parts.udi.runs.settle("no run", result(10, minutes=minutes))
     assert statements.count("COMMIT") == 3

@@ -25,6 +25,11 @@ class RefreshReport(BaseModel):
     broken: list[tuple[str, str]] = Field(default_factory=list)
     elapsed_s: float = 0.0
 
+    @property
+    def records(self) -> int:
+        """Return the number of all records that were added, changed or removed."""
+        return sum(sum(kind.values()) for kind in (self.added, self.changed, self.removed))
+
 
 class Store(Protocol):
     """A library with the results and runs that belong to it."""

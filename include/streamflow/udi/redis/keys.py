@@ -14,3 +14,7 @@ GONE = PREFIX + "gone"
 LAYOUT = "2"
 LAYOUT_NAME = "layout"
 LAYOUT_KEY = PREFIX + LAYOUT_NAME
+# An id for each time that an empty Redis was filled.
+FILLING_NAME = "filling"
+# Outside of the prefix, because filling begins with the deletion of all keys.
+FILLING_LOCK = "{streamflow}:udi-filling"

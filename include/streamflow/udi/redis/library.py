@@ -14,9 +14,11 @@ from streamflow.udi.redis import blocks
 from streamflow.udi.redis.connection import Connection, chunks, watch
 from streamflow.udi.redis.indexing import Edits
 from streamflow.udi.redis.keys import PREFIX
-from streamflow.udi.snapshot import to_json
+from streamflow.udi.snapshot import LibraryTexts, to_json
 
 R = TypeVar("R", bound=BaseModel)
+# The number of written orders.
+ORDERS = "orders"
 
 
 class RedisLibrary:
@@ -110,16 +112,38 @@ class RedisLibrary:
             writes = edits.apply(self._connection.get_many(edits.names))
             lines[line] = to_json(channel.model_copy(update={"stream_ids": order})).encode()
             batch.multi()
+            batch.incr(PREFIX + ORDERS)
             write(batch, writes | {name: blocks.written(lines)})
 
         with self._connection.commands() as redis:
             redis.transaction(change, PREFIX + name)
+
+    def orders(self) -> int:
+        """Return the number of orders that were written so far."""
+        return int(self._connection.get(ORDERS) or 0)
+
+    def texts(self) -> LibraryTexts:
+        """Return the whole library. A refresh meanwhile may mix two libraries."""
+        return LibraryTexts(
+            accounts=_texts([self._connection.get("account")]),
+            groups=_texts([self._connection.get("group")]),
+            streams=_texts(self._blocks("stream")),
+            channels=_texts(self._blocks("channel")),
+        )
+
+    def _blocks(self, kind: str) -> Iterable[bytes | None]:
+        ids = blocks.unpacked(self._connection.get(f"{kind}s"))
+        return self._connection.get_many(sorted(blocks.names_of(kind, ids))).values()
 
     def _records(self, kind: str, model: type[R], ids: Iterable[int]) -> dict[int, R]:
         wanted = list(ids)
         texts = self._connection.get_many(blocks.names_of(kind, wanted))
         lines = ((key, blocks.find(texts[blocks.name_of(kind, key)], key)) for key in wanted)
         return {key: model.model_validate_json(text) for key, text in lines if text is not None}
+
+
+def _texts(stored: Iterable[bytes | None]) -> dict[int, bytes]:
+    return {int(key): text for block in stored for key, text in blocks.read(block)}
 
 
 def write(batch: Pipeline, writes: Mapping[str, bytes | None]) -> None:

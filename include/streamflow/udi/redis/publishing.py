@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import logging
-import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import cast
 
-from redis.exceptions import LockNotOwnedError, RedisError, WatchError
-from redis.lock import Lock
+from redis.exceptions import WatchError
 
 from streamflow.errors import UdiUnavailable
 from streamflow.records import Channel, Stream
@@ -22,11 +19,10 @@ from streamflow.udi.redis import blocks
 from streamflow.udi.redis.connection import Connection, chunks, watch
 from streamflow.udi.redis.indexing import Edits
 from streamflow.udi.redis.keys import GONE, PREFIX
-from streamflow.udi.redis.library import write
+from streamflow.udi.redis.library import ORDERS, write
+from streamflow.udi.redis.renewed_lock import renewed_lock
 from streamflow.udi.redis.results import RedisResults
 from streamflow.udi.snapshot import LibraryTexts
-
-log = logging.getLogger(__name__)
 
 # The names of the kinds of records in a library and in its blocks.
 KINDS = {"accounts": "account", "groups": "group", "streams": "stream", "channels": "channel"}
@@ -35,6 +31,10 @@ REFRESH_SECONDS = 12
 REFRESH_WAITS_SECONDS = 60
 # The number of refreshes. A refresh that reads another number than its own has been overtaken.
 NUMBER = "refresh:number"
+
+
+class Overtaken(Exception):
+    """An order was written while the library was arranged. Arrange it again."""
 
 
 @dataclass(frozen=True)
@@ -75,17 +75,24 @@ class Publishing:
         max_drop: float | None = None,
         broken: Sequence[tuple[str, str]] = (),
         at: datetime | None = None,
+        orders: int | None = None,
     ) -> RefreshReport:
         """Replace the library, and write only the differences.
 
         :param max_drop: the largest share of the streams that may disappear, or None for no check.
         :param broken: the records that could not be read, for the report.
         :param at: the time of the refresh, by default now.
+        :param orders: the number of written orders that the library contains; None for no check.
+        :raises Overtaken: if an order was written since.
         """
         started = time.monotonic()
         new = {name: blocks.of_records(name, getattr(library, kind)) for kind, name in KINDS.items()}
         with self.alone() as number, self._connection.batch() as batch:
             while True:
+                if orders is not None:
+                    watch(batch, ORDERS)
+                    if int(self._connection.get(ORDERS) or 0) != orders:
+                        raise Overtaken("an order was written during the refresh")
                 changes = self._compare(library, new, max_drop)
                 carry = self._results.carrying(changes.renamed, changes.returned)
                 watch(batch, NUMBER, *changes.shared)
@@ -114,20 +121,11 @@ class Publishing:
     def alone(self) -> Iterator[int]:
         """Hold the lock of refreshes, renewed until the end; yield the number of this refresh."""
         with self._connection.commands() as redis:
-            lock: Lock = redis.lock(PREFIX + "refresh", timeout=REFRESH_SECONDS, thread_local=False)
-            if not lock.acquire(blocking_timeout=REFRESH_WAITS_SECONDS):
-                raise UdiUnavailable(f"another refresh has not ended for {REFRESH_WAITS_SECONDS} s")
-            ended = threading.Event()
-            renewal = threading.Thread(target=_renew, args=(lock, ended), name="refresh-renewal", daemon=True)
-            renewal.start()
-            try:
+            key = PREFIX + "refresh"
+            with renewed_lock(redis, key, seconds=REFRESH_SECONDS, wait=REFRESH_WAITS_SECONDS) as is_alone:
+                if not is_alone:
+                    raise UdiUnavailable(f"another refresh has not ended for {REFRESH_WAITS_SECONDS} s")
                 yield redis.incr(PREFIX + NUMBER)
-            finally:
-                ended.set()
-                renewal.join()
-                # A lock that has expired may belong to another refresh by now.
-                with suppress(LockNotOwnedError):
-                    lock.release()
 
     def _compare(self, library: LibraryTexts, new: dict[str, dict[str, bytes]], max_drop: float | None) -> Changes:
         """Compare the stored library with the new one.
@@ -194,11 +192,3 @@ def _edits(library: LibraryTexts, kinds: dict[str, Difference], former: dict[str
     edits.channels(map(Channel.model_validate_json, channels_before), is_present=False)
     edits.channels(map(library.channel, channels.written), is_present=True)
     return edits
-
-
-def _renew(lock: Lock, ended: threading.Event) -> None:
-    while not ended.wait(REFRESH_SECONDS / 4):
-        try:
-            lock.reacquire()
-        except RedisError as error:
-            log.warning("the lock of the refresh could not be renewed: %s", error)

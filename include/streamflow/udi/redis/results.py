@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import UTC, datetime
-from typing import cast
+from typing import cast, get_args
 
 from redis.client import Pipeline
 
@@ -50,6 +50,16 @@ class RedisResults:
         flat = self._connection.joined("ZRANGE", "checked", 0, -1, "WITHSCORES")
         checks = zip(flat[::2], flat[1::2], strict=True)
         return {int(stream): datetime.fromtimestamp(float(at), UTC) for stream, at in checks}
+
+    def checks(self) -> dict[int, tuple[float, str]]:
+        """Return the time (s) and the verdict of every stream's latest result, by stream."""
+        verdicts = {stream: verdict for verdict in get_args(Verdict) for stream in self.streams_of_verdict(verdict)}
+        return {stream: (at.timestamp(), verdicts.get(stream, "")) for stream, at in self.last_checks().items()}
+
+    def memories(self) -> dict[int, DeadMemory]:
+        """Return the memory of failures of every stream that has one."""
+        texts = self._connection.hash("dead")
+        return {int(stream): DeadMemory.model_validate_json(text) for stream, text in texts.items()}
 
     def changed_urls(self, stream_ids: Iterable[int]) -> set[int]:
         """Return those of the streams whose URL differs from the URL of their latest result."""

@@ -115,6 +115,12 @@ class RedisRuns:
             summary=json.loads(summary) if summary else None,
         )
 
+    def settled(self, run_id: str) -> dict[int, tuple[str, str]]:
+        """Return verdict and reason of the run's settled streams."""
+        streams = self._connection.hash(f"run:{run_id}:streams")
+        states = {int(stream): state.decode().split("|", 2) for stream, state in streams.items()}
+        return {stream: (verdict, reason) for stream, (verdict, _, reason) in states.items() if verdict}
+
     def newest(self, limit: int = 20) -> list[str]:
         """Return run ids, newest first."""
         return [run.decode() for run in self._connection.highest("runs", limit)]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 
@@ -11,15 +14,19 @@ from redis.retry import Retry
 
 from streamflow.udi import bounds
 from streamflow.udi.ports import RefreshReport
-from streamflow.udi.redis.connection import Connection, chunks
-from streamflow.udi.redis.keys import LAYOUT, LAYOUT_KEY, LAYOUT_NAME, PREFIX
+from streamflow.udi.redis.connection import Connection, RedisEmpty, chunks
+from streamflow.udi.redis.keys import EVENTS, FILLING_LOCK, FILLING_NAME, LAYOUT, LAYOUT_KEY, LAYOUT_NAME, PREFIX
 from streamflow.udi.redis.library import RedisLibrary
 from streamflow.udi.redis.progress import RedisProgress
 from streamflow.udi.redis.publishing import Publishing
+from streamflow.udi.redis.renewed_lock import renewed_lock
 from streamflow.udi.redis.results import RedisResults
 from streamflow.udi.redis.runs import RedisRuns
 from streamflow.udi.redis.settling import Settling
 from streamflow.udi.snapshot import LibraryTexts, Snapshot
+
+# When a process has died while it filled Redis, the next one can begin after this time.
+FILLING_SECONDS = 6
 
 
 class RedisStore:
@@ -83,7 +90,35 @@ class RedisStore:
     def mark_filled(self) -> None:
         """Mark that Redis holds all data."""
         with self._connection.commands() as redis:
-            redis.set(LAYOUT_KEY, LAYOUT)
+            redis.mset({LAYOUT_KEY: LAYOUT, PREFIX + FILLING_NAME: uuid.uuid4().hex})
+
+    def filling(self) -> str:
+        """Return an id of the time that Redis was filled, empty for one that older versions filled."""
+        return (self._connection.get(FILLING_NAME) or b"").decode()
+
+    @contextmanager
+    def alone(self, *, wait: bool) -> Iterator[None]:
+        """Exclude the filling by other machines.
+
+        :param wait: wait for another machine that fills Redis, or that died while it did.
+        :raises RedisEmpty: if another machine is filling Redis.
+        """
+        with (
+            self._connection.commands() as redis,
+            renewed_lock(redis, FILLING_LOCK, seconds=FILLING_SECONDS, wait=wait * 3 * FILLING_SECONDS) as is_alone,
+        ):
+            if not is_alone:
+                raise RedisEmpty("Redis is being filled from another machine")
+            yield
+
+    def state(self) -> tuple[bytes | None, ...]:
+        """Return a value that changes with every refresh, result, finished channel, run and filling."""
+        with self._connection.batch(transaction=False) as batch:
+            batch.get(PREFIX + "refreshed_at")
+            batch.get(PREFIX + FILLING_NAME)
+            batch.xrevrange(EVENTS, count=1)
+            refreshed_at, filling, last = batch.execute()
+        return refreshed_at, filling, last[0][0] if last else None
 
     def clear(self) -> None:
         """Delete all keys of the UDI, also those of other layouts."""

@@ -83,6 +83,10 @@ class FileLibrary:
         """Return the ids of the channels that hold a stream."""
         return self._database.ids("SELECT channel_id FROM member WHERE stream_id = ? ORDER BY 1", stream_id)
 
+    def orders(self) -> int:
+        """Return 0: whoever publishes excludes the writers of orders."""
+        return 0
+
     def reorder(self, channel_id: int, stream_ids: Sequence[int]) -> None:
         """Replace the streams of a channel by an order that was written to the source."""
         with self._database.writing() as db:

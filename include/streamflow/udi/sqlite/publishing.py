@@ -28,12 +28,20 @@ class Publishing:
         self._database = database
 
     def publish(
-        self, library: LibraryTexts, *, max_drop: float | None = None, broken: Sequence[tuple[str, str]] = ()
+        self,
+        library: LibraryTexts,
+        *,
+        max_drop: float | None = None,
+        broken: Sequence[tuple[str, str]] = (),
+        at: datetime | None = None,
+        orders: int | None = None,  # noqa: ARG002
     ) -> RefreshReport:
         """Replace the library, and write only the differences.
 
         :param max_drop: the largest share of the streams that may disappear, or None for no check.
         :param broken: the records that could not be read, for the report.
+        :param at: the time of the refresh, by default now.
+        :param orders: not used, because the caller excludes the other processes of this file.
         """
         started = time.monotonic()
         with self._database.writing() as db:
@@ -56,7 +64,9 @@ class Publishing:
                 _write(db, "stream", streams, (_row(library, key) for key in streams.written))
                 _write(db, "channel", channels, ((c.id, library.channels[c.id], c.group_id) for c in written))
                 write_members(db, channels.removed, {channel.id: channel.stream_ids for channel in written})
-            db.execute("INSERT OR REPLACE INTO meta VALUES ('refreshed_at', ?)", (datetime.now(UTC).isoformat(),))
+            db.execute(
+                "INSERT OR REPLACE INTO meta VALUES ('refreshed_at', ?)", ((at or datetime.now(UTC)).isoformat(),)
+            )
         kinds = {"accounts": accounts, "groups": groups, "streams": streams, "channels": channels}
         return report(kinds, list(broken), started)
 

@@ -51,6 +51,17 @@ class FileResults:
         rows = self._database.rows("SELECT stream_id, checked_at FROM result")
         return {stream: datetime.fromtimestamp(at, UTC) for stream, at in rows}
 
+    def checks(self) -> dict[int, tuple[float, str]]:
+        """Return the time (s) and the verdict of every stream's latest result, by stream."""
+        rows = self._database.rows("SELECT stream_id, checked_at, verdict FROM result")
+        return {stream: (at, verdict) for stream, at, verdict in rows}
+
+    def add(self, results: Iterable[Result]) -> None:
+        """Store results of another machine, each as its stream's latest unless a newer one is there."""
+        with self._database.writing() as db:
+            for result in results:
+                keep(db, result)
+
     def changed_urls(self, stream_ids: Iterable[int]) -> set[int]:
         """Return those of the streams whose URL differs from the URL of their latest result."""
         checked = (

@@ -138,6 +138,31 @@ class FileRuns:
             summary=json.loads(summary) if summary else None,
         )
 
+    def take_over(self, state: RunState, settled: Mapping[int, tuple[str, str]]) -> None:
+        """Store a run as another store has it. What is settled or finished here stays.
+
+        :param settled: verdict and reason of the settled streams.
+        """
+        key = state.run.run_id
+        with self._database.writing() as db:
+            if not db.execute("SELECT 1 FROM run WHERE run_id = ?", (key,)).fetchone():
+                self.open(state.run)
+                # Checks of this machine may have been settled before the run was known here.
+                db.execute(
+                    "UPDATE run_stream SET verdict = past.json ->> '$.verdict', reason = past.json ->> '$.reason' "
+                    "FROM history AS past WHERE run_stream.run_id = ?1 AND past.run_id = ?1 "
+                    "AND past.stream_id = run_stream.stream_id",
+                    (key,),
+                )
+            db.executemany(
+                "UPDATE run_stream SET verdict = ?, reason = ? WHERE run_id = ? AND stream_id = ? AND verdict IS NULL",
+                [(verdict, reason, key, stream) for stream, (verdict, reason) in settled.items()],
+            )
+            for change in state.finished_channels.values():
+                self.finish_channel(change)
+            if state.finished_at:
+                self.close(key, state.summary or {}, state.finished_at)
+
     def settled(self, run_id: str) -> dict[int, tuple[str, str]]:
         """Return verdict and reason of the run's settled streams."""
         rows = self._database.rows(

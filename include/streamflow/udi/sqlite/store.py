@@ -80,6 +80,21 @@ class FileStore:
         """Return the oldest entries of the journal: number, kind, record as JSON."""
         return self._database.rows("SELECT number, kind, json FROM journal ORDER BY number LIMIT ?", limit)
 
+    def has_unmerged_state(self) -> bool:
+        """Return whether the journal holds a change of a state, and not only results, which are facts."""
+        facts = "('settle', 'channel', 'close')"
+        return self._database.one(f"SELECT 1 FROM journal WHERE kind NOT IN {facts} LIMIT 1") is not None  # noqa: S608
+
+    def filling(self) -> str:
+        """Return the id of the last filling of Redis that this store knows, empty for none."""
+        row = self._database.one("SELECT value FROM meta WHERE name = 'filling'")
+        return str(row[0]) if row else ""
+
+    def remember_filling(self, filling: str) -> None:
+        """Remember the last filling of Redis."""
+        with self._database.writing() as db:
+            db.execute("INSERT OR REPLACE INTO meta VALUES ('filling', ?)", (filling,))
+
     def forget(self, numbers: Iterable[int]) -> None:
         """Delete entries of the journal by their numbers."""
         with self._database.writing() as db:
