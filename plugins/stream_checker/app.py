@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 
 from stream_checker.http import problems
 from stream_checker.http.body_limit import BodyLimit
@@ -29,6 +30,16 @@ from stream_checker.routes import (
 )
 from streamflow.version import VERSION
 
+DESCRIPTION = """Limits, live progress, results and history of the stream checks.
+
+Each request needs a token of Airflow. Get one with your login, and send it in the header `Authorization`:
+
+    curl ADDRESS/auth/token -H 'Content-Type: application/json' -d '{"username": "admin", "password": "…"}'
+    curl ADDRESS/api/stream-checker/concurrency/status -H 'Authorization: Bearer TOKEN'
+
+Reading needs the right to read pools and the runs of `check_streams`, changing the right to edit pools. Errors are
+problem documents (RFC 9457) that name the wrong field.
+"""
 # In the order of the API's document.
 ROUTES = (
     concurrency, workers, probes, results, streams, channels, groups, runs, events, hooks, playlist, settings,
@@ -44,7 +55,7 @@ def create_app() -> FastAPI:
     app = FastAPI(
         title="StreamFlow",
         version=VERSION,
-        description="Limits, live progress, results and history of the stream checks.",
+        description=DESCRIPTION,
         # FastAPI's own pages load their scripts from another server.
         docs_url=None,
         redoc_url=None,
@@ -56,6 +67,10 @@ def create_app() -> FastAPI:
     problems.install(app)
     for module in ROUTES:
         app.include_router(module.router)
+    for route in app.routes:
+        if isinstance(route, APIRoute):
+            # The first sentence of the docstring.
+            route.summary = route.description.partition("\n")[0].partition(". ")[0].rstrip(".")
     files = PageFiles()
     app.mount("/page", files, name="page")
     app.add_route("/docs", files.docs, include_in_schema=False)

@@ -43,7 +43,7 @@ class Totals(BaseModel):
     slow_start_ms: int | None = Field(description="Time within which nine of ten streams started, in milliseconds")
 
 
-class Limits(BaseModel):
+class Connections(BaseModel):
     """The connections that the account sells, and those that it gives."""
 
     sold: int = Field(description="Configured number of connections; 0: unlimited")
@@ -85,7 +85,7 @@ class ProviderReport(BaseModel):
     since: datetime | None = Field(description="Time of the oldest check that was read")
     until: datetime | None = Field(description="Time of the newest check that was read")
     expires_at: datetime | None = Field(description="End of the subscription; null when it is unknown")
-    limits: Limits = Field(description="Connections sold and given")
+    limits: Connections = Field(description="Connections sold and given")
     total: Totals = Field(description="All checks")
     by_hour: list[PartOfTime] = Field(description="Checks by hour of the day")
     by_weekday: list[PartOfTime] = Field(description="Checks by day of the week")
@@ -173,7 +173,7 @@ def report(
         since=checks.since,
         until=checks.until,
         expires_at=account.expires_at,
-        limits=Limits(sold=account.max_streams, believed=believed, evidence=list(evidence)),
+        limits=Connections(sold=account.max_streams, believed=believed, evidence=list(evidence)),
         total=_totals(checks, len(ids), len(ids & members)),
         by_hour=[_part(f"{hour:02}:00", place) for hour, place in enumerate(checks.hours)],
         by_weekday=[_part(name, place) for name, place in zip(WEEKDAYS, checks.weekdays, strict=True)],

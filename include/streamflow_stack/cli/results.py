@@ -31,8 +31,18 @@ COLUMNS = (
 
 
 def rows(api: AirflowApi, channel_id: int | None) -> Rows:
-    """Yield the latest result of each stream, or of those of one channel; one request a page."""
-    query: dict[str, Any] = {"limit": PAGE} | ({} if channel_id is None else {"channel_id": channel_id})
+    """Yield the latest result of each stream, or of those of one channel in its order."""
+    if channel_id is None:
+        yield from _pages(api)
+        return
+    streams = api.request("GET", f"{API}/channels/{channel_id}")["streams"]
+    places = {stream["stream_id"]: place for place, stream in enumerate(streams)}
+    yield from sorted(_pages(api, channel_id=channel_id), key=lambda row: places.get(row["stream_id"], len(places)))
+
+
+def _pages(api: AirflowApi, **filters: Any) -> Rows:
+    """Yield the results of all pages, with one request a page."""
+    query: dict[str, Any] = {"limit": PAGE, **filters}
     while True:
         page = api.request("GET", f"{API}/results", params=query)
         yield from page["results"]

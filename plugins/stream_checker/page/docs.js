@@ -10,7 +10,8 @@ function Docs({ api }) {
   const routes = Object.entries(api.paths).flatMap(([path, methods]) => Object.entries(methods).map(([method, route]) => ({ path, method, ...route })));
   return html`
     <h1>${api.info.title}</h1>
-    <p>${api.info.description} The OpenAPI document is <a href="openapi.json">openapi.json</a>.</p>
+    ${api.info.description.trim().split("\n\n").map((part) => (part.startsWith("    ") ? html`<pre>${part.replace(/^ {4}/gm, "").replaceAll("ADDRESS", location.origin)}</pre>` : html`<p>${part}</p>`))}
+    <p>The OpenAPI document is <a href="openapi.json">openapi.json</a>.</p>
     ${routes.map((route) => html`<${Route} ...${route} />`)}
     <h2>Schemas</h2>
     ${Object.entries(api.components.schemas).map(([name, schema]) => html`
@@ -34,6 +35,7 @@ function Route({ path, method, summary, description, parameters = [], requestBod
     <details class="card">
       <summary><strong>${method.toUpperCase()} ${path}</strong> ${summary}</summary>
       <p>${description}</p>
+      <pre>${example(method, path, parameters, body)}</pre>
       ${parameters.length > 0 && html`
         <${Table} caption="Parameters" rows=${parameters} id=${(one) => one.name}
           columns=${[
@@ -52,6 +54,17 @@ function Route({ path, method, summary, description, parameters = [], requestBod
         ]} />
     </details>
   `;
+}
+
+/** Return a command that calls the route, with example values for its parameters. */
+function example(method, path, parameters, body) {
+  const value = (one) => encodeURIComponent(one.example ?? one.examples?.[0] ?? one.schema?.examples?.[0] ?? one.schema?.default ?? one.name.toUpperCase());
+  const address = new URL(`.${path}`, location).href;
+  const filled = parameters.filter((one) => one.in === "path").reduce((text, one) => text.replace(`%7B${one.name}%7D`, value(one)), address);
+  const query = parameters.filter((one) => one.in === "query" && one.required).map((one) => `${one.name}=${value(one)}`).join("&");
+  const parts = ["curl", method === "get" ? "" : `-X ${method.toUpperCase()}`, `'${filled}${query && `?${query}`}'`, "-H 'Authorization: Bearer TOKEN'"];
+  if (body) parts.push(`-H 'Content-Type: application/json' -d '${JSON.stringify(body.examples?.[0] ?? {})}'`);
+  return parts.filter(Boolean).join(" ");
 }
 
 /** Return the type of a schema in a few words, with links to named schemas. */

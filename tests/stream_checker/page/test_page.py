@@ -124,6 +124,9 @@ def test_results_are_sorted_and_a_run_has_a_report(browser: Browser, server: Ser
 def test_the_documentation_page_shows_every_route(browser: Browser, server: Server) -> None:
     browser.call("Page.navigate", url=f"{server.address}/api/stream-checker/docs")
     browser.until_shown("GET /results", "PUT /concurrency/config", "POST /hooks/dispatcharr", "HealthReport")
+    browser.until_shown(f"curl {server.address}/auth/token", "Return one page of latest results")
+    browser.value("for (const route of document.querySelectorAll('details')) route.open = true")
+    browser.until_shown(f"curl '{server.address}/api/stream-checker/channels/1' -H 'Authorization: Bearer TOKEN'")
 
 
 @in_browser

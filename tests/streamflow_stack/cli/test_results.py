@@ -2,10 +2,38 @@ from __future__ import annotations
 
 import csv
 import io
+from typing import Any
 
 import pytest
 
-from streamflow_stack.cli.results import COLUMNS, FORMATS
+from streamflow_stack.airflow_api import AirflowApi
+from streamflow_stack.cli.results import COLUMNS, FORMATS, rows
+
+
+class Api(AirflowApi):
+    """A stack with one channel, whose results come in two pages."""
+
+    def __init__(self) -> None:
+        self.requests: list[str] = []
+
+    def request(self, method: str, path: str, **options: Any) -> Any:
+        self.requests.append(f"{method} {path.rpartition('/')[2]}")
+        if path.endswith("/channels/7"):
+            return {"streams": [{"stream_id": 3}, {"stream_id": 1}, {"stream_id": 2}]}
+        if options["params"].get("cursor"):
+            return {"results": [{"stream_id": 3}, {"stream_id": 9}], "next_cursor": None}
+        return {"results": [{"stream_id": 1}, {"stream_id": 2}], "next_cursor": "2"}
+
+
+def test_the_results_of_a_channel_come_in_its_order() -> None:
+    # Stream 9 has left the channel since.
+    assert [row["stream_id"] for row in rows(Api(), 7)] == [3, 1, 2, 9]
+
+
+def test_all_results_come_page_by_page() -> None:
+    api = Api()
+    assert [row["stream_id"] for row in rows(api, None)] == [1, 2, 3, 9]
+    assert api.requests == ["GET results", "GET results"]
 
 
 def test_a_table_in_a_pipe_breaks_no_line(capsys: pytest.CaptureFixture[str]) -> None:
