@@ -3,6 +3,7 @@
 ::
 
     StreamFlowError
+    ├── BackupError              a backup cannot be made or restored
     ├── ConfigError              a setting is unknown or has a wrong value
     ├── SourceError              a source could not be read or written
     │   ├── SourceUnavailable    trying again later may help
@@ -26,6 +27,10 @@ class ConfigError(StreamFlowError):
     def __init__(self, message: str, faults: tuple[tuple[str, str], ...] = ()) -> None:
         super().__init__(message)
         self.faults = faults
+
+
+class BackupError(StreamFlowError):
+    """A backup cannot be made or restored; the message names the fix."""
 
 
 class SourceError(StreamFlowError):

@@ -2,16 +2,19 @@
 
 Every few seconds it brings the settings file and the shared settings together, merges the home's writes into Redis,
 copies what other machines wrote, and passes pictures on to the API servers. Once an hour it prunes what only this
-machine holds.
+machine holds, and the API server's home gets a backup each night.
 """
 
 from __future__ import annotations
 
 import logging
 import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
@@ -20,7 +23,7 @@ from redis.exceptions import RedisError
 
 from account_limiter import connect
 from stream_tasks import upkeep
-from streamflow import config, pictures, shared_settings
+from streamflow import backup, config, pictures, shared_settings
 from streamflow.errors import StreamFlowError
 from streamflow.homes import Homes
 from streamflow.udi import open_udi
@@ -30,6 +33,9 @@ log = logging.getLogger(__name__)
 EXPECTED = (StreamFlowError, RedisError, OSError)
 EVERY_SECONDS = 5.0
 PRUNE_SECONDS = 3600.0
+BACKUP_SECONDS = 900.0
+# After a backup that failed.
+BACKUP_RETRY_SECONDS = 3600.0
 
 # A process must not fork while the thread uses SQLite: the child could wait for ever for a lock of the thread.
 _at_work = threading.Lock()
@@ -52,6 +58,7 @@ class Caretaker:
         self._homes = Homes(redis, home)
         self._udi = open_udi(redis, home)
         self._prune_at = time.monotonic() + PRUNE_SECONDS
+        self._backup_at = 0.0
 
     def attend(self) -> None:
         """Do the work that is due.
@@ -68,6 +75,18 @@ class Caretaker:
             self._prune_at = time.monotonic() + PRUNE_SECONDS
             self._udi.prune_file()
             upkeep.prune_files()
+        now = datetime.now().astimezone()
+        if self._serves and time.monotonic() > self._backup_at and backup.is_due(self._home, now):
+            self._backup_at = time.monotonic() + BACKUP_RETRY_SECONDS
+            self._back_up()
+
+    def _back_up(self) -> None:
+        """Make the nightly backup, in a process of its own: it needs seconds of the processor for a large library."""
+        command = [sys.executable, "-m", "streamflow.backup"]
+        env = {**os.environ, "STREAMFLOW_HOME": str(self._home)}
+        done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=BACKUP_SECONDS)
+        if done.returncode:
+            log.error("no backup was made: %s", done.stderr[-2000:])
 
     def _exchange(self) -> None:
         before = self._homes.now()

@@ -126,6 +126,18 @@ class Settled(Entry):
                 copy_run(redis, file, self.run_id)
 
 
+class Added(Entry):
+    """Results were added without a run."""
+
+    kind = "results"
+
+    stream_ids: tuple[int, ...]
+
+    def replay(self, redis: RedisStore, file: FileStore) -> None:
+        """Add the present results of the streams, which Redis stores once."""
+        redis.results.add(result for stream in self.stream_ids for result in reversed(file.results.history(stream)))
+
+
 class Finished(Entry):
     """A channel was finished."""
 
@@ -157,13 +169,14 @@ class Closed(Entry):
 WRITES: dict[str, Callable[..., Entry]] = {
     "library.reorder": lambda channel_id, *_, **__: Reordered(channel_id=channel_id),
     "results.remember_dead": lambda memories: Remembered(stream_ids=tuple(memories)),
+    "results.add": lambda results: Added(stream_ids=tuple(dict.fromkeys(result.stream_id for result in results))),
     "runs.open": lambda run: Opened(run_id=run.run_id),
     "runs.settle": lambda run_id, result: Settled(run_id=run_id, result=result),
     "runs.finish_channel": lambda change: Finished(change=change),
     "runs.close": lambda run_id, summary, at: Closed(run_id=run_id, summary=summary, at=at),
 }
 KINDS: dict[str, type[Entry]] = {
-    entry.kind: entry for entry in (Published, Reordered, Remembered, Opened, Settled, Finished, Closed)
+    entry.kind: entry for entry in (Published, Reordered, Remembered, Opened, Settled, Added, Finished, Closed)
 }
 
 

@@ -26,6 +26,8 @@ COMMANDS = {
     "results": "streamflow_stack.cli.results",
     "apply": "streamflow_stack.cli.apply",
     "connect": "streamflow_stack.cli.connect",
+    "backup": "streamflow_stack.cli.backup",
+    "restore": "streamflow_stack.cli.restore",
     "probe": "streamflow_stack.cli.probe",
     "doctor": "streamflow_stack.cli.doctor",
     "airflow": "streamflow_stack.cli.airflow",

@@ -15,6 +15,12 @@ class Results(Protocol):
     :meth:`~streamflow.udi.ports.Runs.settle` adds results. Lists of ids are sorted in ascending order.
     """
 
+    def add(self, results: Iterable[Result]) -> None:
+        """Store results of other machines or of a backup, without a run.
+
+        A result becomes its stream's latest unless a newer one is there. A repeated call changes nothing.
+        """
+
     def latest(self, stream_id: int) -> Result | None:
         """Return the result of a stream's last check, or None for a stream that was never checked."""
 

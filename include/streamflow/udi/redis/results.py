@@ -133,6 +133,10 @@ class RedisResults:
 
         return carry
 
+    def add(self, results: Iterable[Result]) -> None:
+        """Store many results, those of each stream in the order of their times."""
+        self.refill(results, ())
+
     def refill(self, pasts: Iterable[Result], memories: Iterable[tuple[int, DeadMemory]]) -> None:
         """Store many results and memories.
 

@@ -57,7 +57,7 @@ class FileResults:
         return {stream: (at, verdict) for stream, at, verdict in rows}
 
     def add(self, results: Iterable[Result]) -> None:
-        """Store results of another machine, each as its stream's latest unless a newer one is there."""
+        """Store results without a run, each as its stream's latest unless a newer one is there."""
         with self._database.writing() as db:
             for result in results:
                 keep(db, result)

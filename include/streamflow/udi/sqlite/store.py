@@ -82,7 +82,7 @@ class FileStore:
 
     def has_unmerged_state(self) -> bool:
         """Return whether the journal holds a change of a state, and not only results, which are facts."""
-        facts = "('settle', 'channel', 'close')"
+        facts = "('settle', 'results', 'channel', 'close')"
         return self._database.one(f"SELECT 1 FROM journal WHERE kind NOT IN {facts} LIMIT 1") is not None  # noqa: S608
 
     def filling(self) -> str:
