@@ -13,6 +13,7 @@ from stream_checker.http.problems import ProblemDocument
 from stream_checker.http.security_headers import SecurityHeaders
 from stream_checker.routes import (
     accounts,
+    alerts,
     channels,
     concurrency,
     events,
@@ -43,7 +44,7 @@ problem documents (RFC 9457) that name the wrong field.
 # In the order of the API's document.
 ROUTES = (
     concurrency, workers, probes, results, streams, channels, groups, runs, events, hooks, playlist, settings,
-    policies, explanations, accounts,
+    policies, explanations, accounts, alerts,
 )  # fmt: skip
 
 

@@ -1,86 +1,71 @@
-"""The alerts of a finished run, sent to a webhook and through an Airflow notifier.
-
-A recipient that cannot be reached is logged: the run does not fail.
-"""
+"""Sends the alerts of finished runs, of refreshes and of tests to all recipients."""
 
 from __future__ import annotations
 
-import json
-import logging
-import os
-import time
-from pkgutil import resolve_name
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
-import httpx
-from airflow.sdk import BaseNotifier, get_current_context
+from redis import Redis
 
-from streamflow.net.address_policy import ForbiddenAddressError
-from streamflow.net.egress import Egress, EgressOptions
-from streamflow.net.transport import Deadline, GuardedTransport
-from streamflow.reports.alerts import Alert, alerts
+from stream_tasks import recipients
+from stream_tasks.recipients import Delivery
+from streamflow.records import RunState
+from streamflow.reports.alert_memory import RedisMemory
+from streamflow.reports.alerts import Alert, Condition, alerts, night_report, of_run
 from streamflow.udi.ports import Store
 
-log = logging.getLogger(__name__)
-
-WEBHOOK = "STREAMFLOW_ALERT_WEBHOOK"
-# The notifier's class by its dotted path, and its arguments in JSON.
-NOTIFIER = "STREAMFLOW_ALERT_NOTIFIER"
-NOTIFIER_KWARGS = "STREAMFLOW_ALERT_NOTIFIER_KWARGS"
-
-TRIES = 3
-TIMEOUT_SECONDS = 10.0
+# The ids that Airflow gives to runs of a schedule begin with it.
+SCHEDULED = "scheduled__"
 
 
-def send(store: Store, run_id: str) -> list[Alert]:
-    """Send the alerts of a finished run to the configured recipients, and return them.
+def send_run(redis: Redis, store: Store, state: RunState, params: dict[str, Any]) -> list[Alert]:
+    """Send the alerts of a finished run, and after a night's last run its report, and return them.
 
+    :param params: the run's parameters, which hold its place in a chain.
     :raises UdiUnavailable: while the UDI is away.
     """
-    address, notifier = os.environ.get(WEBHOOK), os.environ.get(NOTIFIER)
-    state = store.runs.state(run_id) if address or notifier else None
-    raised = alerts(store, state) if state else []
-    if not raised:
+    if not recipients.are_set():
         return []
-    text = "\n".join([f"StreamFlow run {run_id}", *(alert.text for alert in raised)])
-    document = {"run_id": run_id, "text": text, "alerts": [alert.model_dump() for alert in raised]}
-    if address:
-        post(address, document)
-    if notifier:
-        notify(notifier, document)
+    memory = RedisMemory(redis)
+    raised = alerts(of_run(store, state), memory)
+    chain = params.get("chain") or {"first": state.run.run_id, "number": 1}
+    first = str(chain["first"])
+    is_over = first.startswith(SCHEDULED) and not state.run.remaining
+    if is_over and memory.news("night_report", {first}, set())[0]:
+        raised.append(night_report(_chain(store, first, int(chain["number"]), state), datetime.now(UTC)))
+    _send(raised, f"run {state.run.run_id}", state.run.run_id)
     return raised
 
 
-def post(address: str, document: dict[str, Any], *, pause: float = 1.0) -> bool:
-    """POST the document, again after a failure that may pass, and return whether the webhook accepted it.
+def send_conditions(redis: Redis, conditions: Sequence[Condition], what: str) -> list[Alert]:
+    """Send what is new about some states, and return the alerts.
 
-    :param pause: seconds before the second try; each further pause is twice as long.
+    :param what: where the states were found, for the first line of the text.
     """
-    for attempt in range(TRIES):
-        transport = GuardedTransport(Egress(EgressOptions()), Deadline(TIMEOUT_SECONDS))
-        try:
-            # No redirect is followed, and one deadline bounds the whole exchange.
-            with httpx.Client(transport=transport, timeout=TIMEOUT_SECONDS) as client:
-                response = client.post(address, json=document)
-        except (httpx.HTTPError, httpx.InvalidURL, ForbiddenAddressError) as error:
-            why = type(error).__name__
-        else:
-            if response.is_success:
-                return True
-            why = f"status {response.status_code}"
-            if response.is_client_error and response.status_code != 429:
-                break
-        if attempt + 1 < TRIES:
-            time.sleep(pause * 2**attempt)
-    # The address itself is often a secret.
-    log.error("the webhook did not accept the alerts: %s", why)
-    return False
+    raised = alerts(conditions, RedisMemory(redis)) if recipients.are_set() else []
+    _send(raised, what, None)
+    return raised
 
 
-def notify(path: str, document: dict[str, Any]) -> None:
-    """Send through a notifier; its templates see ``alerts`` and ``alert_text`` beside the task's context."""
-    try:
-        notifier: BaseNotifier = resolve_name(path)(**json.loads(os.environ.get(NOTIFIER_KWARGS) or "{}"))
-        notifier({**get_current_context(), "alerts": document["alerts"], "alert_text": document["text"]})
-    except Exception:  # the configured class may raise anything
-        log.exception("the alerts were not sent through %s", path)
+def send_test() -> list[Delivery]:
+    """Send a test alert to all recipients."""
+    test = Alert(kind="test", text="This is a test. Alerts of StreamFlow arrive here.", count=0, subjects=[])
+    return recipients.deliver(_document([test], "test", None))
+
+
+def _send(raised: Sequence[Alert], what: str, run_id: str | None) -> None:
+    if raised:
+        recipients.deliver(_document(raised, what, run_id))
+
+
+def _document(raised: Sequence[Alert], what: str, run_id: str | None) -> dict[str, Any]:
+    text = "\n".join([f"StreamFlow {what}", *(alert.text for alert in raised)])
+    return {"run_id": run_id, "text": text, "alerts": [alert.model_dump() for alert in raised]}
+
+
+def _chain(store: Store, first: str, number: int, last: RunState) -> list[RunState]:
+    """Return the runs of a chain that the UDI still holds."""
+    ids = [first, *(f"{first}__part{part}" for part in range(2, number))]
+    states = [store.runs.state(id) for id in ids if id != last.run.run_id]
+    return [*(state for state in states if state), last]

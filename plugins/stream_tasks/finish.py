@@ -88,13 +88,14 @@ def _gather(redis: Redis, store: Udi, run_id: str) -> None:
 
 def summarise(run_id: str, params: dict[str, Any]) -> dict[str, Any]:
     """Close the run, send its alerts, and return its summary."""
-    with resources.store() as store:
+    with resources.redis() as redis:
+        store = resources.udi(redis)
         state = store.runs.state(run_id)
         if state is None:
             raise AirflowFailException(f"the UDI holds no run {run_id}: its plan failed")
         now = datetime.now(UTC)
         summary = run_summary(state, now, next_run_id=next_run_id(state.run, params))
         store.runs.close(run_id, summary, now)
-        alerts.send(store, run_id)
+        alerts.send_run(redis, store, state, params)
     log.info("%s", summary)
     return summary

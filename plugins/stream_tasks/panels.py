@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 
 from redis import Redis
 
 from account_limiter import Limiter, Snapshot
+from stream_tasks.alerts import send_conditions
 from stream_tasks.limits import refresh_viewers
+from streamflow.checking.budgets import budgets_of
 from streamflow.checking.panels import claims, panels_of, reports_of
 from streamflow.config import Config
+from streamflow.reports.alerts import expiring
+from streamflow.sources.xtream import Panel, UserInfo
 from streamflow.udi.ports import Store
 
 # A panel may count a connection for this long after it was closed.
@@ -35,6 +40,18 @@ def ask_panels(redis: Redis, store: Store, settings: Config) -> None:
     for budget, claim in claims(panels, reports, connections(limiter, before)).items():
         elsewhere = claim.elsewhere if settings.concurrent_streams.respect_viewers else 0
         limiter.claim(budget, limit=claim.limit, elsewhere=elsewhere, words=claim.words)
+    send_conditions(redis, [expiring(ends(store, panels, reports), datetime.now(UTC))], "accounts")
+
+
+def ends(
+    store: Store, panels: Mapping[str, Panel], reports: Mapping[Panel, UserInfo]
+) -> Iterator[tuple[int, str, datetime]]:
+    """Yield id, name and end of each account whose panel reports an end; the earliest one of several logins."""
+    for account in store.library.accounts():
+        found = (reports.get(panels[budget]) for budget in budgets_of(account) if budget in panels)
+        known = [report.expires_at for report in found if report and report.expires_at]
+        if known:
+            yield account.id, account.name, min(known)
 
 
 def connections(limiter: Limiter, before: Snapshot) -> Mapping[str, int]:

@@ -121,6 +121,7 @@ def test_only_throttled_routes_document_a_429() -> None:
     }
     assert throttled == {
         "/accounts/{account_id}/report",
+        "/alerts/test",
         "/channels",
         "/concurrency/history",
         "/events",

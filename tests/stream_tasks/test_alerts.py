@@ -1,24 +1,19 @@
-"""The alerts of a finished run reach the configured recipients."""
+"""The alerts of runs and refreshes reach the recipients, once for each subject until it changes."""
 
 from __future__ import annotations
 
-import json
-import logging
-import threading
-import time
-from collections.abc import Iterator
-from contextlib import closing
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.sdk import BaseNotifier
+from redis import Redis
 
-from stream_tasks import alerts
+from stream_tasks import alerts, recipients
+from streamflow.records import RunState
+from streamflow.reports.alerts import expiring
 from streamflow.udi.ports import Store
 from support.alerting import run_after_a_night, settle
-from support.probing.scripted import Drip, Scripted, response
 
 
 @pytest.fixture
@@ -26,129 +21,82 @@ def store(tmp_path: Path) -> Store:
     return run_after_a_night(tmp_path)
 
 
-class Webhook(HTTPServer):
-    """Responds with each of ``statuses`` in turn."""
-
-    def __init__(self, *statuses: int) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.statuses = list(statuses)
-        self.got: list[dict[str, Any]] = []
-
-    @property
-    def address(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}/services/secret"
-
-
-class Handler(BaseHTTPRequestHandler):
-    server: Webhook
-
-    def do_POST(self) -> None:
-        self.server.got.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
-        self.send_response(self.server.statuses.pop(0))
-        self.end_headers()
-
-    def log_message(self, *parts: object) -> None:
-        """Keep quiet."""
-
-
 @pytest.fixture
-def webhook() -> Iterator[Webhook]:
-    server = Webhook(503, 200)
-    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-    yield server
-    server.shutdown()
-    server.server_close()
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """The documents that a recipient gets."""
+    documents: list[dict[str, Any]] = []
+    monkeypatch.setenv(recipients.URLS, "json://127.0.0.1")
+    monkeypatch.setattr(recipients, "deliver", lambda document: documents.append(document) or [])
+    return documents
 
 
-def test_a_webhook_that_fails_is_tried_again(webhook: Webhook) -> None:
-    assert alerts.post(webhook.address, {"text": "x"}, pause=0)
-    assert webhook.got == [{"text": "x"}, {"text": "x"}]
+def state(store: Store, **changes: Any) -> RunState:
+    state = store.runs.state("r")
+    assert state
+    return state.model_copy(update={"run": state.run.model_copy(update=changes)})
 
 
-def test_a_rejected_document_is_not_sent_again_and_the_address_stays_secret(
-    webhook: Webhook, caplog: pytest.LogCaptureFixture
-) -> None:
-    webhook.statuses = [404]
-    with caplog.at_level(logging.DEBUG, logger="stream_tasks"):
-        assert not alerts.post(webhook.address, {}, pause=0)
-    assert len(webhook.got) == 1
-    assert "404" in caplog.text
-    assert "secret" not in "".join(record.getMessage() for record in caplog.records if record.name == alerts.__name__)
-
-
-def test_a_webhook_that_drips_ends_at_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(alerts, "TIMEOUT_SECONDS", 0.4)
-    monkeypatch.setattr(alerts, "TRIES", 1)
-    with closing(Scripted()) as server:
-        address = server.url("/", Drip(b"HTTP/1.1 103 Early Hints\r\n\r\n", every=0.05))
-        started = time.monotonic()
-        assert not alerts.post(address, {})
-    assert time.monotonic() - started < 2
-
-
-@pytest.mark.parametrize("address", ["http://169.254.169.254/latest", "http://0.0.0.0:8080/", "http://[::1/"])
-def test_a_webhook_at_a_forbidden_address_is_an_error_of_the_recipient(
-    address: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    assert not alerts.post(address, {}, pause=0)
-    assert "did not accept the alerts" in caplog.text
-
-
-def test_a_webhooks_redirect_is_not_followed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(alerts, "TRIES", 1)
-    with closing(Scripted()) as server:
-        server.url("/inner", response(b"done"))
-        assert not alerts.post(server.url("/hook", response(b"", status=307, Location="/inner")), {"text": "x"})
-        assert server.asked == ["/hook"]
-
-
-def test_alerts_reach_the_webhook_without_a_url(
-    store: Store, webhook: Webhook, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    webhook.statuses = [200]
-    monkeypatch.setenv(alerts.WEBHOOK, webhook.address)
+def test_a_run_is_reported_once_and_without_a_url(store: Store, redis_client: Redis, sent: list[Any]) -> None:
     settle(store, s3=("dead", "no_data"), s4=("dead", "no_data"))
-    assert [alert.kind for alert in alerts.send(store, "r")] == ["streams_dead", "channel_dark"]
-    (document,) = webhook.got
+    for _ in ("the summary", "its retry"):
+        alerts.send_run(redis_client, store, state(store), {})
+    (document,) = sent
     assert document["run_id"] == "r"
+    assert [alert["kind"] for alert in document["alerts"]] == ["stream_dead", "channel_dark"]
     assert document["text"].endswith("1 channels with no working stream left: channel 2")
-    assert "provider.test" not in json.dumps(document)
+    assert "provider.test" not in str(document)
 
 
-class Kept(BaseNotifier):
-    """A notifier whose template sees the alerts."""
-
-    template_fields = ("text",)
-    sent: list[str] = []  # noqa: RUF012
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.text = text
-
-    def notify(self, context: Any) -> None:
-        self.sent.append(self.text)
+def test_a_night_ends_with_one_report(store: Store, redis_client: Redis, sent: list[Any]) -> None:
+    settle(store, s1=("ok", None), s2=("ok", None), s6=("dead", "no_data"))
+    night = "scheduled__2026-01-02T03:00:00+00:00"
+    for _ in ("the summary", "its retry"):
+        alerts.send_run(redis_client, store, state(store, run_id=night), {})
+    reports = [one["text"] for document in sent for one in document["alerts"] if one["kind"] == "night_report"]
+    assert len(reports) == 1
+    assert "2 ok" in reports[0] and "1 dead" in reports[0]
 
 
-def test_a_configured_notifier_sees_the_alerts(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(alerts.NOTIFIER, f"{__name__}.Kept")
-    monkeypatch.setenv(alerts.NOTIFIER_KWARGS, json.dumps({"text": "{{ alerts[0].kind }}: {{ alert_text }}"}))
-    monkeypatch.setattr(alerts, "get_current_context", dict)
-    settle(store, s2=("dead", "http_404"))
-    alerts.send(store, "r")
-    assert Kept.sent == ["streams_dead: StreamFlow run r\n1 newly dead streams: stream 2"]
-
-
-def test_a_notifier_that_does_not_exist_is_logged(
-    store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+def test_only_the_last_run_of_a_chain_of_a_schedule_ends_a_night(
+    store: Store, redis_client: Redis, sent: list[Any]
 ) -> None:
-    monkeypatch.setenv(alerts.NOTIFIER, "nowhere.Notifier")
-    settle(store, s2=("dead", "http_404"))
-    assert len(alerts.send(store, "r")) == 1
-    assert "nowhere.Notifier" in caplog.text
+    settle(store, s1=("ok", None))
+    alerts.send_run(redis_client, store, state(store), {})
+    alerts.send_run(redis_client, store, state(store, run_id="scheduled__x", remaining=5), {})
+    assert sent == []
+    last = state(store, run_id="scheduled__x__part2")
+    raised = alerts.send_run(redis_client, store, last, {"chain": {"first": "scheduled__x", "number": 2}})
+    assert [alert.kind for alert in raised] == ["night_report"]
 
 
-def test_without_recipients_nothing_is_read(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(alerts.WEBHOOK, raising=False)
-    monkeypatch.delenv(alerts.NOTIFIER, raising=False)
+def test_an_account_that_ends_is_reported_again_after_its_renewal(redis_client: Redis, sent: list[Any]) -> None:
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    for days, kinds in [(30, []), (7, ["account_expires"]), (5, []), (370, []), (3, ["account_expires"])]:
+        condition = expiring([(1, "one", now + timedelta(days=days))], now)
+        raised = alerts.send_conditions(redis_client, [condition], "accounts")
+        assert [alert.kind for alert in raised] == kinds, days
+    assert len(sent) == 2
+    assert "one (2026-01-08)" in sent[0]["text"]
+
+
+def test_without_redis_an_alert_is_rather_sent_twice(store: Store, sent: list[Any]) -> None:
+    away = Redis(port=1, socket_connect_timeout=0.1)
     settle(store, s2=("dead", "http_404"))
-    assert alerts.send(store, "r") == []
+    for _ in range(2):
+        assert [alert.kind for alert in alerts.send_run(away, store, state(store), {})] == ["stream_dead"]
+    assert len(sent) == 2
+
+
+def test_without_recipients_nothing_is_remembered(
+    store: Store, redis_client: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in (recipients.URLS, recipients.WEBHOOK, recipients.NOTIFIER):
+        monkeypatch.delenv(name, raising=False)
+    settle(store, s2=("dead", "http_404"))
+    assert alerts.send_run(redis_client, store, state(store), {}) == []
+    assert redis_client.keys("*alerts*") == []
+
+
+def test_a_test_reaches_all_recipients(sent: list[Any]) -> None:
+    alerts.send_test()
+    assert [alert["kind"] for alert in sent[0]["alerts"]] == ["test"]

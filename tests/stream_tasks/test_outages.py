@@ -19,7 +19,8 @@ from stream_tasks.finish import finish_run, summarise
 from stream_tasks.plan import plan
 from streamflow import config
 from streamflow.checking.marks import RedisMarks
-from streamflow.reports.alerts import alerts
+from streamflow.reports.alert_memory import RedisMemory
+from streamflow.reports.alerts import alerts, of_run
 from streamflow.udi import Udi, open_udi
 
 NORTH = range(1, 5)
@@ -122,7 +123,7 @@ def test_a_provider_that_is_down_on_two_nights_costs_no_channel_a_stream(store: 
     assert orders(provider) == before
 
 
-def test_a_line_that_is_down_costs_no_channel_a_stream(store: Udi, provider: Lab) -> None:
+def test_a_line_that_is_down_costs_no_channel_a_stream(store: Udi, provider: Lab, redis_client: Redis) -> None:
     before = orders(provider)
     settings = config.load()
     with socket.socket() as bound:
@@ -133,14 +134,20 @@ def test_a_line_that_is_down_costs_no_channel_a_stream(store: Udi, provider: Lab
         run("second night")
     assert set(verdicts(store).values()) == {"unknown source_unavailable"}
     assert orders(provider) == before
+    assert reported(store, redis_client, "second night") == [("line_down", ["this machine"])]
 
 
-def test_an_outage_and_its_end_are_reported_once(store: Udi, provider: Lab) -> None:
+def reported(store: Udi, redis: Redis, run_id: str) -> list[tuple[str, list[str]]]:
+    state = store.runs.state(run_id)
+    assert state
+    found = alerts(of_run(store, state), RedisMemory(redis))
+    return [(alert.kind, [one.name for one in alert.subjects]) for alert in found]
+
+
+def test_an_outage_and_its_end_are_reported_once(store: Udi, provider: Lab, redis_client: Redis) -> None:
     def kinds(run_id: str) -> list[tuple[str, list[str]]]:
         run(run_id)
-        state = store.runs.state(run_id)
-        assert state
-        return [(alert.kind, [one.name for one in alert.subjects]) for alert in alerts(store, state)]
+        return reported(store, redis_client, run_id)
 
     provider.set_outages(North=500)
     assert kinds("second night") == [("provider_down", ["North"])]

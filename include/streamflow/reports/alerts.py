@@ -1,14 +1,17 @@
-"""The alerts that a finished run raises. They name no stream's URL."""
+"""The alerts about what runs and refreshes find. They name no stream's URL."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal, TypeAlias
+from collections.abc import Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final, Literal, Protocol, TypeAlias
 
 from pydantic import BaseModel
 
 from streamflow.checking.circuit import OUTAGE
+from streamflow.checking.outages import LINE_DOWN
 from streamflow.masking import mask
 from streamflow.plain_text import inert_text
 from streamflow.records import Result, RunState
@@ -17,23 +20,29 @@ from streamflow.udi.ports import Store
 MOST_NAMED = 20
 # Past checks that are searched for the last verdict that decided something.
 SEARCHED = 10
-# The results of an account that are compared with the check before.
-MOST_ASKED = 5
+EXPIRY_NOTICE: Final = timedelta(days=7)
 Named: TypeAlias = tuple[int | None, str]
+MACHINE: Final[Named] = (None, "this machine")
 
 Kind = Literal[
-    "streams_dead",
+    "stream_dead",
     "channel_dark",
-    "account_over_limit",
-    "checks_lost",
-    "approval_needed",
+    "channel_back",
     "provider_down",
     "provider_back",
+    "line_down",
+    "limit_exceeded",
+    "workers_down",
+    "window_too_short",
+    "approval_needed",
+    "account_expires",
+    "night_report",
+    "test",
 ]
 
 
 class Subject(BaseModel):
-    """The stream, channel or account of an alert; ``id`` is None for streams without an account."""
+    """The stream, channel or account of an alert; ``id`` is None for streams without an account and whole machines."""
 
     id: int | None
     name: str
@@ -48,27 +57,137 @@ class Alert(BaseModel):
     subjects: list[Subject]
 
 
-def alerts(store: Store, state: RunState) -> list[Alert]:
-    """Return the alerts about what a run found changed.
+@dataclass(frozen=True)
+class Condition:
+    """A state that is reported once for each subject, until it is over.
+
+    :param title: what the text says about the number of subjects.
+    :param holding: the subjects that are in this state.
+    :param over: the subjects that were looked at and are not in this state.
+    :param end: the kind and the title of the alert about subjects that were reported and are over.
+    """
+
+    kind: Kind
+    title: str
+    holding: Sequence[Named]
+    over: Sequence[Named] = ()
+    end: tuple[Kind, str] | None = None
+
+
+class Memory(Protocol):
+    """Remembers which subjects were reported."""
+
+    def news(self, kind: str, holding: Set[str], over: Set[str]) -> tuple[Set[str], Set[str]]:
+        """Remember the subjects that are in a state, and forget those that are not.
+
+        :returns: those of ``holding`` that were not remembered, and those of ``over`` that were.
+        """
+
+
+def alerts(conditions: Iterable[Condition], memory: Memory) -> list[Alert]:
+    """Return the alerts about what has changed since the last call with the same memory."""
+    raised = []
+    for condition in conditions:
+        new, ended = memory.news(condition.kind, _keys(condition.holding), _keys(condition.over))
+        raised.append(alert(condition.kind, condition.title, _chosen(condition.holding, new)))
+        if condition.end:
+            raised.append(alert(*condition.end, _chosen(condition.over, ended)))
+    return [one for one in raised if one]
+
+
+def of_run(store: Store, state: RunState) -> list[Condition]:
+    """Return the states that a finished run found.
 
     :raises UdiUnavailable: while the UDI is away.
     """
     results = _results(store, state)
+    working = {result.stream_id for result in results.values() if result.is_working}
     died = [result.stream_id for result in results.values() if result.verdict == "dead" and _was_alive(store, result)]
-    streams = store.library.streams(died)
-    refused = _by_account(store, results.values(), "provider_busy")
-    lost = _by_account(store, results.values(), "internal_error")
-    down, back = _outages(store, results)
-    candidates = [
-        _alert("provider_down", "providers that are down; nothing was held against their streams", down),
-        _alert("provider_back", "providers that work again", back),
-        _alert("streams_dead", "newly dead streams", [(id, streams[id].name) for id in died if id in streams]),
-        _alert("channel_dark", "channels with no working stream left", _dark(store, state, set(died))),
-        _alert("account_over_limit", "accounts refused as using one connection too many (checks)", refused),
-        _alert("approval_needed", "channels keep dead streams: too many would be removed at once", _held(store, state)),
-        _alert("checks_lost", "accounts with checks that ended without a verdict; are workers down? (checks)", lost),
+    streams = store.library.streams([*died, *working])
+    dark, lit = _dark(store, state, set(died), working)
+    down, up = _outages(store, results)
+    line_is_down = any(OUTAGE in result.extra and LINE_DOWN in (result.detail or "") for result in results.values())
+    held, free = _held(store, state)
+    refused, accepted = _by_account(store, results.values(), "provider_busy")
+    lost, kept = _by_account(store, results.values(), "internal_error")
+    closed = sum(result.reason == "window_closed" for result in results.values())
+    return [
+        Condition(
+            "line_down", "lines without a connection", [MACHINE] if line_is_down else [], [MACHINE] if working else []
+        ),
+        Condition(
+            "provider_down",
+            "providers that are down; nothing was held against their streams",
+            [] if line_is_down else down,
+            up,
+            ("provider_back", "providers that work again"),
+        ),
+        Condition(
+            "stream_dead",
+            "newly dead streams",
+            [(id, streams[id].name) for id in died if id in streams],
+            [(id, streams[id].name) for id in working if id in streams],
+        ),
+        Condition(
+            "channel_dark",
+            "channels with no working stream left",
+            dark,
+            lit,
+            ("channel_back", "channels that work again"),
+        ),
+        Condition("limit_exceeded", "accounts refused as using one connection too many (checks)", refused, accepted),
+        Condition("approval_needed", "channels keep dead streams: too many would be removed at once", held, free),
+        Condition(
+            "workers_down",
+            "accounts with checks that ended without a verdict; are workers down? (checks)",
+            lost,
+            kept,
+        ),
+        Condition(
+            "window_too_short",
+            "runs that did not get through in their time",
+            [(None, f"{closed} streams were not checked")] if closed else [],
+            [] if closed or state.run.remaining else [MACHINE],
+        ),
     ]
-    return [alert for alert in candidates if alert]
+
+
+def expiring(accounts: Iterable[tuple[int, str, datetime]], now: datetime) -> Condition:
+    """Return which accounts end within a week.
+
+    :param accounts: id, name and end of each account with an end.
+    """
+    named = [((id, f"{name} ({until:%Y-%m-%d})"), until - now <= EXPIRY_NOTICE) for id, name, until in accounts]
+    return Condition(
+        "account_expires",
+        "accounts that end within a week",
+        [one for one, is_near in named if is_near],
+        [one for one, is_near in named if not is_near],
+    )
+
+
+def night_report(states: Sequence[RunState], now: datetime) -> Alert:
+    """Return the digest of a night.
+
+    :param states: the runs of the night's chain, in their order.
+    """
+    verdicts = Counter(verdict for state in states for verdict in state.streams.values())
+    changed = {id for state in states for id, change in state.finished_channels.items() if change.moves}
+    minutes = round((now - states[0].run.started_at).total_seconds() / 60)
+    counts = ", ".join(f"{count} {verdict}" for verdict, count in verdicts.most_common())
+    text = (
+        f"Night report: {verdicts.total()} streams in {minutes // 60} h {minutes % 60} min"
+        f"{': ' if counts else ''}{counts}; {len(changed)} channels changed"
+    )
+    return Alert(kind="night_report", text=text, count=verdicts.total(), subjects=[])
+
+
+def _keys(subjects: Iterable[Named]) -> Set[str]:
+    return {str(id) for id, _ in subjects}
+
+
+def _chosen(subjects: Iterable[Named], keys: Set[str]) -> list[Named]:
+    return [(id, name) for id, name in subjects if str(id) in keys]
 
 
 def _results(store: Store, state: RunState) -> dict[int, Result]:
@@ -86,60 +205,53 @@ def _was_alive(store: Store, result: Result) -> bool:
 
 
 def _outages(store: Store, results: Mapping[int, Result]) -> tuple[list[Named], list[Named]]:
-    """Return the accounts that are down since this run, and those that work again since this run."""
-    out: dict[int, list[Result]] = {}
-    working: dict[int, list[Result]] = {}
-    for result in results.values():
-        if result.account_id is not None and (OUTAGE in result.extra or result.is_working):
-            found = out if OUTAGE in result.extra else working
-            found.setdefault(result.account_id, []).append(result)
-    down = {id for id, some in out.items() if not _were_out(store, some)}
-    back = {id for id, some in working.items() if id not in out and _were_out(store, some)}
+    """Return the accounts that are down, and those with a stream that works."""
+    down = {result.account_id for result in results.values() if OUTAGE in result.extra} - {None}
+    up = {result.account_id for result in results.values() if result.is_working} - {None} - down
     names = {account.id: account.name for account in store.library.accounts()}
-    return [(id, names.get(id, str(id))) for id in sorted(down)], [(id, names.get(id, str(id))) for id in sorted(back)]
+    return [(id, names.get(id or 0, str(id))) for id in sorted(down, key=str)], [
+        (id, names.get(id or 0, str(id))) for id in sorted(up, key=str)
+    ]
 
 
-def _were_out(store: Store, results: Sequence[Result]) -> bool:
-    """Return whether one of the first results followed a check that was undecided because of an outage."""
-    return any(_was_out(store, result) for result in results[:MOST_ASKED])
-
-
-def _was_out(store: Store, result: Result) -> bool:
-    """Return whether the check before, of another run, was undecided because of an outage."""
-    past = store.results.history(result.stream_id, SEARCHED)
-    before = next((one for one in past if one.run_id != result.run_id), None)
-    return before is not None and OUTAGE in before.extra
-
-
-def _dark(store: Store, state: RunState, died: set[int]) -> list[tuple[int, str]]:
-    """Return the channels whose streams are all dead since this run."""
+def _dark(store: Store, state: RunState, died: set[int], working: set[int]) -> tuple[list[Named], list[Named]]:
+    """Return the channels whose streams are all dead since this run, and those of which a stream works."""
     channels = store.library.channels(state.run.channels)
-    channels = [channel for channel in channels if died.intersection(channel.stream_ids)]
-    results = store.results.latest_of({stream for channel in channels for stream in channel.stream_ids})
-    return [
+    candidates = [channel for channel in channels if died.intersection(channel.stream_ids)]
+    results = store.results.latest_of({stream for channel in candidates for stream in channel.stream_ids})
+    dark: list[Named] = [
         (channel.id, channel.name)
-        for channel in channels
+        for channel in candidates
         if all(stream in results and results[stream].verdict == "dead" for stream in channel.stream_ids)
     ]
+    return dark, [(channel.id, channel.name) for channel in channels if working.intersection(channel.stream_ids)]
 
 
-def _held(store: Store, state: RunState) -> list[tuple[int, str]]:
-    """Return the channels whose dead streams the run did not remove because they were too many."""
-    held = [channel_id for channel_id, change in state.finished_channels.items() if change.held]
-    return [(channel.id, channel.name) for channel in store.library.channels(held)] if held else []
+def _held(store: Store, state: RunState) -> tuple[list[Named], list[Named]]:
+    """Return the channels whose dead streams the run did not remove because they were too many, and the others."""
+    held = {channel_id for channel_id, change in state.finished_channels.items() if change.held}
+    channels = store.library.channels(list(state.finished_channels)) if state.finished_channels else []
+    named: list[Named] = [(channel.id, channel.name) for channel in channels]
+    return [one for one in named if one[0] in held], [one for one in named if one[0] not in held]
 
 
-def _by_account(store: Store, results: Iterable[Result], reason: str) -> list[tuple[int | None, str]]:
-    """Return the accounts with results of this reason, named with their number, the most first."""
+def _by_account(store: Store, results: Iterable[Result], reason: str) -> tuple[list[Named], list[Named]]:
+    """Return the accounts with results of this reason, named with their number, the most first, and the others."""
     names = {account.id: account.name for account in store.library.accounts()}
-    counts = Counter(result.account_id for result in results if result.reason == reason)
-    return [
-        (id, f"{names.get(id, id) if id is not None else 'no account'} ({number})")
-        for id, number in counts.most_common()
+    counts: Counter[int | None] = Counter()
+    for result in results:
+        counts[result.account_id] += result.reason == reason
+
+    def name(id: int | None) -> str:
+        return names.get(id, str(id)) if id is not None else "no account"
+
+    return [(id, f"{name(id)} ({number})") for id, number in counts.most_common() if number], [
+        (id, name(id)) for id, number in counts.items() if not number
     ]
 
 
-def _alert(kind: Kind, title: str, subjects: Sequence[tuple[int | None, str]]) -> Alert | None:
+def alert(kind: Kind, title: str, subjects: Sequence[Named]) -> Alert | None:
+    """Return an alert about some subjects; None without any."""
     if not subjects:
         return None
     named = [Subject(id=id, name=inert_text(mask(name))) for id, name in subjects[:MOST_NAMED]]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from pathlib import Path
 
 import pytest
 
 from streamflow.records import ChannelChange
-from streamflow.reports.alerts import alerts
+from streamflow.reports.alerts import Memory, alert, alerts, of_run
 from streamflow.udi.ports import Store
 from support.alerting import run_after_a_night, settle
 from support.library import NOW
@@ -18,31 +19,45 @@ def store(tmp_path: Path) -> Store:
     return run_after_a_night(tmp_path)
 
 
-def raised(store: Store) -> dict[str, list[str]]:
+class Remembered:
+    """A memory without Redis."""
+
+    def __init__(self) -> None:
+        self.subjects: dict[str, set[str]] = {}
+
+    def news(self, kind: str, holding: Set[str], over: Set[str]) -> tuple[Set[str], Set[str]]:
+        before = self.subjects.setdefault(kind, set())
+        new, ended = holding - before, (over - holding) & before
+        self.subjects[kind] = (before | new) - ended
+        return new, ended
+
+
+def raised(store: Store, memory: Memory | None = None) -> dict[str, list[str]]:
     state = store.runs.state("r")
     assert state
-    return {alert.kind: [one.name for one in alert.subjects] for alert in alerts(store, state)}
+    found = alerts(of_run(store, state), memory or Remembered())
+    return {alert.kind: [one.name for one in alert.subjects] for alert in found}
 
 
 def test_a_newly_dead_stream_raises_an_alert_and_a_dead_one_does_not(store: Store) -> None:
     settle(store, s1=("ok", None), s2=("dead", "http_404"), s5=("dead", "http_404"), s6=("ok", None))
-    assert raised(store) == {"streams_dead": ["stream 2"]}
+    assert raised(store) == {"stream_dead": ["stream 2"]}
 
 
 def test_a_channel_whose_last_stream_died_is_dark(store: Store) -> None:
     settle(store, s3=("dead", "no_data"), s4=("dead", "no_data"))
-    assert raised(store) == {"streams_dead": ["stream 3", "stream 4"], "channel_dark": ["channel 2"]}
+    assert raised(store) == {"stream_dead": ["stream 3", "stream 4"], "channel_dark": ["channel 2"]}
 
 
 def test_an_undecided_stream_keeps_its_channel_lit(store: Store) -> None:
     settle(store, s3=("dead", "no_data"), s4=("unknown", "slot_timeout"))
-    assert raised(store) == {"streams_dead": ["stream 3"]}
+    assert raised(store) == {"stream_dead": ["stream 3"]}
 
 
 def test_refused_and_lost_checks_are_counted_by_account(store: Store) -> None:
     busy, lost = ("unknown", "provider_busy"), ("unknown", "internal_error")
     settle(store, s1=busy, s2=busy, s5=busy, s6=lost)
-    assert raised(store) == {"account_over_limit": ["one (2)", "two (1)"], "checks_lost": ["two (1)"]}
+    assert raised(store) == {"limit_exceeded": ["one (2)", "two (1)"], "workers_down": ["two (1)"]}
 
 
 def test_a_run_without_news_raises_nothing(store: Store) -> None:
@@ -56,3 +71,40 @@ def test_a_channel_that_keeps_too_many_dead_streams_is_named(store: Store) -> No
     assert raised(store) == {"approval_needed": ["channel 2"]}
     store.runs.finish_channel(change.model_copy(update={"held": (), "after": (3,)}))
     assert raised(store) == {}
+
+
+def test_a_state_that_lasts_is_reported_once_and_again_after_its_end(store: Store) -> None:
+    memory = Remembered()
+    busy, fine = ("unknown", "provider_busy"), ("ok", None)
+    settle(store, s1=busy, s5=busy)
+    assert raised(store, memory) == {"limit_exceeded": ["one (1)", "two (1)"]}
+    assert raised(store, memory) == {}
+    settle(store, s1=fine)
+    assert raised(store, memory) == {}
+    settle(store, s1=busy)
+    assert raised(store, memory) == {"limit_exceeded": ["one (1)"]}
+
+
+def test_a_dark_channel_that_works_again_is_reported(store: Store) -> None:
+    memory = Remembered()
+    settle(store, s3=("dead", "no_data"), s4=("dead", "no_data"))
+    assert "channel_dark" in raised(store, memory)
+    settle(store, s3=("ok", None))
+    assert raised(store, memory) == {"channel_back": ["channel 2"]}
+    assert raised(store, memory) == {}
+
+
+def test_a_night_that_ended_with_its_window_is_reported_once(store: Store) -> None:
+    memory = Remembered()
+    settle(store, s1=("skipped", "window_closed"), s2=("skipped", "window_closed"))
+    assert raised(store, memory) == {"window_too_short": ["2 streams were not checked"]}
+    assert raised(store, memory) == {}
+
+
+def test_a_name_mentions_nobody_and_shows_no_address() -> None:
+    name = "<!channel> @everyone http://user:pass@provider.test/x"
+    shown = alert("stream_dead", "newly dead streams", [(1, name)])
+    assert shown
+    assert "<!channel>" not in shown.text
+    assert "@everyone" not in shown.text
+    assert "pass" not in shown.text

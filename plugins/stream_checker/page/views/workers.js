@@ -1,7 +1,8 @@
 // The workers that run the checks, and the health of the components.
 
+import { post } from "../api.js";
 import { ago, count, plural } from "../format.js";
-import { html } from "../html.js";
+import { html, useState } from "../html.js";
 import { useLive } from "../live.js";
 import { Failure, Loading } from "../parts/notice.js";
 import { Table } from "../parts/table.js";
@@ -39,6 +40,34 @@ export function WorkersView() {
           { title: "Queues", minor: true, cell: (row) => row.queues.join(", ") },
           { title: "Last heartbeat", cell: (row) => ago(row.last_heartbeat) },
         ]} />
+    </section>
+    <${AlertTest} />
+  `;
+}
+
+function AlertTest() {
+  const [outcome, setOutcome] = useState(null);
+  const [error, setError] = useState(null);
+  const [sending, setSending] = useState(false);
+  const send = async () => {
+    setSending(true);
+    setError(null);
+    try {
+      setOutcome((await post("alerts/test")).deliveries);
+    } catch (problem) {
+      setError(problem);
+    }
+    setSending(false);
+  };
+  return html`
+    <section aria-labelledby="alerts">
+      <h2 id="alerts">Alerts</h2>
+      <p><button type="button" disabled=${sending} onClick=${send}>Send a test alert</button></p>
+      <${Failure} error=${error} />
+      <div role="status">
+        ${outcome?.length === 0 && html`<p>No recipient is set: STREAMFLOW_ALERT_URLS names them.</p>`}
+        ${outcome?.map((one) => html`<p>${one.recipient}: ${one.accepted ? "accepted" : "not accepted, see the log of the API server"}</p>`)}
+      </div>
     </section>
   `;
 }
