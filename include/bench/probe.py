@@ -100,8 +100,8 @@ def _bytes_read(log: str) -> int:
     return max(map(int, re.findall(r"Statistics: (\d+) bytes read", log)), default=0)
 
 
-def _megabytes(pid: int) -> float:
-    """Return the memory of a process and its children, shared memory counted once."""
+def _processes(pid: int) -> list[int]:
+    """Return a process and all its descendants."""
     pids = [pid]
     for one in pids:
         try:
@@ -110,7 +110,12 @@ def _megabytes(pid: int) -> float:
         except OSError:
             # The process has ended meanwhile.
             continue
-    return sum(map(_share, pids)) / _KILO
+    return pids
+
+
+def _megabytes(pid: int) -> float:
+    """Return the memory of a process and its descendants, shared memory counted once."""
+    return sum(map(_share, _processes(pid))) / _KILO
 
 
 def _share(pid: int) -> int:
@@ -126,8 +131,10 @@ def _measure(method: Method, url: str, seconds: float, there: Connection) -> Non
     """Run a method in this process, with everything imported before the clock starts."""
     import av  # noqa: F401
 
-    import streamflow.probing  # noqa: F401
+    from streamflow.probing import ProbeTarget, probe
 
+    # The first probe of a worker starts its fork server.
+    probe(ProbeTarget("http://127.0.0.1:1/"), config.Probe(connect_timeout=1))
     there.send("ready")
     there.recv()
     before, began = _cpu_seconds(), time.monotonic()
@@ -153,8 +160,20 @@ def _measured(method: Method, url: str, seconds: float) -> tuple[Figures, dict[s
 
 
 def _cpu_seconds() -> float:
+    """Return the CPU time of this process, of its descendants, and of those that have ended (``proc_pid_stat(5)``)."""
     own, children = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    return own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
+    ticks = sum(map(_ticks, _processes(os.getpid())[1:]))
+    spent = own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
+    return spent + ticks / os.sysconf("SC_CLK_TCK")
+
+
+def _ticks(pid: int) -> int:
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return 0
+    # Its own time as a user and in the kernel, and that of its ended children.
+    return sum(map(int, fields[11:15]))
 
 
 def _judged(found: Figures, truth: Truth) -> dict[str, Any]:

@@ -14,9 +14,12 @@ import av
 
 from streamflow.probing import decoder, fetcher, player
 from streamflow.probing.isolation.fork_server import Role, serve
+from streamflow.probing.media.demuxer import limit_allocations
 
+# The largest playlist and the media that wait, a few times over.
+FETCHER_MEMORY_BYTES = 400_000_000
 ROLES = {
-    "fetcher": Role("network", fetcher.run),
+    "fetcher": Role("network", fetcher.run, FETCHER_MEMORY_BYTES),
     "decoder": Role("decoder", decoder.run),
     "player": Role("network", player.run),
 }
@@ -27,7 +30,7 @@ _ENCODINGS = ("ascii", "latin_1", "utf_8", "idna")
 
 
 def load() -> None:
-    """Load every module that a decoder may need: it cannot open a file.
+    """Load every module that a decoder may need, since it cannot open a file, and bound what libav allocates.
 
     PyAV imports some of its own modules when a stream first needs them.
     """
@@ -36,6 +39,7 @@ def load() -> None:
             import_module(module.name)
     for encoding in _ENCODINGS:
         import_module(f"encodings.{encoding}")
+    limit_allocations()
 
 
 def main(orders: int) -> None:

@@ -64,6 +64,15 @@ class Crashed(Exception):
 
 
 @dataclass(frozen=True)
+class End:
+    """The end of a process: its status as ``wait(2)`` returns it, and the most memory that it had."""
+
+    role: str
+    status: int
+    peak_kb: int
+
+
+@dataclass(frozen=True)
 class ForkServer:
     """A running fork server; processes that are forked from its owner use it too."""
 
@@ -190,13 +199,13 @@ def _send_request(connection: Connection, request: Any) -> None:
         return
 
 
-def _crash(ends: list[tuple[str, int]], *, lacked_memory: bool) -> Crashed:
+def _crash(ends: list[End], *, lacked_memory: bool) -> Crashed:
     """Return how the job ended: the first process that a signal has ended, since the other one then ends by itself."""
-    for role, status in ends:
-        if os.WIFSIGNALED(status):
-            by = signal.Signals(os.WTERMSIG(status))
-            return Crashed(role, by, lacked_memory=lacked_memory and by == signal.SIGKILL)
-    return Crashed(ends[0][0] if ends else "probe", None)
+    for end in ends:
+        if os.WIFSIGNALED(end.status):
+            by = signal.Signals(os.WTERMSIG(end.status))
+            return Crashed(end.role, by, lacked_memory=lacked_memory and by == signal.SIGKILL)
+    return Crashed(ends[0].role if ends else "probe", None)
 
 
 def _is_taken(control: socket.socket) -> bool:
@@ -208,8 +217,8 @@ def _is_taken(control: socket.socket) -> bool:
     return True
 
 
-def _reports(control: socket.socket, seconds: float) -> list[tuple[str, int]]:
-    """Wait until all processes of a job have ended, and return the role and the status of each."""
+def _reports(control: socket.socket, seconds: float) -> list[End]:
+    """Wait until all processes of a job have ended, and return how each did."""
     control.settimeout(seconds)
     reports = b""
     try:
@@ -218,7 +227,7 @@ def _reports(control: socket.socket, seconds: float) -> list[tuple[str, int]]:
     except TimeoutError:
         # The caller ends the others.
         pass
-    return [(report["role"], report["status"]) for report in map(json.loads, filter(None, reports.splitlines()))]
+    return [End(**json.loads(report)) for report in filter(None, reports.splitlines())]
 
 
 def _awaited(connection: Connection, on_message: OnMessage, stop: threading.Event, deadline: float) -> tuple[bool, Any]:

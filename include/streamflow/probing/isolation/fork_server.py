@@ -38,10 +38,12 @@ class Role:
 
     :param profile: the sandbox that it enters first.
     :param run: is called with the channel to the caller, and with that to the job's other process, if there is one.
+    :param memory_bytes: the most memory that it needs beyond the server's.
     """
 
     profile: seccomp.Filter
     run: Callable[[Connection, Connection | None], None]
+    memory_bytes: int = sandbox.MEMORY_BYTES
 
 
 @dataclass
@@ -110,10 +112,11 @@ class _Server:
         server = os.getpid()
         ends = [end.detach() for end in socket.socketpair()] if len(names) > 1 else []
         for index, name in enumerate(names):
-            bounds = sandbox.Bounds(self._memory_bytes, int(cpu_s))
+            role = self._roles[name]
+            bounds = sandbox.Bounds(min(self._memory_bytes, role.memory_bytes), int(cpu_s))
             child = os.fork()
             if child == 0:
-                _become(self._roles[name], bounds, channels[index], ends[index] if ends else None, server)
+                _become(role, bounds, channels[index], ends[index] if ends else None, server)
             job.running[child] = name
         for descriptor in (*channels, *ends):
             os.close(descriptor)
@@ -132,13 +135,13 @@ class _Server:
     def _reap(self) -> None:
         while True:
             try:
-                child, status = os.waitpid(-1, os.WNOHANG)
+                child, status, used = os.wait4(-1, os.WNOHANG)
             except ChildProcessError:
                 return
             if not child:
                 return
             for job in [one for one in self._jobs if child in one.running]:
-                report = {"role": job.running.pop(child), "status": status}
+                report = {"role": job.running.pop(child), "status": status, "peak_kb": used.ru_maxrss}
                 with suppress(OSError):
                     job.control.send(f"{json.dumps(report)}\n".encode(), socket.MSG_DONTWAIT)
                 if not job.running:

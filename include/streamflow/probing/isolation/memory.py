@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 _CGROUPS = Path("/sys/fs/cgroup")
+_MACHINE = Path("/proc")
 _OWN_CGROUPS = Path("/proc/self/cgroup")
 # A limit of version 1 that is none is nearly 2^63 bytes.
 _NO_LIMIT = 1 << 60
@@ -19,7 +20,7 @@ def limit_bytes() -> int:
         for file in ("memory.max", "memory.limit_in_bytes")
         if (limit := _number(_text(folder / file))) is not None and limit < _NO_LIMIT
     ]
-    total = re.search(r"^MemTotal:\s+(\d+) kB", _text(Path("/proc/meminfo")), re.MULTILINE)
+    total = re.search(r"^MemTotal:\s+(\d+) kB", _text(_MACHINE / "meminfo"), re.MULTILINE)
     return min([*limits, int(total[1]) * 1024 if total else _NO_LIMIT])
 
 
@@ -29,7 +30,7 @@ def kills() -> int:
         for file in ("memory.events", "memory.oom_control"):
             if counted := re.search(r"^oom_kill (\d+)", _text(folder / file), re.MULTILINE):
                 return int(counted[1])
-    counted = re.search(r"^oom_kill (\d+)", _text(Path("/proc/vmstat")), re.MULTILINE)
+    counted = re.search(r"^oom_kill (\d+)", _text(_MACHINE / "vmstat"), re.MULTILINE)
     return int(counted[1]) if counted else 0
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
+import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Protocol
 
 import av
@@ -19,6 +22,11 @@ CODECS = (
     "wmav1,wmav2,wmapro,pcm_s16le,pcm_s16be,pcm_s24le,pcm_s24be,pcm_s32le,pcm_f32le,pcm_bluray,pcm_dvd,pcm_mulaw,"
     "pcm_alaw,dvbsub,pgssub,cc_dec,ass,srt,subrip,webvtt,mov_text"
 )
+# The most points of a picture, and the most bytes that libav takes at once: such a picture with half as many points of
+# colour, two bytes a point, which some decoders keep in one piece.
+MAX_PIXELS = 8192 * 4608
+MAX_ALLOCATION_BYTES = 3 * MAX_PIXELS + 1_000_000
+_LIBAVUTIL = re.compile(r"(/\S*libavutil\S*)$", re.MULTILINE)
 # The largest amount that is read to find out about the streams. The same bytes are measured as well.
 MAX_PROBE_BYTES = 3_000_000
 MIN_PROBE_BYTES = 64_000
@@ -31,9 +39,22 @@ OPTIONS = {
     "protocol_whitelist": "",
     "codec_whitelist": CODECS,
     "max_streams": "100",
+    "max_pixels": str(MAX_PIXELS),
     # Bytes after which a format that is still unknown counts as no media.
     "formatprobesize": "131072",
 }
+
+
+def limit_allocations() -> None:
+    """Have libav refuse pictures of more than ``MAX_PIXELS`` wherever it decodes, for the rest of this process.
+
+    It decodes some to learn about the streams, and takes no options for those that it finds on the way.
+    """
+    mapped = _LIBAVUTIL.search(Path("/proc/self/maps").read_text(encoding="utf-8"))
+    if mapped is None:
+        raise RuntimeError("libavutil is not loaded")
+    # libavutil/mem.h
+    ctypes.CDLL(mapped[1]).av_max_alloc(ctypes.c_size_t(MAX_ALLOCATION_BYTES))
 
 
 class Readable(Protocol):

@@ -20,11 +20,11 @@ from av.stream import Stream
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from streamflow.probing.media.demuxer import MAX_PIXELS
 from streamflow.probing.media.luma import Scaler
 from streamflow.probing.media.measurement import Measurement, VideoFormat
 from streamflow.probing.media.thumbnail import BestShot
 
-MAX_PIXELS = 8192 * 4608
 # Seconds of media between two decoded key pictures, at least; those of 2160 lines cost a tenth of a CPU-second each.
 PICTURE_EVERY = 0.45
 BIG_PICTURE_EVERY = 1.9

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlencode, urljoin
 
 from streamflow.errors import SourceRefused
+from streamflow.records.text import URL_LENGTH
 from streamflow.sources.m3u import info
 
 _ADDRESS = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*:/*[^\s/]")
@@ -127,7 +128,9 @@ class _Reader:
         if _ADDRESS.match(line):
             if self._details == _Details() and self._last.line:
                 self._details = self._last
-            yield _entry(number, line, self._details, self._group)
+            entry = _entry(number, line, self._details, self._group)
+            is_too_long = len(entry.url) > URL_LENGTH
+            yield Unreadable(number, f"a URL of more than {URL_LENGTH:,} characters") if is_too_long else entry
             self._last = self._details
         elif self._details.line and _TEXT.search(line):
             # A name that goes on in a second line.

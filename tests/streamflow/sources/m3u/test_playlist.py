@@ -157,6 +157,11 @@ def test_options_apply_to_one_stream() -> None:
     assert (first.url, second.url) == (f"{URL}|User-Agent=X", URL)
 
 
+def test_a_url_without_end_is_left_out_and_named() -> None:
+    found = read("#EXTINF:-1,A", URL + "x" * 10_000, "#EXTINF:-1,B", URL)
+    assert found == [Unreadable(2, "a URL of more than 8,192 characters"), Entry(4, "B", URL)]
+
+
 def test_an_unusable_line_is_named_without_its_text() -> None:
     found = read("#EXTINF:-1,A", "#EXTINF:-1,B", "secret.ts", URL, "#EXTINF:-1,C")
     assert found == [

@@ -18,6 +18,10 @@ Element = ElementTree.Element
 _Place = tuple[Element, Element]
 # A long timeline is cut to its end where it is live, else to its beginning.
 MAX_SEGMENTS = 1000
+# Elements and attributes of a whole manifest; each takes some 100 and 400 bytes of memory. A recording window of a day
+# in segments of two seconds has 43,200 elements.
+MAX_ELEMENTS = 200_000
+MAX_ATTRIBUTES = 400_000
 _COUNT = r"(\d+(?:[.,]\d+)?)"
 _DURATION = re.compile(
     rf"[+]?P(?:{_COUNT}Y)?(?:{_COUNT}M)?(?:{_COUNT}W)?(?:{_COUNT}D)?(?:T(?:{_COUNT}H)?(?:{_COUNT}M)?(?:{_COUNT}S)?)?"
@@ -69,6 +73,9 @@ def parse(document: bytes, url: str, now: float, info: PlaylistInfo, *, skipped:
     :param skipped: the number of better representations to leave out.
     :raises Refusal: for a manifest that cannot be read, and for protected media.
     """
+    if document.count(b"<") > MAX_ELEMENTS or document.count(b"=") > MAX_ATTRIBUTES:
+        detail = f"the manifest has more than {MAX_ELEMENTS} elements or {MAX_ATTRIBUTES} attributes"
+        raise dead("not_media", detail, retryable=False)
     text = document.decode("utf-8", errors="replace")
     if "<!DOCTYPE" in text or "<!ENTITY" in text:
         # No manifest needs entities, which can name files and grow without bounds.
