@@ -7,8 +7,10 @@ REFRESH_DAG: Final = "refresh_udi"
 MAINTENANCE_DAG: Final = "maintenance"
 DAGS: Final = (CHECK_DAG, REFRESH_DAG, MAINTENANCE_DAG)
 
+PLAN_TASK: Final = "plan"
 CHECK_TASK: Final = "check_stream"
 SEQUENTIAL_CHECK_TASK: Final = "check_stream_sequential"
+SUMMARY_TASK: Final = "summary"
 
 CHECK_POOL: Final = "stream_checks"
 SEQUENTIAL_POOL: Final = "stream_checks_sequential"

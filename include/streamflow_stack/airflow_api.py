@@ -70,7 +70,7 @@ class AirflowApi:
         if response.status_code == 404 and missing_ok:
             return None
         if response.is_error:
-            raise AirflowError(f"{method} {path}: {response.status_code} {response.text[:500]}")
+            raise AirflowError(_reason(response) or f"{method} {path}: {response.status_code} {response.text[:500]}")
         if not response.content:
             return None
         # StreamFlow's routes return names from providers, and commands print them on terminals.
@@ -127,3 +127,11 @@ class AirflowApi:
             if time.monotonic() > deadline:
                 raise AirflowError(f"{dag_id} {run_id} is still {state} after {timeout:.0f} s")
             time.sleep(poll)
+
+
+def _reason(response: httpx.Response) -> str | None:
+    """Return the sentence for people in a problem document (RFC 9457); None for any other response."""
+    if response.headers.get("content-type") != "application/problem+json":
+        return None
+    detail = plain_values(response.json()).get("detail")
+    return str(detail) if detail else None

@@ -15,6 +15,7 @@ from stream_checker.routes import (
     accounts,
     alerts,
     channels,
+    checks,
     concurrency,
     events,
     explanations,
@@ -43,8 +44,8 @@ problem documents (RFC 9457) that name the wrong field.
 """
 # In the order of the API's document.
 ROUTES = (
-    concurrency, workers, probes, results, streams, channels, groups, runs, events, hooks, playlist, settings,
-    policies, explanations, accounts, alerts,
+    concurrency, workers, probes, results, streams, channels, checks, groups, runs, events, hooks, playlist,
+    settings, policies, explanations, accounts, alerts,
 )  # fmt: skip
 
 

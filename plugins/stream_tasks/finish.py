@@ -94,7 +94,9 @@ def summarise(run_id: str, params: dict[str, Any]) -> dict[str, Any]:
         if state is None:
             raise AirflowFailException(f"the UDI holds no run {run_id}: its plan failed")
         now = datetime.now(UTC)
-        summary = run_summary(state, now, next_run_id=next_run_id(state.run, params))
+        # A user who stops a run stops its chain.
+        following = None if state.reasons.get("cancelled") else next_run_id(state.run, params)
+        summary = run_summary(state, now, next_run_id=following)
         store.runs.close(run_id, summary, now)
         alerts.send_run(redis, store, state, params)
     log.info("%s", summary)

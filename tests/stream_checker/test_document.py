@@ -123,6 +123,7 @@ def test_only_throttled_routes_document_a_429() -> None:
         "/accounts/{account_id}/report",
         "/alerts/test",
         "/channels",
+        "/checks",
         "/concurrency/history",
         "/events",
         "/hooks/dispatcharr",

@@ -87,6 +87,10 @@ class Subject:
         """Return the result of a check whose stream left the library."""
         return self.undecided("unknown", "source_unavailable", "the UDI holds it no more")
 
+    def stopped(self) -> Result:
+        """Return the result of a check whose run was stopped by a user."""
+        return self.undecided("unknown", "cancelled", "the run was stopped")
+
     def lost(self) -> Result:
         """Return the result of a check that ended without one."""
         return self.undecided("unknown", "internal_error", "its check ended without a verdict; see the task's log")

@@ -22,6 +22,8 @@ COMMANDS = {
     "demo": "streamflow_stack.cli.demo",
     "up": "streamflow_stack.cli.up",
     "check": "streamflow_stack.cli.check",
+    "stop": "streamflow_stack.cli.stop",
+    "undo": "streamflow_stack.cli.undo",
     "status": "streamflow_stack.cli.status",
     "results": "streamflow_stack.cli.results",
     "apply": "streamflow_stack.cli.apply",

@@ -3,34 +3,41 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import click
 
-from streamflow import names
-from streamflow_stack.cli.console import follow, output
+from streamflow_stack.cli.console import API, follow, output
 from streamflow_stack.cli.remote import connect
 
 
 @click.command(short_help="Start a check of a running stack.")
-@click.option("--channel", "channel_ids", type=int, multiple=True, help="Only this channel; may be repeated.")
-@click.option("--group", "group_ids", type=int, multiple=True, help="Only channels of this group; may be repeated.")
+@click.option("--channel", "channels", multiple=True, help="Only this channel, by name or id; may be repeated.")
+@click.option("--group", "groups", multiple=True, help="Only channels of this group, by name or id; may be repeated.")
 @click.option(
-    "--account", "account_ids", type=int, multiple=True, help="Only streams of this account; may be repeated."
+    "--account", "accounts", multiple=True, help="Only streams of this account, by name or id; may be repeated."
 )
+@click.option("--stream", "streams", multiple=True, help="Only this stream, by name or id; may be repeated.")
 @click.option("--force", is_flag=True, help="Check again the streams that were checked a short time ago.")
+@click.option("--dry-run", is_flag=True, help="Write no change to Dispatcharr.")
 @click.option("--wait", is_flag=True, help="Show the progress until the end; status 1 when a check got no verdict.")
 def command(
-    channel_ids: tuple[int, ...], group_ids: tuple[int, ...], account_ids: tuple[int, ...], force: bool, wait: bool
+    channels: tuple[str, ...],
+    groups: tuple[str, ...],
+    accounts: tuple[str, ...],
+    streams: tuple[str, ...],
+    force: bool,
+    dry_run: bool,
+    wait: bool,
 ) -> None:
-    """Start a run through Airflow's REST API and print its id."""
+    """Start a run and print its id."""
     api = connect()
-    conf = {
-        "channel_ids": list(channel_ids) or None,
-        "group_ids": list(group_ids) or None,
-        "account_ids": list(account_ids) or None,
-        "force": force,
-    }
-    run_id = api.trigger(names.CHECK_DAG, conf)
+    named = {"channels": channels, "groups": groups, "accounts": accounts, "streams": streams}
+    request: dict[str, Any] = {field: [_reference(one) for one in names] or None for field, names in named.items()}
+    started = api.request("POST", f"{API}/checks", json=request | {"force": force, "write_back": not dry_run})
+    run_id = started["run_id"]
+    if started["paused"]:
+        click.echo("The DAG check_streams is paused in Airflow: the run waits until you resume it.", err=True)
     click.echo(run_id)
     if wait:
         console = output(stderr=True)
@@ -39,3 +46,8 @@ def command(
             counts = ", ".join(f"{count} {verdict}" for verdict, count in run["verdicts"].items())
             console.print(f"{run['run_id']}: {counts or 'nothing to check'}")
         sys.exit(0 if runs and not any(run["verdicts"].get("pending") for run in runs) else 1)
+
+
+def _reference(text: str) -> int | str:
+    """Return an id for a text of digits, else the name."""
+    return int(text) if text.isdecimal() else text

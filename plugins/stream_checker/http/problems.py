@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
 from account_limiter import LimiterUnavailable
-from streamflow.errors import ConfigError, UdiUnavailable
+from streamflow.errors import ConfigError, SourceConflict, SourceError, SourceUnavailable, UdiUnavailable
 
 log = logging.getLogger(__name__)
 
@@ -120,6 +120,16 @@ def install(app: FastAPI) -> None:
     def invalid_settings(request: Request, error: ConfigError) -> JSONResponse:
         log.error("%s", error)
         return problem_response(request.url.path, 500, str(error))
+
+    @app.exception_handler(SourceError)
+    def source_failed(request: Request, error: SourceError) -> JSONResponse:
+        match error:
+            case SourceConflict():
+                return problem_response(request.url.path, 409, str(error))
+            case SourceUnavailable():
+                headers = {"Retry-After": str(RETRY_SECONDS)}
+                return problem_response(request.url.path, 503, str(error), headers=headers)
+        return problem_response(request.url.path, 502, str(error))
 
     @app.exception_handler(LimiterUnavailable)
     @app.exception_handler(UdiUnavailable)

@@ -40,6 +40,10 @@ class NameIndex:
         """Return the case-folded name of every stream by id. The caller must not change the dictionary."""
         return self._current(store).streams
 
+    def channel_names(self, store: Store) -> dict[int, str]:
+        """Return the case-folded name of every channel by id. The caller must not change the dictionary."""
+        return self._current(store).channels
+
     def channels(self, store: Store, part: str) -> list[int]:
         """Return the ids of the channels whose name contains ``part``."""
         return _matching(self._current(store).channels, part)

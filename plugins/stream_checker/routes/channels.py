@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Path
 from pydantic import BaseModel, Field
 
 from stream_checker.http import cursors
@@ -17,13 +17,18 @@ from stream_checker.queries.policy_preview import label
 from stream_checker.queries.stream_names import NamedResult, NamedStream, StreamNames
 from stream_checker.resources import OpenLimiter, OpenNameIndex, OpenRedis, OpenStore
 from stream_checker.routes import stored_settings
-from streamflow import shared_settings
+from streamflow import shared_settings, sources
 from streamflow.config import Config
+from streamflow.ordering.undo import undo
 from streamflow.policies.fitting import pinned, place_of, policy_of
 from streamflow.policies.pins import with_pin
 from streamflow.records import WORKING, Channel, ChannelChange, Result
+from streamflow.udi.ports import Store
 
 router = APIRouter(prefix="/channels", tags=["channels"], dependencies=[Reader])
+
+# The store keeps this number of changes of each channel.
+MAX_POSITION = 50
 
 
 class ListedChannel(BaseModel):
@@ -195,3 +200,60 @@ def change_pin(
     if not change.pinned and change.stream_id in pins:
         raise Problem(409, f"Another policy pins stream {change.stream_id} by its name. Change that policy.")
     return Pins(channel_id=channel_id, pinned=sorted(pins))
+
+
+class NumberedChange(ChannelChange):
+    """A change of a channel with the number that an undo needs."""
+
+    n: int = Field(description="Number of the change, which does not change when others are added")
+
+
+class ChannelChanges(BaseModel):
+    """The stored changes of a channel."""
+
+    changes: list[NumberedChange] = Field(description="Changes, newest first")
+    names: dict[int, str] = Field(description="Names by stream id of all streams that occur in this document")
+
+
+ChangeNumber = Annotated[
+    int, Path(ge=0, le=MAX_ID, description="`n` of the change; a number below 50 counts from the newest, which is 0")
+]
+
+
+@router.get("/{channel_id}/changes", responses=responses(401, 403, 404, 422, 503))
+def list_changes(channel_id: ChannelId, store: OpenStore) -> ChannelChanges:
+    """Return the stored changes of a channel, newest first."""
+    changes = _changes(store, channel_id)
+    mentioned = {id for change in changes for id in (*change.before, *change.after)}
+    names = StreamNames(store, mentioned)
+    return ChannelChanges(
+        changes=[NumberedChange(**dict(change), n=number_of(change)) for change in changes],
+        names={id: name for id in mentioned if (name := names.name(id))},
+    )
+
+
+@router.post("/{channel_id}/changes/{n}/undo", responses=responses(401, 403, 404, 409, 422, 502, 503))
+def undo_change(
+    channel_id: ChannelId, n: ChangeNumber, store: OpenStore, redis: OpenRedis, user: EditingUser
+) -> ChannelChange:
+    """Put the order of a channel, and the streams that left it, back as they were before a change.
+
+    It is a 409 when somebody, or a later check, has changed the channel since.
+    """
+    changes = _changes(store, channel_id)
+    chosen = changes[n : n + 1] if n < MAX_POSITION else [change for change in changes if number_of(change) == n]
+    if not chosen:
+        raise Problem(404, f"Channel {channel_id} has no change {n}.")
+    with sources.opened(redis=redis) as source:
+        return undo(store, source.destination(store), chosen, f"undone by {user.get_name()}")
+
+
+def number_of(change: ChannelChange) -> int:
+    """Return the number of a change: its time in milliseconds since the epoch."""
+    return int(change.at.timestamp() * 1000)
+
+
+def _changes(store: Store, channel_id: int) -> list[ChannelChange]:
+    if store.library.channel(channel_id) is None:
+        raise Problem(404, f"Channel {channel_id} does not exist.")
+    return store.runs.changes(channel_id)

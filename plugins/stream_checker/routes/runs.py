@@ -9,10 +9,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field
 
-from stream_checker.http.access import Reader
+from stream_checker.http.access import EditingUser, Reader
 from stream_checker.http.parameters import RunId
 from stream_checker.http.problems import Problem, responses
 from stream_checker.http.throttle import at_most
+from stream_checker.queries.dag_runs import stop_checks
 from stream_checker.queries.report_file import (
     HEALTH_SECTIONS,
     TYPES,
@@ -23,7 +24,10 @@ from stream_checker.queries.report_file import (
 )
 from stream_checker.queries.run_outcomes import RunOutcome
 from stream_checker.queries.stream_names import NamedResult, NamedStream, StreamNames
-from stream_checker.resources import OpenRunOutcomes, OpenStore
+from stream_checker.resources import OpenRedis, OpenRunOutcomes, OpenStore
+from streamflow import sources
+from streamflow.checking.subject import Subject
+from streamflow.ordering.undo import conflict, last_of_run, undo
 from streamflow.records import ChannelChange, Mode, RunState
 from streamflow.reports.health import HealthReport
 from streamflow.reports.health import report as health_report
@@ -32,6 +36,8 @@ from streamflow.udi.ports import Store
 router = APIRouter(prefix="/runs", tags=["runs"], dependencies=[Reader])
 
 PENDING = "pending"
+# The channels in conflict that a message names.
+MAX_NAMED = 5
 
 
 class RunStream(NamedStream):
@@ -49,6 +55,7 @@ class RunDetail(BaseModel):
     params: dict[str, Any] = Field(description="Parameters of the run")
     started_at: datetime = Field(description="Start of the run")
     finished_at: datetime | None = Field(description="End of the run; null while it runs")
+    stopped: bool = Field(description="Whether a user stopped the run")
     total: int = Field(description="Number of planned streams")
     done: int = Field(description="Number of streams that have a verdict")
     verdicts: dict[str, int] = Field(
@@ -105,6 +112,7 @@ def get_run(
         params=state.run.params,
         started_at=state.run.started_at,
         finished_at=state.finished_at,
+        stopped=bool(state.reasons.get("cancelled")),
         total=total,
         done=done,
         verdicts=dict(counts),
@@ -147,6 +155,77 @@ def get_report(
             note = f"Started {report.started_at:%Y-%m-%d %H:%M} UTC"
             page = report_html(report, HEALTH_SECTIONS, f"Health report of {report.run_id}", note)
             return file_response(page, "health-report", format)
+
+
+class StoppedRun(BaseModel):
+    """A run that was stopped."""
+
+    run_id: str = Field(description="Id of the run in Airflow")
+    skipped_tasks: int = Field(description="Number of tasks that had not ended")
+    cancelled: int = Field(description="Number of streams that are `unknown: cancelled`, because they had no verdict")
+
+
+@router.post("/{run_id}/stop", responses=responses(401, 403, 404, 422, 503))
+def stop_run(run_id: RunId, store: OpenStore, user: EditingUser) -> StoppedRun:
+    """Stop a run: no check starts, running ones end, and the channels are finished by what is known."""
+    state = store.runs.state(run_id)
+    skipped = stop_checks(run_id, user, is_planned=state is not None)
+    if skipped is None:
+        raise Problem(404, f"Airflow has no run {run_id}.")
+    unsettled = store.runs.unsettled_streams(run_id) if state and not state.finished_at else []
+    for stream_id in unsettled:
+        result = Subject.load(store.library, stream_id).stopped()
+        store.runs.settle(run_id, result.model_copy(update={"run_id": run_id}))
+    return StoppedRun(run_id=run_id, skipped_tasks=skipped, cancelled=len(unsettled))
+
+
+class UndoConflict(BaseModel):
+    """A channel whose changes cannot be undone."""
+
+    channel_id: int = Field(description="Id of the channel in Dispatcharr")
+    name: str | None = Field(description="Name of the channel", examples=["Das Erste"])
+    reason: str = Field(description="Reason why its changes stay")
+
+
+class UndoneRun(BaseModel):
+    """The channels that an undo put back."""
+
+    undone: list[int] = Field(description="Ids of the channels that are as they were before the run")
+    conflicts: list[UndoConflict] = Field(description="Channels that stay, because they were changed since")
+
+
+@router.post("/{run_id}/undo", responses=responses(401, 403, 404, 409, 422, 502, 503))
+def undo_run(
+    run_id: RunId,
+    store: OpenStore,
+    redis: OpenRedis,
+    user: EditingUser,
+    partial: Annotated[
+        bool, Query(description="Undo what can be undone, and leave channels in conflict alone")
+    ] = False,
+) -> UndoneRun:
+    """Put all channels back as they were before a run. Without `partial`, any conflict is a 409 and nothing changes."""
+    changes = [last_of_run(store.runs.changes(channel), run_id) for channel in existing_run(store, run_id).run.channels]
+    changes = [one for one in changes if one]
+    names = {channel.id: channel.name for channel in store.library.channels(one[0].channel_id for one in changes)}
+    if not changes:
+        raise Problem(409, f"Run {run_id} has changed no channel.")
+    conflicts, undone = [], []
+    with sources.opened(redis=redis) as source:
+        destination = source.destination(store)
+        for one in changes:
+            if reason := conflict(destination, one):
+                id = one[0].channel_id
+                conflicts.append(UndoConflict(channel_id=id, name=names.get(id), reason=reason))
+        if conflicts and not partial:
+            named = "; ".join(f"{one.name or one.channel_id}: {one.reason}" for one in conflicts[:MAX_NAMED])
+            raise Problem(409, f"{len(conflicts)} of {len(changes)} channels cannot be put back. {named}.")
+        kept = {one.channel_id for one in conflicts}
+        for one in changes:
+            if one[0].channel_id not in kept:
+                undo(store, destination, one, f"undone by {user.get_name()}")
+                undone.append(one[0].channel_id)
+    return UndoneRun(undone=undone, conflicts=conflicts)
 
 
 def existing_run(store: Store, run_id: str) -> RunState:

@@ -1,0 +1,90 @@
+"""Runs of the checks in Airflow: started and stopped. Only the API server may do so: it opens Airflow's database."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from airflow.api.common.trigger_dag import trigger_dag
+from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
+from airflow.exceptions import DagNotFound
+from airflow.models.dag import DagModel
+from airflow.models.dagrun import DagRun
+from airflow.models.log import Log
+from airflow.models.taskinstance import TaskInstance
+from airflow.utils.session import create_session
+from airflow.utils.state import TaskInstanceState
+from airflow.utils.types import DagRunTriggeredByType
+from sqlalchemy import or_, select, update
+
+from stream_checker.http.problems import Problem
+from streamflow import names
+
+STOP_EVENT = "streamflow_stop"
+# States in which a task still has something to do. A task without a state is not scheduled yet.
+UNFINISHED = (
+    TaskInstanceState.SCHEDULED,
+    TaskInstanceState.QUEUED,
+    TaskInstanceState.RUNNING,
+    TaskInstanceState.RESTARTING,
+    TaskInstanceState.DEFERRED,
+    TaskInstanceState.UP_FOR_RETRY,
+    TaskInstanceState.UP_FOR_RESCHEDULE,
+)
+
+
+def start_check(conf: Mapping[str, Any], user: BaseUser) -> tuple[str, bool]:
+    """Start a run of the checks.
+
+    :returns: the id of the run, and whether the DAG is paused, so that the run waits.
+    :raises Problem: 503 while Airflow does not know the DAG.
+    """
+    run_id = f"manual__{datetime.now(UTC).isoformat()}"
+    try:
+        trigger_dag(
+            names.CHECK_DAG,
+            triggered_by=DagRunTriggeredByType.REST_API,
+            triggering_user_name=user.get_name(),
+            run_id=run_id,
+            conf=dict(conf),
+        )
+    except DagNotFound:
+        detail = f"Airflow has not loaded the DAG {names.CHECK_DAG} yet. Try again in a moment."
+        raise Problem(503, detail, headers={"Retry-After": "10"}) from None
+    with create_session(scoped=False) as session:
+        is_paused = session.scalar(select(DagModel.is_paused).where(DagModel.dag_id == names.CHECK_DAG))
+    return run_id, bool(is_paused)
+
+
+def stop_checks(run_id: str, user: BaseUser, *, is_planned: bool) -> int | None:
+    """Skip all tasks of a run that have not ended. The summary of a planned run stays and finishes the channels.
+
+    Airflow ends the processes of skipped tasks that are running.
+
+    :returns: the number of skipped tasks; None for a run that Airflow does not know.
+    """
+    kept = [names.SUMMARY_TASK] if is_planned else []
+    with create_session(scoped=False) as session:
+        known = select(DagRun.id).where(DagRun.dag_id == names.CHECK_DAG, DagRun.run_id == run_id)
+        if session.scalar(known) is None:
+            return None
+        unfinished = (
+            TaskInstance.dag_id == names.CHECK_DAG,
+            TaskInstance.run_id == run_id,
+            TaskInstance.task_id.not_in(kept),
+            or_(TaskInstance.state.is_(None), TaskInstance.state.in_(UNFINISHED)),
+        )
+        skipped = session.scalars(
+            update(TaskInstance)
+            .where(*unfinished)
+            .values(state=TaskInstanceState.SKIPPED, end_date=datetime.now(UTC))
+            .returning(TaskInstance.id)
+            .execution_options(synchronize_session=False)
+        ).all()
+        record = Log(STOP_EVENT, dag_id=names.CHECK_DAG, run_id=run_id, owner=user.get_id())
+        record.owner_display_name = user.get_name()
+        record.extra = json.dumps({"skipped_tasks": len(skipped)})
+        session.add(record)
+        return len(skipped)
