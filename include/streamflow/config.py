@@ -133,7 +133,7 @@ class Schedule(_Section):
 class _ProbeSettings(_Section):
     sample_seconds: float = Field(10, gt=0, le=600, description="Seconds that a stream is watched")
     min_sample_seconds: float | None = Field(
-        None, gt=0, le=600, description="Seconds after which the sample of a healthy stream may end; null: never early"
+        None, gt=0, le=600, description="Seconds after which the sample of a healthy stream may end; empty: never early"
     )
     connect_timeout: float = Field(10, gt=0, le=120, description="Longest wait for a connection in seconds")
     read_timeout: float = Field(10, gt=0, le=120, description="Longest wait for the next data in seconds")
@@ -169,7 +169,7 @@ class Probe(_ProbeSettings):
     """
 
     account_proxies: dict[str, Proxy | None] = Field(
-        default_factory=dict, repr=False, description="Proxies by account id or name; null for none"
+        default_factory=dict, repr=False, description="Proxies by account id or name; `null` for none"
     )
     by_account: dict[str, AccountProbe] = Field(
         default_factory=dict, repr=False, description="Probe settings of single accounts, by account id or name"
@@ -314,7 +314,7 @@ class Config(_Section):
     """All settings. Every field has the default of the contract."""
 
     concurrent_streams: ConcurrentStreams = Field(
-        ConcurrentStreams(), title="Concurrent checks", description="How many streams are checked at the same time"
+        ConcurrentStreams(), description="How many streams are checked at the same time"
     )
     schedule: Schedule = Field(Schedule(), description="When checks and refreshes start; empty: never by itself")
     probe: Probe = Field(Probe(), description="How one stream is checked")
@@ -324,12 +324,12 @@ class Config(_Section):
     network: Network = Field(Network(), description="Where streams may be on private networks")
     webhooks: Webhooks = Field(Webhooks(), description="What Dispatcharr's webhooks may start")
     freshness_hours: Freshness = Field(
-        Freshness(), title="Freshness", description="How long the last check of a stream counts, by its verdict"
+        Freshness(), description="How long the last check of a stream counts, by its verdict"
     )
     policies: tuple[Policy, ...] = Field((), max_length=500, description="Rules for single groups and channels")
     # Airflow refuses mappings above core.max_map_length (1024).
     max_streams_per_run: int = Field(
-        500, ge=1, le=1024, title="Streams per run", description="Streams of one run; a chain of runs checks the rest"
+        500, ge=1, le=1024, description="Streams of one run; a chain of runs checks the rest"
     )
 
     def with_section(self, section: str, change: Any) -> Config:

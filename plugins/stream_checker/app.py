@@ -21,6 +21,7 @@ from stream_checker.routes import (
     explanations,
     groups,
     hooks,
+    me,
     playlist,
     policies,
     probes,
@@ -44,7 +45,7 @@ problem documents (RFC 9457) that name the wrong field.
 """
 # In the order of the API's document.
 ROUTES = (
-    concurrency, workers, probes, results, streams, channels, checks, groups, runs, events, hooks, playlist,
+    concurrency, workers, probes, results, streams, channels, checks, me, groups, runs, events, hooks, playlist,
     settings, policies, explanations, accounts, alerts,
 )  # fmt: skip
 

@@ -90,8 +90,8 @@ class Policy(_Part):
     reorder: bool = Field(True, description="Whether the order of the streams may change")
     remove: bool | None = Field(
         None,
-        description="True removes dead streams and those beyond the limits, false removes none; null leaves dead "
-        "streams to `dead_streams.action`",
+        description="Whether dead streams and those beyond the limits leave the channel; without a choice, "
+        "`dead_streams.action` decides about dead streams",
     )
     max_streams: int | None = Field(None, ge=1, le=1000, description="Most streams of a channel; the last ones leave")
     pin: Patterns | None = Field(None, description="Names or ids of streams that keep their place and always stay")

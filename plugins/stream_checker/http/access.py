@@ -63,9 +63,14 @@ def require_editor(request: Request, user: AuthenticatedUser) -> BaseUser:
         raise Problem(
             403, "A change by session cookie must come from a page of this server. Send a bearer token instead."
         )
-    if not get_auth_manager().is_authorized_pool(method="PUT", details=PoolDetails(name=names.CHECK_POOL), user=user):
+    if not may_edit(user):
         raise Problem(403, "You need the right to edit pools.")
     return user
+
+
+def may_edit(user: BaseUser) -> bool:
+    """Return whether the user may edit the pool of the checks."""
+    return get_auth_manager().is_authorized_pool(method="PUT", details=PoolDetails(name=names.CHECK_POOL), user=user)
 
 
 def has_bearer_token(request: Request) -> bool:
@@ -91,4 +96,5 @@ def is_same_origin(request: Request) -> bool:
 
 Reader = Depends(require_reader)
 Editor = Depends(require_editor)
+ReadingUser = Annotated[BaseUser, Reader]
 EditingUser = Annotated[BaseUser, Editor]

@@ -7,11 +7,12 @@ const STREAMFLOW = new URL("../", document.baseURI);
 const AIRFLOW = new URL("../../", STREAMFLOW);
 const MAX_TRIES = 3;
 
-/** A failed request: the server sent a problem document, or did not respond (status 0). */
+/** A failed request: the server sent a problem document, or did not respond (status 0). `faults` are its wrong fields. */
 export class Problem extends Error {
-  constructor(status, message) {
+  constructor(status, message, faults = []) {
     super(message);
     this.status = status;
+    this.faults = faults;
   }
 }
 
@@ -23,11 +24,8 @@ export const get = (path, options) => request(apiUrl(path), options);
 export const put = (path, body) => request(apiUrl(path), { method: "PUT", body });
 export const post = (path, body) => request(apiUrl(path), { method: "POST", body });
 
-/** Start a run of a DAG and return its id. */
-export async function triggerRun(dag, conf) {
-  const body = { logical_date: null, conf };
-  return (await request(airflowUrl(`api/v2/dags/${dag}/dagRuns`), { method: "POST", body })).dag_run_id;
-}
+/** Return a run as Airflow knows it. */
+export const airflowRun = (dag, run) => request(airflowUrl(`api/v2/dags/${dag}/dagRuns/${encodeURIComponent(run)}`));
 
 /** Return whether a DAG is paused. */
 export const isPaused = async (dag) => (await request(airflowUrl(`api/v2/dags/${dag}`))).is_paused;
@@ -53,7 +51,7 @@ async function request(url, { method = "GET", body, signal, tries = MAX_TRIES } 
   const data = type.includes("json") ? parseJson(await response.text()) : null;
   // The health of the workers has status 503 when nothing can be checked.
   if (response.ok || (data && response.status === 503 && !type.includes("problem"))) return data;
-  throw new Problem(response.status, errorMessage(response, data));
+  throw new Problem(response.status, errorMessage(response, data), data?.errors);
 }
 
 function errorMessage(response, data) {

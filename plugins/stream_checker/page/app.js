@@ -7,10 +7,12 @@ import { ChannelView } from "./views/channel.js";
 import { HelpView } from "./views/help.js";
 import { HistoryView } from "./views/history.js";
 import { NowView } from "./views/now.js";
+import { PoliciesView } from "./views/policies.js";
 import { ProviderView } from "./views/provider.js";
 import { ReportView } from "./views/report.js";
 import { ResultsView } from "./views/results.js";
 import { RunView } from "./views/run.js";
+import { SettingsView } from "./views/settings.js";
 import { StreamView } from "./views/stream.js";
 import { WorkersView } from "./views/workers.js";
 
@@ -21,6 +23,8 @@ const VIEWS = {
   results: { title: "Results", View: ResultsView },
   channel: { title: "Channels", View: ChannelView },
   history: { title: "History", View: HistoryView },
+  policies: { title: "Policies", View: PoliciesView },
+  settings: { title: "Settings", View: SettingsView },
   workers: { title: "Workers", View: WorkersView },
   help: { title: "Help", View: HelpView },
   provider: { title: "Provider", View: ProviderView, parent: "now" },

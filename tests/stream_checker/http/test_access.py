@@ -9,6 +9,7 @@ from ..library import RUN
 from ..server import Server
 
 READS = [
+    "/me",
     "/concurrency/status",
     "/concurrency/config",
     "/workers/health",

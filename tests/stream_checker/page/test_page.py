@@ -14,6 +14,8 @@ import pytest
 
 import stream_checker
 from account_limiter import Limiter
+from streamflow import config
+from streamflow.config import Config
 from streamflow.records import Run
 from streamflow.udi import Udi
 from support.browser import PROGRAM, Browser
@@ -75,6 +77,15 @@ def browser(server: Server, admin: httpx.Client) -> Iterator[Browser]:
         yield browser
         assert browser.console == []
         assert [url for url in browser.requested_urls if not url.startswith((server.address, "about:", "data:"))] == []
+
+
+@pytest.fixture
+def defaults(server: Server) -> Iterator[None]:
+    """Give the settings their defaults before and after the test."""
+    file = server.home / "settings" / "stream_checker_config.json"
+    config.save(Config(), file)
+    yield
+    config.save(Config(), file)
 
 
 def show(browser: Browser, server: Server, place: str) -> None:
@@ -179,6 +190,7 @@ def test_it_follows_the_colour_scheme_and_fits_a_phone(browser: Browser, server:
         "stream/1",
         "history",
         "workers",
+        "settings",
     ):
         show(browser, server, place)
         browser.until("document.querySelector('table') !== null")
@@ -228,6 +240,7 @@ def test_the_limit_is_changed_and_the_slots_are_reset_by_keyboard(browser: Brows
 
 PLACES = [
     "now", "run", f"report/{quote(RUN, safe='')}", "results", "stream/1", "channel", "channel/1", "history", "workers",
+    "policies", "settings",
 ]  # fmt: skip
 
 
@@ -274,3 +287,102 @@ def test_numbers_and_dates_have_the_format_of_the_language(browser: Browser, ser
         seen[language] = (bitrate[:3], day.replace("\xa0", " ")[: len(FORMATS[language][1])])
         browser.call("Page.removeScriptToEvaluateOnNewDocument", identifier=added)
     assert seen == FORMATS
+
+
+def labelled(text: str) -> str:
+    """Return the expression of the field with a label."""
+    label = f"[...document.querySelectorAll('label')].find((one) => one.innerText === '{text}')"
+    return f"document.getElementById({label}.htmlFor)"
+
+
+@in_browser
+def test_a_setting_is_changed_with_a_look_at_the_difference(
+    browser: Browser, server: Server, admin: httpx.Client, defaults: None
+) -> None:
+    show(browser, server, "settings")
+    browser.reach("Probe How one stream is checked")
+    browser.press("Enter")
+    browser.value(f"{labelled('Retries')}.focus()")
+    browser.value("document.activeElement.select()")
+    browser.call("Input.insertText", text="7")
+    browser.until_shown("1 changed from the default")
+    browser.reach("Save…")
+    browser.press("Enter")
+    browser.until_shown("Save probe?", "Retries")
+    browser.until("document.querySelector('dialog del').innerText === '2'")
+    browser.reach("Save")
+    browser.press("Enter")
+    browser.until("!document.querySelector('dialog')")
+    browser.until_shown("Retries: 2 → 7", "admin")
+    assert admin.get("/settings").json()["probe"]["retries"] == 7
+
+
+@in_browser
+def test_a_fault_of_the_server_stands_beside_its_field(browser: Browser, server: Server, defaults: None) -> None:
+    show(browser, server, "settings")
+    browser.reach("Probe How one stream is checked")
+    browser.press("Enter")
+    field = labelled("Proxy")
+    browser.value(f"{field}.focus()")
+    browser.call("Input.insertText", text="not a proxy")
+    browser.reach("Save…")
+    browser.press("Enter")
+    browser.reach("Save")
+    browser.press("Enter")
+    browser.until(f"{field}.closest('.setting').innerText.includes('not the URL of a proxy')")
+    assert browser.value(f"{field}.getAttribute('aria-invalid')") == "true"
+
+
+@in_browser
+def test_a_policy_is_added_previewed_and_saved(
+    browser: Browser, server: Server, admin: httpx.Client, defaults: None
+) -> None:
+    show(browser, server, "policies")
+    browser.reach("Add a policy")
+    browser.press("Enter")
+    browser.until_shown("Policy 1 ", "nothing yet")
+    field = labelled("Accounts")
+    browser.value(f"{field}.focus()")
+    browser.call("Input.insertText", text="Provider C")
+    browser.reach("What would change now?")
+    browser.press("Enter")
+    browser.until_shown("1 channel of 2, from stored results", "Das Erste")
+    browser.reach("Replay the last nights")
+    browser.press("Enter")
+    browser.until_shown("Channels with a dead first stream")
+    assert admin.get("/policies").json()["policies"] == []
+    browser.reach("Save the policies")
+    browser.press("Enter")
+    browser.until("![...document.querySelectorAll('button')].some((b) => b.innerText === 'Save the policies')")
+    assert admin.get("/policies").json()["policies"] == [{"name": "Policy 1", "match": {}, "accounts": ["Provider C"]}]
+
+
+@in_browser
+def test_a_stream_is_pinned_on_the_page_of_its_channel(
+    browser: Browser, server: Server, admin: httpx.Client, defaults: None
+) -> None:
+    show(browser, server, "channel/1")
+    browser.reach("Pin")
+    browser.press("Enter")
+    browser.until_shown("Release")
+    assert admin.get("/channels/1").json()["streams"][0]["pinned"]
+    browser.until_shown("Changes", "Check now")
+
+
+@in_browser
+def test_readers_see_no_button_that_they_may_not_use(browser: Browser, server: Server) -> None:
+    browser.log_in(server.address, server.token("reader"))
+    for place in ("now", "channel/1", "stream/1", f"run/{quote(RUN, safe='')}", "policies", "settings"):
+        show(browser, server, place)
+        browser.until("document.querySelector('main')?.innerText.length > 40")
+        browser.until("!document.querySelector('main > p[role=status]')")
+        for text in ("Check now", "Start a check…", "Reset…", "Stop the run", "Pin", "Save…", "Add a policy", "Undo"):
+            buttons = f"[...document.querySelectorAll('button')].some((b) => b.innerText === {text!r})"
+            assert not browser.value(buttons), (place, text)
+
+
+@in_browser
+def test_a_run_that_is_unknown_or_starts_is_no_error(browser: Browser, server: Server) -> None:
+    show(browser, server, "run/manual__none")
+    browser.until_shown("Airflow knows no such run.")
+    assert not browser.value("document.querySelector('[role=alert]')")

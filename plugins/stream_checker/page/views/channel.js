@@ -4,6 +4,8 @@ import { OuterLink } from "../airflow.js";
 import { ago, bitrate, count, fps, moment, plural, quality, score, size, words } from "../format.js";
 import { html, useState } from "../html.js";
 import { useLive } from "../live.js";
+import { post } from "../api.js";
+import { ActionButton, CheckNow } from "../parts/action_button.js";
 import { Failure, Loading } from "../parts/notice.js";
 import { Thumbnail } from "../parts/thumbnail.js";
 import { Table } from "../parts/table.js";
@@ -39,6 +41,7 @@ function Channels() {
           { title: "Channel", head: true, cell: (row) => html`<a href=${link("channel", row.id)}>${row.name}</a>` },
           { title: "Group", minor: true, clip: true, cell: (row) => group.get(row.group_id) },
           { title: "Working", number: true, cell: working },
+          { title: "Check", minor: true, cell: (row) => html`<${CheckNow} of=${{ channels: [row.id] }} label=${`Check now: ${row.name}`} />` },
         ]} />
       <div class="row" role="group" aria-label="Pages">
         <button disabled=${cursors.length < 2} onClick=${() => setCursors(cursors.slice(0, -1))}>Previous</button>
@@ -56,7 +59,8 @@ function working({ working, checked, streams }) {
 }
 
 function Channel({ id }) {
-  const { data: channel, error } = useLive(`channels/${encodeURIComponent(id)}`, ["result", "run"]);
+  const { data: channel, error, reload } = useLive(`channels/${encodeURIComponent(id)}`, ["result", "run"]);
+  const changes = useLive(`channels/${encodeURIComponent(id)}/changes`, ["run"]);
   if (!channel) return html`<${Failure} error=${error} />${!error && html`<${Loading} what="the channel" />`}`;
   const name = (stream) => channel.names[stream] ?? `stream ${stream}`;
   return html`
@@ -64,7 +68,9 @@ function Channel({ id }) {
     <p class="links"><a href=${link("channel")}>All channels</a>
       ${channel.dispatcharr && html`<${OuterLink} href=${channel.dispatcharr} newTab>Channels in Dispatcharr<//>`}</p>
     <section aria-labelledby="channel">
-      <h2 id="channel">${channel.name}</h2>
+      <div class="row"><h2 id="channel">${channel.name}</h2>
+        <${CheckNow} of=${{ channels: [channel.id] }} kind="main" />
+        ${channel.policy && html`<span class="muted">policy <a href=${link("policies")}>${channel.policy}</a></span>`}</div>
       <${Table} caption="Streams, first choice first" rows=${channel.streams} id=${(row) => row.stream_id} empty="The channel has no stream."
         columns=${[
           { title: "Position", number: true, cell: (row) => count(row.position) },
@@ -78,10 +84,37 @@ function Channel({ id }) {
           { title: "Bitrate", number: true, minor: true, cell: (row) => bitrate(row.result?.bitrate_kbps) },
           { title: "Score", number: true, cell: (row) => score(row.score) },
           { title: "Quality", number: true, minor: true, cell: (row) => quality(row.result?.quality) },
+          { title: "Place", cell: (row) => html`<${Pin} channel=${channel} stream=${row} done=${reload} />` },
         ]} />
       ${channel.removed.length > 0 && html`<p>Removed because dead: ${channel.removed.map((one) => one.name ?? one.stream_id).join(", ")}. A removed stream returns when it works again.</p>`}
     </section>
     ${channel.last_change ? html`<${Change} change=${channel.last_change} name=${name} />` : html`<p class="muted">No check has changed this channel.</p>`}
+    ${changes.data?.changes.length > 0 && html`<${Past} channel=${channel} past=${changes.data} done=${() => (reload(), changes.reload())} />`}
+  `;
+}
+
+/** Whether a stream keeps its place, and a button to pin or release it. */
+const Pin = ({ channel, stream, done }) => html`
+  ${stream.pinned && html`<span>pinned </span>`}
+  <${ActionButton} label=${`${stream.pinned ? "Release" : "Pin"} ${stream.name ?? stream.stream_id}`}
+    action=${async () => (await post(`channels/${channel.id}/pins`, { stream_id: stream.stream_id, pinned: !stream.pinned }), done())}>${stream.pinned ? "Release" : "Pin"}<//>
+`;
+
+/** The stored changes of the channel. The newest one can be undone, and then the one before. */
+function Past({ channel, past, done }) {
+  const name = (stream) => past.names[stream] ?? `stream ${stream}`;
+  return html`
+    <section aria-labelledby="past-changes">
+      <h2 id="past-changes">Changes</h2>
+      <${Table} caption=${plural(past.changes.length, "change")} rows=${past.changes} id=${(row) => row.n} step=${10}
+        columns=${[
+          { title: "When", head: true, cell: (row) => html`<time datetime=${row.at} title=${moment(row.at)}>${ago(row.at)}</time>` },
+          { title: "First choice", cell: (row) => (row.before[0] === row.after[0] ? html`<span class="muted">${name(row.after[0])} stays</span>` : html`${name(row.before[0])} → <strong>${name(row.after[0])}</strong>`) },
+          { title: "Moves", number: true, minor: true, cell: (row) => count(row.moves.length) },
+          { title: "By", minor: true, cell: (row) => (row.run_id ? html`<a href=${link("run", row.run_id)}>a check</a>` : row.moves[0]?.why) },
+          { title: "Undo", cell: (row) => (row.written ? html`<${ActionButton} label=${`Undo the change of ${moment(row.at)}`} action=${async () => (await post(`channels/${channel.id}/changes/${row.n}/undo`), done())}>Undo<//>` : html`<span class="muted">not written</span>`) },
+        ]} />
+    </section>
   `;
 }
 

@@ -5,12 +5,14 @@ import { AirflowLink, DAG, taskPath } from "../airflow.js";
 import { ago, bitrate, byName, count, localTimes, plural, seconds } from "../format.js";
 import { html, useEffect, useMemo, useState } from "../html.js";
 import { useEvents, useLive } from "../live.js";
+import { CheckNow } from "../parts/action_button.js";
 import { SlotBar } from "../parts/bars.js";
 import { FormDialog } from "../parts/form_dialog.js";
 import { Failure, Loading } from "../parts/notice.js";
 import { Table } from "../parts/table.js";
 import { Thumbnail } from "../parts/thumbnail.js";
 import { link } from "../router.js";
+import { useRights } from "../rights.js";
 import { StartDialog } from "./start_dialog.js";
 
 export function NowView() {
@@ -41,7 +43,9 @@ function useProgress() {
   return latest;
 }
 
-const AllChecks = ({ now, open }) => html`
+const AllChecks = ({ now, open }) => {
+  const { mayEdit } = useRights();
+  return html`
   <section aria-labelledby="all-checks">
     <h2 id="all-checks">All checks</h2>
     <div class="card">
@@ -52,15 +56,16 @@ const AllChecks = ({ now, open }) => html`
       <${SlotBar} limit=${now.global.limit} active=${now.global.active} />
       <p class="small"><span class="key waiting"><span>${count(now.global.waiting)} waiting</span></span>
         ${now.open_at && html`<span class="muted">Redis has restarted. The first slot is granted ${ago(now.open_at)}.</span>`}</p>
-      <div class="row">
+      ${mayEdit && html`<div class="row">
         <button class="main" onClick=${() => open("start")}>Start a check…</button>
         <${PauseButton} />
         <button onClick=${() => open("limit")}>Change the limit…</button>
         <button class="danger" onClick=${() => open("reset")}>Reset…</button>
-      </div>
+      </div>`}
     </div>
   </section>
 `;
+};
 
 /** Pauses the DAG of the checks: the schedule starts no run, and running runs stop after their current tasks. */
 function PauseButton() {
@@ -114,6 +119,7 @@ function Account({ name, account_id, max_streams, effective_limit, believed_limi
       </div>
       ${excess > 0 && html`<div class="small dead" role="status"><strong>${plural(excess, "connection")} above the limit</strong></div>`}
       <${LearnedLimit} limit=${max_streams} believed=${believed_limit} evidence=${evidence} />
+      ${Number.isInteger(account_id) && enabled && html`<div class="row"><${CheckNow} of=${{ accounts: [account_id] }} label=${`Check now: all streams of ${name}`} /></div>`}
     </div>
   `;
 }

@@ -5,11 +5,13 @@ import { ago, bitrate, byName, count, fps, moment, plural, quality, score, size,
 import { html, useEffect, useState } from "../html.js";
 import { useLive } from "../live.js";
 import { useExplanations } from "../parts/explanation.js";
+import { CheckNow } from "../parts/action_button.js";
 import { Sparkline } from "../parts/sparkline.js";
 import { Failure, Loading } from "../parts/notice.js";
 import { Thumbnail } from "../parts/thumbnail.js";
 import { Table } from "../parts/table.js";
 import { VERDICTS, Verdict } from "../parts/verdict.js";
+import { useRights } from "../rights.js";
 import { link, replaceFilters } from "../router.js";
 
 const PAGE = 50;
@@ -59,6 +61,7 @@ export function ResultsView({ filters }) {
           ${groups.map((one) => html`<option value=${one.id}>${one.name}</option>`)}
         </select>
       </label>
+      ${chosen.group_id && html`<${CheckNow} of=${{ groups: [Number(chosen.group_id)] }}>Check the group<//>`}
       <span class="whole">Export ${["csv", "json"].map((format) => html`<a class="button" download href=${apiUrl(`results/export?${new URLSearchParams({ ...chosen, format })}`)}>${format.toUpperCase()}</a> `)}</span>
     </div>
     <${Failure} error=${error} />
@@ -105,13 +108,22 @@ function useScores(streams) {
 }
 
 function Results({ page, first, sorted, sort }) {
+  const { mayEdit } = useRights();
+  const [picked, setPicked] = useState(() => new Set());
+  const pick = (stream, isPicked) => setPicked((before) => new Set(isPicked ? [...before, stream] : [...before].filter((one) => one !== stream)));
   const scores = useScores(page.results.map((row) => row.stream_id));
   const last = first + page.results.length - 1;
   const caption = page.results.length ? `${count(first)} to ${count(last)} of ${count(page.total)} streams` : "No streams";
   return html`
     <div aria-live="polite" class="hidden">${caption}</div>
+    ${picked.size > 0 && html`<div class="row" role="group" aria-label="Selected streams">
+      <span>${plural(picked.size, "stream")} selected</span>
+      <${CheckNow} of=${{ streams: [...picked] }} kind="main">Check the selected<//>
+      <button type="button" onClick=${() => setPicked(new Set())}>Clear</button>
+    </div>`}
     <${Table} caption=${caption} rows=${page.results} id=${(row) => row.stream_id} empty="No result matches the filters." sorted=${sorted} onSort=${sort}
       columns=${[
+        ...(mayEdit ? [{ title: "Select", cell: (row) => html`<input type="checkbox" aria-label=${`Select ${row.name ?? row.stream_id}`} checked=${picked.has(row.stream_id)} onChange=${(event) => pick(row.stream_id, event.target.checked)} />` }] : []),
         { title: "Picture", cell: (row) => html`<${Thumbnail} stream=${row.stream_id} name=${row.name ?? "the stream"} />` },
         { title: "Stream", head: true, sort: "name", cell: (row) => html`<a href=${link("stream", row.stream_id)}>${row.name ?? row.stream_id}</a>` },
         { title: "Verdict", cell: (row) => html`<${Verdict} of=${row.verdict} reason=${row.reason} />` },

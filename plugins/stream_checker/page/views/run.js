@@ -1,10 +1,13 @@
 // One run: its progress, its findings and each of its streams.
 
 import { AirflowLink, DAG, runPath } from "../airflow.js";
+import { airflowRun, post } from "../api.js";
 import { ago, bitrate, count, decimal, fps, moment, percent, plural, quality, score, size, words } from "../format.js";
-import { html, useState } from "../html.js";
+import { html, useEffect, useState } from "../html.js";
 import { useLive } from "../live.js";
+import { ActionButton } from "../parts/action_button.js";
 import { ShareBar } from "../parts/bars.js";
+import { FormDialog } from "../parts/form_dialog.js";
 import { Failure, Loading } from "../parts/notice.js";
 import { Table } from "../parts/table.js";
 import { VERDICTS, Verdict } from "../parts/verdict.js";
@@ -27,7 +30,7 @@ function Run({ id }) {
   const outcomes = new Map((list.data?.outcomes ?? []).map((one) => [one.run_id, one]));
   const chosen = id ?? runs[0] ?? null;
   const path = chosen && `runs/${encodeURIComponent(chosen)}`;
-  const { data: run, error } = useLive(path && `${path}?streams=false`, ["result", "run"]);
+  const { data: run, error, reload } = useLive(path && `${path}?streams=false`, ["result", "run"]);
   const streams = useLive(path, ["result", "run"], STREAMS_MS, STREAMS_MS).data?.streams;
   if (list.data && !chosen) return html`<p class="muted">There is no run yet. Start a check on the page <a href=${link("now")}>Now</a>.</p>`;
   const options = chosen && !runs.includes(chosen) ? [chosen, ...runs] : runs;
@@ -40,11 +43,60 @@ function Run({ id }) {
       </label>
       ${chosen && html`<${AirflowLink} to=${runPath(chosen)}>Show the run in Airflow<//> <a href=${link("report", chosen)}>Health report</a>`}
     </div>
-    ${error?.status === 404
-      ? html`<p class="notice" role="status">The run ${chosen} has not been planned yet, or its data has been deleted.</p>`
-      : html`<${Failure} error=${error ?? list.error} />`}
+    ${error?.status === 404 ? html`<${Unplanned} run=${chosen} />` : html`<${Failure} error=${error ?? list.error} />`}
     ${!run && !error && html`<${Loading} what="the run" />`}
-    ${run && html`<${Progress} run=${run} /><${Findings} run=${run} />${streams && html`<${Streams} streams=${streams} />`}`}
+    ${run && html`<${Controls} run=${run} done=${reload} /><${Progress} run=${run} /><${Findings} run=${run} />${streams && html`<${Streams} streams=${streams} />`}`}
+  `;
+}
+
+const POLL_MS = 2000;
+const UNPLANNED = {
+  queued: "Starting…",
+  running: "Starting…",
+  failed: "The run failed before it had planned anything. Its log in Airflow names the reason.",
+  success: "The run has ended, and its data has been deleted.",
+};
+
+/** A run that is not planned: Airflow knows whether it starts, waits or has failed. */
+function Unplanned({ run }) {
+  const [text, setText] = useState("Starting…");
+  useEffect(() => {
+    let timer = null;
+    const ask = async () => {
+      const state = await airflowRun(DAG, run).then((found) => found.state, (problem) => problem.status);
+      setText(state === 404 ? "Airflow knows no such run." : (UNPLANNED[state] ?? "Starting…"));
+      timer = setTimeout(ask, POLL_MS);
+    };
+    ask();
+    return () => clearTimeout(timer);
+  }, [run]);
+  return html`<p class="notice" role="status">${text}</p>`;
+}
+
+/** Stops a run that is in progress, or undoes one that has changed channels. */
+function Controls({ run, done }) {
+  const [conflict, setConflict] = useState(null);
+  const changed = run.finished_channels.filter((change) => change.written && change.moves.length > 0);
+  const path = `runs/${encodeURIComponent(run.run_id)}`;
+  const undo = async () => {
+    try {
+      await post(`${path}/undo`);
+      done();
+    } catch (problem) {
+      if (problem.status !== 409) throw problem;
+      setConflict(problem);
+    }
+  };
+  return html`
+    <div class="row">
+      ${!run.finished_at && html`<${ActionButton} kind="danger" action=${async () => (await post(`${path}/stop`), done())}>Stop the run<//>`}
+      ${run.finished_at && changed.length > 0 && html`<${ActionButton} action=${undo}>Undo its changes<//>`}
+    </div>
+    ${conflict && html`
+      <${FormDialog} title="Undo the other channels?" action="Undo the others" submit=${async () => (await post(`${path}/undo?partial=true`), done())} close=${() => setConflict(null)}>
+        <p>${conflict.message}</p>
+      <//>
+    `}
   `;
 }
 
@@ -60,7 +112,7 @@ function Progress({ run }) {
   return html`
     <section aria-labelledby="progress" class="card">
       <div class="spread">
-        <h2 id="progress">${run.finished_at ? "Finished" : "Progress"}</h2>
+        <h2 id="progress">${run.stopped ? "Stopped" : run.finished_at ? "Finished" : "Progress"}</h2>
         <span><span class="big">${percent(run.total ? run.done / run.total : 1)}</span> ${count(run.done)} of ${count(run.total)}</span>
       </div>
       <${ShareBar} label="Streams by verdict" parts=${kinds.map((kind) => [kind, run.verdicts[kind] ?? 0])} />

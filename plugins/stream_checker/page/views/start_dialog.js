@@ -1,5 +1,4 @@
-import { DAG } from "../airflow.js";
-import { triggerRun } from "../api.js";
+import { post } from "../api.js";
 import { html } from "../html.js";
 import { FormDialog } from "../parts/form_dialog.js";
 import { link } from "../router.js";
@@ -9,12 +8,12 @@ export function StartDialog({ accounts, close }) {
   const submit = async (form) => {
     const account = form.get("account");
     const conf = {
-      account_ids: account ? [Number(account)] : null,
+      accounts: account ? [Number(account)] : null,
       force: form.has("force"),
       write_back: form.has("write_back"),
       mode: form.get("mode"),
     };
-    location.hash = link("run", await triggerRun(DAG, conf));
+    location.hash = link("run", (await post("checks", conf)).run_id);
   };
   // Streams without an account have a word instead of an account id, and a run cannot be limited to them.
   const choices = accounts.filter((account) => Number.isInteger(account.account_id));

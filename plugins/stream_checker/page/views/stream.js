@@ -4,6 +4,7 @@ import { ago, bitrate, count, decimal, fps, moment, percent, plural, quality, sc
 import { html } from "../html.js";
 import { useLive } from "../live.js";
 import { Explanation } from "../parts/explanation.js";
+import { CheckNow } from "../parts/action_button.js";
 import { Sparkline } from "../parts/sparkline.js";
 import { Failure, Loading } from "../parts/notice.js";
 import { Thumbnail } from "../parts/thumbnail.js";
@@ -18,7 +19,7 @@ export function StreamView({ id }) {
   const { result, failures } = stream;
   return html`
     <${Failure} error=${error} />
-    <h2>${stream.name}</h2>
+    <div class="row"><h2>${stream.name}</h2><${CheckNow} of=${{ streams: [stream.id] }} kind="main" /></div>
     <div class="columns">
       <section class="card" aria-label="Last check">
         <${Thumbnail} stream=${stream.id} name=${stream.name} large />
