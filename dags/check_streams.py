@@ -44,7 +44,11 @@ LABELLED: dict[str, Any] = {"map_index_template": "{{ task.stream_label }}", "do
         "force": Param(False, type="boolean", description="Check fresh streams again"),
         "mode": Param("auto", enum=["auto", "concurrent", "sequential"]),
         "sample_seconds": Param(
-            None, type=["null", "number"], exclusiveMinimum=0, maximum=600, description="Empty = as configured"
+            None,
+            type=["null", "number"],
+            exclusiveMinimum=0,
+            maximum=600,
+            description="Length of each sample, in whole; empty = as configured",
         ),
         "write_back": Param(True, type="boolean", description="Write order and statistics to Dispatcharr"),
         "chain": Param(None, type=["null", "object"], description="Set by the run before in a chain; leave empty"),

@@ -11,6 +11,7 @@ BENCHMARKS = {
     "limiter": ["bench.limiter"],
     "probe": ["bench.probe"],
     "verdicts": ["bench.verdicts"],
+    "samples": ["bench.samples"],
     "check": ["bench.check"],
     "udi": ["bench.udi"],
     "run": ["bench.run"],

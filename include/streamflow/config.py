@@ -133,7 +133,7 @@ class Schedule(_Section):
 class _ProbeSettings(_Section):
     sample_seconds: float = Field(10, gt=0, le=600, description="Seconds that a stream is watched")
     min_sample_seconds: float | None = Field(
-        None, gt=0, le=600, description="Seconds after which the sample of a healthy stream may end; empty: never early"
+        4.2, gt=0, le=600, description="Seconds after which the sample of a healthy stream may end; empty: never early"
     )
     connect_timeout: float = Field(10, gt=0, le=120, description="Longest wait for a connection in seconds")
     read_timeout: float = Field(10, gt=0, le=120, description="Longest wait for the next data in seconds")
@@ -160,7 +160,8 @@ class AccountProbe(_ProbeSettings):
 class Probe(_ProbeSettings):
     """How one stream is probed; times in seconds.
 
-    With ``min_sample_seconds`` the sample of a healthy stream may end after that time, once its figures have settled.
+    The sample of a healthy stream may end after ``min_sample_seconds``, once its figures have settled, and still sooner
+    when they are those of its last good check; null takes each sample in whole.
     ``tls`` decides about a certificate that is not trusted: ``verify`` makes the stream dead, ``report`` measures the
     stream and marks its result, ``ignore`` measures it without a mark.
 

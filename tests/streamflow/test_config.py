@@ -18,7 +18,7 @@ CONTRACT: dict[str, Any] = {
     },
     "schedule": {"check_streams": "0 3 * * *", "refresh_udi": "*/30 * * * *"},
     "probe": {
-        "sample_seconds": 10, "min_sample_seconds": None, "connect_timeout": 10, "read_timeout": 10, "retries": 2,
+        "sample_seconds": 10, "min_sample_seconds": 4.2, "connect_timeout": 10, "read_timeout": 10, "retries": 2,
         "retry_delay": 10,
         "user_agent": "VLC/3.0.20 LibVLC/3.0.20", "thumbnails": True, "proxy": None,
         "tls": "report", "account_proxies": {}, "by_account": {},

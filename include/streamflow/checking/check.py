@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -69,8 +70,9 @@ class Check:
 
     @property
     def expected_seconds(self) -> float:
-        """Return the time from the grant of a slot to its release."""
-        return self.settings.probe.sample_seconds + OPENING_SECONDS
+        """Return the time from the grant of a slot to its release, for a healthy stream."""
+        settings = self.settings.probe
+        return min(settings.sample_seconds, settings.min_sample_seconds or math.inf) + OPENING_SECONDS
 
     def attempt(self, slot: Slot | None, tries: Tries) -> Retry | None:
         """Probe the stream once, report to the limiter, and keep the result unless another try may change it.
@@ -144,6 +146,7 @@ class Check:
             account_busy=connections > 1,
             account_full=is_full,
             known_slates=self.slates.known(stream.account_id) if is_full else (),
+            known=self.results.last_good(stream),
             source_host=account.server_host if account else "",
             allowed_networks=self.settings.network.allow,
         )

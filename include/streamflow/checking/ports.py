@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from typing import Protocol
 
+from streamflow.probing.target import KnownFigures
 from streamflow.records import Result, Stream
 
 
@@ -90,6 +91,9 @@ class ResultSink(Protocol):
 
     def kept(self, stream_id: int) -> Result | None:
         """Return the result of a stream that an earlier try of its check kept in this run."""
+
+    def last_good(self, stream: Stream) -> KnownFigures | None:
+        """Return the figures of a stream at its last good check under the same URL; None where nobody has read them."""
 
     def recent(self, stream: Stream) -> Result | None:
         """Return a result that another run has found since this run was planned, and that is still fresh."""

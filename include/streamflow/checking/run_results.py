@@ -12,6 +12,7 @@ from streamflow import pictures
 from streamflow.checking.finishing import OpenDestination, finish_ready
 from streamflow.checking.outages import Outages
 from streamflow.config import Config, Freshness
+from streamflow.probing.target import KnownFigures
 from streamflow.records import Result, Stream
 from streamflow.udi.ports import Store
 
@@ -39,6 +40,7 @@ class RunResults:
     count: Callable[[Result], None]
     force: bool = False
     _bars: dict[int, str] = field(default_factory=dict)
+    _latest: dict[int, Result] = field(default_factory=dict)
 
     def outage(self, stream_id: int, attempts: int) -> str:
         """Return why the provider is down; empty also for the one try a minute that is probed all the same.
@@ -72,11 +74,20 @@ class RunResults:
         latest = self.store.results.latest(stream_id)
         return latest if latest and latest.run_id == self.run_id else None
 
+    def last_good(self, stream: Stream) -> KnownFigures | None:
+        """Return the figures of a stream at its last check, by the result that :meth:`recent` has read.
+
+        None where that check was not good or had another URL, and in a run that checks fresh streams again.
+        """
+        latest = self._latest.get(stream.id)
+        return KnownFigures.of(latest) if latest and latest.url_hash == stream.url_hash else None
+
     def recent(self, stream: Stream) -> Result | None:
         """Return a result that another run has found since this run was planned, and that is still fresh."""
         latest = None if self.force else self.store.results.latest(stream.id)
         if latest is None or latest.run_id == self.run_id:
             return None
+        self._latest[stream.id] = latest
         if not is_recent(latest, stream, self.settings.freshness_hours, datetime.now(UTC)):
             return None
         memory = self.store.results.dead_memory([stream.id]).get(stream.id) if latest.verdict == "dead" else None

@@ -48,11 +48,11 @@ class Subject:
     def settings(self, settings: Config, sample_seconds: float | None) -> Config:
         """Return the settings for this stream: those of its account, and the run's own length of the sample.
 
-        :param sample_seconds: None for the configured length.
+        :param sample_seconds: the length of each sample, in whole; None for the configured length.
         """
         probe = settings.probe.for_account(self.account_id, self.account.name if self.account else None)
         if sample_seconds is not None:
-            probe = probe.model_copy(update={"sample_seconds": sample_seconds})
+            probe = probe.model_copy(update={"sample_seconds": sample_seconds, "min_sample_seconds": None})
         return settings.model_copy(update={"probe": probe})
 
     def undecided(self, verdict: Verdict, reason: str, detail: str) -> Result:

@@ -34,6 +34,7 @@ from streamflow.quality import quality
 LEAST_STARVED = 0.1
 # A sample may end early when the stream came at this share of real time at least.
 STEADY_SHARE = 0.95
+SHORT_SHARE_SECONDS = 1.2
 # Measured faults that another try would find again.
 FINAL = ("drm_protected", "no_video", "codec_unsupported")
 
@@ -89,6 +90,7 @@ class Judge:
         options = SampleOptions(
             sample_seconds=self._request.sample_seconds,
             min_sample_seconds=self._request.min_sample_seconds,
+            known=self._request.known,
             thumbnails=self._request.thumbnails,
             expects_video=not self._is_radio,
         )
@@ -175,8 +177,12 @@ class Judge:
         if playlist and playlist.separate_audio:
             # Sound in segments of its own is measured at the end.
             return False
-        evidence = self._evidence(measurement, measurement.arrivals[-1][0])
-        playout, in_real_time = evidence.playout, not self.info.is_finite and not playlist
-        if playout.stall_s or (in_real_time and (playout.share or 0) < STEADY_SHARE):
+        if playlist and playlist.is_live and not playlist.has_moved:
+            # Its source may have stopped.
             return False
-        return verdict.judge(evidence).verdict == "ok"
+        end = measurement.arrivals[-1][0]
+        evidence = self._evidence(measurement, end)
+        playout = simulate_playout(measurement.arrivals, end, share_seconds=SHORT_SHARE_SECONDS)
+        if playout.stall_s or (not playlist and (playout.share or 0) < STEADY_SHARE):
+            return False
+        return verdict.judge(evidence).verdict == "ok" and verdict.has_bits_to_spare(evidence)

@@ -129,6 +129,7 @@ def _requests(target: ProbeTarget, settings: config.Probe, where: Address) -> di
         radio=target.radio,
         account_busy=target.account_busy,
         account_full=target.account_full,
+        known=target.known,
         known_slates=tuple(base64.b64encode(slate).decode("ascii") for slate in target.known_slates),
     )
     if where.scheme in LIBAV:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from streamflow.probing.net.options import NetworkOptions
-from streamflow.probing.target import AddressForm
+from streamflow.probing.target import AddressForm, KnownFigures
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,7 @@ class MeasureRequest:
     account_busy: bool = False
     account_full: bool = False
     known_slates: tuple[str, ...] = ()
+    known: KnownFigures | None = None
 
 
 @dataclass(frozen=True)

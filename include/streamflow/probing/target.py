@@ -33,6 +33,26 @@ AddressForm = Literal["recording", "panel", "file", "other"]
 
 
 @dataclass(frozen=True)
+class KnownFigures:
+    """The figures of an unchanged stream at its last good check, which a short sample can confirm."""
+
+    video_codec: str | None
+    width: int | None
+    height: int | None
+    fps: float | None
+    bitrate_kbps: float
+    audio_codecs: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, result: Result) -> KnownFigures | None:
+        """Return the figures of a good result; None for any other."""
+        if result.verdict != "ok" or not result.bitrate_kbps:
+            return None
+        codecs = tuple(track.codec for track in result.audio)
+        return cls(result.video_codec, result.width, result.height, result.fps, result.bitrate_kbps, codecs)
+
+
+@dataclass(frozen=True)
 class ProbeTarget:
     """A stream to probe.
 
@@ -41,6 +61,7 @@ class ProbeTarget:
         and so may an early end: some providers end the older connection.
     :param account_full: whether this connection is the last that the account allows, so that a still picture may mean
         one too many, unless it is one of ``known_slates``.
+    :param known: the stream's figures at its last good check under the same URL, None without one.
     :param source_host: the host of the source that lists the stream, empty for a stream that a person has entered: a
         stream on a private address is probed only where its source is on one too.
     :param allowed_networks: networks (CIDR) on which a stream is probed in any case.
@@ -56,6 +77,7 @@ class ProbeTarget:
     account_busy: bool = False
     account_full: bool = False
     known_slates: tuple[bytes, ...] = field(default=(), repr=False)
+    known: KnownFigures | None = None
     source_host: str = ""
     allowed_networks: tuple[str, ...] = ()
 

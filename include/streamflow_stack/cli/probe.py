@@ -17,7 +17,7 @@ STATUS = {"ok": 0, "degraded": 1, "dead": 2, "unknown": 3, "skipped": 3}
 @click.command(short_help="Check one URL, without Airflow and Redis.")
 @click.argument("url")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-@click.option("--sample-seconds", type=click.FloatRange(0, 600, min_open=True), help="The length of the sample.")
+@click.option("--sample-seconds", type=click.FloatRange(0, 600, min_open=True), help="The length of the whole sample.")
 @click.option("--user-agent", help="The user agent to send; by default the one in the settings.")
 def command(url: str, as_json: bool, sample_seconds: float | None, user_agent: str | None) -> None:
     """Open one connection to URL, measure the stream and print a report.
@@ -28,7 +28,7 @@ def command(url: str, as_json: bool, sample_seconds: float | None, user_agent: s
 
     settings = config.load().probe
     if sample_seconds is not None:
-        settings = settings.model_copy(update={"sample_seconds": sample_seconds})
+        settings = settings.model_copy(update={"sample_seconds": sample_seconds, "min_sample_seconds": None})
     outcome = probe(ProbeTarget(url=url, user_agent=user_agent), settings, cancel=threading.Event())
     if as_json:
         click.echo(json.dumps(outcome.result.model_dump(mode="json", exclude={"extra"})))

@@ -15,6 +15,7 @@ from streamflow.checking.tries import Tries
 from streamflow.config import Config
 from streamflow.errors import UdiUnavailable
 from streamflow.probing import ProbeOutcome, ProbeTarget, Progress
+from streamflow.probing.target import KnownFigures
 from streamflow.records import Account, Profile, Result, Stream, Verdict
 from support.library import result, stream
 
@@ -77,6 +78,7 @@ class Bench:
     target: ProbeTarget | None = None
     udi_is_away: bool = False
     known_result: Result | None = None
+    figures: KnownFigures | None = None
     kept_result: Result | None = None
     cause: str = ""
     suspected: list[Result] = field(default_factory=list)
@@ -103,6 +105,9 @@ class Bench:
 
     def recent(self, stream: Stream) -> Result | None:
         return self.known_result
+
+    def last_good(self, stream: Stream) -> KnownFigures | None:
+        return self.figures
 
     def keep(self, result: Result, thumbnail: bytes | None = None) -> None:
         self.results.append((result, thumbnail))
@@ -242,6 +247,22 @@ def test_a_check_without_a_slot_keeps_the_reason(reason: str, verdict: tuple[str
     assert [(kept.verdict, kept.reason) for kept, _ in around.results] == [verdict, ("unknown", "slot_timeout")]
 
 
+@pytest.mark.parametrize(
+    ("settings", "seconds"), [({}, 5.2), ({"min_sample_seconds": None}, 11), ({"sample_seconds": 3}, 4)]
+)
+def test_a_slot_is_expected_to_be_held_for_a_healthy_sample(settings: dict[str, Any], seconds: float) -> None:
+    check = bench().check(settings=Config.model_validate({"probe": settings}))
+    assert check.expected_seconds == pytest.approx(seconds)
+
+
+def test_the_probe_learns_the_figures_of_the_last_good_check() -> None:
+    around = bench()
+    around.figures = KnownFigures("h264", 1920, 1080, 25.0, 4000.0, ("aac",))
+    around.check().attempt(None, Tries())
+    assert around.target is not None
+    assert around.target.known == around.figures
+
+
 def test_the_fresh_result_of_another_run_is_taken_over_without_a_probe() -> None:
     around, slot = bench(), Slot()
     around.known_result = result(1, run_id="another")
@@ -295,6 +316,7 @@ def test_the_subject_is_labelled_with_its_account() -> None:
 def test_the_settings_of_the_account_hold_and_the_run_may_have_a_sample_of_its_own() -> None:
     own = {"probe": {"by_account": {"one": {"sample_seconds": 5, "retries": 7}}}}
     settings, subject = Config.model_validate(own), Subject(1, stream(1), ACCOUNT)
-    assert [subject.settings(settings, seconds).probe.sample_seconds for seconds in (None, 3)] == [5, 3]
+    probes = [subject.settings(settings, seconds).probe for seconds in (None, 3)]
+    assert [(one.sample_seconds, one.min_sample_seconds) for one in probes] == [(5, 4.2), (3, None)]
     assert subject.settings(settings, 3).probe.retries == 7
     assert Subject(2).settings(settings, None).probe == settings.probe

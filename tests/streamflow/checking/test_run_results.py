@@ -10,6 +10,7 @@ import pytest
 from streamflow.checking.outages import Outages
 from streamflow.checking.run_results import RunResults, is_recent
 from streamflow.config import Config, Freshness
+from streamflow.probing.target import KnownFigures
 from streamflow.records import DeadMemory
 from support.library import NOW, result, stored, stream
 from support.memory_marks import MemoryMarks
@@ -35,6 +36,23 @@ def test_a_decided_result_about_the_present_url_is_recent_for_its_pause(
 
 def test_without_a_pause_no_result_is_recent() -> None:
     assert not is_recent(result(1), stream(1), Freshness(ok=0), NOW)
+
+
+def test_the_figures_of_the_last_good_check_are_known_once_it_was_read(tmp_path: Path) -> None:
+    store, settings = stored(tmp_path, {1: [1, 2]}), Config()
+    results = RunResults(
+        run_id="run", login="", outages=Outages(store, MemoryMarks(), settings.safety, "run"), store=store,
+        settings=settings, home=tmp_path, open_destination=nullcontext, count=lambda _: None,
+    )  # fmt: skip
+    long_ago = datetime.now(UTC) - timedelta(days=2)
+    good = result(1, at=long_ago, run_id="another", video_codec="h264", bitrate_kbps=4000)
+    moved = result(2, at=long_ago, run_id="another", bitrate_kbps=4000, url_hash="another")
+    for found in (good, moved):
+        store.runs.settle("another", found)
+    assert results.last_good(stream(1)) is None
+    assert [results.recent(stream(number)) for number in (1, 2)] == [None, None]
+    assert results.last_good(stream(1)) == KnownFigures.of(good) is not None
+    assert results.last_good(stream(2)) is None
 
 
 def test_a_dead_stream_that_a_refresh_brought_back_is_probed_again(tmp_path: Path) -> None:

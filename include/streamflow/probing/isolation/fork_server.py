@@ -126,6 +126,9 @@ class _Server:
 
     def _end(self, job: _Job) -> None:
         """End the processes of a job: its caller never sends anything, so its end is all that can be read."""
+        if not any(one is job for one in self._jobs):
+            # Its processes have ended in the same moment, and it is forgotten already.
+            return
         self._selector.unregister(job.control)
         for child in job.running:
             os.kill(child, signal.SIGKILL)

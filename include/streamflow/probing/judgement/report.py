@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from streamflow.probing.target import ProbeOutcome
 
+_EARLY_ENDS = {
+    "settled": "the stream is healthy and its figures had settled",
+    "unchanged": "the stream is healthy and as at its last check",
+}
+
 
 def report(outcome: ProbeOutcome) -> str:
     """Return verdict and reason, then what was measured, one line each."""
@@ -38,6 +43,7 @@ def report(outcome: ProbeOutcome) -> str:
         lines.append("faults    " + ", ".join(f"{count} {name}" for name, count in faults.items() if count))
     if result.label_mismatch:
         lines.append(f"label     {result.label_mismatch}")
-    saved = f", {extra['saved_s']:.1f} s of the sample saved" if extra.get("saved_s") else ""
+    why = _EARLY_ENDS.get(str(extra.get("early_end")), "")
+    saved = f", {extra['saved_s']:.1f} s of the sample saved: {why}" if extra.get("saved_s") else ""
     lines.append(f"time      {result.elapsed_s:.1f} s{saved}")
     return "\n".join(lines)

@@ -56,6 +56,7 @@ def extras(evidence: Evidence, info: SourceInfo) -> dict[str, Any]:
         "gop_s": measurement.gop_s,
         "media_s": round(measurement.media_s, 2),
         "saved_s": _rounded(measurement.saved_s, 2),
+        "early_end": measurement.early_end,
         "video_kbps": _rounded(measurement.video_kbps),
         "audio_kbps": _rounded(measurement.audio_kbps),
         "quantizer": measurement.quantizer,

@@ -35,6 +35,8 @@ GOOD_QUANTIZER = 32.0
 # A picture needs all of these bits when at least this share of it changes all the time; titles and screens do not.
 ACTIVE_SHARE = 0.16
 LEAST_ACTIVITY = 0.1
+# A bitrate and an activity that are each a tenth off leave a bitrate of this share enough.
+SPARE = 1.25
 
 
 @dataclass(frozen=True)
@@ -207,20 +209,35 @@ def silent(evidence: Evidence) -> Judgement | None:
 
 def starved(evidence: Evidence) -> Judgement | None:
     """Find a video that has too few bits for its size and its content."""
+    rate, least = _video_bits(evidence)
+    if rate >= least or _is_good(evidence):
+        return None
+    detail = f"{rate:.0f} kbit/s of video; its size and motion need {least:.0f}"
+    return Judgement("degraded", "low_bitrate", detail)
+
+
+def has_bits_to_spare(evidence: Evidence) -> bool:
+    """Return whether a bitrate that is somewhat lower, as in a longer sample, would still be enough."""
+    rate, least = _video_bits(evidence)
+    return rate >= SPARE * least or _is_good(evidence)
+
+
+def _is_good(evidence: Evidence) -> bool:
+    quantizer = evidence.measurement.quantizer
+    return quantizer is not None and quantizer <= GOOD_QUANTIZER
+
+
+def _video_bits(evidence: Evidence) -> tuple[float, float]:
+    """Return the video's bitrate, and the least that its size and motion need, in kbit/s; zeros where not known."""
     measurement, video = evidence.measurement, evidence.measurement.format
     # The filling of a constant bitrate is no picture, so the rate of the elementary stream is nearer to the truth.
     rate = measurement.video_kbps or measurement.bitrate_kbps
     if not (video.width and video.height and measurement.fps and video.codec and rate):
-        return None
+        return 0.0, 0.0
     per_point = BITS_PER_POINT.get(video.codec, BITS_PER_POINT_H264)
     changing = evidence.pictures.changing_ratio
     activity = 1.0 if changing is None else min(1.0, max(LEAST_ACTIVITY, changing / ACTIVE_SHARE))
-    least = activity * per_point * video.width * video.height * measurement.fps / 1000
-    is_good = measurement.quantizer is not None and measurement.quantizer <= GOOD_QUANTIZER
-    if rate >= least or is_good:
-        return None
-    detail = f"{rate:.0f} kbit/s of video; its size and motion need {least:.0f}"
-    return Judgement("degraded", "low_bitrate", detail)
+    return rate, activity * per_point * video.width * video.height * measurement.fps / 1000
 
 
 STEPS: tuple[Step, ...] = (

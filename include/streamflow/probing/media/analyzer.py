@@ -15,12 +15,12 @@ from streamflow.probing.media.demuxer import open_container, packets
 from streamflow.probing.media.early_stop import can_stop_early
 from streamflow.probing.media.figures import Figures
 from streamflow.probing.media.iso_boxes import IsoBoxes
-from streamflow.probing.media.measurement import Measurement
+from streamflow.probing.media.measurement import EarlyEnd, Measurement
 from streamflow.probing.media.part import ContainerTables, Part
 from streamflow.probing.media.parts import BoxStructure, PartReader, TransportStructure
 from streamflow.probing.media.source import ByteSource, Source
 from streamflow.probing.media.thumbnail import BestShot
-from streamflow.probing.target import FIRST_PICTURE_SECONDS
+from streamflow.probing.target import FIRST_PICTURE_SECONDS, KnownFigures
 
 # Proxies send null packets while their source starts; nothing else for this long is no media.
 FIRST_PAYLOAD_SECONDS = 10.0
@@ -33,7 +33,9 @@ AHEAD_SECONDS = 6.0
 MAX_BYTES_PER_SECOND = 16_000_000
 GRACE_SECONDS = 2.0
 PROGRESS_SECONDS = 1.0
-STOP_CHECK_SECONDS = 0.5
+STOP_CHECK_SECONDS = 0.3
+# The share of the least time of a healthy sample after which one that confirms what is known may end.
+KNOWN_SHARE = 0.62
 
 OnProgress = Callable[[float, int, int | None, int | None, str], None]
 
@@ -44,12 +46,14 @@ class SampleOptions:
 
     :param sample_seconds: its length.
     :param min_sample_seconds: when a healthy sample may end early; None for never.
+    :param known: the figures of an unchanged stream at its last good check; a sample that confirms them ends sooner.
     :param thumbnails: whether a thumbnail is wanted.
     :param expects_video: whether its absence is a reason to end early.
     """
 
     sample_seconds: float
     min_sample_seconds: float | None = None
+    known: KnownFigures | None = None
     thumbnails: bool = False
     expects_video: bool = True
 
@@ -81,7 +85,9 @@ class Analyzer:
         self._best_shot = BestShot() if options.thumbnails else None
         self._figures = Figures(self.measurement)
         self._part: Part | None = None
-        self._stop_check_at = float("inf") if options.min_sample_seconds is None else options.min_sample_seconds
+        self._stop_check_at = float("inf")
+        if options.min_sample_seconds is not None:
+            self._stop_check_at = options.min_sample_seconds * (KNOWN_SHARE if options.known else 1.0)
         self._is_transport_stream = False
         self._has_key = False
 
@@ -215,23 +221,38 @@ class Analyzer:
         return self._figures.media_s >= wanted
 
     def _can_stop_early(self, part: Part) -> bool:
-        """Return whether the rest of the sample can be saved; looked at each half second of media."""
-        media_s = self._figures.media_s
-        if media_s < self._stop_check_at or self._source.is_exhausted:
+        """Return whether the rest of the sample can be saved; looked at a few times a second."""
+        # A burst at the start shows nothing of what the stream does in time, nor does a declared length.
+        arrivals = self.measurement.arrivals
+        lasted = min(self._figures.media_s, arrivals[-1][0] - self._began) if arrivals else 0.0
+        if lasted < self._stop_check_at or self._source.is_exhausted:
             return False
-        lasted = media_s if self._is_finite() else min(media_s, time.monotonic() - self._began)
-        if lasted < self._stop_check_at:
-            return False
-        self._stop_check_at = media_s + STOP_CHECK_SECONDS
+        self._stop_check_at = lasted + STOP_CHECK_SECONDS
         part.conclude()
-        figures = self._figures
-        figures.conclude()
-        if not can_stop_early(self.measurement, figures.clock.steps, figures.marks, wants_sound=part.has_audio):
-            return False
-        if not self._is_healthy(self.measurement):
+        self._figures.conclude()
+        reason = self._early_end(part, lasted)
+        if reason is None or not self._is_healthy(self.measurement):
             return False
         self.measurement.saved_s = max(0.0, self._options.sample_seconds - lasted)
+        self.measurement.early_end = reason
         return True
+
+    def _early_end(self, part: Part, lasted: float) -> EarlyEnd | None:
+        """Return why a healthy sample may end now; None where it may not."""
+        options = self._options
+
+        def suffices(known: KnownFigures | None) -> bool:
+            return can_stop_early(
+                self.measurement,
+                self._figures,
+                wants_sound=part.has_audio,
+                sample_seconds=options.sample_seconds,
+                known=known,
+            )
+
+        if options.known and suffices(options.known):
+            return "unchanged"
+        return "settled" if lasted >= (options.min_sample_seconds or 0.0) and suffices(None) else None
 
     def _report(self, phase: str) -> None:
         now = time.monotonic()

@@ -100,6 +100,10 @@ class Figures:
         if is_key:
             self._key_marks.append(mark)
 
+    def window_rates(self, least_s: float) -> tuple[list[float], list[float]]:
+        """Return the bitrates of consecutive windows in kbit/s: from key frame to key frame, and of any packets."""
+        return timing.window_rates(self._key_marks, least_s), timing.window_rates(self.marks, least_s)
+
     def conclude(self) -> None:
         """Write the figures into the measurement."""
         measurement, groups = self._measurement, self._groups()

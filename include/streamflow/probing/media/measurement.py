@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from streamflow.probing.media.audio import AudioLevels
 from streamflow.probing.media.luma import Picture
 from streamflow.probing.media.transport_stream import PacketHeaders
 from streamflow.records import AudioTrack
+
+# The figures had settled, or they were those of the last good check of the unchanged stream.
+EarlyEnd = Literal["settled", "unchanged"]
 
 
 @dataclass(frozen=True)
@@ -36,9 +40,10 @@ class Measurement:
 
     Where the tracks or their format change in the middle, the figures are those of the format that lasted longest.
     ``unreadable`` names the tracks that no decoder here can read, ``unsupported_video`` the video's codec among them.
+    ``early_end`` says why the sample could end before its time, ``saved_s`` is the part of it that was not needed.
     ``residue`` is bits per point of the pictures between key pictures, without mere filling; ``quantizer`` that of a
-    key picture of H.264 where such bits are few. ``arrivals`` are pairs of wall time and media time. ``saved_s`` is the
-    part of the sample that was not needed. ``broken`` names the error that ended the reading.
+    key picture of H.264 where such bits are few. ``arrivals`` are pairs of wall time and media time. ``broken`` names
+    the error that ended the reading.
     """
 
     container: str | None = None
@@ -72,6 +77,7 @@ class Measurement:
     thumbnail: bytes | None = None
     broken: str | None = None
     saved_s: float | None = None
+    early_end: EarlyEnd | None = None
 
     @property
     def has_video(self) -> bool:

@@ -30,13 +30,17 @@ class Playout:
 
 
 def simulate_playout(
-    arrivals: Sequence[tuple[float, float]], end: float, starved: Sequence[tuple[float, float]] = ()
+    arrivals: Sequence[tuple[float, float]],
+    end: float,
+    starved: Sequence[tuple[float, float]] = (),
+    share_seconds: float = MIN_SHARE_SECONDS,
 ) -> Playout:
     """Play what arrived as a player would.
 
     :param arrivals: pairs of wall time and media time, in order.
     :param end: the wall time at which the sample ended.
     :param starved: the spells (wall time) in which this process could not look; they are not the stream's fault.
+    :param share_seconds: the least time after the burst from which the share is measured.
     :returns: the playout; ``share`` is None where the sample is too short to say.
     """
     if not arrivals:
@@ -53,7 +57,7 @@ def simulate_playout(
             playout.stall_s += behind
             lag += behind
     start = next(((wall, media) for wall, media in arrivals if wall - first_wall >= BURST_SECONDS), None)
-    if start and end - start[0] >= MIN_SHARE_SECONDS:
+    if start and end - start[0] >= share_seconds:
         own = starvation.total(spells, end) - starvation.total(spells, start[0])
         came = arrivals[-1][1] - start[1] + _shown(arrivals, end)
         # Media that kept up with the clock kept up, starved or not: an excuse never makes a share above one.

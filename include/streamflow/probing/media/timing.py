@@ -118,6 +118,19 @@ def bitrate(marks: Sequence[Mark], least_s: float = 0.0) -> float | None:
     return size * 8 / 1000 / seconds if seconds > 0 and seconds >= least_s and size > 0 else None
 
 
+def window_rates(marks: Sequence[Mark], least_s: float) -> list[float]:
+    """Return kilobits a second of each window of at least ``least_s`` between marks of the same stretch, in order."""
+    rates: list[float] = []
+    start: Mark | None = None
+    for mark in marks:
+        if start is None or mark.stretch != start.stretch:
+            start = mark
+        elif (seconds := mark.media_s - start.media_s) >= least_s:
+            rates.append((mark.offset - start.offset) * 8 / 1000 / seconds)
+            start = mark
+    return rates
+
+
 def frame_rate(steps: Sequence[float], interlaced: bool) -> tuple[float | None, bool]:
     """Return frames a second from the steps of decoding time, and whether the rate varies.
 

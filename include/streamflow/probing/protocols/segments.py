@@ -47,6 +47,7 @@ def is_passing(refusal: Refusal) -> bool:
 class PlaylistInfo:
     """Facts about a segmented stream, noted by its feed while it runs.
 
+    :param has_moved: whether a live playlist has had a new segment since it was first read.
     :param duration_s: seconds from the start of a recording to its end, 0 where the playlist does not say.
     :param stale_s: seconds for which a live playlist has had no new segment, when it has stopped.
     :param segments: segments that were fetched, ``missing`` those that were not.
@@ -62,6 +63,7 @@ class PlaylistInfo:
 
     protocol: Literal["hls", "dash"]
     is_live: bool = True
+    has_moved: bool = False
     duration_s: float = 0.0
     stale_s: float | None = None
     segments: int = 0
@@ -145,6 +147,7 @@ class SegmentFetcher:
         self._client = client
         self._failures = 0
         self._offset = 0
+        self._is_reread = False
         self._changed_at = time.monotonic()
 
     @property
@@ -196,8 +199,13 @@ class SegmentFetcher:
             else:
                 self._failures = 0
                 self.info.segments += 1
+                self.info.has_moved = self._is_reread
             break
         self._changed_at = time.monotonic()
+
+    def reread(self) -> None:
+        """Note that what follows was not in the playlist when it was first read."""
+        self._is_reread = True
 
     def is_stale(self, target_s: float) -> bool:
         """Wait until a live playlist is due again; True, and noted, when its source has stopped.

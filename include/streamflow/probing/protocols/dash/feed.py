@@ -88,6 +88,7 @@ class DashFeed:
                 return
             if self._is_wanted():
                 url, current = self._reloaded(url, current, skipped)
+                self._fetcher.reread()
 
     def _reloaded(self, url: str, current: Manifest, skipped: int) -> tuple[str, Manifest]:
         """Return the current manifest, or the old one for up to three failed requests in a row."""

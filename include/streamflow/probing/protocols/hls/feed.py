@@ -148,6 +148,7 @@ class HlsFeed:
                 return
             if self._is_wanted():
                 self._reload(track)
+                self._fetcher.reread()
 
     def _take_audio(self, audio: _Track) -> bool:
         """Fetch the next segment of the audio; False when no more of them are wanted."""
