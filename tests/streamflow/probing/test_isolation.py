@@ -5,7 +5,9 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
+import selectors
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -20,6 +22,7 @@ from streamflow import config
 from streamflow.probing import ProbeTarget, probe
 from streamflow.probing.isolation import Crashed, Hung, Stopped
 from streamflow.probing.isolation.client import ForkServer
+from streamflow.probing.isolation.fork_server import _Job, _Server
 from support.probing.inside import Send, forked_server, ran
 from support.probing.watching import assert_nobody_watches
 
@@ -238,3 +241,18 @@ def test_a_process_that_lacked_memory_says_so(monkeypatch: pytest.MonkeyPatch, l
     assert (result.verdict, result.reason) == ("unknown", "internal_error")
     assert result.detail
     assert "memory" in result.detail
+
+
+def test_a_caller_that_leaves_as_its_processes_end_does_not_end_the_server() -> None:
+    """Both may be noticed at once; then the job is forgotten before its caller's end is looked at."""
+    orders, _ = pair = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    control, caller = socket.socketpair()
+    server, job = _Server(orders, {}), _Job(control)
+    server._jobs.append(job)
+    server._selector.register(control, selectors.EVENT_READ, job)
+    caller.close()
+    server._forget(job)
+    server._end(job)
+    assert server._jobs == []
+    for one in pair:
+        one.close()
