@@ -20,4 +20,4 @@ def run(channel: Channel, media: Channel | None) -> None:
     judge = Judge(request.measure, channel)
     # libav reads at once when it opens an address itself.
     judge.report(0.0, 0, None, None, "opening")
-    judge.conclude(lambda: libav.measure(request.fetch, judge.analyzer, judge.started))
+    judge.conclude(lambda: libav.measure(request.fetch, judge.info, judge.analyzer, judge.started))

@@ -29,14 +29,7 @@ KEPT_VARIABLES = frozenset({"LANG", "LC_ALL", "TZ", "SSL_CERT_FILE", "SSL_CERT_D
 ENTRY = "streamflow.probing.processes"
 # Each thread that fetches would otherwise reserve a heap of its own.
 _VARIABLES = {"MALLOC_ARENA_MAX": "2"}
-# Nothing is loaded before the first order: most processes that could order never do.
-_BOOT = """
-import select, sys
-from importlib import import_module
-_, entry, orders, *sys.path = sys.argv
-select.select([int(orders)], [], [])
-import_module(entry).main(int(orders))
-"""
+_BOOT = str(Path(__file__).with_name("boot.py"))
 
 OnMessage = Callable[[Any], None]
 
@@ -91,7 +84,7 @@ class ForkServer:
         with there:
             process = subprocess.Popen(
                 # -I: no variable and no folder of the user decides what is loaded; -B: nothing is written.
-                [sys.executable, "-I", "-S", "-B", "-c", _BOOT, entry, str(there.fileno()), *folders],
+                [sys.executable, "-I", "-S", "-B", _BOOT, entry, str(there.fileno()), *folders],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,

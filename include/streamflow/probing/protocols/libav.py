@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import ipaddress
+import os
 import queue
-import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ from typing import TypeAlias
 from urllib.parse import urlsplit
 
 import av
+import certifi
 from av.container import InputContainer
 from av.error import FFmpegError
 from av.packet import Packet
@@ -29,6 +31,7 @@ from streamflow.probing.media.measurement import Sample
 from streamflow.probing.media.source import Source
 from streamflow.probing.net.http_client import of_address
 from streamflow.probing.protocols import rtmp_options
+from streamflow.probing.protocols.source_info import SourceInfo
 from streamflow.probing.requests import FetchRequest
 from streamflow.probing.starvation import StarvationMonitor
 from streamflow.probing.target import LIBAV
@@ -37,13 +40,20 @@ WAIT_SECONDS = 0.1
 # Packets that may wait for the analysis; a faster sender is held back.
 BACKLOG_PACKETS = 2_000
 LATE_SHARE = 0.95
+_SECURE = ("rtmps", "rtsps")
+# The formats that a protocol carries, for those that do not carry all of them.
+_FORMATS = dict.fromkeys(("rtmp", "rtmps"), "flv,live_flv") | dict.fromkeys(
+    ("rtsp", "rtsps", "rtp"), f"rtsp,rtp,sdp,{demuxer.FORMATS}"
+)
+_BOUNDS = {name: demuxer.OPTIONS[name] for name in ("codec_whitelist", "max_streams", "max_pixels")}
 
 _Item: TypeAlias = "InputContainer | Packet[Stream] | Exception"
 
 
-def measure(fetch: FetchRequest, analyzer: Callable[[Source], Analyzer], started: float) -> Sample:
+def measure(fetch: FetchRequest, source: SourceInfo, analyzer: Callable[[Source], Analyzer], started: float) -> Sample:
     """Measure a stream.
 
+    :param source: receives facts about the stream's source.
     :param analyzer: makes the analyzer of what arrives.
     :param started: when the probe began (monotonic).
     :raises Refusal: when there is nothing to measure.
@@ -57,7 +67,9 @@ def measure(fetch: FetchRequest, analyzer: Callable[[Source], Analyzer], started
     with ConnectGuard(lambda host, port: egress.resolve(host, port, options.connect_timeout)) as guard:
         flow = _PacketReader(fetch, scheme, started, guard)
         try:
-            found = analyzer(flow).analyze_packets(flow.container(options.account_busy), flow.packets())
+            container = flow.container(options.account_busy)
+            source.tls_fault = flow.tls_fault
+            found = analyzer(flow).analyze_packets(container, flow.packets())
             sample = Sample(found, time.monotonic(), flow.late.spells(), None, flow.first_byte, flow.bytes)
         finally:
             flow.stop()
@@ -97,6 +109,27 @@ def _is_multicast(host: str) -> bool:
         return False
 
 
+def _open(fetch: FetchRequest, scheme: str, tls: dict[str, str]) -> InputContainer:
+    url, options = rtmp_options.split(fetch.url)
+    options |= _BOUNDS | tls
+    options |= {"protocol_whitelist": LIBAV[scheme], "format_whitelist": _FORMATS.get(scheme, demuxer.FORMATS)}
+    if scheme.startswith("rtsp"):
+        # One TCP connection instead of a pair of UDP ports for each stream.
+        options |= {"rtsp_transport": "tcp", "user_agent": fetch.headers["User-Agent"]}
+    timeout = fetch.options.connect_timeout, fetch.options.read_timeout
+    return av.open(url, "r", options=options, timeout=timeout, metadata_errors="ignore")
+
+
+def authorities() -> str:
+    """Return the file of the authorities that servers are checked by: the user's, else that of the lock."""
+    return os.environ.get("SSL_CERT_FILE") or certifi.where()
+
+
+def _is_tls_fault(error: FFmpegError) -> bool:
+    """Return whether a handshake failed: libav reports that as an error of input or output."""
+    return error.errno == errno.EIO
+
+
 class _PacketReader:
     """Reads packets in a thread of its own, since nothing but a time-out can interrupt libav.
 
@@ -111,6 +144,8 @@ class _PacketReader:
         self.bytes = 0
         self.first_byte: float | None = None
         self.is_exhausted = False
+        self.tls_fault: str | None = None
+        self._is_secure = scheme in _SECURE
         self._connect_timeout = fetch.options.connect_timeout
         self._stopping = threading.Event()
         self._items: queue.Queue[tuple[float, _Item]] = queue.Queue(BACKLOG_PACKETS)
@@ -119,18 +154,9 @@ class _PacketReader:
         threading.Thread(target=self._read, args=(fetch, scheme), name="libav", daemon=True).start()
 
     def _read(self, fetch: FetchRequest, scheme: str) -> None:
-        network = fetch.options
-        url, options = rtmp_options.split(fetch.url)
-        options |= {"protocol_whitelist": LIBAV[scheme]}
-        if network.tls == "verify":
-            options |= {"tls_verify": "1", "ca_file": ssl.get_default_verify_paths().openssl_cafile}
-        if scheme.startswith("rtsp"):
-            # One TCP connection instead of a pair of UDP ports for each stream.
-            options |= {"rtsp_transport": "tcp", "user_agent": fetch.headers["User-Agent"]}
-        timeout = network.connect_timeout, network.read_timeout
         self._guard.guard()
         try:
-            with av.open(url, "r", options=options, timeout=timeout, metadata_errors="ignore") as container:
+            with self._opened(fetch, scheme) as container:
                 self._put(container)
                 for packet in demuxer.packets(container):
                     self._put(packet)
@@ -139,6 +165,20 @@ class _PacketReader:
             self._put(EOFError())
         except (FFmpegError, ValueError) as error:
             self._put(error)
+
+    def _opened(self, fetch: FetchRequest, scheme: str) -> InputContainer:
+        """Open the stream; a server whose certificate is not trusted is opened once more, and reported."""
+        mode = fetch.options.tls
+        if scheme not in _SECURE or mode == "ignore":
+            return _open(fetch, scheme, {})
+        try:
+            return _open(fetch, scheme, {"tls_verify": "1", "ca_file": authorities()})
+        except FFmpegError as error:
+            if mode == "verify" or not _is_tls_fault(error):
+                raise
+        container = _open(fetch, scheme, {})
+        self.tls_fault = "the certificate is not trusted"
+        return container
 
     def _put(self, item: _Item) -> None:
         now = time.monotonic()
@@ -171,6 +211,8 @@ class _PacketReader:
             return opened
         if self._guard.refused:
             raise of_address(self._guard.refused)
+        if isinstance(opened, FFmpegError) and self._is_secure and _is_tls_fault(opened):
+            raise dead("tls_error", "no connection by TLS to a server that is trusted", retryable=False) from opened
         if isinstance(opened, Exception):
             is_late = time.monotonic() - self.started >= LATE_SHARE * self._connect_timeout
             raise _understood(opened, is_late, account_busy) from opened

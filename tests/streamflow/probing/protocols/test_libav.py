@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import shutil
 import socket
+import ssl
 import subprocess
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
+import trustme
 
 from lab import Clip, Media
 from lab.timeline import Timeline
@@ -22,6 +24,7 @@ from streamflow.probing.net.options import NetworkOptions
 from streamflow.probing.protocols import libav
 from streamflow.probing.requests import FetchRequest
 from streamflow.records import Result
+from support.probing.inside import forked_server
 from support.probing.rtsp import Rtsp
 
 
@@ -208,3 +211,53 @@ def test_a_cancelled_probe_does_not_wait_for_libav() -> None:
         running.join(timeout=0.3)
         assert not running.is_alive()
     assert outcomes[0].result.reason == "cancelled"
+
+
+@contextmanager
+def behind_tls(port: int, authority: trustme.CA) -> Iterator[int]:
+    """Serve a port by TLS on another one, and yield that."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+
+    def copy(source: socket.socket, target: socket.socket) -> None:
+        with suppress(OSError):
+            while data := source.recv(65_536):
+                target.sendall(data)
+
+    def serve() -> None:
+        with suppress(OSError):
+            while True:
+                taken, _ = listening.accept()
+                with suppress(OSError):
+                    outer = context.wrap_socket(taken, server_side=True)
+                    inner = socket.create_connection(("127.0.0.1", port))
+                    for ends in ((outer, inner), (inner, outer)):
+                        threading.Thread(target=copy, args=ends, daemon=True).start()
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        threading.Thread(target=serve, daemon=True).start()
+        yield listening.getsockname()[1]
+
+
+@pytest.mark.parametrize(
+    ("mode", "is_trusted", "expected"),
+    [
+        ("report", False, ("ok", None, True)),
+        ("verify", False, ("dead", "tls_error", False)),
+        ("ignore", False, ("ok", None, False)),
+        ("verify", True, ("ok", None, False)),
+        ("report", True, ("ok", None, False)),
+    ],
+)
+def test_a_server_is_held_to_its_certificate(
+    monkeypatch: pytest.MonkeyPatch, lab_media: Media, tmp_path: Path, mode: str, is_trusted: bool, expected: object
+) -> None:
+    authority = trustme.CA()
+    if is_trusted:
+        authority.cert_pem.write_to_path(str(tmp_path / "authority.pem"))
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
+    settings = config.Probe(sample_seconds=1, connect_timeout=3, read_timeout=2).model_copy(update={"tls": mode})
+    clip = lab_media.clip("sd480p30")
+    with closing(Rtsp(Timeline(clip))) as server, behind_tls(server.port, authority) as port, forked_server():
+        result = probe(ProbeTarget(f"rtsps://127.0.0.1:{port}/x"), settings).result
+    assert (result.verdict, result.reason, result.tls_untrusted) == expected
