@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import socket
-import uuid
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 from redis import Redis
 
 from lab import Account, Channel, Group, Lab, Library, Media, Stream, running
-from stream_tasks.check import CheckStream
 from stream_tasks.finish import finish_run, summarise
 from stream_tasks.plan import plan
 from streamflow import config
@@ -22,6 +17,7 @@ from streamflow.checking.marks import RedisMarks
 from streamflow.reports.alert_memory import RedisMemory
 from streamflow.reports.alerts import alerts, of_run
 from streamflow.udi import Udi, open_udi
+from support.checks import PARAMS, check
 
 NORTH = range(1, 5)
 # Each channel holds two streams of North, and one of South behind them.
@@ -32,10 +28,6 @@ LIBRARY = Library(
     [Channel(i, float(i), f"Channel {i}", 10, (2 * i - 1, 2 * i, 10 + i)) for i in (1, 2)],
     [Group(10, "News")],
 )
-PARAMS: dict[str, Any] = {
-    "channel_ids": None, "group_ids": None, "account_ids": None, "stream_ids": None, "force": True, "mode": "auto",
-    "sample_seconds": 0.5, "write_back": True, "chain": None,
-}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -57,15 +49,6 @@ def store(task_home: Path, provider: Lab, redis_client: Redis) -> Udi:
     provider.set_outages()
     run("first night")
     return open_udi(redis_client, task_home)
-
-
-def check(stream_id: int, run_id: str) -> None:
-    task = CheckStream(task_id="check", stream_id=stream_id, retries=2)
-    instance = SimpleNamespace(
-        id=uuid.uuid4(), dag_id="check_streams", run_id=run_id, map_index=0, start_date=datetime.now(UTC),
-        try_number=1, max_tries=2,
-    )  # fmt: skip
-    task.execute({"ti": instance, "run_id": run_id, "params": PARAMS})  # type: ignore[typeddict-item]
 
 
 def run(run_id: str) -> list[int]:
