@@ -13,7 +13,6 @@ from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOpe
 from airflow.sdk import Asset, Param, TriggerRule, dag, task
 
 from stream_tasks.check import CheckStream
-from stream_tasks.schedule import schedule
 from streamflow import names
 
 # Airflow passes these to a task by the names of its arguments.
@@ -26,7 +25,8 @@ LABELLED: dict[str, Any] = {"map_index_template": "{{ task.stream_label }}", "do
 @dag(
     dag_id=names.CHECK_DAG,
     description="Checks streams concurrently within the accounts' limits and orders their channels",
-    schedule=schedule(names.CHECK_DAG),
+    # Schedules are DAGs of their own, which start this one.
+    schedule=None,
     max_active_runs=8,
     # The largest run of long samples on one connection ends within it; a run that hangs does not.
     dagrun_timeout=timedelta(days=7),
@@ -51,6 +51,11 @@ LABELLED: dict[str, Any] = {"map_index_template": "{{ task.stream_label }}", "do
             description="Length of each sample, in whole; empty = as configured",
         ),
         "write_back": Param(True, type="boolean", description="Write order and statistics to Dispatcharr"),
+        "window": Param(
+            None,
+            type=["null", "object"],
+            description="`until` (time): no check starts later; `viewers_below`: pause while as many watch",
+        ),
         "chain": Param(None, type=["null", "object"], description="Set by the run before in a chain; leave empty"),
     },
     tags=["streamflow"],
@@ -67,11 +72,11 @@ def check_streams() -> None:
         return plan(params, run_id)
 
     @task(trigger_rule=TriggerRule.ALL_DONE)
-    def leftover(run_id: Injected = None) -> list[dict[str, Any]]:
+    def leftover(run_id: Injected = None, params: Injected = None) -> list[dict[str, Any]]:
         """Return the streams to check one after another: those without a result."""
         from stream_tasks.plan import leftover
 
-        return leftover(run_id)
+        return leftover(run_id, params)
 
     @task(
         outlets=[RESULTS],

@@ -6,14 +6,16 @@ from datetime import timedelta
 
 from airflow.sdk import Asset, Param, dag, task
 
-from stream_tasks.schedule import schedule
+from stream_tasks.schedule import schedules, timetable
 from streamflow import names
+
+SCHEDULE, ZONE = schedules()
 
 
 @dag(
     dag_id=names.REFRESH_DAG,
     description="Brings accounts, groups, channels and streams from Dispatcharr into the UDI",
-    schedule=schedule(names.REFRESH_DAG),
+    schedule=timetable(SCHEDULE.refresh_udi, ZONE) if SCHEDULE.refresh_udi else None,
     max_active_runs=1,
     dagrun_timeout=timedelta(hours=1, minutes=30),
     params={

@@ -7,12 +7,13 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import time, timedelta
 from difflib import get_close_matches
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 from urllib.parse import urlsplit
+from zoneinfo import available_timezones
 
 from pydantic import (
     AfterValidator,
@@ -29,6 +30,7 @@ from pydantic.fields import FieldInfo
 
 from streamflow.errors import ConfigError
 from streamflow.files import replacing
+from streamflow.policies.patterns import NamePattern
 from streamflow.policies.policy import Policy
 from streamflow.records import Verdict
 
@@ -114,20 +116,105 @@ class ConcurrentStreams(_Section):
         return self.model_dump(include={"global_limit", "lease_ttl", "stale_after", "stagger_delay"})
 
 
-class Schedule(_Section):
-    """Cron expressions; an empty one switches the schedule off."""
+def _cron(expression: str) -> str:
+    from croniter import croniter
 
-    check_streams: str = Field("0 3 * * *", description="When scheduled checks start, as a cron expression")
-    refresh_udi: str = Field("*/30 * * * *", description="When accounts, streams and channels are read again")
+    if expression and (len(expression.split()) != 5 or not croniter.is_valid(expression)):
+        raise ValueError("not a cron expression; write for example '0 3 * * *'")
+    return expression
 
-    @field_validator("check_streams", "refresh_udi")
+
+def _clock(text: str) -> str:
+    try:
+        is_valid = time.fromisoformat(text).strftime("%H:%M") == text
+    except ValueError:
+        is_valid = False
+    if not is_valid:
+        raise ValueError("not a time of day; write for example '06:30'")
+    return text
+
+
+Cron = Annotated[str, AfterValidator(_cron)]
+Clock = Annotated[str, AfterValidator(_clock)]
+# ``check_streams`` is the DAG that the entries start, ``check_before_events`` starts checks before programmes.
+RESERVED_NAMES = frozenset({"streams", "before_events"})
+
+
+class CheckSchedule(_Section):
+    """One schedule of checks, which is the DAG ``check_<name>``.
+
+    A pattern is an exact name, a name with ``*``, an expression (``re:…``) or an id.
+    """
+
+    name: str = Field(pattern=r"^[A-Za-z0-9_-]{1,60}$", description="Name of the schedule; its DAG is `check_<name>`")
+    cron: Cron = Field(min_length=1, description="Cron expression in the time zone of the schedules")
+    until: Clock | None = Field(None, description="Time of day from which on no check starts; null: open end")
+    groups: tuple[NamePattern, ...] | None = Field(None, description="Only channels of these groups; null: all")
+    channels: tuple[NamePattern, ...] | None = Field(None, description="Only these channels; null: all")
+    accounts: tuple[NamePattern, ...] | None = Field(None, description="Only streams of these accounts; null: all")
+    force: bool = Field(False, description="Check fresh streams again")
+    only_if_viewers_below: int | None = Field(
+        None, ge=1, le=100_000, description="Checks start only while fewer viewers watch; null: always"
+    )
+
+    @field_validator("name")
     @classmethod
-    def _cron(cls, expression: str) -> str:
-        from croniter import croniter
+    def _is_free(cls, name: str) -> str:
+        if name in RESERVED_NAMES:
+            raise ValueError(f"the name of a DAG of StreamFlow's own; choose another one than {name!r}")
+        return name
 
-        if expression and not croniter.is_valid(expression):
-            raise ValueError("not a cron expression; write for example '0 3 * * *'")
-        return expression
+
+class BeforeEvents(_Section):
+    """Checks of channels before a recording, or a programme whose title fits."""
+
+    minutes: int = Field(20, ge=0, le=720, description="Minutes before the start; 0: no such checks")
+    recordings: bool = Field(True, description="Check the channel of each scheduled recording")
+    titles: tuple[NamePattern, ...] = Field((), description="Check before programmes with these titles (patterns)")
+    groups: tuple[NamePattern, ...] | None = Field(
+        None, description="Programmes of channels in these groups only; null: of all"
+    )
+
+
+class Schedule(_Section):
+    """The schedules, by the wall clock of a time zone.
+
+    A cron expression in ``check_streams``, as older versions wrote it, is read as one entry of ``checks``.
+    """
+
+    timezone: str | None = Field(
+        None, description="Time zone of the schedules; null: the machine's `TZ`, or Dispatcharr's, or UTC"
+    )
+    refresh_udi: Cron = Field("*/30 * * * *", description="Cron expression of the library's refresh; empty: never")
+    checks: tuple[CheckSchedule, ...] = Field(
+        (CheckSchedule(name="night", cron="0 3 * * *"),), max_length=50, description="Schedules of checks"
+    )
+    before_events: BeforeEvents = Field(BeforeEvents(), description="Checks before recordings and programmes")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _single(cls, value: Any) -> Any:
+        if isinstance(value, dict) and isinstance(cron := value.get("check_streams"), str):
+            if "checks" in value:
+                raise ValueError("both check_streams and checks; leave check_streams out")
+            entries = [{"name": "night", "cron": cron}] if cron else []
+            return {key: one for key, one in value.items() if key != "check_streams"} | {"checks": entries}
+        return value
+
+    @field_validator("timezone")
+    @classmethod
+    def _is_known(cls, name: str | None) -> str | None:
+        if name is not None and name not in available_timezones():
+            raise ValueError("not a time zone; write for example 'Europe/Berlin'")
+        return name
+
+    @field_validator("checks")
+    @classmethod
+    def _have_different_names(cls, checks: tuple[CheckSchedule, ...]) -> tuple[CheckSchedule, ...]:
+        names = [entry.name for entry in checks]
+        if len(set(names)) < len(names):
+            raise ValueError("two entries have the same name")
+        return checks
 
 
 class _ProbeSettings(_Section):

@@ -7,6 +7,11 @@ REFRESH_DAG: Final = "refresh_udi"
 MAINTENANCE_DAG: Final = "maintenance"
 DAGS: Final = (CHECK_DAG, REFRESH_DAG, MAINTENANCE_DAG)
 
+EVENTS_DAG: Final = "check_before_events"
+# The id of a run that a schedule started begins with this, and with it the ids of the whole chain.
+SCHEDULED_RUN: Final = "schedule__"
+EVENT_RUN: Final = "event__"
+
 PLAN_TASK: Final = "plan"
 CHECK_TASK: Final = "check_stream"
 SEQUENTIAL_CHECK_TASK: Final = "check_stream_sequential"
@@ -24,3 +29,8 @@ SOURCE_FAULT_FILE: Final = "source_fault"
 
 UDI_ASSET: Final = "streamflow://udi"
 RESULTS_ASSET: Final = "streamflow://results"
+
+
+def schedule_dag(name: str) -> str:
+    """Return the DAG of a schedule of checks."""
+    return f"check_{name}"

@@ -10,13 +10,11 @@ from redis import Redis
 
 from stream_tasks import recipients
 from stream_tasks.recipients import Delivery
+from streamflow import names
 from streamflow.records import RunState
 from streamflow.reports.alert_memory import RedisMemory
 from streamflow.reports.alerts import Alert, Condition, alerts, night_report, of_run
 from streamflow.udi.ports import Store
-
-# The ids that Airflow gives to runs of a schedule begin with it.
-SCHEDULED = "scheduled__"
 
 
 def send_run(redis: Redis, store: Store, state: RunState, params: dict[str, Any]) -> list[Alert]:
@@ -31,7 +29,7 @@ def send_run(redis: Redis, store: Store, state: RunState, params: dict[str, Any]
     raised = alerts(of_run(store, state), memory)
     chain = params.get("chain") or {"first": state.run.run_id, "number": 1}
     first = str(chain["first"])
-    is_over = first.startswith(SCHEDULED) and not state.run.remaining
+    is_over = first.startswith(names.SCHEDULED_RUN) and not state.run.remaining
     if is_over and memory.news("night_report", {first}, set())[0]:
         raised.append(night_report(_chain(store, first, int(chain["number"]), state), datetime.now(UTC)))
     _send(raised, f"run {state.run.run_id}", state.run.run_id)

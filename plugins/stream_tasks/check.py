@@ -10,6 +10,7 @@ from typing import Any
 
 from airflow.providers.standard.triggers.temporal import DateTimeTrigger
 from airflow.sdk import Context
+from airflow.sdk.exceptions import AirflowSkipException
 
 from account_limiter import Holder, LeaseLost, Limiter, LimiterOutdated, LimiterUnavailable
 from account_limiter.airflow.connection import watching
@@ -17,6 +18,7 @@ from account_limiter.airflow.operator import SlotOperator, SlotWork, State, TryA
 from stream_tasks import limits, metrics
 from stream_tasks.absence import Absence
 from stream_tasks.finish import run_results
+from stream_tasks.plan import is_closed, window_of
 from stream_tasks.resources import Resources
 from streamflow import config
 from streamflow.checking.check import Check
@@ -37,6 +39,12 @@ def _is_retry(context: Context, retries: int) -> bool:
     """Return whether an earlier try was lost. A user who clears a task raises max_tries: its next try is none."""
     task = context["ti"]
     return task.try_number > task.max_tries - retries + 1
+
+
+def _end_after_closing(context: Context) -> None:
+    """End the task when the window of its run is closed; the run's task ``leftover`` stores the reason."""
+    if is_closed(context["params"]):
+        raise AirflowSkipException("the window of the run is closed")
 
 
 def _check(opened: Resources, subject: Subject, context: Context, *, radio: bool) -> Check:
@@ -80,7 +88,13 @@ class CheckStream(SlotOperator):
     def execute(self, context: Context) -> Any:
         """Check the stream. A retry keeps the result of a try that was lost after it had one."""
         is_retry = _is_retry(context, self.retries or 0)
+        _end_after_closing(context)
         return None if self._check(context).conclude_early(is_retry=is_retry) else super().execute(context)
+
+    def resume(self, context: Context, event: dict[str, Any], state: State | None = None) -> Any:
+        """Continue after the wait for a slot, unless the window has closed meanwhile."""
+        _end_after_closing(context)
+        return super().resume(context, event, state)
 
     def slot_work(self, context: Context) -> SlotWork:
         """Return the check, and the account that it needs a slot of."""
@@ -93,6 +107,7 @@ class CheckStream(SlotOperator):
             priority=limits.head_start(context["run_id"]),
             yields=opened.settings.concurrent_streams.respect_viewers,
             labels={"stream_id": self.stream_id},
+            deadline=window_of(context["params"]).until,
             prepare=partial(limits.prepare, opened),
             introduce=partial(limits.configure, store=opened.store, settings=opened.settings),
             refused=check.refuse,
@@ -101,6 +116,7 @@ class CheckStream(SlotOperator):
 
     def try_again(self, context: Context, event: Any = None, state: State | None = None) -> Any:  # noqa: ARG002
         """Continue a check that had no slot at its last try: with one if Redis is back."""
+        _end_after_closing(context)
         self._state = state or {}
         return self._attempt(context, self.slot_work(context), rank="", state=self._state)
 
@@ -145,8 +161,18 @@ class CheckStream(SlotOperator):
     def _try(self, context: Context, check: Check, slot: Holder, state: State) -> None:
         if not state:
             metrics.admitted(context["ti"].start_date)
+        if pause := self._pause(context):
+            raise TryAgain(pause, "as many people watch as pause the run", state)
         if retry := check.attempt(slot, Tries.model_validate(state)):
             raise TryAgain(retry.delay, retry.why, retry.tries.state)
+
+    def _pause(self, context: Context) -> float:
+        """Return the seconds for which viewers pause this check."""
+        window = window_of(context["params"])
+        if window.viewers_below is None:
+            return 0.0
+        store, run_id = self.opened.store, context["run_id"]
+        return window.pause(limits.viewers_now(self.opened.redis), len(store.runs.unsettled_streams(run_id)))
 
     def _without_limiter(self, context: Context, error: LimiterUnavailable) -> Any:
         if isinstance(error, LimiterOutdated):

@@ -13,7 +13,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from redis import Redis
 
 from stream_tasks import alerts, metrics, resources
-from stream_tasks.plan import next_run_id
+from stream_tasks.plan import is_closed, next_run_id
 from stream_tasks.resources import Resources
 from stream_tasks.write_back import may_write
 from streamflow import config, homes, shared_settings
@@ -71,7 +71,7 @@ def finish_run(run_id: str, params: dict[str, Any], *, write_back: bool) -> list
         _gather(redis, store, run_id)
         open_destination = partial(resources.destination, redis, store, write_back)
         outages = _outages(redis, store, settings, run_id, params)
-        return finishing.finish_run(store, open_destination, outages, settings)
+        return finishing.finish_run(store, open_destination, outages, settings, is_closed=is_closed(params))
 
 
 def _gather(redis: Redis, store: Udi, run_id: str) -> None:

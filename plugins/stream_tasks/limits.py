@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterable
+from typing import cast
 
 from redis import Redis
 from redis.exceptions import RedisError
@@ -21,7 +22,7 @@ from account_limiter import (
     new_holder,
 )
 from stream_tasks.resources import Resources
-from streamflow import records, sources
+from streamflow import names, records, sources
 from streamflow.checking.budgets import budget_limits, budgets_of, is_filled, viewers_of_budgets
 from streamflow.config import Config
 from streamflow.errors import StreamFlowError
@@ -36,12 +37,13 @@ VIEWERS_SECONDS = 2.0
 # The longest wait for another check that reads the viewers.
 VIEWERS_WAIT_SECONDS = 5.0
 _POLL_SECONDS = 0.02
-# Airflow's ids of scheduled runs begin with this.
-SCHEDULED = "scheduled__"
 # A nightly run queues all its checks at its start, so the head start of other runs has to be longer than a night.
 HEAD_START_HOURS = 24
 # The state of the viewers' count, as long as it is current.
 _COUNT = "{streamflow}:viewers:count"
+# All checks together read the total at most once in this time.
+TOTAL_SECONDS = 5
+_TOTAL = "{streamflow}:viewers:total"
 _COUNTING, _COUNTED = b"counting", b"counted"
 
 
@@ -50,7 +52,7 @@ def head_start(run_id: str) -> int:
 
     The id of a later run in a chain begins with the id of the first one.
     """
-    return 0 if run_id.startswith(SCHEDULED) else HEAD_START_HOURS
+    return 0 if run_id.startswith(names.SCHEDULED_RUN) else HEAD_START_HOURS
 
 
 def configure(limiter: Limiter, store: Store, settings: Config) -> bool:
@@ -153,6 +155,23 @@ def _claim_count(redis: Redis) -> bool:
             log.warning("another check has not counted the viewers within %g s", VIEWERS_WAIT_SECONDS)
             return False
         time.sleep(_POLL_SECONDS)
+
+
+def viewers_now(redis: Redis) -> int:
+    """Return the number of viewers, counted a few seconds ago at most; 0 while nobody can watch."""
+    try:
+        counted = cast("bytes | None", redis.get(_TOTAL))
+    except RedisError as error:
+        log.warning("the last count of viewers cannot be read: %s", error)
+        counted = None
+    if counted is not None:
+        return int(counted)
+    total = sum((_viewers(redis) or {}).values())
+    try:
+        redis.set(_TOTAL, total, ex=TOTAL_SECONDS)
+    except RedisError as error:
+        log.warning("the count of viewers cannot be shared: %s", error)
+    return total
 
 
 def viewers_fill(account: records.Account) -> bool:

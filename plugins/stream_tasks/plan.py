@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,6 +18,7 @@ from streamflow import config, homes, shared_settings
 from streamflow.errors import UdiUnavailable, UnknownRecord
 from streamflow.planning import plan as planning
 from streamflow.planning.params import CheckParams
+from streamflow.planning.window import Window
 from streamflow.records import Run
 
 log = logging.getLogger(__name__)
@@ -56,16 +57,30 @@ def plan(params: dict[str, Any], run_id: str) -> list[dict[str, Any]]:
     return _checks(run, run.stream_ids) if run.mode == "concurrent" else []
 
 
-def leftover(run_id: str) -> list[dict[str, Any]]:
+def leftover(run_id: str, params: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the arguments of each sequential check: of the run's streams without a result.
+
+    When the window of the run is closed, these streams are skipped instead.
 
     :raises UdiUnavailable: for the task's retry, while Redis is away and another machine holds the plan.
     """
     with resources.store() as store:
+        if is_closed(params):
+            store.runs.skip(run_id, "window_closed")
         state = store.runs.state(run_id)
         if state is None and store.is_away and homes.has_others(config.home()):
             raise UdiUnavailable("Redis is away: another machine holds the plan of this run")
         return _checks(state.run, store.runs.unsettled_streams(run_id)) if state else []
+
+
+def window_of(params: Mapping[str, Any]) -> Window:
+    """Return the window of a run."""
+    return Window.model_validate(params.get("window") or {})
+
+
+def is_closed(params: Mapping[str, Any]) -> bool:
+    """Return whether the window of a run is closed, so that no check may start any more."""
+    return window_of(params).is_closed(datetime.now(UTC))
 
 
 def _checks(run: Run, stream_ids: Iterable[int]) -> list[dict[str, Any]]:

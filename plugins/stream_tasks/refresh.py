@@ -6,13 +6,17 @@ import logging
 from typing import Any
 
 from redis import Redis
+from redis.exceptions import RedisError
 
 from account_limiter import Limiter, LimiterUnavailable
 from stream_tasks import resources
 from stream_tasks.limits import configure
 from stream_tasks.panels import ask_panels
+from stream_tasks.schedule import ZONE_KEY
 from streamflow import config, shared_settings, sources
+from streamflow.errors import SourceError
 from streamflow.sources.first_look import forget_fault
+from streamflow.sources.source import Source
 from streamflow.udi import Udi
 
 log = logging.getLogger(__name__)
@@ -39,9 +43,19 @@ def bring_in(redis: Redis, store: Udi, *, force: bool = False) -> dict[str, Any]
     with sources.opened(redis=redis) as source:
         snapshot = source.fetch()
         destination = source.destination(store)
+        _keep_time_zone(redis, source)
     forget_fault(config.home())
     report = store.publish(snapshot, force=force, over=destination.arranged)
     for record, why in report.broken:
         log.warning("skipped a broken record: %s: %s", record, why)
     configure(Limiter(redis), store, shared_settings.load(redis))
     return report.model_dump(mode="json")
+
+
+def _keep_time_zone(redis: Redis, source: Source) -> None:
+    """Keep the source's time zone for the schedules; without an answer the last one holds."""
+    try:
+        if zone := source.time_zone():
+            redis.set(ZONE_KEY, zone)
+    except (SourceError, RedisError) as error:
+        log.warning("the source's time zone is unknown: %s", error)

@@ -1,14 +1,120 @@
-"""The schedules of the DAGs."""
+"""The schedules of the DAGs, and the runs that they start."""
 
 from __future__ import annotations
 
-from streamflow import config, names
+import logging
+import os
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, time
+from typing import Any, cast
+from zoneinfo import ZoneInfo
+
+from airflow.timetables.trigger import CronTriggerTimetable
+from redis import Redis
+from redis.exceptions import RedisError
+
+from stream_tasks import resources
+from stream_tasks.limits import viewers_now
+from streamflow import names, shared_settings
+from streamflow.config import CheckSchedule, Schedule
+from streamflow.planning.window import Window, closes_at, time_zone
+from streamflow.policies.patterns import matches
+from streamflow.udi.ports import Library
+
+log = logging.getLogger(__name__)
+
+# The time zone in the source's settings, as the last refresh found it.
+ZONE_KEY = "{streamflow}:timezone"
 
 
-def schedule(dag_id: str) -> str | None:
-    """Return the cron expression of a DAG; None where its schedule is off.
+def schedules() -> tuple[Schedule, ZoneInfo]:
+    """Return the schedules in force, and their time zone.
 
-    Airflow reads it at each parse of the DAG, so that a change needs no restart.
+    The DAG files call it at each parse, so that a change needs no restart.
     """
-    schedules = config.load().schedule
-    return {names.CHECK_DAG: schedules.check_streams, names.REFRESH_DAG: schedules.refresh_udi}[dag_id] or None
+    with resources.redis() as redis:
+        schedule = shared_settings.load(redis).schedule
+        return schedule, zone_of(redis, schedule)
+
+
+def timetable(cron: str, zone: ZoneInfo) -> CronTriggerTimetable:
+    """Return the timetable of a cron expression by the wall clock of a time zone."""
+    return CronTriggerTimetable(cron, timezone=zone.key)
+
+
+def zone_of(redis: Redis, schedule: Schedule) -> ZoneInfo:
+    """Return the time zone of the schedules."""
+    try:
+        of_source = cast("bytes | None", redis.get(ZONE_KEY)) if schedule.timezone is None else None
+    except RedisError as error:
+        log.warning("the source's time zone is unknown: %s", error)
+        of_source = None
+    return time_zone(schedule, os.environ, of_source.decode() if of_source else None)
+
+
+def may_start(name: str, planned_at: datetime) -> bool:
+    """Return whether a schedule need not wait: few enough people watch, or its window has closed.
+
+    :param planned_at: the time at which the schedule was due.
+    """
+    with resources.redis() as redis:
+        schedule = shared_settings.load(redis).schedule
+        entry = _entry(schedule, name)
+        if entry is None or entry.only_if_viewers_below is None:
+            return True
+        window = _window(entry, planned_at, zone_of(redis, schedule))
+        viewers = viewers_now(redis)
+    log.info("%d viewers watch; the schedule starts below %d", viewers, entry.only_if_viewers_below)
+    return viewers < entry.only_if_viewers_below or window.is_closed(datetime.now(UTC))
+
+
+def runs(name: str, planned_at: datetime) -> list[dict[str, Any]]:
+    """Return id and conf of the run that a schedule starts, in a list; empty when there is nothing to start.
+
+    :param planned_at: the time at which the schedule was due. The id derives from it, so that no run starts twice.
+    """
+    with resources.redis() as redis:
+        schedule = shared_settings.load(redis).schedule
+        entry = _entry(schedule, name)
+        if entry is None:
+            log.warning("the schedule %s was removed from the settings", name)
+            return []
+        zone = zone_of(redis, schedule)
+        conf = selection(resources.udi(redis).library, entry)
+    window = _window(entry, planned_at, zone)
+    if window.is_closed(datetime.now(UTC)):
+        log.warning("nothing starts: the window closed at %s", window.until)
+        return []
+    run_id = f"{names.SCHEDULED_RUN}{name}__{planned_at.astimezone(zone).isoformat(timespec='seconds')}"
+    return [
+        {"trigger_run_id": run_id, "conf": {**conf, "force": entry.force, "window": window.model_dump(mode="json")}}
+    ]
+
+
+def selection(library: Library, entry: CheckSchedule) -> dict[str, list[int] | None]:
+    """Return the ids that a schedule selects now, by the parameters of a run; None where it has no such filter."""
+    return {
+        "channel_ids": _ids(
+            entry.channels, ((one.id, one.name) for one in library.channels()) if entry.channels else ()
+        ),
+        "group_ids": _ids(entry.groups, ((one.id, one.name) for one in library.groups())),
+        "account_ids": _ids(entry.accounts, ((one.id, one.name) for one in library.accounts())),
+    }
+
+
+def _ids(patterns: Sequence[int | str] | None, records: Iterable[tuple[int, str]]) -> list[int] | None:
+    if patterns is None:
+        return None
+    ids = [id for id, name in records if any(matches(pattern, id, name) for pattern in patterns)]
+    if not ids:
+        log.error("no record fits %s: nothing is checked", ", ".join(map(repr, patterns)))
+    return ids
+
+
+def _entry(schedule: Schedule, name: str) -> CheckSchedule | None:
+    return next((entry for entry in schedule.checks if entry.name == name), None)
+
+
+def _window(entry: CheckSchedule, planned_at: datetime, zone: ZoneInfo) -> Window:
+    until = closes_at(planned_at, time.fromisoformat(entry.until), zone) if entry.until else None
+    return Window(until=until, viewers_below=entry.only_if_viewers_below)

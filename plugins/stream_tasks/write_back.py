@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from streamflow import names
 from streamflow.config import Config
-
-SCHEDULED = "scheduled"
 
 
 def may_write(params: Mapping[str, Any], dag_run: Any, settings: Config) -> bool:
@@ -17,5 +16,5 @@ def may_write(params: Mapping[str, Any], dag_run: Any, settings: Config) -> bool
 
     :param dag_run: the run in Airflow.
     """
-    is_scheduled = getattr(dag_run, "run_type", None) == SCHEDULED
+    is_scheduled = str(getattr(dag_run, "run_id", "")).startswith(names.SCHEDULED_RUN)
     return bool(params["write_back"]) and (not is_scheduled or settings.safety.scheduled_write_back == "always")

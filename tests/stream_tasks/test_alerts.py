@@ -49,7 +49,7 @@ def test_a_run_is_reported_once_and_without_a_url(store: Store, redis_client: Re
 
 def test_a_night_ends_with_one_report(store: Store, redis_client: Redis, sent: list[Any]) -> None:
     settle(store, s1=("ok", None), s2=("ok", None), s6=("dead", "no_data"))
-    night = "scheduled__2026-01-02T03:00:00+00:00"
+    night = "schedule__night__2026-01-02T03:00:00+00:00"
     for _ in ("the summary", "its retry"):
         alerts.send_run(redis_client, store, state(store, run_id=night), {})
     reports = [one["text"] for document in sent for one in document["alerts"] if one["kind"] == "night_report"]
@@ -62,10 +62,10 @@ def test_only_the_last_run_of_a_chain_of_a_schedule_ends_a_night(
 ) -> None:
     settle(store, s1=("ok", None))
     alerts.send_run(redis_client, store, state(store), {})
-    alerts.send_run(redis_client, store, state(store, run_id="scheduled__x", remaining=5), {})
+    alerts.send_run(redis_client, store, state(store, run_id="schedule__night__x", remaining=5), {})
     assert sent == []
-    last = state(store, run_id="scheduled__x__part2")
-    raised = alerts.send_run(redis_client, store, last, {"chain": {"first": "scheduled__x", "number": 2}})
+    last = state(store, run_id="schedule__night__x__part2")
+    raised = alerts.send_run(redis_client, store, last, {"chain": {"first": "schedule__night__x", "number": 2}})
     assert [alert.kind for alert in raised] == ["night_report"]
 
 

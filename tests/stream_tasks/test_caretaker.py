@@ -129,6 +129,6 @@ def test_while_redis_is_away_a_run_does_not_end_without_the_results_of_other_mac
     with pytest.raises(UdiUnavailable, match="other machines may hold results"):
         finish._gather(client, udi, "run")
     monkeypatch.setattr(resources, "connect", lambda: client)
-    assert [check["stream_id"] for check in plan.leftover("run")] == [10, 11, 12]
+    assert [check["stream_id"] for check in plan.leftover("run", {})] == [10, 11, 12]
     with pytest.raises(UdiUnavailable, match="another machine holds the plan"):
-        plan.leftover("a run that was planned elsewhere")
+        plan.leftover("a run that was planned elsewhere", {})

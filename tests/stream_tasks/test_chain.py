@@ -101,7 +101,7 @@ class Airflow:
             if self.chance.random() < 0.9:
                 self.until_it_succeeds(lambda stream_id=stream_id: self.check(run_id, stream_id))  # type: ignore[misc]
             self.checked[stream_id] += 1
-        left = self.until_it_succeeds(lambda: leftover(run_id))
+        left = self.until_it_succeeds(lambda: leftover(run_id, {}))
         assert {check["stream_id"] for check in left} <= set(planned)
         self.until_it_succeeds(lambda: finish_run(run_id, {}, write_back=False))
         summary = self.until_it_succeeds(lambda: summarise(run_id, params))
@@ -144,5 +144,5 @@ def test_a_chain_goes_on_with_the_file_store_when_redis_dies_between_two_runs(
     (following_run,) = next_in_chain("first", PARAMS)
     # Without Redis no check gets a slot: all are left to the sequential checks.
     assert plan(following_run["conf"], following_run["trigger_run_id"]) == []
-    waiting = leftover(following_run["trigger_run_id"])
+    waiting = leftover(following_run["trigger_run_id"], {})
     assert 0 < len(waiting) <= 10

@@ -6,14 +6,15 @@ import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import pytest
-from airflow.sdk.exceptions import AirflowFailException, TaskDeferred
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, TaskDeferred
 from redis import Redis
 
 from account_limiter import Limiter, LimiterOutdated, connect
@@ -116,6 +117,52 @@ def test_a_retry_after_the_result_was_kept_probes_no_second_time(home: Path, sto
     run_check(3, tried=1)
     assert provider.record()["global"]["total"] == opened
     assert store.results.history(3) == [known]
+
+
+def window(seconds: float, **fields: Any) -> dict[str, Any]:
+    return {"until": (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat(), **fields}
+
+
+def test_after_the_window_no_check_starts_and_the_rest_is_skipped(home: Path, store: Udi, provider: Lab) -> None:
+    plan(PARAMS | {"channel_ids": [2]}, RUN)
+    opened = provider.record()["global"]["total"]
+    task = CheckStream(task_id="check", stream_id=3, retries=RETRIES)
+    closed = context(window=window(-1))
+    for step in (task.execute, partial(task.resume, event={"status": "granted", "rank": ""}), task.try_again):
+        with pytest.raises(AirflowSkipException):
+            step(closed)
+    assert provider.record()["global"]["total"] == opened
+    assert leftover(RUN, {"window": window(60)})
+    assert leftover(RUN, closed["params"]) == []
+    state = store.runs.state(RUN)
+    assert state
+    assert set(state.streams.values()) == {"skipped"}
+    assert set(state.reasons) == {"window_closed"}
+    assert store.results.latest(3) is None
+
+
+def test_a_wait_for_a_slot_ends_with_the_window(home: Path) -> None:
+    plan(PARAMS | {"channel_ids": [2]}, RUN)
+    until = window(60)
+    with pytest.raises(TaskDeferred) as deferred:
+        run_check(4, window=until)
+    trigger = deferred.value.trigger
+    assert trigger.deadline == datetime.fromisoformat(until["until"]).timestamp()
+
+
+def test_people_who_watch_pause_a_run_between_two_checks(
+    home: Path, store: Udi, provider: Lab, redis_client: Redis
+) -> None:
+    plan(PARAMS | {"channel_ids": [2]}, RUN)
+    watch(provider, 40)
+    with pytest.raises(TaskDeferred) as deferred:
+        run_check(3, window={"viewers_below": 1})
+    assert deferred.value.trigger.delay >= 60
+    assert (Limiter(redis_client).snapshot().active, store.results.latest(3)) == (0, None)
+    watch(provider)
+    redis_client.delete(limits._TOTAL)
+    run_check(3, window={"viewers_below": 1})
+    assert store.results.latest(3)
 
 
 def test_a_check_that_a_user_cleared_probes_again(home: Path, store: Udi, provider: Lab) -> None:
@@ -334,7 +381,7 @@ def test_without_redis_a_run_is_planned_and_checked_one_after_another(
     store: Udi, without_redis: Path, provider: Lab
 ) -> None:
     assert plan(PARAMS | {"channel_ids": [1]}, RUN) == []
-    assert leftover(RUN) == [{"stream_id": 1}, {"stream_id": 2}]
+    assert leftover(RUN, {}) == [{"stream_id": 1}, {"stream_id": 2}]
     for stream_id in (1, 2):
         run_check(stream_id, sequential=True)
     assert order(provider, 1) == [2, 1]
@@ -346,7 +393,7 @@ def test_streams_without_a_result_are_left_to_the_sequential_checks(store: Udi, 
     run_check(1)
     monkeypatch.setattr(resources, "connect", lambda: connect(unix_socket_path=str(home / "nowhere")))
     run_check(2)
-    assert leftover(RUN) == [{"stream_id": 2}]
+    assert leftover(RUN, {}) == [{"stream_id": 2}]
 
 
 def test_a_sequential_check_defers_its_retry_and_yields_to_viewers(without_redis: Path, provider: Lab) -> None:

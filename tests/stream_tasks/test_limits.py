@@ -33,8 +33,8 @@ class Accounts:
 @pytest.mark.parametrize(
     ("run_id", "hours"),
     [
-        ("scheduled__2026-01-02T03:00:00+00:00", 0),
-        ("scheduled__2026-01-02T03:00:00+00:00__part2", 0),
+        ("schedule__night__2026-01-02T03:00:00+00:00", 0),
+        ("schedule__night__2026-01-02T03:00:00+00:00__part2", 0),
         ("manual__2026-01-02T20:00:00+00:00", 24),
         ("hook__2026-01-02T20:00:00+00:00", 24),
     ],

@@ -9,7 +9,8 @@ import pytest
 from stream_tasks.write_back import may_write
 from streamflow.config import Config
 
-SCHEDULED, MANUAL = SimpleNamespace(run_type="scheduled"), SimpleNamespace(run_type="manual")
+SCHEDULED = SimpleNamespace(run_id="schedule__night__2026-01-02T03:00:00+01:00")
+MANUAL = SimpleNamespace(run_id="manual__2026-01-02T03:00:00+01:00")
 
 
 def settings(scheduled_write_back: str) -> Config:

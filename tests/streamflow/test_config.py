@@ -16,7 +16,14 @@ CONTRACT: dict[str, Any] = {
         "enabled": True, "global_limit": 10, "lease_ttl": 30, "stale_after": 3600, "stagger_delay": 0.2,
         "respect_viewers": True, "adaptive": False, "adaptive_floor": 2, "adaptive_ceiling": 32, "account_priority": {},
     },
-    "schedule": {"check_streams": "0 3 * * *", "refresh_udi": "*/30 * * * *"},
+    "schedule": {
+        "timezone": None, "refresh_udi": "*/30 * * * *",
+        "checks": [{
+            "name": "night", "cron": "0 3 * * *", "until": None, "groups": None, "channels": None, "accounts": None,
+            "force": False, "only_if_viewers_below": None,
+        }],
+        "before_events": {"minutes": 20, "recordings": True, "titles": [], "groups": None},
+    },
     "probe": {
         "sample_seconds": 10, "min_sample_seconds": 4.2, "connect_timeout": 10, "read_timeout": 10, "retries": 2,
         "retry_delay": 10,
@@ -65,7 +72,14 @@ def test_the_readme_shows_every_setting_with_its_default() -> None:
         ({"concurrent_streams": {"global_limit": "many"}}, "concurrent_streams.global_limit"),
         ({"scoring": {"weights": {"fps": -1}}}, "scoring.weights.fps"),
         ({"dead_streams": {"action": "burn"}}, "dead_streams.action"),
-        ({"schedule": {"check_streams": "at night"}}, "schedule.check_streams"),
+        ({"schedule": {"check_streams": "at night"}}, "schedule.checks.0.cron"),
+        ({"schedule": {"check_streams": "0 3 * * *", "checks": []}}, "schedule"),
+        ({"schedule": {"timezone": "Berlin"}}, "schedule.timezone"),
+        ({"schedule": {"checks": [{"name": "night", "cron": "0 3 * * *", "until": "6:00"}]}}, "checks.0.until"),
+        ({"schedule": {"checks": [{"name": "a b", "cron": "0 3 * * *"}]}}, "schedule.checks.0.name"),
+        ({"schedule": {"checks": [{"name": "streams", "cron": "0 3 * * *"}]}}, "schedule.checks.0.name"),
+        ({"schedule": {"checks": [{"name": "a", "cron": "0 3 * * *"}] * 2}}, "schedule.checks"),
+        ({"schedule": {"checks": [{"name": "a", "cron": "*/10 * * * * *"}]}}, "schedule.checks.0.cron"),
         ({"max_streams_per_run": 5000}, "max_streams_per_run"),
         ({"freshness_hours": {"ok": -1}}, "freshness_hours.ok"),
         ({"freshness_hours": True}, "freshness_hours"),
@@ -177,3 +191,10 @@ def test_saved_settings_are_read_back_and_leave_no_other_file(tmp_path: Path) ->
 def test_a_refused_change_of_a_section_names_the_field() -> None:
     with pytest.raises(ConfigError, match=r"concurrent_streams.lease_ttl"):
         Config().with_section("concurrent_streams", {"lease_ttl": 0})
+
+
+@pytest.mark.parametrize(("cron", "entries"), [("15 4 * * *", [("night", "15 4 * * *")]), ("", [])])
+def test_the_former_schedule_is_read_as_one_entry(cron: str, entries: list[tuple[str, str]]) -> None:
+    schedule = Config.model_validate({"schedule": {"check_streams": cron}}).schedule
+    assert [(entry.name, entry.cron) for entry in schedule.checks] == entries
+    assert Config.model_validate_json(Config(schedule=schedule).model_dump_json()).schedule == schedule

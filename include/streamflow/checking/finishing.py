@@ -45,13 +45,18 @@ def finish_ready(
         log.warning("channels %s are left to the run's summary: %s", channel_ids, error)
 
 
-def finish_run(store: Store, open_destination: OpenDestination, outages: Outages, settings: Config) -> list[int]:
+def finish_run(
+    store: Store, open_destination: OpenDestination, outages: Outages, settings: Config, *, is_closed: bool = False
+) -> list[int]:
     """Settle the checks that ended without a result, order the channels that are left, and remove dead streams.
 
+    :param is_closed: the window of the run is closed: such checks are skipped.
     :returns: these channels.
     :raises SourceError: when a channel cannot be written now.
     """
     run_id = outages.run_id
+    if is_closed:
+        store.runs.skip(run_id, "window_closed")
     for stream_id in store.runs.unsettled_streams(run_id):
         lost = Subject.load(store.library, stream_id).lost()
         store.runs.settle(run_id, lost.model_copy(update={"run_id": run_id}))

@@ -61,12 +61,14 @@ class LastChecks:
             verdict = next((result.verdict for result in past if result.verdict in DECIDED), None)
         return verdict in WORKING
 
-    def urgency(self, stream_ids: Collection[int], now: datetime) -> tuple[int, datetime]:
+    def urgency(self, stream_ids: Collection[int], now: datetime, *, by_age: bool = False) -> tuple[int, datetime]:
         """Return a key that sorts streams to check together, the most urgent first.
 
         New and changed streams come first, then dead ones, then those whose last check is the oldest.
+
+        :param by_age: dead streams have no priority.
         """
         if any(stream not in self.times or stream in self.changed for stream in stream_ids):
             return 0, now
-        has_dead = any(self.verdicts.get(stream) == "dead" for stream in stream_ids)
+        has_dead = not by_age and any(self.verdicts.get(stream) == "dead" for stream in stream_ids)
         return (1 if has_dead else 2), min((self.times[stream] for stream in stream_ids), default=now)

@@ -6,6 +6,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from streamflow.planning.window import Window
+
 Ids = tuple[int, ...] | None
 
 
@@ -22,6 +24,7 @@ class CheckParams(BaseModel):
     mode: Literal["auto", "concurrent", "sequential"] = "auto"
     sample_seconds: float | None = Field(default=None, gt=0, le=600)
     write_back: bool = True
+    window: Window | None = None
 
     @property
     def selects_nothing(self) -> bool:

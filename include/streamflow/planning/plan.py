@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import chain
 
 from streamflow.config import Config
 from streamflow.planning.last_checks import LastChecks
@@ -49,7 +50,7 @@ def plan(store: Store, settings: Config, request: Request) -> Run:
     checks = LastChecks.load(store, selection.stream_ids)
     accounts = {account.id: account for account in store.library.accounts()}
     triage = _triage(selection, checks, _active(store, accounts.values()), settings, request)
-    chosen = _bounded(_by_urgency(selection, triage, checks, request.now), settings.max_streams_per_run)
+    chosen = _bounded(_by_urgency(selection, triage, checks, request), settings.max_streams_per_run)
     streams = store.library.streams(chosen)
     twins = _twins(streams[stream] for stream in chosen if stream in streams)
     shared = {twin for others in twins.values() for twin in others}
@@ -64,8 +65,7 @@ def plan(store: Store, settings: Config, request: Request) -> Run:
         stream_ids=tuple(_ordered(probed, accounts, settings, mode)),
         channels=_members(selection, chosen),
         twins=twins,
-        # The first run of a chain counts them for all its runs.
-        skipped={} if request.since else {**dict.fromkeys(excluded, "excluded"), **triage.skipped},
+        skipped=_skipped(triage, excluded, is_first=request.since is None),
         accounts=_by_account(probed),
         alive=_by_account(stream for stream in probed if checks.was_alive(store, stream.id)),
         radio_stream_ids=tuple(stream.id for stream in probed if stream.is_radio or stream.id in radio),
@@ -99,8 +99,17 @@ def _active(store: Store, accounts: Iterable[Account]) -> set[int]:
     return set(store.library.stream_ids()).difference(*inactive)
 
 
+def _skipped(triage: Triage, excluded: Iterable[int], *, is_first: bool) -> dict[int, str]:
+    """Return the reason to skip each stream. The first run of a chain counts them for all its runs."""
+    if is_first:
+        return {**dict.fromkeys(excluded, "excluded"), **triage.skipped}
+    return {stream: reason for stream, reason in triage.skipped.items() if reason == "window_closed"}
+
+
 def _triage(selection: Selection, checks: LastChecks, active: set[int], settings: Config, request: Request) -> Triage:
     due, skipped = set(), {}
+    window = request.params.window
+    is_closed = window is not None and window.is_closed(request.now)
     for stream in selection.stream_ids:
         if request.since and stream in checks.times and checks.times[stream] >= request.since:
             continue
@@ -108,15 +117,25 @@ def _triage(selection: Selection, checks: LastChecks, active: set[int], settings
             skipped[stream] = "fresh"
         elif stream not in active:
             skipped[stream] = "account_inactive"
+        elif is_closed:
+            skipped[stream] = "window_closed"
         else:
             due.add(stream)
     return Triage(frozenset(due), skipped)
 
 
-def _by_urgency(selection: Selection, triage: Triage, checks: LastChecks, now: datetime) -> list[list[int]]:
-    """Return the streams that are due, channel by channel, the most urgent first."""
+def _by_urgency(selection: Selection, triage: Triage, checks: LastChecks, request: Request) -> list[list[int]]:
+    """Return the streams that are due, channel by channel, the most urgent first.
+
+    A run that may be cut off checks single streams instead, those first that have waited longest. Otherwise it would
+    begin with the same streams of each channel every night.
+    """
     batches = [[stream for stream in batch if stream in triage.due] for batch in selection.batches]
-    return sorted(batches, key=lambda batch: checks.urgency(batch, now))
+    window = request.params.window
+    if window is None or window.until is None:
+        return sorted(batches, key=lambda batch: checks.urgency(batch, request.now))
+    singles = [[stream] for stream in dict.fromkeys(chain.from_iterable(batches))]
+    return sorted(singles, key=lambda single: checks.urgency(single, request.now, by_age=True))
 
 
 def _bounded(batches: Iterable[list[int]], most: int) -> dict[int, None]:

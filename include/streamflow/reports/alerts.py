@@ -10,6 +10,7 @@ from typing import Final, Literal, Protocol, TypeAlias
 
 from pydantic import BaseModel
 
+from streamflow import names
 from streamflow.checking.circuit import OUTAGE
 from streamflow.checking.outages import LINE_DOWN
 from streamflow.masking import mask
@@ -110,7 +111,7 @@ def of_run(store: Store, state: RunState) -> list[Condition]:
     held, free = _held(store, state)
     refused, accepted = _by_account(store, results.values(), "provider_busy")
     lost, kept = _by_account(store, results.values(), "internal_error")
-    closed = sum(result.reason == "window_closed" for result in results.values())
+    left = _left(state)
     return [
         Condition(
             "line_down", "lines without a connection", [MACHINE] if line_is_down else [], [MACHINE] if working else []
@@ -145,9 +146,9 @@ def of_run(store: Store, state: RunState) -> list[Condition]:
         ),
         Condition(
             "window_too_short",
-            "runs that did not get through in their time",
-            [(None, f"{closed} streams were not checked")] if closed else [],
-            [] if closed or state.run.remaining else [MACHINE],
+            "schedules that did not get through in their window (streams left)",
+            left,
+            [] if left or state.run.remaining else [MACHINE],
         ),
     ]
 
@@ -225,6 +226,16 @@ def _dark(store: Store, state: RunState, died: set[int], working: set[int]) -> t
         if all(stream in results and results[stream].verdict == "dead" for stream in channel.stream_ids)
     ]
     return dark, [(channel.id, channel.name) for channel in channels if working.intersection(channel.stream_ids)]
+
+
+def _left(state: RunState) -> list[Named]:
+    """Return the schedule whose window closed before the last run of its chain, named with the streams left."""
+    left = state.reasons.get("window_closed", 0) + sum(why == "window_closed" for why in state.run.skipped.values())
+    if not left or state.run.remaining:
+        # The next run of the chain starts nothing any more, and counts all that is left.
+        return []
+    name = state.run.run_id.removeprefix(names.SCHEDULED_RUN).partition("__")[0]
+    return [(None, f"{name} ({left})")]
 
 
 def _held(store: Store, state: RunState) -> tuple[list[Named], list[Named]]:

@@ -62,6 +62,12 @@ class Source(Protocol):
         :raises SourceError: the figures cannot be read.
         """
 
+    def time_zone(self) -> str | None:
+        """Return the name of the time zone in the source's settings; None where it has none.
+
+        :raises SourceError: the settings cannot be read.
+        """
+
     def destination(self, store: Store) -> Destination:
         """Return the place that keeps the order of this source's channels.
 

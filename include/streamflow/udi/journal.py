@@ -138,6 +138,21 @@ class Added(Entry):
         redis.results.add(result for stream in self.stream_ids for result in reversed(file.results.history(stream)))
 
 
+class Skipped(Entry):
+    """The rest of a run's streams was skipped."""
+
+    kind = "skip"
+
+    run_id: str
+    reason: str
+
+    def replay(self, redis: RedisStore, file: FileStore) -> None:
+        """Skip it again, if it is the rest in both stores."""
+        with file.writing():
+            file.runs.skip(self.run_id, self.reason)
+            redis.runs.skip(self.run_id, self.reason)
+
+
 class Finished(Entry):
     """A channel was finished."""
 
@@ -171,12 +186,13 @@ WRITES: dict[str, Callable[..., Entry]] = {
     "results.remember_dead": lambda memories: Remembered(stream_ids=tuple(memories)),
     "results.add": lambda results: Added(stream_ids=tuple(dict.fromkeys(result.stream_id for result in results))),
     "runs.open": lambda run: Opened(run_id=run.run_id),
+    "runs.skip": lambda run_id, reason: Skipped(run_id=run_id, reason=reason),
     "runs.settle": lambda run_id, result: Settled(run_id=run_id, result=result),
     "runs.finish_channel": lambda change: Finished(change=change),
     "runs.close": lambda run_id, summary, at: Closed(run_id=run_id, summary=summary, at=at),
 }
 KINDS: dict[str, type[Entry]] = {
-    entry.kind: entry for entry in (Published, Reordered, Remembered, Opened, Settled, Added, Finished, Closed)
+    entry.kind: entry for entry in (Published, Reordered, Remembered, Opened, Settled, Added, Skipped, Finished, Closed)
 }
 
 

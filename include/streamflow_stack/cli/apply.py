@@ -6,21 +6,20 @@ from typing import Any
 
 import click
 
-from streamflow import config
+from streamflow import config, names
 from streamflow.ordering.moves import explain
 from streamflow.records import ChannelChange
 from streamflow_stack.airflow_api import AirflowApi
 from streamflow_stack.cli.console import API, output
 from streamflow_stack.cli.remote import connect
 
-SCHEDULED_RUN = "scheduled__"
 RUNS = 100
 
 
 def last_scheduled(api: AirflowApi) -> dict[str, Any] | None:
     """Return the newest scheduled run that has ended, or None."""
     ids = api.request("GET", f"{API}/runs", params={"limit": RUNS})["runs"]
-    runs = (api.request("GET", f"{API}/runs/{run_id}") for run_id in ids if run_id.startswith(SCHEDULED_RUN))
+    runs = (api.request("GET", f"{API}/runs/{run_id}") for run_id in ids if run_id.startswith(names.SCHEDULED_RUN))
     return next((dict(run) for run in runs if run["finished_at"]), None)
 
 

@@ -7,14 +7,16 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from streamflow import config
+from streamflow import config, sources
 from streamflow.errors import ConfigError, StreamFlowError
 from streamflow.net import connect_guard
+from streamflow.planning.window import time_zone
 from streamflow.version import VERSION
 from streamflow_stack import airflow, ports, stack
 from streamflow_stack.cli import settings_files
@@ -201,6 +203,9 @@ def _source() -> Iterator[Finding]:
 
     try:
         yield Finding("source", look(config.home(), remember=False))
+        with sources.opened() as source:
+            zone = time_zone(config.load().schedule, os.environ, source.time_zone())
+        yield Finding("time zone of the schedules", f"{zone.key}, where it is {datetime.now(zone):%H:%M}")
     except ConfigError as error:
         yield Finding("source", str(error), "correct .env (`demo` needs none)")
     except StreamFlowError as error:

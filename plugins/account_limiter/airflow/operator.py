@@ -6,6 +6,7 @@ import threading
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, NoReturn
 
 from airflow.sdk import BaseOperator, Context
@@ -83,6 +84,7 @@ class SlotWork:
     :param expected_seconds: expected duration of the work; the limiter calls the next waiter shortly before its end.
     :param priority: head start over other waiters, in hours.
     :param yields: stop and queue again when viewers need the slot.
+    :param deadline: the end of every wait: the task is skipped when it waits then. None for no end.
     :param labels: labels of the lease beside ``dag_id``, ``run_id`` and ``map_index``.
     :param prepare: called before each request for a slot.
     :param introduce: configures a limiter that does not know the account, for instance after Redis lost its data;
@@ -97,6 +99,7 @@ class SlotWork:
     expected_seconds: float = 0.0
     priority: int = 0
     yields: bool = False
+    deadline: datetime | None = None
     labels: Mapping[str, Any] = field(default_factory=dict)
     prepare: Callable[[Limiter], None] = _nothing
     introduce: Callable[[Limiter], bool] = _unknown
@@ -154,9 +157,9 @@ class SlotOperator(BaseOperator):
                 return self._hold(work, limiter, lease, rank=rank, state=state)
             case Queued(rank=rank):
                 self._explain(answer)
-                return self._defer(limiter, request, rank=rank, state=state)
+                return self._defer(work, limiter, request, rank=rank, state=state)
             case Refused("held"):
-                return self._defer(limiter, request, rank=rank, state=state, delay=HELD_WAIT_SECONDS)
+                return self._defer(work, limiter, request, rank=rank, state=state, delay=HELD_WAIT_SECONDS)
             case Refused(reason):
                 return work.refused(reason)
 
@@ -196,12 +199,14 @@ class SlotOperator(BaseOperator):
                 return work.run(holder, state)
         except TryAgain as again:
             self.log.info("%s", again)
-            return self._defer(limiter, lease.request, rank=rank, state=again.state, delay=again.delay)
+            return self._defer(work, limiter, lease.request, rank=rank, state=again.state, delay=again.delay)
         except LeaseLost as lost:
             self.log.warning("%s; the task queues again", lost)
-            return self._defer(limiter, lease.request, rank=rank, state=state)
+            return self._defer(work, limiter, lease.request, rank=rank, state=state)
 
-    def _defer(self, limiter: Limiter, request: Request, *, rank: str, state: State, delay: float = 0.0) -> NoReturn:
+    def _defer(
+        self, work: SlotWork, limiter: Limiter, request: Request, *, rank: str, state: State, delay: float = 0.0
+    ) -> NoReturn:
         trigger = SlotTrigger(
             lease_id=request.lease_id,
             account_id=request.account_id,
@@ -210,6 +215,7 @@ class SlotOperator(BaseOperator):
             labels=dict(request.labels),
             rank=rank,
             delay=delay,
+            deadline=work.deadline.timestamp() if work.deadline else None,
             connection_id=self.connection_id,
             prefix=limiter.prefix,
         )

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
-from airflow.triggers.base import BaseTrigger, TriggerEvent
+from airflow.triggers.base import BaseTrigger, TaskSkippedEvent, TriggerEvent
 
 from account_limiter.airflow.connection import DEFAULT_CONNECTION_ID
 from account_limiter.airflow.hub import Hub, WaitResult, hub
@@ -30,6 +31,7 @@ class SlotTrigger(BaseTrigger):
     :param rank: place in the queue that the task had before.
     :param delay: seconds before the task queues. A triggerer that takes over counts them from the beginning, because
         the clocks of two machines may differ.
+    :param deadline: the end of the wait in seconds since the epoch: the task is skipped without a worker.
     :param connection_id: Airflow connection of Redis.
     :param prefix: beginning of the limiter's keys.
     """
@@ -44,6 +46,7 @@ class SlotTrigger(BaseTrigger):
         labels: dict[str, Any] | None = None,
         rank: str = "",
         delay: float = 0.0,
+        deadline: float | None = None,
         connection_id: str = DEFAULT_CONNECTION_ID,
         prefix: str = DEFAULT_PREFIX,
     ) -> None:
@@ -51,6 +54,7 @@ class SlotTrigger(BaseTrigger):
         self.request = Request(lease_id, account_id, expected_seconds, priority, labels or {})
         self.rank = rank
         self.delay = delay
+        self.deadline = deadline
         self.connection_id = connection_id
         self.prefix = prefix
 
@@ -64,6 +68,7 @@ class SlotTrigger(BaseTrigger):
             "labels": dict(self.request.labels),
             "rank": self.rank,
             "delay": self.delay,
+            "deadline": self.deadline,
             "connection_id": self.connection_id,
             "prefix": self.prefix,
         }
@@ -71,8 +76,15 @@ class SlotTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait for a slot and yield one event."""
-        await asyncio.sleep(self.delay)
-        result = await self._wait()
+        left = None if self.deadline is None else max(0.0, self.deadline - time.time())
+        try:
+            async with asyncio.timeout(left):
+                await asyncio.sleep(self.delay)
+                result = await self._wait()
+        except TimeoutError:
+            await self._hub().drop(self.request.lease_id)
+            yield TaskSkippedEvent()
+            return
         event = {"status": result.status, "reason": result.reason, "rank": result.rank}
         yield TriggerEvent(event)  # type: ignore[no-untyped-call]
 

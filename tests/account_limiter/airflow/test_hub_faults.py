@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
+from airflow.triggers.base import TaskSkippedEvent
 from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
 
@@ -217,3 +218,16 @@ async def test_a_trigger_queues_again_when_its_wait_has_no_result(
     limiter.release(lease)
     event = await asyncio.wait_for(waiting, 5)
     assert event.payload["status"] == "granted"
+
+
+async def test_a_trigger_ends_its_task_at_the_deadline_and_leaves_the_queue(
+    limiter: Limiter, hub: Hub, lease: Lease, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trigger_module, "hub", lambda *_: hub)
+    trigger = SlotTrigger(lease_id="a", account_id=1, deadline=time.time() + 0.5)
+    waiting = asyncio.create_task(anext(aiter(trigger.run())))
+    await queued(limiter)
+    assert isinstance(await asyncio.wait_for(waiting, 5), TaskSkippedEvent)
+    assert limiter.snapshot().waiting == 0
+    late = SlotTrigger(lease_id="b", account_id=1, delay=60, deadline=time.time() - 1)
+    assert [type(event) async for event in late.run()] == [TaskSkippedEvent]

@@ -269,3 +269,41 @@ def test_the_mode_is_routed_by_request_settings_and_redis(
 ) -> None:
     settings = Config.model_validate({"concurrent_streams": {"enabled": enabled}})
     assert planned(stored(tmp_path, {1: [1]}), settings, redis_up=redis_up, mode=mode).mode == expected
+
+
+def window(hours: float) -> dict[str, Any]:
+    return {"until": NOW + timedelta(hours=hours)}
+
+
+def test_nothing_is_planned_after_the_window_has_closed(tmp_path: Path) -> None:
+    store = stored(tmp_path, {1: [1, 2], 2: [3]})
+    store.runs.settle("no run", result(3, at=NOW))
+    run = planned(store, window=window(-1))
+    assert (run.stream_ids, run.channels, run.remaining) == ((), {}, 0)
+    assert run.skipped == {1: "window_closed", 2: "window_closed", 3: "fresh"}
+    later = planned(store, window=window(-1), since=NOW - timedelta(hours=3))
+    assert later.skipped == {1: "window_closed", 2: "window_closed"}
+    assert planned(store, window=window(1)).stream_ids == (1, 2)
+
+
+def test_nights_that_are_cut_off_get_through_the_library_in_turn(tmp_path: Path) -> None:
+    channels = {channel: [channel * 10, channel * 10 + 1] for channel in range(1, 7)}
+    store, settings = stored(tmp_path, channels), Config(max_streams_per_run=4)
+    checked: list[list[int]] = []
+    for night in range(6):
+        now = NOW + timedelta(days=night)
+        params = CheckParams.model_validate({"window": {"until": now + timedelta(hours=1)}})
+        run = plan(store, settings, Request(f"night {night}", params, now))
+        store.runs.open(run)
+        # The window closes after one run of the chain, and before its last stream.
+        for stream_id in run.stream_ids[:3]:
+            verdict = "dead" if stream_id == 10 else "ok"
+            store.runs.settle(run.run_id, result(stream_id, verdict, at=now, run_id=run.run_id))
+        store.runs.skip(run.run_id, "window_closed")
+        state = store.runs.state(run.run_id)
+        assert state
+        assert state.reasons == {"window_closed": 1}
+        checked.append(sorted(run.stream_ids[:3]))
+    # Four nights suffice for twelve streams, and a dead one goes before no other.
+    assert {stream for night in checked[:4] for stream in night} == {one for some in channels.values() for one in some}
+    assert len(store.results.history(10)) == 2

@@ -94,11 +94,23 @@ def test_a_dark_channel_that_works_again_is_reported(store: Store) -> None:
     assert raised(store, memory) == {}
 
 
-def test_a_night_that_ended_with_its_window_is_reported_once(store: Store) -> None:
+@pytest.mark.parametrize(("remaining", "expected"), [(0, {"window_too_short": ["night (7)"]}), (9, {})])
+def test_a_window_that_closed_too_early_is_named_by_the_last_run(
+    store: Store, remaining: int, expected: dict[str, list[str]]
+) -> None:
+    state = store.runs.state("r")
+    assert state
+    run = state.run.model_copy(
+        update={"run_id": "schedule__night__2026-01-02", "skipped": {90: "window_closed"}, "remaining": remaining}
+    )
+    store.runs.open(run)
+    store.runs.skip(run.run_id, "window_closed")
+    closed = store.runs.state(run.run_id)
+    assert closed
     memory = Remembered()
-    settle(store, s1=("skipped", "window_closed"), s2=("skipped", "window_closed"))
-    assert raised(store, memory) == {"window_too_short": ["2 streams were not checked"]}
-    assert raised(store, memory) == {}
+    found = alerts(of_run(store, closed), memory)
+    assert {alert.kind: [one.name for one in alert.subjects] for alert in found} == expected
+    assert alerts(of_run(store, closed), memory) == []
 
 
 def test_a_name_mentions_nobody_and_shows_no_address() -> None:

@@ -241,3 +241,18 @@ def test_the_streams_of_an_account_in_a_run_are_found_by_an_index(store: Store) 
     both = store.runs.share_of("run", [2, 1, 7])
     assert (sorted(both.stream_ids), both.alive) == ([10, 11, 12], (11,))
     assert store.runs.share_of("run", [7]) is store.runs.share_of("another", [1]) is None
+
+
+def test_the_rest_of_a_run_is_skipped_without_new_results(store: Store) -> None:
+    store.runs.settle("another", result(11, run_id="another"))
+    store.runs.open(planned())
+    store.runs.settle("run", result(10))
+    store.runs.skip("run", "window_closed")
+    state = store.runs.state("run")
+    assert state.streams == {10: "ok", 11: "skipped", 12: "skipped"}
+    assert state.reasons == {"window_closed": 2}
+    assert store.runs.unsettled_streams("run") == []
+    assert store.runs.unfinished_channels("run") == [1, 2]
+    assert store.results.latest(11).run_id == "another"
+    assert store.results.latest(12) is None
+    store.runs.skip("none", "window_closed")

@@ -12,7 +12,7 @@ from streamflow import config
 from streamflow_stack.cli import apply
 
 CHANGE = {
-    "channel_id": 1, "run_id": "scheduled__2", "at": "2026-01-02T03:00:00Z", "before": [1, 2], "after": [2, 1],
+    "channel_id": 1, "run_id": "schedule__2", "at": "2026-01-02T03:00:00Z", "before": [1, 2], "after": [2, 1],
     "moves": [
         {"stream_id": 2, "before": 1, "after": 0, "why": "ok, score 0.80"},
         {"stream_id": 1, "before": 0, "after": 1, "why": "dead, http_404"},
@@ -21,8 +21,16 @@ CHANGE = {
 }  # fmt: skip
 RUNS = {
     "manual__3": {"run_id": "manual__3", "finished_at": "2026-01-02T05:00:00Z", "finished_channels": []},
-    "scheduled__2": {"run_id": "scheduled__2", "finished_at": "2026-01-02T04:00:00Z", "finished_channels": [CHANGE]},
-    "scheduled__1": {"run_id": "scheduled__1", "finished_at": "2026-01-01T04:00:00Z", "finished_channels": []},
+    "schedule__2": {
+        "run_id": "schedule__2",
+        "finished_at": "2026-01-02T04:00:00Z",
+        "finished_channels": [CHANGE],
+    },
+    "schedule__1": {
+        "run_id": "schedule__1",
+        "finished_at": "2026-01-01T04:00:00Z",
+        "finished_channels": [],
+    },
 }
 CHANNEL = {"name": "News", "names": {"1": "News HD", "2": "News FHD"}}
 
@@ -53,7 +61,7 @@ def test_the_changes_are_shown_before_the_question() -> None:
     assert done.exit_code == 0
     assert "News (not written):" in done.output
     assert "News FHD" in done.output
-    assert "Channels that change by the run scheduled__2: 1" in done.output
+    assert "Channels that change by the run schedule__2: 1" in done.output
     assert consent() == "ask"
 
 

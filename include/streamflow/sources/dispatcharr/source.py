@@ -126,6 +126,19 @@ class Dispatcharr:
             add(self._session.call("POST", "/api/channels/streams/by-ids/", body=ids))
         return streams
 
+    def time_zone(self) -> str | None:
+        """Return the time zone of Dispatcharr's system settings; None for versions without it.
+
+        :raises SourceError: Dispatcharr cannot be read.
+        """
+        try:
+            settings = self._session.records("/api/core/settings/")
+        except UnknownRecord:
+            return None
+        values = [one.get("value") for one in settings if isinstance(one, dict) and one.get("key") == "system_settings"]
+        zone = values[0].get("time_zone") if values and isinstance(values[0], dict) else None
+        return zone if isinstance(zone, str) else None
+
     def viewers(self) -> dict[int, int]:
         """Return the number of connections that viewers use, by the id of the account's profile.
 

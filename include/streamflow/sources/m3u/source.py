@@ -84,6 +84,9 @@ class Playlist:
         count = sum(isinstance(entry, Entry) for entry in self.entries())
         return f"{self.name}: {count:,} streams"
 
+    def time_zone(self) -> None:
+        """Return nothing: a playlist has no settings."""
+
     def viewers(self) -> dict[int, int]:
         """Return nothing: a playlist says nothing about the connections in use."""
         return {}

@@ -78,6 +78,9 @@ class Xtream:
         limit = "not named" if info.max_connections is None else info.max_connections or "unlimited"
         return f"{self.name}: {info.status or 'no status'}, connections: {limit}{until}"
 
+    def time_zone(self) -> None:
+        """Return nothing: a panel tells the time zone of the provider, not of its users."""
+
     def viewers(self) -> dict[int, int]:
         """Return nothing: a panel counts StreamFlow's own connections together with those of people."""
         return {}

@@ -38,6 +38,9 @@ class Runs(Protocol):
     def unsettled_streams(self, run_id: str) -> list[int]:
         """Return the ids of the run's streams that have no result in it yet, sorted."""
 
+    def skip(self, run_id: str, reason: str) -> None:
+        """Settle the streams of a run that have no result yet as skipped. Their last results stay as they are."""
+
     def share_of(self, run_id: str, account_ids: Iterable[int]) -> AccountShare | None:
         """Return the streams of some accounts in a run, or None if the run has none of them."""
 

@@ -31,6 +31,7 @@ class RedisRuns:
         self._connection = connection
         self._settling = settling
         self._finish = connection.script("finish")
+        self._skip = connection.script("skip")
 
     def open(self, run: Run) -> None:
         """Store a planned run, with no stream settled and no channel finished."""
@@ -51,6 +52,11 @@ class RedisRuns:
         """Return the ids of the run's streams that have no result in it yet."""
         streams = self._connection.hash(f"run:{run_id}:streams")
         return sorted(int(stream) for stream, state in streams.items() if state.startswith(b"|"))
+
+    def skip(self, run_id: str, reason: str) -> None:
+        """Settle the streams of a run that have no result yet as skipped."""
+        with self._connection.commands():
+            self._skip([f"{PREFIX}run:{run_id}:streams"], [reason])
 
     def share_of(self, run_id: str, account_ids: Iterable[int]) -> AccountShare | None:
         """Return the streams of some accounts in a run."""

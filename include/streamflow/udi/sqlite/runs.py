@@ -80,6 +80,14 @@ class FileRuns:
         sql = "SELECT stream_id FROM run_stream WHERE run_id = ? AND verdict IS NULL ORDER BY stream_id"
         return self._database.ids(sql, run_id)
 
+    def skip(self, run_id: str, reason: str) -> None:
+        """Settle the streams of a run that have no result yet as skipped."""
+        with self._database.writing() as db:
+            db.execute(
+                "UPDATE run_stream SET verdict = 'skipped', reason = ? WHERE run_id = ? AND verdict IS NULL",
+                (reason, run_id),
+            )
+
     def share_of(self, run_id: str, account_ids: Iterable[int]) -> AccountShare | None:
         """Return the streams of some accounts in a run."""
         found = {
