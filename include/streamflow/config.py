@@ -70,6 +70,7 @@ def _host_port(address: str) -> str:
 
 
 Seconds = Annotated[float, Field(ge=0)]
+ReleaseSeconds = Annotated[float, Field(ge=0, le=60)]
 Hours = Annotated[float, Field(ge=0, le=87_600)]
 Share = Annotated[float, Field(ge=0, le=1)]
 # Redis' Lua holds every number up to 2^53 exactly, and adds to these.
@@ -108,6 +109,11 @@ class ConcurrentStreams(_Section):
     )
     account_priority: dict[str, Priority] = Field(
         default_factory=dict, description="Priorities by account id or name; higher ones get slots first"
+    )
+    release_delay: dict[str, ReleaseSeconds] = Field(
+        default_factory=dict,
+        description="Seconds for which a provider counts a closed connection, by account id or name; the others are "
+        "learned from refusals",
     )
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,16 +17,19 @@ from streamflow.reports.alerts import Alert, Condition, alerts, night_report, of
 from streamflow.udi.ports import Store
 
 
-def send_run(redis: Redis, store: Store, state: RunState, params: dict[str, Any]) -> list[Alert]:
+def send_run(
+    redis: Redis, store: Store, state: RunState, params: dict[str, Any], exceeded: Mapping[int, int] | None = None
+) -> list[Alert]:
     """Send the alerts of a finished run, and after a night's last run its report, and return them.
 
     :param params: the run's parameters, which hold its place in a chain.
+    :param exceeded: by account the number of connections above its limit.
     :raises UdiUnavailable: while the UDI is away.
     """
     if not recipients.are_set():
         return []
     memory = RedisMemory(redis)
-    raised = alerts(of_run(store, state), memory)
+    raised = alerts(of_run(store, state, exceeded), memory)
     chain = params.get("chain") or {"first": state.run.run_id, "number": 1}
     first = str(chain["first"])
     is_over = first.startswith(names.SCHEDULED_RUN) and not state.run.remaining

@@ -106,6 +106,7 @@ class CheckStream(SlotOperator):
             expected_seconds=check.expected_seconds,
             priority=limits.head_start(context["run_id"]),
             yields=opened.settings.concurrent_streams.respect_viewers,
+            observe=self._observe if opened.settings.concurrent_streams.respect_viewers else None,
             labels={"stream_id": self.stream_id},
             deadline=window_of(context["params"]).until,
             prepare=partial(limits.prepare, opened),
@@ -140,6 +141,9 @@ class CheckStream(SlotOperator):
             moment = DateTimeTrigger(datetime.now(UTC) + timedelta(seconds=retry.delay))
             self.defer(trigger=moment, method_name="try_again", kwargs={"state": retry.tries.state})
         return None
+
+    def _observe(self) -> None:
+        limits.refresh_viewers(self.opened.redis, self.opened.store, self.opened.settings, waits=False)
 
     def _is_away(self) -> bool:
         """Wait until Redis is back, or has been away for so long that no holder of a lease can be alive.

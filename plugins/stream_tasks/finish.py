@@ -12,7 +12,10 @@ from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowFailException
 from redis import Redis
 
+from account_limiter import Limiter, LimiterUnavailable
 from stream_tasks import alerts, metrics, resources
+from stream_tasks.limits import exceeded_accounts
+from stream_tasks.panels import observe_releases
 from stream_tasks.plan import is_closed, next_run_id
 from stream_tasks.resources import Resources
 from stream_tasks.write_back import may_write
@@ -87,7 +90,10 @@ def _gather(redis: Redis, store: Udi, run_id: str) -> None:
 
 
 def summarise(run_id: str, params: dict[str, Any]) -> dict[str, Any]:
-    """Close the run, send its alerts, and return its summary."""
+    """Close the run, send its alerts, and return its summary.
+
+    After the last run of a chain the panels show how long they count closed connections.
+    """
     with resources.redis() as redis:
         store = resources.udi(redis)
         state = store.runs.state(run_id)
@@ -98,6 +104,15 @@ def summarise(run_id: str, params: dict[str, Any]) -> dict[str, Any]:
         following = None if state.reasons.get("cancelled") else next_run_id(state.run, params)
         summary = run_summary(state, now, next_run_id=following)
         store.runs.close(run_id, summary, now)
-        alerts.send_run(redis, store, state, params)
+        alerts.send_run(redis, store, state, params, exceeded_accounts(Limiter(redis), state.run.started_at))
+        if following is None:
+            _observe_releases(redis, store)
     log.info("%s", summary)
     return summary
+
+
+def _observe_releases(redis: Redis, store: Store) -> None:
+    try:
+        observe_releases(redis, store, shared_settings.load(redis))
+    except LimiterUnavailable as error:
+        log.warning("the panels are not watched: %s", error)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterable
+from datetime import datetime
 from typing import cast
 
 from redis import Redis
@@ -33,7 +34,7 @@ log = logging.getLogger(__name__)
 # Streams that belong to no account have no limit but the global one.
 NO_ACCOUNT = "custom"
 # All checks together read the viewers at most once in this time, and none asks for a slot with an older count.
-VIEWERS_SECONDS = 2.0
+VIEWERS_SECONDS = 1.0
 # The longest wait for another check that reads the viewers.
 VIEWERS_WAIT_SECONDS = 5.0
 _POLL_SECONDS = 0.02
@@ -71,7 +72,7 @@ def configure(limiter: Limiter, store: Store, settings: Config) -> bool:
 def limited_accounts(accounts: Iterable[records.Account], settings: Config) -> list[AccountLimit]:
     """Return the limiter's accounts: each draws from its login's budget, and from those of its further profiles."""
     accounts = list(accounts)
-    limits = budget_limits(accounts)
+    limits, delays = budget_limits(accounts), release_delays(accounts, settings)
     priorities = settings.concurrent_streams.account_priority
     limited = [
         AccountLimit(
@@ -80,16 +81,46 @@ def limited_accounts(accounts: Iterable[records.Account], settings: Config) -> l
             account.max_streams,
             priorities.get(str(account.id), priorities.get(account.name, 0)),
             account.is_active,
-            tuple(Budget(budget, limits[budget]) for budget in budgets_of(account)),
+            tuple(Budget(budget, limits[budget], delays.get(budget)) for budget in budgets_of(account)),
         )
         for account in accounts
     ]
     return [*limited, AccountLimit(NO_ACCOUNT, "without account")]
 
 
+def release_delays(accounts: Iterable[records.Account], settings: Config) -> dict[str, float]:
+    """Return the release delay of each budget that has a configured one: the longest of the accounts that share it."""
+    configured = settings.concurrent_streams.release_delay
+    delays: dict[str, float] = {}
+    for account in accounts:
+        delay = configured.get(str(account.id), configured.get(account.name))
+        for budget in budgets_of(account) if delay is not None else ():
+            delays[budget] = max(delay or 0.0, delays.get(budget, 0.0))
+    return delays
+
+
 def limited_id(account_id: int | None) -> int | str:
     """Return the limiter's account for an account of the UDI, or for no account."""
     return NO_ACCOUNT if account_id is None else account_id
+
+
+def exceeded_accounts(limiter: Limiter, since: datetime) -> dict[int, int]:
+    """Return the accounts that had more connections than their limit for a while, with the number above it.
+
+    While Redis is away nothing is known.
+    """
+    try:
+        snapshot = limiter.snapshot()
+    except LimiterUnavailable as error:
+        log.warning("accounts above their limit are unknown: %s", error)
+        return {}
+    exceeded = {one.budget_id: one.exceeded for one in snapshot.budgets if one.exceeded_at >= since.timestamp()}
+    found = {}
+    for account in snapshot.accounts:
+        most = max((exceeded.get(budget, 0) for budget in account.budgets), default=0)
+        if most and isinstance(account.account_id, int):
+            found[account.account_id] = most
+    return found
 
 
 def unregistered(resources: Resources, account: records.Account | None, request: Request) -> Lease:
@@ -123,36 +154,50 @@ def adapt(limiter: Limiter, settings: Config) -> None:
         limiter.adapt(MachineLoad.measure(), floor=min(section.adaptive_floor, ceiling), ceiling=ceiling)
 
 
-def refresh_viewers(redis: Redis, store: Store, settings: Config) -> None:
-    """Report the viewers of each budget to the limiter, or wait for the check that is doing so.
+def refresh_viewers(redis: Redis, store: Store, settings: Config, *, waits: bool = True) -> None:
+    """Report the viewers of each budget to the limiter once a second, or wait for the process that is doing so.
 
     While Dispatcharr is away the last count holds.
 
+    :param waits: wait for another process that counts; a holder of a slot does not, because it learns the count.
     :raises LimiterUnavailable: while Redis is away.
     """
     if not settings.concurrent_streams.respect_viewers:
         return
     try:
-        if _claim_count(redis):
-            asked_at = time.monotonic()
-            viewers = _viewers(redis)
-            if viewers is not None:
-                counts = viewers_of_budgets(viewers, store.library.accounts())
-                Limiter(redis).set_viewers(counts, age=time.monotonic() - asked_at)
+        if _claim_count(redis, VIEWERS_WAIT_SECONDS if waits else 0.0):
+            count_viewers(redis, store, settings)
             redis.set(_COUNT, _COUNTED, xx=True, keepttl=True)
     except RedisError as error:
         raise LimiterUnavailable(f"Redis: {error}") from error
 
 
-def _claim_count(redis: Redis) -> bool:
-    """Return whether the caller has to count the viewers; wait while another process counts them."""
-    deadline = time.monotonic() + VIEWERS_WAIT_SECONDS
+def count_viewers(redis: Redis, store: Store, settings: Config) -> None:
+    """Report the viewers of each budget to the limiter, also when they were counted a moment before.
+
+    :raises LimiterUnavailable: while Redis is away.
+    """
+    if not settings.concurrent_streams.respect_viewers:
+        return
+    asked_at = time.monotonic()
+    viewers = _viewers()
+    if viewers is not None:
+        counts = viewers_of_budgets(viewers, store.library.accounts())
+        Limiter(redis).set_viewers(counts, age=time.monotonic() - asked_at)
+
+
+def _claim_count(redis: Redis, patience: float) -> bool:
+    """Return whether the caller has to count the viewers; wait while another process counts them.
+
+    :param patience: longest wait in seconds.
+    """
+    deadline = time.monotonic() + patience
     while True:
         state = redis.set(_COUNT, _COUNTING, nx=True, get=True, px=int(VIEWERS_SECONDS * 1000))
-        if state != _COUNTING:
+        if state != _COUNTING or not patience:
             return state is None
         if time.monotonic() > deadline:
-            log.warning("another check has not counted the viewers within %g s", VIEWERS_WAIT_SECONDS)
+            log.warning("another check has not counted the viewers within %g s", patience)
             return False
         time.sleep(_POLL_SECONDS)
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from redis import Redis
 
-from account_limiter import Limiter, Snapshot
+from account_limiter import Closed, Limiter, Snapshot
 from stream_tasks.alerts import send_conditions
 from stream_tasks.limits import refresh_viewers
 from streamflow.checking.budgets import budgets_of
@@ -21,6 +21,8 @@ from streamflow.udi.ports import Store
 
 # A panel may count a connection for this long after it was closed.
 LINGERING_SECONDS = 120.0
+# Pause between two looks at a panel after a run.
+POLL_SECONDS = 1.0
 
 
 def ask_panels(redis: Redis, store: Store, settings: Config) -> None:
@@ -54,6 +56,35 @@ def ends(
             yield account.id, account.name, min(known)
 
 
+def observe_releases(redis: Redis, store: Store, settings: Config) -> None:
+    """Watch how long the panels go on counting the connections of a run that has ended, a minute at most.
+
+    The time is reported to the limiter. A login that is used meanwhile, or that has more connections than the run
+    closed, shows nothing.
+
+    :raises LimiterUnavailable: while Redis is away.
+    """
+    limiter, lingering = Limiter(redis), set[str]()
+    used = _unused(limiter)
+    panels = {budget: panel for budget, panel in panels_of(store, settings).items() if budget in used}
+    while panels:
+        reports = reports_of(set(panels.values()))
+        closed = _unused(limiter)
+        for budget, panel in list(panels.items()):
+            report, ended = reports.get(panel), closed.get(budget)
+            counted = report.active_connections if report else None
+            if ended is None or counted is None or counted > ended.number:
+                del panels[budget]
+            elif counted:
+                lingering.add(budget)
+            else:
+                del panels[budget]
+                if budget in lingering:
+                    words = f"its panel counted a connection for {ended.age:.1f} s after its end"
+                    limiter.set_release_delay(budget, ended.age, words)
+        time.sleep(POLL_SECONDS if panels else 0.0)
+
+
 def connections(limiter: Limiter, before: Snapshot) -> Mapping[str, int]:
     """Return for each budget the most connections of checks and Dispatcharr's viewers that its panel may count.
 
@@ -70,3 +101,9 @@ def connections(limiter: Limiter, before: Snapshot) -> Mapping[str, int]:
         for budget_id in account.budgets:
             counts[budget_id] += sum(series.finished) if series else 0
     return counts
+
+
+def _unused(limiter: Limiter) -> dict[str, Closed]:
+    """Return the budgets without a connection that had one in the last minute."""
+    in_use = {one.budget_id for one in limiter.snapshot().budgets if one.active + one.viewers + one.elsewhere}
+    return {budget: closed for budget, closed in limiter.closed_lately().items() if budget not in in_use}

@@ -1,16 +1,26 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from redis import Redis
 
-from account_limiter import Limiter, connect
+from account_limiter import Granted, Limiter, Request, connect
 from stream_tasks import limits
-from stream_tasks.limits import NO_ACCOUNT, configure, head_start, limited_accounts, refresh_viewers
+from stream_tasks.limits import (
+    NO_ACCOUNT,
+    configure,
+    count_viewers,
+    exceeded_accounts,
+    head_start,
+    limited_accounts,
+    refresh_viewers,
+)
 from streamflow.config import Config
 from streamflow.records import Account, Profile
 
@@ -122,7 +132,7 @@ def test_no_check_asks_for_a_slot_before_the_viewers_are_counted(
     assert len(counts) == 1
 
 
-def test_a_count_of_the_last_two_seconds_is_used(
+def test_a_count_of_the_last_second_is_used(
     redis_client: Redis, known: Accounts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     counts = counted(monkeypatch, lambda: {10: 1})
@@ -132,6 +142,44 @@ def test_a_count_of_the_last_two_seconds_is_used(
     redis_client.delete(limits._COUNT)
     refresh_viewers(redis_client, known, Config())  # type: ignore[arg-type]
     assert len(counts) == 2
+
+
+def test_a_webhook_counts_the_viewers_although_they_were_counted_a_moment_before(
+    redis_client: Redis, known: Accounts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watching = {10: 0}
+    counted(monkeypatch, lambda: dict(watching))
+    refresh_viewers(redis_client, known, Config())  # type: ignore[arg-type]
+    watching[10] = 1
+    count_viewers(redis_client, known, Config())  # type: ignore[arg-type]
+    assert Limiter(redis_client).snapshot().budgets[0].viewers == 1
+
+
+def test_a_holder_of_a_slot_does_not_wait_for_another_count(
+    redis_client: Redis, known: Accounts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    redis_client.set(limits._COUNT, limits._COUNTING, px=60_000)
+    counts = counted(monkeypatch, lambda: {10: 1})
+    refresh_viewers(redis_client, known, Config(), waits=False)  # type: ignore[arg-type]
+    assert counts == []
+
+
+def test_accounts_above_their_limit_for_a_while_are_found(redis_client: Redis, known: Accounts) -> None:
+    limiter, began = Limiter(redis_client), datetime.now(UTC)
+    assert isinstance(limiter.acquire(Request("check", 1), "h"), Granted)
+    for viewers in (1, 1):
+        limiter.set_viewers({"profile-10": viewers})
+        assert exceeded_accounts(limiter, began) == {}
+        time.sleep(2.6)
+    limiter.set_viewers({"profile-10": 1})
+    assert exceeded_accounts(limiter, began) == {1: 1}
+    assert exceeded_accounts(limiter, datetime.now(UTC) + timedelta(minutes=1)) == {}
+
+
+def test_a_configured_release_delay_holds_for_all_logins_of_an_account() -> None:
+    settings = Config.model_validate({"concurrent_streams": {"release_delay": {"account 1": 3, "2": 30}}})
+    accounts = [account(1, max_streams=2), account(2, max_streams=1), account(3)]
+    assert [one.budgets[0].release_delay for one in limited_accounts(accounts, settings)[:3]] == [3, 30, None]
 
 
 def test_a_source_that_is_away_leaves_the_last_count_and_holds_up_nobody(

@@ -18,7 +18,7 @@ from lab import Lab, Library, Media, running
 from lab import Stream as Served
 from stream_tasks import limits
 from stream_tasks.limits import configure
-from stream_tasks.panels import ask_panels
+from stream_tasks.panels import ask_panels, observe_releases
 from streamflow.checking.panels import panel_of, panels_of
 from streamflow.config import Config
 from streamflow.records import Account, Profile, Stream
@@ -27,8 +27,13 @@ LIBRARY = Library(
     [
         Login(1, "North", "north", "secret-n", max_streams=2),
         Login(2, "South", "south", "secret-s", max_streams=1, linger_s=60),
+        Login(3, "East", "east", "secret-e", max_streams=1, linger_s=2.5),
     ],
-    [Served(1, "One", 1, clip="sd480p30"), Served(2, "Two", 2, clip="sd480p30")],
+    [
+        Served(1, "One", 1, clip="sd480p30"),
+        Served(2, "Two", 2, clip="sd480p30"),
+        Served(3, "Three", 3, clip="sd480p30"),
+    ],
 )
 
 
@@ -168,10 +173,10 @@ def test_a_panel_that_is_away_changes_nothing(redis_client: Redis, limiter: Limi
 
 
 def test_the_panels_of_inactive_accounts_and_of_those_behind_a_proxy_are_not_asked(provider: Lab) -> None:
-    assert set(panels_of(known(provider), Config())) == {"b1", "b2"}  # type: ignore[arg-type]
+    assert set(panels_of(known(provider), Config())) == {"b1", "b2", "b3"}  # type: ignore[arg-type]
     assert panels_of(known(provider, is_active=False), Config()) == {}  # type: ignore[arg-type]
     behind = Config.model_validate({"probe": {"account_proxies": {"North": "socks5://127.0.0.1:1080"}}})
-    assert set(panels_of(known(provider), behind)) == {"b2"}  # type: ignore[arg-type]
+    assert set(panels_of(known(provider), behind)) == {"b2", "b3"}  # type: ignore[arg-type]
 
 
 def test_a_shared_login_is_asked_once_and_an_account_with_several_logins_not_at_all() -> None:
@@ -212,3 +217,21 @@ def test_a_refusal_weighs_more_than_the_panels_report(redis_client: Redis, limit
     assert (north.believed_limit, north.effective_limit) == (1, 1)
     assert len(north.evidence) == 2 and north.evidence[1].startswith("refused 1 connection as too many")
     assert limiter.acquire(Request("b", 1), "h", enqueue=False) == Refused("full")
+
+
+def test_the_panel_shows_after_a_run_how_long_it_counts_a_closed_connection(
+    redis_client: Redis, limiter: Limiter, provider: Lab
+) -> None:
+    store = known(provider)
+    configure(limiter, store, Config())  # type: ignore[arg-type]
+    for stream in (LIBRARY.streams[0], LIBRARY.streams[2]):
+        answer = limiter.acquire(Request(f"check-{stream.id}", stream.account_id), "h")
+        assert isinstance(answer, Granted)
+        with httpx.stream("GET", provider.url(stream)) as response:
+            next(response.iter_raw())
+        limiter.release(answer.lease, succeeded=True)
+    observe_releases(redis_client, store, Config())  # type: ignore[arg-type]
+    releases = {budget.budget_id: budget.release for budget in limiter.snapshot().budgets}
+    assert releases["b1"].seconds == 0
+    assert 2 <= releases["b3"].seconds <= 10
+    assert "its panel counted a connection for" in releases["b3"].words

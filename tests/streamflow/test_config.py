@@ -15,6 +15,7 @@ CONTRACT: dict[str, Any] = {
     "concurrent_streams": {
         "enabled": True, "global_limit": 10, "lease_ttl": 30, "stale_after": 3600, "stagger_delay": 0.2,
         "respect_viewers": True, "adaptive": False, "adaptive_floor": 2, "adaptive_ceiling": 32, "account_priority": {},
+        "release_delay": {},
     },
     "schedule": {
         "timezone": None, "refresh_udi": "*/30 * * * *",

@@ -96,9 +96,10 @@ def alerts(conditions: Iterable[Condition], memory: Memory) -> list[Alert]:
     return [one for one in raised if one]
 
 
-def of_run(store: Store, state: RunState) -> list[Condition]:
+def of_run(store: Store, state: RunState, exceeded: Mapping[int, int] | None = None) -> list[Condition]:
     """Return the states that a finished run found.
 
+    :param exceeded: by account the number of connections above its limit.
     :raises UdiUnavailable: while the UDI is away.
     """
     results = _results(store, state)
@@ -136,7 +137,7 @@ def of_run(store: Store, state: RunState) -> list[Condition]:
             lit,
             ("channel_back", "channels that work again"),
         ),
-        Condition("limit_exceeded", "accounts refused as using one connection too many (checks)", refused, accepted),
+        _limit_exceeded(store, refused, accepted, exceeded or {}),
         Condition("approval_needed", "channels keep dead streams: too many would be removed at once", held, free),
         Condition(
             "workers_down",
@@ -151,6 +152,19 @@ def of_run(store: Store, state: RunState) -> list[Condition]:
             [] if left or state.run.remaining else [MACHINE],
         ),
     ]
+
+
+def _limit_exceeded(
+    store: Store, refused: Sequence[Named], accepted: Sequence[Named], exceeded: Mapping[int, int]
+) -> Condition:
+    names = {account.id: account.name for account in store.library.accounts()} if exceeded else {}
+    above = [(id, f"{names.get(id, id)} ({count} above its limit)") for id, count in exceeded.items()]
+    return Condition(
+        "limit_exceeded",
+        "accounts above their limit, or refused as using one connection too many (checks)",
+        [*above, *(one for one in refused if one[0] not in exceeded)],
+        [one for one in accepted if one[0] not in exceeded],
+    )
 
 
 def expiring(accounts: Iterable[tuple[int, str, datetime]], now: datetime) -> Condition:

@@ -85,6 +85,7 @@ class SlotWork:
     :param priority: head start over other waiters, in hours.
     :param yields: stop and queue again when viewers need the slot.
     :param deadline: the end of every wait: the task is skipped when it waits then. None for no end.
+    :param observe: called every second in a thread of its own while the slot is held, for instance to count viewers.
     :param labels: labels of the lease beside ``dag_id``, ``run_id`` and ``map_index``.
     :param prepare: called before each request for a slot.
     :param introduce: configures a limiter that does not know the account, for instance after Redis lost its data;
@@ -100,6 +101,7 @@ class SlotWork:
     priority: int = 0
     yields: bool = False
     deadline: datetime | None = None
+    observe: Callable[[], None] | None = None
     labels: Mapping[str, Any] = field(default_factory=dict)
     prepare: Callable[[Limiter], None] = _nothing
     introduce: Callable[[Limiter], bool] = _unknown
@@ -178,7 +180,14 @@ class SlotOperator(BaseOperator):
         if isinstance(answer, Queued) and (called or 0 < answer.due <= SHORT_WAIT_SECONDS):
             patience = CALLED_WAIT_SECONDS if called else SHORT_WAIT_SECONDS
             rank = answer.rank
-            answer = limiter.wait(request, holder, timeout=patience, rank=rank, stopped=lambda: self._killed)
+            answer = limiter.wait(
+                request,
+                holder,
+                timeout=patience,
+                rank=rank,
+                stopped=lambda: self._killed,
+                prepare=lambda: work.prepare(limiter),
+            )
             if self._killed and isinstance(answer, Queued):
                 limiter.drop(request.lease_id)
         return answer, rank
@@ -193,7 +202,7 @@ class SlotOperator(BaseOperator):
             self.log.info("The account or the global limit is full: the task waits for a slot")
 
     def _hold(self, work: SlotWork, limiter: Limiter, lease: Lease, *, rank: str, state: State) -> Any:
-        self._holder = Holder(limiter, lease, yields=work.yields)
+        self._holder = Holder(limiter, lease, yields=work.yields, observe=work.observe)
         try:
             with self._holder as holder:
                 return work.run(holder, state)

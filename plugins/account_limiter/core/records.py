@@ -30,10 +30,15 @@ def checked_id(value: AccountId) -> str:
 
 @dataclass(frozen=True)
 class Budget:
-    """Connections that one login allows. Accounts that share a login name the same budget."""
+    """Connections that one login allows. Accounts that share a login name the same budget.
+
+    :param release_delay: seconds for which a slot is held after its release, because the provider still counts the
+        closed connection; 60 at most. None learns the time from refusals.
+    """
 
     budget_id: str
     limit: int
+    release_delay: float | None = None
 
 
 @dataclass(frozen=True)
@@ -91,6 +96,8 @@ class Request:
     :param expected_seconds: expected duration of the work; 0 when it is unknown.
     :param priority: head start over other waiters, in hours.
     :param labels: values that are stored and shown with the lease; the limiter does not read them.
+    :param life: fixed life of the lease in seconds, for a holder that sends no heartbeats and does not yield to
+        viewers; 0 for a lease that lives for ``lease_ttl`` and is renewed.
     """
 
     lease_id: str
@@ -98,6 +105,7 @@ class Request:
     expected_seconds: float = 0.0
     priority: int = 0
     labels: Mapping[str, Any] = field(default_factory=dict)
+    life: float = 0.0
 
     @property
     def info(self) -> str:
@@ -281,6 +289,47 @@ class LeaseState:
 
 
 @dataclass(frozen=True)
+class ReleaseDelay:
+    """The time for which a provider counts a closed connection, and its evidence; times are seconds.
+
+    :param seconds: a slot is held for this time after its release.
+    :param is_set: the time is configured.
+    :param learned_at: time since the epoch at which it was learned; 0 for never.
+    :param gap: a connection was refused this time after another one had ended; 0 for no refusal.
+    :param words: the provider's statement, as text.
+    """
+
+    seconds: float
+    is_set: bool
+    learned_at: float
+    gap: float
+    words: str
+
+    @property
+    def evidence(self) -> tuple[str, ...]:
+        """Return why slots are held after their release, in a sentence; empty when they are not."""
+        if not self.seconds:
+            return ()
+        reason = "as configured"
+        if not self.is_set:
+            words = self.words or f"it refused a connection {self.gap:.1f} s after another one had ended"
+            reason = f"{words}, at {_utc(self.learned_at)}"
+        return (f"a closed connection counts for {self.seconds:.1f} s: {reason}",)
+
+
+@dataclass(frozen=True)
+class Closed:
+    """The connections of a budget that ended in the last minute.
+
+    :param number: number of them.
+    :param age: seconds since the latest.
+    """
+
+    number: int
+    age: float
+
+
+@dataclass(frozen=True)
 class BudgetState:
     """A budget in a snapshot; times are seconds since the epoch.
 
@@ -290,6 +339,10 @@ class BudgetState:
     :param believed: limit learned from refusals; 0 for none.
     :param elsewhere: connections that the provider counts beyond leases and viewers.
     :param active: leases, those included that a reset ended but whose holders have not stopped yet.
+    :param lingering: closed connections that the provider still counts.
+    :param release: the time for which it does so.
+    :param exceeded: connections above the limit when this last went on for more than 5 s, at ``exceeded_at``; 0 for
+        never.
     :param cool_until: time before which the budget grants no slot.
     :param refusals: number of connections that the provider refused as too many.
     :param claimed: limit that the provider states; 0 for none.
@@ -310,6 +363,10 @@ class BudgetState:
     claimed: int
     claimed_at: float
     words: str
+    lingering: int
+    release: ReleaseDelay
+    exceeded: int
+    exceeded_at: float
 
     @property
     def evidence(self) -> tuple[str, ...]:
@@ -320,7 +377,7 @@ class BudgetState:
         if self.refusals:
             refused = "1 connection" if self.refusals == 1 else f"{self.refusals} connections"
             sentences.append(f"refused {refused} as too many, the last at {_utc(self.refused_at)}")
-        return tuple(sentences)
+        return (*sentences, *self.release.evidence)
 
 
 @dataclass(frozen=True)

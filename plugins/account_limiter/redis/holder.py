@@ -17,6 +17,8 @@ log = logging.getLogger(__name__)
 
 # A Redis that has lost its data grants no slot for 30 s. Every holder has to register again within this time.
 LONGEST_PAUSE_SECONDS = 10.0
+# Viewers are noticed within twice this time.
+OBSERVE_SECONDS = 0.8
 # Pause between two tries to register a lease that was made without Redis; Redis grants no slot for a longer time after
 # it hung.
 REGISTER_SECONDS = 0.2
@@ -32,11 +34,14 @@ class Holder:
     A lease that was made without Redis (:meth:`account_limiter.Lease.unregistered`) has no deadline until it is
     registered, as soon as Redis responds. It is lost when there is no room for it then.
 
-    :param yields: lose the lease, with the reason ``viewer``, when viewers need the slot and the lease is among the
-        youngest of its budget. A lowered limit takes no lease away.
+    :param observe: called every second in a thread of its own, for instance to count viewers.
+    :param yields: look every second whether viewers need the slot. Lose the lease, with the reason ``viewer``, when
+        they do and the lease is among the youngest of its budget. A lowered limit takes no lease away.
     """
 
-    def __init__(self, limiter: Limiter, lease: Lease, *, yields: bool = False) -> None:
+    def __init__(
+        self, limiter: Limiter, lease: Lease, *, yields: bool = False, observe: Callable[[], None] | None = None
+    ) -> None:
         self.lease = lease
         self.lost = threading.Event()
         self.yields = yields
@@ -50,6 +55,9 @@ class Holder:
             threading.Thread(target=self._beat, name=f"heartbeat-{lease.request.lease_id}", daemon=True),
             threading.Thread(target=self._watch, name=f"lease-watch-{lease.request.lease_id}", daemon=True),
         ]
+        if observe:
+            name = f"observe-{lease.request.lease_id}"
+            self._threads.append(threading.Thread(target=self._observe, args=(observe,), name=name, daemon=True))
 
     @staticmethod
     def _usable(ttl: float) -> float:
@@ -115,8 +123,17 @@ class Holder:
         except LimiterUnavailable as error:
             log.warning("Lease %s is left to expire: %s", self.lease.request.lease_id, error)
 
+    def _observe(self, observe: Callable[[], None]) -> None:
+        while not self._done.wait(OBSERVE_SECONDS) and not self.lost.is_set():
+            try:
+                observe()
+            except Exception as error:  # noqa: BLE001 - the next look may succeed, and the work goes on
+                log.warning("An observation of lease %s failed: %s", self.lease.request.lease_id, error)
+
     def _beat(self) -> None:
-        pause = 0.0 if self.lease.is_unregistered else min(LONGEST_PAUSE_SECONDS, self.lease.ttl / 3)
+        # Without a limit no viewer can need the slot.
+        longest = OBSERVE_SECONDS if self.yields and self.lease.usage.limit else LONGEST_PAUSE_SECONDS
+        pause = 0.0 if self.lease.is_unregistered else min(longest, self.lease.ttl / 3)
         while not self._done.wait(pause) and not self.lost.is_set():
             sent = time.monotonic()
             try:
@@ -131,7 +148,7 @@ class Holder:
             if self.yields and renewed.gives_way:
                 self._lose("viewer")
                 return
-            pause = min(LONGEST_PAUSE_SECONDS, renewed.ttl / 3, self.lease.ttl / 3)
+            pause = min(longest, renewed.ttl / 3, self.lease.ttl / 3)
             pause = max(0.05, pause - (time.monotonic() - sent))
             with self._changed:
                 self._deadline = sent + self._usable(renewed.ttl)

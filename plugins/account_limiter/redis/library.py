@@ -36,8 +36,8 @@ LAYOUT = 5
 FOLDER = Path(__file__).parent / "lua"
 
 _STATE = (
-    "leases", "expiry", "held", "granted", "ends", "waiters", "queue", "touched", "called", "candidates", "due",
-    "accounts", "draws", "budgets", "viewed", "paces", "meta",
+    "leases", "expiry", "held", "lingering", "granted", "ends", "waiters", "queue", "touched", "called",
+    "candidates", "due", "accounts", "draws", "budgets", "viewed", "paces", "meta",
 )  # fmt: skip
 # Keys that all layouts share.
 _SHARED_KEYS = ("events", "tally", "history", "history_coarse", "layout")

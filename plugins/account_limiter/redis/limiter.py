@@ -14,6 +14,7 @@ from account_limiter.core.history import History, history, history_args
 from account_limiter.core.machine_load import MachineLoad
 from account_limiter.core.records import (
     AccountLimit,
+    Closed,
     Granted,
     Lease,
     Queued,
@@ -70,7 +71,7 @@ class Limiter:
 
         :param accounts: all accounts of this prefix; None keeps the present ones.
         :param settings: fields of :class:`~account_limiter.Settings`.
-        :raises ValueError: when an id is invalid or one budget has two limits.
+        :raises ValueError: when an id is invalid or one budget has two limits or release delays.
         """
         self._run("configure", *transitions.configure_args(settings, accounts))
 
@@ -97,14 +98,17 @@ class Limiter:
         timeout: float,
         rank: str = "",
         stopped: Callable[[], bool] = lambda: False,
+        prepare: Callable[[], None] = lambda: None,
     ) -> Granted | Queued | Refused:
         """Queue the request and wait in this thread until a slot is granted.
 
         :param timeout: longest wait in seconds. A request that is still queued then keeps its place.
+        :param prepare: called before each request for the slot, for instance to count the viewers.
         :param stopped: ends the wait early when it returns True.
         """
         deadline = time.monotonic() + timeout
         while True:
+            prepare()
             answer = self.acquire(request, holder, rank=rank)
             left = deadline - time.monotonic()
             if not isinstance(answer, Queued) or left <= 0 or stopped():
@@ -112,12 +116,17 @@ class Limiter:
             rank = answer.rank
             time.sleep(min(left, _LOOK_SECONDS, answer.due or _LOOK_SECONDS))
 
-    def renew(self, lease: Lease) -> Renewed:
-        """Prolong the lease.
+    def renew(self, lease: Lease, *, extend: float = 0.0) -> Renewed:
+        """Prolong the lease. A lease with a fixed life keeps its end, but registers again if Redis lost it.
 
+        :param extend: new life in seconds of a lease with a fixed one.
         :raises LeaseLost: when the lease has ended.
         """
-        return transitions.renewed(lease.request.lease_id, self._run("renew", *transitions.renew_args(lease)))
+        return transitions.renewed(lease.request.lease_id, self._run("renew", *transitions.renew_args(lease, extend)))
+
+    def place(self, lease_id: str) -> int:
+        """Return the place of a waiter in the queue of its account, 1 for the first; 0 when it does not wait."""
+        return int(self._run("place", lease_id))
 
     def release(self, lease: Lease, *, succeeded: bool = False, starved: bool | None = None) -> bool:
         """Give the slot back.
@@ -139,8 +148,9 @@ class Limiter:
     def report_busy(self, lease: Lease, *, retry_after: float = 10.0) -> int | None:
         """Report that the provider refused this connection as too many.
 
-        The budget starts nothing for ``retry_after`` seconds, and its limit falls to the number of connections that
-        were served.
+        The budget starts nothing for ``retry_after`` seconds. Its limit falls to the number of connections that were
+        served, unless it has served as many before and a connection ended shortly before: then the provider still
+        counted that one, and slots are held for longer after their release.
 
         :returns: the limit learned, None when the lease is not held any more.
         """
@@ -189,6 +199,17 @@ class Limiter:
         """
         return bool(self._run("claim", *transitions.claim_args(budget_id, limit, elsewhere, words)))
 
+    def set_release_delay(self, budget_id: str, seconds: float, words: str) -> bool:
+        """Set the time for which the provider counts a closed connection, as its panel showed it.
+
+        A configured time goes before it.
+
+        :param seconds: 60 at most.
+        :param words: observation as text, shown as evidence.
+        :returns: whether the budget exists.
+        """
+        return bool(self._run("delay", *transitions.delay_args(budget_id, seconds, words)))
+
     def adapt(self, load: MachineLoad, *, floor: int, ceiling: int) -> int:
         """Move the global limit one step towards what the machine and its line can bear.
 
@@ -235,6 +256,10 @@ class Limiter:
         """Return the state of the queue without changing it, also while Redis cannot write."""
         waiting, unattended, oldest = self._run("waiters")
         return QueueState(waiting, unattended, oldest / 1000 or None)
+
+    def closed_lately(self) -> dict[str, Closed]:
+        """Return the connections that ended in the last minute, by budget id."""
+        return {budget.decode(): Closed(number, age / 1000) for budget, number, age in self._run("closed")}
 
     def snapshot(self) -> Snapshot:
         """Return the whole state at one moment without changing it."""

@@ -11,6 +11,7 @@ from account_limiter.core.errors import LeaseLost
 from account_limiter.core.records import (
     AccountLimit,
     AccountState,
+    Budget,
     BudgetState,
     BudgetUsage,
     Granted,
@@ -18,6 +19,7 @@ from account_limiter.core.records import (
     LeaseState,
     Queued,
     Refused,
+    ReleaseDelay,
     Renewed,
     Request,
     Snapshot,
@@ -63,7 +65,7 @@ def acquire_args(request: Request, holder: str, *, enqueue: bool, rank: str) -> 
     """
     return [
         checked_id(request.lease_id), checked_id(holder), checked_id(request.account_id), request.priority,
-        int(enqueue), rank, _ms(request.expected_seconds), request.info,
+        int(enqueue), rank, _ms(request.expected_seconds), request.info, _ms(request.life),
     ]  # fmt: skip
 
 
@@ -114,13 +116,17 @@ def enqueued(reply: bytes) -> str | Queued | Refused:
             return state
 
 
-def renew_args(lease: Lease) -> Args:
-    """Return the arguments of ``renew``."""
+def renew_args(lease: Lease, extend: float = 0.0) -> Args:
+    """Return the arguments of ``renew``.
+
+    :param extend: new life in seconds of a lease with a fixed one; 0 keeps it.
+    """
     request, age = lease.request, lease.age
+    kind = "extend" if extend else "keep" if request.life else "beat"
     return [
         request.lease_id, lease.holder, lease.generation, str(request.account_id), lease.budget_id, _ms(age),
-        _ms(lease.life - age), _ms(max(0.0, request.expected_seconds - age)), lease.budget_limit, lease.global_limit,
-        request.info,
+        _ms(extend or lease.life - age), _ms(max(0.0, request.expected_seconds - age)), lease.budget_limit,
+        lease.global_limit, request.info, kind,
     ]  # fmt: skip
 
 
@@ -154,23 +160,28 @@ def configure_args(settings: Mapping[str, float], accounts: Iterable[AccountLimi
     if accounts is None:
         return [*args, "0"]
     accounts = list(accounts)
-    budgets: dict[str, int] = {}
+    budgets: dict[str, Budget] = {}
     args += ["1", len(accounts)]
     for account in accounts:
         for budget in account.sources:
-            if budgets.setdefault(checked_id(budget.budget_id), budget.limit) != budget.limit:
-                raise ValueError(
-                    f"budget {budget.budget_id} has two limits: {budgets[budget.budget_id]}, {budget.limit}"
-                )
+            known = budgets.setdefault(checked_id(budget.budget_id), budget)
+            if known != budget:
+                raise ValueError(f"budget {budget.budget_id} has two limits or release delays: {known}, {budget}")
         info = {"account_id": account.account_id, "name": account.name, "limit": account.limit}
         args += [
             checked_id(account.account_id), int(account.active), account.priority, json.dumps(info),
             len(account.sources), *(budget.budget_id for budget in account.sources),
         ]  # fmt: skip
     args.append(len(budgets))
-    for budget_id, limit in budgets.items():
-        args += [budget_id, _connections(limit)]
+    for budget_id, budget in budgets.items():
+        delay = -1 if budget.release_delay is None else _ms(budget.release_delay)
+        args += [budget_id, _connections(budget.limit), delay]
     return args
+
+
+def delay_args(budget_id: str, seconds: float, words: str) -> Args:
+    """Return the arguments of ``delay``."""
+    return [checked_id(budget_id), _ms(seconds), words]
 
 
 def viewers_args(viewers: Mapping[str, int], age: float, *, complete: bool) -> Args:
@@ -223,11 +234,14 @@ def _lease(row: Sequence[Any]) -> LeaseState:
 def _budget(row: Sequence[Any]) -> BudgetState:
     (
         budget_id, limit, effective, believed_limit, believed, viewers, elsewhere, active, cool_until, refusals,
-        refused_at, claimed, claimed_at, words,
+        refused_at, claimed, claimed_at, words, lingering, delay, is_set, delay_at, delay_gap, delay_words, exceeded,
+        exceeded_at,
     ) = row  # fmt: skip
+    release = ReleaseDelay(delay / 1000, bool(is_set), delay_at / 1000, delay_gap / 1000, _str(delay_words))
     return BudgetState(
         _str(budget_id), limit, None if effective < 0 else effective, believed_limit, believed, viewers, elsewhere,
-        active, cool_until / 1000, refusals, refused_at / 1000, claimed, claimed_at / 1000, _str(words),
+        active, cool_until / 1000, refusals, refused_at / 1000, claimed, claimed_at / 1000, _str(words), lingering,
+        release, exceeded, exceeded_at / 1000,
     )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from stream_checker.http.forms import FormRoute
 from stream_checker.http.problems import responses
 from stream_checker.http.shared_secret import SharedSecret
 from stream_checker.resources import OpenDebouncedRuns, OpenNameIndex, OpenRedis, OpenStore
-from stream_tasks.limits import refresh_viewers
+from stream_tasks.limits import count_viewers
 from streamflow import config
 
 SECRET_VARIABLE = "STREAMFLOW_WEBHOOK_SECRET"  # noqa: S105
@@ -67,6 +67,6 @@ def receive_webhook(
         return Accepted(does="check" if runs.check_channels(channel_ids) else "nothing")
     if message.event in VIEWER_EVENTS:
         # After the response, because Dispatcharr may serve no request while it waits for the response.
-        tasks.add_task(lambda: refresh_viewers(redis, store, config.load()))
+        tasks.add_task(lambda: count_viewers(redis, store, config.load()))
         return Accepted(does="viewers")
     return Accepted(does="nothing")

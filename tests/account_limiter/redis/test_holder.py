@@ -62,6 +62,29 @@ def test_a_viewer_stops_only_a_holder_that_yields(limiter: Limiter, take: Callab
         assert holder.reason == ("viewer" if yields else None)
 
 
+def test_a_holder_yields_within_two_seconds_of_a_viewer(limiter: Limiter, take: Callable[..., Lease]) -> None:
+    """Nobody else counts the viewers, and the lease has a long life."""
+    watching: dict[str, int] = {}
+    limiter.configure(lease_ttl=600)
+    with Holder(limiter, take(1), yields=True, observe=lambda: bool(limiter.set_viewers(watching))) as holder:
+        assert not holder.lost.wait(1)
+        watching["account-1"] = 1
+        assert holder.lost.wait(2)
+        assert holder.reason == "viewer"
+
+
+def test_an_observation_that_fails_is_tried_again(limiter: Limiter, take: Callable[..., Lease]) -> None:
+    looks: list[None] = []
+
+    def look() -> None:
+        looks.append(None)
+        raise ZeroDivisionError
+
+    with Holder(limiter, take(1), observe=look) as holder:
+        assert not holder.lost.wait(2)
+    assert len(looks) > 1
+
+
 class CountingLimiter(Limiter):
     renewals = 0
 

@@ -551,6 +551,10 @@ def test_all_keys_lie_in_one_slot_of_a_cluster(
     look()
     clock.move(400)
     look()
+    limiter.configure(global_limit=0)
+    limiter.set_release_delay("account-3", 5, "it says so")
+    limiter.release(take(3))
+    look()
     assert keys == set(library().keys.values()), "every key must be listed"
     assert all(key.startswith("{streamflow}:limiter:") for key in keys)
 
@@ -689,3 +693,55 @@ def test_waiters_get_slots_when_connections_elsewhere_expire(
         clock.move(100)
         limiter._run("touch", waiter.lease_id)
     assert limiter.tick().granted == (waiter.lease_id,)
+
+
+# -- grants and the workers' room ------------------------------------------------------------------
+def crowd(limiter: Limiter, waiters: int) -> list[Request]:
+    limiter.configure(accounts=[AccountLimit(1, limit=0)], global_limit=1, stagger_delay=0, lease_ttl=600)
+    requests = [Request(f"waiter-{n:03}", 1) for n in range(waiters)]
+    for request in requests:
+        limiter.acquire(request, "h")
+    limiter.configure(global_limit=10)
+    return requests
+
+
+def test_grants_that_no_worker_claims_in_time_become_fewer(limiter: Limiter, clock: Any) -> None:
+    """Four workers serve a queue that may have ten slots: their claims come late."""
+    running, expired = list[tuple[float, Lease]](), 0
+    # The first one has the only slot at the beginning.
+    waiting = {request.lease_id for request in crowd(limiter, 50)[1:]}
+    for _ in range(300):
+        clock.move(1)
+        limiter._run("touch", *waiting)
+        granted = limiter.tick().granted
+        for end, lease in [one for one in running if one[0] <= clock.now]:
+            running.remove((end, lease))
+            limiter.release(lease, succeeded=True)
+        for _, lease in running:
+            limiter.renew(lease)
+        for lease_id in sorted(granted)[: 4 - len(running)]:
+            answer = limiter.acquire(Request(lease_id, 1), "h")
+            assert isinstance(answer, Granted)
+            running.append((clock.now + 11, answer.lease))
+            waiting.discard(lease_id)
+        gone = [one for one in sorted(waiting) if limiter._run("touch", one) == [b"gone"]]
+        expired += len(gone)
+        for lease_id in gone:
+            limiter.acquire(Request(lease_id, 1), "h")
+        if not waiting:
+            break
+    assert not waiting
+    assert expired <= 4
+
+
+def test_a_newcomer_does_not_overtake_waiters_behind_a_full_window(limiter: Limiter, clock: Any) -> None:
+    first, *others = crowd(limiter, 12)
+    assert len(limiter.tick().granted) == 9
+    clock.move(15)
+    limiter._run("touch", *[one.lease_id for one in others])
+    assert isinstance(limiter.acquire(others[0], "h"), Granted)
+    clock.move(6)
+    limiter._run("touch", *[one.lease_id for one in others])
+    assert len(limiter.tick().granted) == 1, "the others expired, so that grants are made one by one"
+    assert isinstance(limiter.acquire(Request("newcomer", 1), "h"), Queued)
+    del first

@@ -54,6 +54,7 @@ CLAIM_LIFE, ELSEWHERE_LIFE = 86_400.0, 600.0
 SUSPECTED = 60.0
 BOOKING = 3.0
 STEP = 10.0
+WIDEST_WINDOW = 64
 SILENT, SETTLE = 3.0, 1.2
 CALL_LIFE_MS, CALLED_LIMIT = 6000, 2
 BUSY, EVEN, CALM = MachineLoad(3.0, 0.6), MachineLoad(1.2, 0.6), MachineLoad(0.2, 0.6)
@@ -69,6 +70,8 @@ class HeldLease:
     expires: float
     hard_end: float
     starts_at: float = 0.0
+    granted_at: float = 0.0
+    refused: bool = False
 
 
 @dataclass
@@ -103,6 +106,7 @@ class Login:
     suspected_until: float = 0.0
     booked_start: float = 0.0
     last_start: float = 0.0
+    release_delay: float = 0.0
 
     def inherit(self, old: Login) -> None:
         self.viewers += old.viewers
@@ -169,6 +173,10 @@ class Model:
     # Time without a transition before the next one.
     silence: float = 0.0
     quiet_until: float = 0.0
+    # Grants that may be unclaimed at the same time; 0 for no bound.
+    window: int = 0
+    # Budgets of closed connections that still count, with the end of that.
+    lingering: list[tuple[str, float]] = field(default_factory=list)
     # Booked start of the latest lease.
     starts_in: float = 0.0
 
@@ -180,14 +188,37 @@ class Model:
             pause = max(pause, longest_beat)
         if pause:
             self.quiet_until = max(self.quiet_until, round(self.now + pause, 3))
-        self.leases = {key: lease for key, lease in self.leases.items() if lease.expires > self.now}
+        self.lingering = [(budget, until) for budget, until in self.lingering if until > self.now]
+        for lease_id in [key for key, lease in self.leases.items() if lease.expires <= self.now]:
+            if self.leases[lease_id].state == "granted":
+                self.narrow_window(0.5)
+            self.end(lease_id)
+
+    def end(self, lease_id: str) -> None:
+        lease = self.leases.pop(lease_id)
+        login = self.logins.get(lease.budget)
+        if login and login.release_delay and lease.state == "held" and not lease.refused:
+            self.lingering.append((lease.budget, round(self.now + login.release_delay, 3)))
+
+    @property
+    def granted(self) -> int:
+        return sum(lease.state == "granted" for lease in self.leases.values())
+
+    def narrow_window(self, share: float) -> None:
+        window = self.window or self.granted
+        self.window = max(1, min(window - 1, int(window * share)))
+
+    @property
+    def is_window_full(self) -> bool:
+        return 0 < self.window <= self.granted
 
     @property
     def is_closed(self) -> bool:
         return max(self.closed_until, self.quiet_until) > self.now
 
     def held(self, budget: str) -> int:
-        return sum(lease.budget == budget for lease in self.leases.values())
+        leases = sum(lease.budget == budget for lease in self.leases.values())
+        return leases + sum(one == budget for one, _ in self.lingering)
 
     def usage(self, budget: str) -> BudgetUsage:
         login = self.logins.get(budget, Login(0))
@@ -239,7 +270,7 @@ class Model:
             if self.waiters[lease_id].touched <= self.now - HEARD:
                 continue
             account = self.waiters[lease_id].account
-            if account in full or not self.room():
+            if account in full or not self.room() or self.is_window_full:
                 continue
             budget = self.fitting(account)
             if budget is None:
@@ -248,7 +279,24 @@ class Model:
             del self.waiters[lease_id]
             end = self.now + self.grant_ttl
             start = self.logins[budget].book_start(self.now, self.stagger)
-            self.leases[lease_id] = HeldLease("granted", "", account, budget, self.generation, end, end, start)
+            self.leases[lease_id] = HeldLease(
+                "granted", "", account, budget, self.generation, end, end, start, self.now
+            )
+
+    def claim_grant(self, lease: HeldLease, holder: str) -> str:
+        age = round(self.now - lease.granted_at, 3)
+        taken = self.take(lease, holder)
+        if age > self.grant_ttl / 2:
+            self.narrow_window(1)
+        elif self.window and age < self.grant_ttl / 4:
+            self.window = self.window + 1 if self.window < WIDEST_WINDOW else 0
+        if self.window:
+            self.grant_all()
+        return taken
+
+    def may_serve(self) -> bool:
+        heard = (waiter for waiter in self.waiters.values() if waiter.touched > self.now - HEARD)
+        return any(not self.barred(waiter.account) and self.fitting(waiter.account) for waiter in heard)
 
     def take(self, lease: HeldLease, holder: str) -> str:
         if login := self.logins.get(lease.budget):
@@ -270,7 +318,7 @@ class Model:
             self.grant_all()
         if lease := self.leases.get(lease_id):
             if lease.state == "granted":
-                return self.take(lease, holder)
+                return self.claim_grant(lease, holder)
             if lease.holder != holder:
                 return "held"
             lease.expires = min(self.now + self.ttl, lease.hard_end)
@@ -278,7 +326,8 @@ class Model:
         if lease_id in self.waiters:
             return "queued"
         closed = self.is_closed
-        budget = self.fitting(account) if self.room() and not closed else None
+        is_behind = self.is_window_full and self.may_serve()
+        budget = self.fitting(account) if self.room() and not closed and not is_behind else None
         if budget:
             start = self.logins[budget].book_start(self.now, self.stagger)
             self.leases[lease_id] = HeldLease("", "", account, budget, self.generation, 0, 0, start)
@@ -318,7 +367,7 @@ class Model:
         if lease and (lease.state == "granted" or lease.holder == holder):
             if succeeded:
                 self.learn(lease.budget)
-            del self.leases[lease_id]
+            self.end(lease_id)
         elif lease or not self.waiters.pop(lease_id, None):
             return False
         self.grant_all()
@@ -364,6 +413,7 @@ class Model:
         login = self.logins.get(known.budget) if known and known.holder == lease.holder else None
         if not known or not login:
             return None
+        known.refused = known.refused or kind in ("refused", "suspected")
         worked = max(1, self.held(known.budget) - 1 + login.others(self.now))
         suspected, login.suspected = login.suspicion(self.now), 0
         if kind == "suspected":
@@ -377,14 +427,15 @@ class Model:
 
     def configure(self, accounts: list[AccountLimit]) -> None:
         self.begin()
-        kept = {budget.budget_id: budget.limit for account in accounts for budget in account.sources}
+        kept = {budget.budget_id: budget for account in accounts for budget in account.sources}
         self.renamed = self.rename(accounts, set(kept))
         for lease in self.leases.values():
             lease.budget = self.renamed.get(lease.budget, lease.budget)
+        self.lingering = [(self.renamed.get(budget, budget), until) for budget, until in self.lingering]
         self.accounts = {str(account.account_id): account for account in accounts}
-        for budget, limit in kept.items():
-            login = self.logins.setdefault(budget, Login(limit))
-            login.limit = limit
+        for budget, known in kept.items():
+            login = self.logins.setdefault(budget, Login(known.limit))
+            login.limit, login.release_delay = known.limit, known.release_delay or 0.0
             self.forget_what_is_no_limit(login)
         self.logins = {key: login for key, login in self.logins.items() if key in kept or self.held(key)}
         self.grant_all()
@@ -420,6 +471,7 @@ HOLDERS = st.sampled_from(["h1", "h2"])
 NUMBERS = st.sampled_from(["1", "2", "3", "4"])
 LIMITS = st.integers(0, 3)
 BUDGETS = st.sampled_from(["shared", "spare", "account-1", "login-1"])
+DELAYS = st.sampled_from([None, 0.0, 3.0, 30.0])
 KINDS = st.sampled_from(["refused", "suspected", "confirmed", "unfounded"])
 PRIORITIES = st.sampled_from([0, 0, 0, 1])
 STAGGERS = st.sampled_from([0.0, 0.0, 0.2, 2.0])
@@ -435,8 +487,8 @@ def account_lists(draw: st.DrawFn) -> list[AccountLimit]:
 
     The login of account 1 changes its name, and account 2 may share it.
     """
-    login = Budget("login-1", draw(LIMITS))
-    shared, spare = Budget("shared", draw(LIMITS)), Budget("spare", draw(LIMITS))
+    login = Budget("login-1", draw(LIMITS), draw(DELAYS))
+    shared, spare = Budget("shared", draw(LIMITS), draw(DELAYS)), Budget("spare", draw(LIMITS))
     own = Budget("own", draw(LIMITS))
     active = st.sampled_from([True, True, True, False])
     known = [
@@ -728,7 +780,18 @@ class Contention(RuleBasedStateMachine):
         assert self.model.waiters == {}
         self.pass_time(60)
         self.tick()
-        for key in ("leases", "expiry", "held", "granted", "ends", "waiters", "queue", "touched", "called"):
+        for key in (
+            "leases",
+            "expiry",
+            "held",
+            "lingering",
+            "granted",
+            "ends",
+            "waiters",
+            "queue",
+            "touched",
+            "called",
+        ):
             assert not self.redis.exists(library().keys[key]), key
 
 
@@ -743,6 +806,11 @@ def test_the_transitions_behave_as_the_model(
     text = tick.read_text()
     assert "REBUILD_MS = 10 * 1000" in text
     tick.write_text(text.replace("REBUILD_MS = 10 * 1000", "REBUILD_MS = 1e15"))
+    # Learned delays have tests of their own.
+    busy = library_module.FOLDER / "busy.lua"
+    learned = "return closed and math.max(1, began - closed) or 0"
+    assert learned in busy.read_text()
+    busy.write_text(busy.read_text().replace(learned, "return 0"))
     library.cache_clear()
 
     class Here(Contention):

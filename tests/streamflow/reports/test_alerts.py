@@ -60,6 +60,17 @@ def test_refused_and_lost_checks_are_counted_by_account(store: Store) -> None:
     assert raised(store) == {"limit_exceeded": ["one (2)", "two (1)"], "workers_down": ["two (1)"]}
 
 
+def test_accounts_above_their_limit_are_named_with_the_excess(store: Store) -> None:
+    settle(store, s1=("unknown", "provider_busy"), s5=("unknown", "provider_busy"))
+    state = store.runs.state("r")
+    assert state
+    (alert,) = alerts(of_run(store, state, {1: 2}), Remembered())
+    assert (alert.kind, [one.name for one in alert.subjects]) == (
+        "limit_exceeded",
+        ["one (2 above its limit)", "two (1)"],
+    )
+
+
 def test_a_run_without_news_raises_nothing(store: Store) -> None:
     settle(store, s1=("ok", None), s5=("dead", "http_404"))
     assert raised(store) == {}

@@ -5,14 +5,25 @@ local function granted(lease, budget, expires, wait)
     budget.limit, meta.most, limit_of(budget), held(budget.id), budget.viewers)
 end
 
-local function take(lease, budget, holder, duration)
+local function take(lease, budget, request)
   local wait = claim_start(budget, lease.starts_at or 0)
-  lease.state, lease.holder, lease.acquired, lease.hard_end = 'held', holder, now, now + meta.stale_after
-  expect_end(lease, duration > 0 and wait + duration or 0)
-  local expires = math.min(now + meta.lease_ttl, lease.hard_end)
+  lease.began, lease.fixed = now + wait, request.life > 0 or nil
+  lease.state, lease.holder, lease.acquired = 'held', request.holder, now
+  lease.hard_end = now + (lease.fixed and request.life or meta.stale_after)
+  expect_end(lease, request.duration > 0 and wait + request.duration or 0)
+  local expires = lease_end(lease)
   write_lease(lease, expires)
   event('acquired', lease.id, lease.account, lease.info)
   return granted(lease, budget, expires, wait)
+end
+
+-- Turns a grant into a lease. The next waiter may get a grant in its place.
+local function claim(lease, budget, request)
+  call('ZREM', GRANTED, lease.id)
+  note_claim(now - lease.acquired)
+  local reply = take(lease, budget, request)
+  if meta.window > 0 then grant_all() end
+  return reply
 end
 
 -- Returns the time at which a slot for a newcomer is about to become free, 0 when it is unknown or another waiter is
@@ -30,33 +41,32 @@ end
 
 -- Serves the waiters first, so that a newcomer gets only what no waiter can use. Returns the reply for a request that
 -- is one of them, nil for a newcomer.
-local function wait_in_turn(request, holder)
+local function wait_in_turn(request)
   local waiter = read(WAITERS, request.id)
   if waiter then touch(waiter) end
   grant_all()
   local lease = waiter and read(LEASES, request.id)
-  if lease then
-    call('ZREM', GRANTED, request.id)
-    return take(lease, read(BUDGETS, lease.budget), holder, request.duration)
-  end
+  if lease then return claim(lease, read(BUDGETS, lease.budget), request) end
   return waiter and queued(waiter)
 end
 
 -- Handles a request without a lease.
-local function ask(request, holder, priority, may_wait)
+local function ask(request, priority, may_wait)
   local account = read(ACCOUNTS, request.account)
   local why = barred(account)
   if why then return refuse(why, request.account) end
-  local reply = call('ZCARD', QUEUE) > 0 and wait_in_turn(request, holder)
+  local reply = call('ZCARD', QUEUE) > 0 and wait_in_turn(request)
   if reply then return reply end
 
   local closed, budget, opens = closed_until > now, nil, 0
-  if not closed and global_has_room() then budget, opens = fitting(account) end
+  -- Behind a full window a waiter may be first.
+  local is_behind = is_window_full() and call('ZCARD', QUEUE) > 0 and next_to_serve()
+  if not closed and not is_behind and global_has_room() then budget, opens = fitting(account) end
   if budget then
     count('granted', account.id)
     local lease = { id = request.id, account = account.id, budget = budget.id, generation = meta.generation,
       starts_at = book_start(budget), info = request.info }
-    return take(lease, budget, holder, request.duration)
+    return take(lease, budget, request)
   end
   if may_wait then
     enqueue(request, priority)
@@ -76,20 +86,16 @@ local function taken_back(lease)
 end
 
 transition('acquire', function(args)
-  local id, holder, account, priority, may_wait, rank, duration, info = unpack(args)
+  local id, holder, account, priority, may_wait, rank, duration, info, life = unpack(args)
+  local request = { id = id, account = account, rank = rank, duration = tonumber(duration), info = info }
   local lease = read(LEASES, id)
   if lease and lease.state == 'granted' and taken_back(lease) then lease = nil end
-  if not lease then
-    local request = { id = id, account = account, rank = rank, duration = tonumber(duration), info = info }
-    return ask(request, holder, tonumber(priority), may_wait == '1')
-  end
+  request.holder, request.life = holder, tonumber(life)
+  if not lease then return ask(request, tonumber(priority), may_wait == '1') end
   local budget = read(BUDGETS, lease.budget) or new_budget(lease.budget, 0)
-  if lease.state == 'granted' then
-    call('ZREM', GRANTED, id)
-    return take(lease, budget, holder, tonumber(duration))
-  end
+  if lease.state == 'granted' then return claim(lease, budget, request) end
   if lease.holder ~= holder then return refuse('held', account) end
-  local expires = math.min(now + meta.lease_ttl, lease.hard_end)
+  local expires = lease_end(lease)
   call('ZADD', EXPIRY, expires, id)
   return granted(lease, budget, expires, 0)
 end)

@@ -9,9 +9,9 @@ local function change_ttl(ttl)
   read_closure()
 end
 
-local function configure_budget(id, limit)
+local function configure_budget(id, limit, release_delay)
   local budget = read(BUDGETS, id) or new_budget(id, limit)
-  budget.limit = limit
+  budget.limit, budget.release_delay = limit, release_delay >= 0 and release_delay or nil
   forget_useless_belief(budget)
   write(BUDGETS, budget)
 end
@@ -29,6 +29,11 @@ local function inherit(budget, old)
   if old.claimed_at > budget.claimed_at then
     budget.claimed, budget.claimed_at, budget.words = old.claimed, old.claimed_at, old.words
     budget.elsewhere = old.elsewhere
+  end
+  if (old.delay_at or 0) > (budget.delay_at or 0) then
+    for _, name in ipairs({ 'learned_delay', 'delay_at', 'delay_gap', 'delay_words' }) do
+      budget[name] = old[name]
+    end
   end
 end
 
@@ -67,9 +72,19 @@ local function move_leases(renamed)
       write(LEASES, lease)
     end
   end
+  local members = call('ZRANGE', LINGERING, 0, -1, 'WITHSCORES')
+  for i = 1, #members, 2 do
+    local old, rest = string.match(members[i], '^(.-)(|.*)$')
+    if renamed[old] then
+      call('ZREM', LINGERING, members[i])
+      call('ZREM', HELD, members[i])
+      call('ZADD', LINGERING, members[i + 1], renamed[old] .. rest)
+      call('ZADD', HELD, 0, renamed[old] .. rest)
+    end
+  end
 end
 
-local function replace_accounts(accounts, budget_ids, limits)
+local function replace_accounts(accounts, budget_ids, limits, delays)
   local old_accounts = {}
   for _, id in ipairs(call('HKEYS', ACCOUNTS)) do
     old_accounts[id] = read(ACCOUNTS, id)
@@ -83,7 +98,7 @@ local function replace_accounts(accounts, budget_ids, limits)
   end
   move_leases(renamed_budgets(accounts, old_accounts, limits))
   for _, id in ipairs(budget_ids) do
-    configure_budget(id, limits[id])
+    configure_budget(id, limits[id], delays[id])
   end
   for _, id in ipairs(call('HKEYS', BUDGETS)) do
     if not limits[id] and held(id) == 0 then
@@ -94,7 +109,7 @@ local function replace_accounts(accounts, budget_ids, limits)
 end
 
 -- Arguments: the number of settings, (name, value) of each; '1' if accounts follow: their number, (id, active,
--- priority, info, number of budgets, ids of the budgets) of each, the number of all budgets, (id, limit) of each.
+-- priority, info, number of budgets, ids of the budgets) of each, the number of all budgets, (id, limit, release delay in ms or -1) of each.
 transition('configure', function(args)
   local at = 0
   local function take()
@@ -111,7 +126,7 @@ transition('configure', function(args)
   change_meta(settings)
   call('HSET', LAYOUT, 'longest_ttl', meta.longest_ttl)
   if take() == '1' then
-    local accounts, budget_ids, limits = {}, {}, {}
+    local accounts, budget_ids, limits, delays = {}, {}, {}, {}
     for n = 1, tonumber(take()) do
       local id, active, priority, info, budgets = take(), take() == '1', tonumber(take()), take(), {}
       for i = 1, tonumber(take()) do
@@ -121,9 +136,9 @@ transition('configure', function(args)
     end
     for n = 1, tonumber(take()) do
       budget_ids[n] = take()
-      limits[budget_ids[n]] = tonumber(take())
+      limits[budget_ids[n]], delays[budget_ids[n]] = tonumber(take()), tonumber(take())
     end
-    replace_accounts(accounts, budget_ids, limits)
+    replace_accounts(accounts, budget_ids, limits, delays)
   end
   consider_all()
   grant_all()

@@ -20,20 +20,22 @@ local function present_budget(account_id, budget_id)
   return account and account.budgets[1] or budget_id
 end
 
--- Whether the lease is one of the `over` youngest of its budget, which give way.
+-- Whether the lease is one of the `over` youngest of its budget, which give way. A lease with a fixed life does not.
 local function gives_way(lease, over)
   local younger = 0
   for _, member in ipairs(call('ZRANGEBYLEX', HELD, '[' .. lease.budget .. '|', '(' .. lease.budget .. '}')) do
     local other = read(LEASES, string.sub(member, #lease.budget + 2))
-    if other.acquired > lease.acquired or (other.acquired == lease.acquired and other.id > lease.id) then
-      younger = younger + 1
-    end
+    local is_younger = other and not other.fixed and (other.acquired > lease.acquired
+      or (other.acquired == lease.acquired and other.id > lease.id))
+    if is_younger then younger = younger + 1 end
   end
   return younger < over
 end
 
+-- The last argument is 'beat' for a lease that lives for lease_ttl, 'keep' for one with a fixed life, and 'extend' to
+-- set this life anew.
 transition('renew', function(args)
-  local id, holder, generation, account_id, budget_id, age, life, rest, limit, global_limit, info = unpack(args)
+  local id, holder, generation, account_id, budget_id, age, life, rest, limit, global_limit, info, kind = unpack(args)
   generation, age, life = tonumber(generation), tonumber(age), tonumber(life)
   local lease = read(LEASES, id)
   if generation < 0 then generation = lease and lease.generation or meta.generation end
@@ -42,15 +44,21 @@ transition('renew', function(args)
   local budget, expires
   if lease then
     if lease.state ~= 'held' or lease.holder ~= holder then return answer('lost', 'taken') end
-    budget, expires = read(BUDGETS, lease.budget), math.min(now + meta.lease_ttl, lease.hard_end)
+    budget = read(BUDGETS, lease.budget)
+    if kind == 'extend' then
+      lease.hard_end = now + life
+      write(LEASES, lease)
+    end
+    expires = lease_end(lease)
     call('ZADD', EXPIRY, expires, id)
   else
     budget_id = present_budget(account_id, budget_id)
     budget = remembered_budget(budget_id, tonumber(limit), tonumber(global_limit))
     if not global_has_room() or not budget_has_room(budget) then return answer('lost', 'full') end
     lease = { id = id, state = 'held', holder = holder, account = account_id, budget = budget_id,
-      generation = generation, acquired = now - age, hard_end = now + life, info = info }
-    expires = math.min(now + meta.lease_ttl, lease.hard_end)
+      generation = generation, acquired = now - age, hard_end = now + life, info = info,
+      fixed = kind ~= 'beat' or nil }
+    expires = lease_end(lease)
     expect_end(lease, tonumber(rest))
     write_lease(lease, expires)
     event('registered', id, account_id, info)

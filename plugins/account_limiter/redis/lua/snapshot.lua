@@ -15,11 +15,19 @@ reading('snapshot', function()
     table.insert(accounts, { id, account.active and 1 or 0, account.priority, account.budgets,
       waiting_for(id) - (dead[id] or 0), account.info })
   end
+  local lingering = {}
+  for _, member in ipairs(call('ZRANGEBYSCORE', LINGERING, '(' .. now, '+inf')) do
+    local id = string.match(member, '^(.-)|')
+    lingering[id] = (lingering[id] or 0) + 1
+  end
   for _, id in ipairs(call('HKEYS', BUDGETS)) do
     local budget = read(BUDGETS, id)
+    local late = lingering[id] or 0
     table.insert(budgets, { id, budget.limit, ceiling(budget) or -1, lower(bound(budget), budget.believed),
-      budget.believed, budget.viewers, others(budget) - budget.viewers, held(id), budget.cool_until, budget.busy_count,
-      budget.busy_at, budget.claimed, budget.claimed_at, budget.words })
+      budget.believed, budget.viewers, others(budget) - budget.viewers, held(id) - late, budget.cool_until, budget.busy_count,
+      budget.busy_at, budget.claimed, budget.claimed_at, budget.words, late,
+      delay_of(budget), budget.release_delay and 1 or 0, budget.delay_at or 0, budget.delay_gap or 0,
+      budget.delay_words or '', budget.exceeded or 0, budget.exceeded_at or 0 })
   end
   return { now, meta.generation, meta.most, meta.lease_ttl, closed_until, waiting, leases, accounts,
     budgets }

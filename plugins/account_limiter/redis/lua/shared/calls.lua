@@ -44,7 +44,7 @@ end
 local function about_to_fit(account, ending, lead)
   for _, id in ipairs(account.budgets) do
     local budget = ending[id] and read(BUDGETS, id)
-    if budget and ending[id] > 0 and rests_until(budget) <= now + lead then
+    if budget and ending[id] > 0 and delay_of(budget) == 0 and rests_until(budget) <= now + lead then
       local most = ceiling(budget)
       if not most or held(id) - ending[id] < most then return id end
     end

@@ -8,6 +8,10 @@ local BOOKING_MS = 3000
 local CLAIM_LIFE_MS = 24 * 3600 * 1000
 local ELSEWHERE_LIFE_MS = 600 * 1000
 
+-- A learned delay of releases is valid for this time.
+local DELAY_LIFE_MS = 24 * 3600 * 1000
+
+-- Returns the number of slots in use: leases, and connections that the provider still counts after their end.
 local function held(budget_id)
   return call('ZLEXCOUNT', HELD, '[' .. budget_id .. '|', '(' .. budget_id .. '}')
 end
@@ -21,6 +25,22 @@ end
 -- Whether a time is less than `span` away. A time far ahead was stored before the clock was set back.
 local function is_within(span, time)
   return math.abs(now - time) < span
+end
+
+function delay_of(budget)
+  if budget.release_delay then return budget.release_delay end
+  if not budget.learned_delay then return 0 end
+  return is_within(DELAY_LIFE_MS, budget.delay_at) and budget.learned_delay or 0
+end
+
+-- Returns the number of a budget's connections that are open: its claimed leases, but those that were refused.
+local function open_connections(budget_id)
+  local open = 0
+  for _, member in ipairs(call('ZRANGEBYLEX', HELD, '[' .. budget_id .. '|', '(' .. budget_id .. '}')) do
+    local lease = read(LEASES, string.sub(member, #budget_id + 2))
+    if lease and lease.state == 'held' and not lease.refused then open = open + 1 end
+  end
+  return open
 end
 
 local function is_ahead(time)

@@ -3,12 +3,21 @@
 -- The run id of this server, since it started.
 local server_id
 
+local function reap_lingering()
+  if not meta.lingers then return end
+  for _, member in ipairs(call('ZRANGEBYSCORE', LINGERING, '-inf', now)) do
+    call('ZREM', LINGERING, member)
+    call('ZREM', HELD, member)
+    reconsider_budget(string.match(member, '^(.-)|'))
+  end
+end
+
 local function reap_leases()
   for _, id in ipairs(call('ZRANGEBYSCORE', EXPIRY, '-inf', now, 'LIMIT', 0, 200)) do
     local lease = read(LEASES, id)
     if lease then
-      drop_lease(lease)
-      event('expired', id, lease.account, lease.info)
+      if lease.state == 'granted' then narrow_window(0.5) end
+      event('expired', id, lease.account, lease.info, drop_lease(lease))
     else
       call('ZREM', EXPIRY, id)
     end
@@ -85,6 +94,7 @@ local function transition(name, work, ...)
     meet_server()
     meet_silence()
     sample()
+    reap_lingering()
     reap_leases()
     return work(args)
   end, ...)
