@@ -107,16 +107,30 @@ def check_streams() -> None:
 
         return next_in_chain(run_id, params, dag_run)
 
-    planned, rest, following = plan(), leftover(), next_in_chain()
+    @task
+    def removals(params: Injected = None, run_id: Injected = None, dag_run: Injected = None) -> list[dict[str, Any]]:
+        """Return the removals that need an approval, as the arguments of the run that asks for it."""
+        from stream_tasks.removals import requests
+        from stream_tasks.resources import settings
+        from stream_tasks.write_back import may_write
+
+        return requests(run_id, write_back=may_write(params, dag_run, settings()))
+
+    planned, rest, following, held = plan(), leftover(), next_in_chain(), removals()
     concurrent = CheckStream.partial(task_id=names.CHECK_TASK, pool=names.CHECK_POOL, **LABELLED)
     sequential = CheckStream.partial(
         task_id=names.SEQUENTIAL_CHECK_TASK, pool=names.SEQUENTIAL_POOL, sequential=True, **LABELLED
     )
     next_run = TriggerDagRunOperator.partial(task_id="next_run", trigger_dag_id=names.CHECK_DAG)
+    # The same question is asked once.
+    ask = TriggerDagRunOperator.partial(task_id="ask", trigger_dag_id=names.REMOVAL_DAG, skip_when_already_exists=True)
 
     planned >> following
     concurrent.expand_kwargs(planned) >> rest
-    sequential.expand_kwargs(rest) >> summary() >> next_run.expand_kwargs(following)
+    summarised = summary()
+    sequential.expand_kwargs(rest) >> summarised >> next_run.expand_kwargs(following)
+    summarised >> held
+    ask.expand_kwargs(held)
 
 
 check_streams()

@@ -352,7 +352,7 @@ class Safety(_Section):
     custom_streams: Literal["pin", "order"] = Field(
         "pin", description="Streams without an account keep their place (`pin`) or are ordered (`order`)"
     )
-    approval_hours: Hours = Field(72, description="Hours after which an unanswered approval lapses")
+    approval_hours: float = Field(72, ge=1, le=720, description="Hours after which an unanswered approval lapses")
     scheduled_write_back: Literal["ask", "always", "never"] = Field(
         "ask", description="Whether scheduled runs write their changes; `ask`: not until you have agreed once"
     )

@@ -5,7 +5,8 @@ from typing import Final
 CHECK_DAG: Final = "check_streams"
 REFRESH_DAG: Final = "refresh_udi"
 MAINTENANCE_DAG: Final = "maintenance"
-DAGS: Final = (CHECK_DAG, REFRESH_DAG, MAINTENANCE_DAG)
+REMOVAL_DAG: Final = "approve_removals"
+DAGS: Final = (CHECK_DAG, REFRESH_DAG, MAINTENANCE_DAG, REMOVAL_DAG)
 
 EVENTS_DAG: Final = "check_before_events"
 # The id of a run that a schedule started begins with this, and with it the ids of the whole chain.

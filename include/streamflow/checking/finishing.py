@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 
 from streamflow.checking.outages import Outages
@@ -11,7 +11,7 @@ from streamflow.checking.subject import Subject
 from streamflow.config import Config
 from streamflow.errors import SourceError
 from streamflow.ordering import removal
-from streamflow.ordering.finish import finish
+from streamflow.ordering.finish import arrange, finish
 from streamflow.sources import Destination
 from streamflow.udi.ports import Store
 
@@ -65,6 +65,36 @@ def finish_run(
     finish_channels(store, open_destination, channels, run_id, settings)
     _remove_dead(store, open_destination, run_id, settings)
     return channels
+
+
+def remove_approved(
+    store: Store,
+    open_destination: OpenDestination,
+    approved: Mapping[int, Collection[int]],
+    run_id: str,
+    settings: Config,
+) -> list[int]:
+    """Remove streams that a run held back and a person approved, as far as the rules still remove them.
+
+    A channel from which the rules would now remove further streams stays as it is: the next run asks again.
+
+    :param approved: the approved streams by channel.
+    :returns: the changed channels.
+    :raises SourceError: when a channel cannot be written now.
+    """
+    changed = []
+    with open_destination() as destination:
+        for channel_id, streams in approved.items():
+            channel = store.library.channel(channel_id)
+            leaving = arrange(store, channel_id, channel.stream_ids, settings).order.removed if channel else ()
+            if not leaving:
+                log.info("channel %s: no approved stream has to leave any more", channel_id)
+            elif not set(leaving) <= set(streams):
+                log.warning("channel %s: more streams would leave than were approved", channel_id)
+            else:
+                finish(store, destination, channel_id, run_id, settings)
+                changed.append(channel_id)
+    return changed
 
 
 def _remove_dead(store: Store, open_destination: OpenDestination, run_id: str, settings: Config) -> None:

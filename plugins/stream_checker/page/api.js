@@ -34,6 +34,26 @@ export const isPaused = async (dag) => (await request(airflowUrl(`api/v2/dags/${
 export const setPaused = async (dag, paused) =>
   (await request(airflowUrl(`api/v2/dags/${dag}?update_mask=is_paused`), { method: "PATCH", body: { is_paused: paused } })).is_paused;
 
+const REMOVALS = "api/v2/dags/approve_removals/dagRuns";
+
+/** Return the removals that wait for an answer, each with its run, its question and its channels. */
+export async function openRequests() {
+  const open = await request(airflowUrl(`${REMOVALS}/~/hitlDetails?response_received=false&limit=20`));
+  return Promise.all(
+    open.hitl_details.map(async ({ subject, task_instance: { dag_run_id: runId } }) => {
+      const run = await request(airflowUrl(`${REMOVALS}/${encodeURIComponent(runId)}`));
+      return { runId, subject, channels: run.conf.channels };
+    }),
+  );
+}
+
+/** Answer a question about removals with one of its options, and the ids of the chosen channels. */
+export const answerRequest = (runId, option, channels) =>
+  request(airflowUrl(`${REMOVALS}/${encodeURIComponent(runId)}/taskInstances/ask/-1/hitlDetails`), {
+    method: "PATCH",
+    body: { chosen_options: [option], params_input: { channel_ids: channels } },
+  });
+
 async function request(url, { method = "GET", body, signal, tries = MAX_TRIES } = {}) {
   const headers = body === undefined ? {} : { "Content-Type": "application/json" };
   let response;

@@ -3,6 +3,7 @@
 import { html, render } from "./html.js";
 import { link, useRoute } from "./router.js";
 import { followParentTheme } from "./theme.js";
+import { ApprovalsView } from "./views/approvals.js";
 import { ChannelView } from "./views/channel.js";
 import { HelpView } from "./views/help.js";
 import { HistoryView } from "./views/history.js";
@@ -22,6 +23,7 @@ const VIEWS = {
   run: { title: "Run", View: RunView },
   results: { title: "Results", View: ResultsView },
   channel: { title: "Channels", View: ChannelView },
+  approvals: { title: "Approvals", View: ApprovalsView },
   history: { title: "History", View: HistoryView },
   policies: { title: "Policies", View: PoliciesView },
   settings: { title: "Settings", View: SettingsView },

@@ -56,6 +56,20 @@ def test_every_import_of_the_page_is_one_of_its_files() -> None:
                 assert (file.parent / name).is_file(), f"{file.name} imports {name}"
 
 
+def test_all_modules_load_at_the_same_time() -> None:
+    # Otherwise a browser finds each one only after the module that imports it.
+    page = next(file for file in FILES if file.name == "index.html")
+    preloaded = re.findall(r'rel="modulepreload" href="([^"]+)"', page.read_text())
+    needed, waiting = set(), [page.parent / "app.js"]
+    while waiting:
+        file = waiting.pop()
+        if file not in needed:
+            needed.add(file)
+            waiting += [(file.parent / name).resolve() for name in re.findall(r'from\s*"([^"]+)"', file.read_text())]
+    assert sorted(preloaded) == preloaded
+    assert {page.parent / name for name in preloaded} == needed
+
+
 def test_the_first_load_is_small() -> None:
     assert sum(len(gzip.compress(file.read_bytes())) for file in FILES) < 60_000
 
@@ -114,6 +128,8 @@ def test_each_view_shows_its_subject(browser: Browser, server: Server) -> None:
     browser.until_shown("unhealthy", "No worker responds")
     show(browser, server, "provider/1")
     browser.until_shown("Report card of Provider A", "3 sold", "Working, by weekday", "Provider B")
+    show(browser, server, "approvals")
+    browser.until_shown("Nothing waits for you.")
     show(browser, server, "help")
     browser.until_shown("provider busy", "The provider refused the connection as one too many.", "believed limit")
 

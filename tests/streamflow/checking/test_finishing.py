@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from streamflow.checking.finishing import finish_ready, finish_run
+from streamflow.checking.finishing import finish_ready, finish_run, remove_approved
 from streamflow.checking.outages import Outages
 from streamflow.config import Config
 from streamflow.records import Run
@@ -76,3 +76,44 @@ def test_a_run_that_only_plans_removes_nothing(store: Store) -> None:
     state = store.runs.state("night 2")
     assert state
     assert state.finished_channels[1].after == (11, 12, 13, 14)
+
+
+@contextmanager
+def approving(store: Store) -> Iterator[Destination | None]:
+    yield LocalOrder(store)
+
+
+def order(store: Store, channel_id: int) -> tuple[int, ...]:
+    channel = store.library.channel(channel_id)
+    return channel.stream_ids if channel else ()
+
+
+def test_approved_streams_leave_and_those_of_other_channels_stay(store: Store) -> None:
+    dead = {10, 11, 12, 20, 21, 22}
+    for night in (1, 2):
+        ran(store, night, dead)
+    approved = {1: [10, 11, 12]}
+    changed = remove_approved(store, lambda: approving(store), approved, "night 2", SETTINGS)
+    assert (changed, order(store, 1)) == ([1], (13, 14))
+    assert set(order(store, 2)) == set(CHANNELS[2])
+    state = store.runs.state("night 2")
+    assert state
+    assert {channel: change.held for channel, change in state.finished_channels.items() if change.held}.keys() == {2}
+
+
+def test_a_channel_in_which_more_streams_died_since_is_asked_for_again(store: Store) -> None:
+    for night in (1, 2):
+        ran(store, night, {10, 11, 12})
+    for night in (3, 4):
+        ran(store, night, {10, 11, 12, 13})
+    assert remove_approved(store, lambda: approving(store), {1: [10, 11, 12]}, "night 2", SETTINGS) == []
+    assert set(order(store, 1)) == set(CHANNELS[1])
+
+
+def test_a_stream_that_works_again_stays_although_its_removal_was_approved(store: Store) -> None:
+    for night in (1, 2):
+        ran(store, night, {10, 11, 12, 20, 21})
+    ran(store, 3, {10, 11, 20, 21})
+    assert remove_approved(store, lambda: approving(store), {1: [10, 11, 12]}, "night 2", SETTINGS) == [1]
+    assert order(store, 1) == (13, 14, 12)
+    assert remove_approved(store, lambda: approving(store), {1: [10, 11, 12], 99: [1]}, "night 2", SETTINGS) == []
