@@ -22,6 +22,7 @@ from stream_checker.routes import (
     groups,
     hooks,
     me,
+    overview,
     playlist,
     policies,
     probes,
@@ -45,8 +46,8 @@ problem documents (RFC 9457) that name the wrong field.
 """
 # In the order of the API's document.
 ROUTES = (
-    concurrency, workers, probes, results, streams, channels, checks, me, groups, runs, events, hooks, playlist,
-    settings, policies, explanations, accounts, alerts,
+    concurrency, workers, probes, results, streams, channels, checks, me, overview, groups, runs, events, hooks,
+    playlist, settings, policies, explanations, accounts, alerts,
 )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ import { ChannelView } from "./views/channel.js";
 import { HelpView } from "./views/help.js";
 import { HistoryView } from "./views/history.js";
 import { NowView } from "./views/now.js";
+import { OverviewView } from "./views/overview.js";
 import { PoliciesView } from "./views/policies.js";
 import { ProviderView } from "./views/provider.js";
 import { ReportView } from "./views/report.js";
@@ -19,6 +20,7 @@ import { WorkersView } from "./views/workers.js";
 
 // A view with `parent` has no entry in the navigation; the entry of its parent is marked instead.
 const VIEWS = {
+  overview: { title: "Overview", View: OverviewView },
   now: { title: "Now", View: NowView },
   run: { title: "Run", View: RunView },
   results: { title: "Results", View: ResultsView },
@@ -36,7 +38,7 @@ const VIEWS = {
 
 function App() {
   const route = useRoute();
-  const name = route.view in VIEWS ? route.view : "now";
+  const name = route.view in VIEWS ? route.view : "overview";
   const { View, parent = name, title } = VIEWS[name];
   document.title = `${title} · Stream checker`;
   return html`

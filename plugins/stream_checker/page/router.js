@@ -8,7 +8,7 @@ function read() {
   const filters = new URLSearchParams(query);
   // The tab of a run in Airflow's UI names the run in the query.
   const run = new URLSearchParams(location.search).get("run_id");
-  return { view: view || "now", id: id.map(decodeURIComponent).join("/") || (view === "run" ? run : null), filters };
+  return { view: view || "overview", id: id.map(decodeURIComponent).join("/") || (view === "run" ? run : null), filters };
 }
 
 /** Return the fragment of a route. */

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,9 +16,9 @@ from airflow.models.dagrun import DagRun
 from airflow.models.log import Log
 from airflow.models.taskinstance import TaskInstance
 from airflow.utils.session import create_session
-from airflow.utils.state import TaskInstanceState
+from airflow.utils.state import DagRunState, TaskInstanceState
 from airflow.utils.types import DagRunTriggeredByType
-from sqlalchemy import or_, select, update
+from sqlalchemy import func, or_, select, update
 
 from stream_checker.http.problems import Problem
 from streamflow import names
@@ -56,6 +57,42 @@ def start_check(conf: Mapping[str, Any], user: BaseUser) -> tuple[str, bool]:
     with create_session(scoped=False) as session:
         is_paused = session.scalar(select(DagModel.is_paused).where(DagModel.dag_id == names.CHECK_DAG))
     return run_id, bool(is_paused)
+
+
+@dataclass(frozen=True)
+class DagStates:
+    """What Airflow knows about the DAGs.
+
+    :param paused: the checks are paused.
+    :param next_check: the next start of a schedule of checks that is not paused.
+    :param refresh_failed_at: the end of the last refresh, if it failed.
+    """
+
+    paused: bool = False
+    next_check: datetime | None = None
+    refresh_failed_at: datetime | None = None
+
+
+def dag_states(schedules: Collection[str]) -> DagStates:
+    """Return the states of the DAGs.
+
+    :param schedules: the names of the schedules of checks.
+    """
+    scheduling = [names.schedule_dag(name) for name in schedules]
+    with create_session(scoped=False) as session:
+        paused = session.scalar(select(DagModel.is_paused).where(DagModel.dag_id == names.CHECK_DAG))
+        following = session.scalar(
+            select(func.min(DagModel.next_dagrun_create_after)).where(
+                DagModel.dag_id.in_(scheduling), ~DagModel.is_paused
+            )
+        )
+        ended = (DagRunState.SUCCESS, DagRunState.FAILED)
+        refreshes = select(DagRun.state, DagRun.end_date).where(
+            DagRun.dag_id == names.REFRESH_DAG, DagRun.state.in_(ended)
+        )
+        last = session.execute(refreshes.order_by(DagRun.id.desc()).limit(1)).first()
+    failed_at = last.end_date if last and last.state == DagRunState.FAILED else None
+    return DagStates(bool(paused), following, failed_at)
 
 
 def stop_checks(run_id: str, user: BaseUser, *, is_planned: bool) -> int | None:

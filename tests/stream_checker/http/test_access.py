@@ -10,6 +10,7 @@ from ..server import Server
 
 READS = [
     "/me",
+    "/overview",
     "/concurrency/status",
     "/concurrency/config",
     "/workers/health",

@@ -109,6 +109,10 @@ def show(browser: Browser, server: Server, place: str) -> None:
 
 @in_browser
 def test_each_view_shows_its_subject(browser: Browser, server: Server) -> None:
+    browser.show(f"{server.address}/api/stream-checker/page/")
+    browser.until_shown(
+        "All checked channels work", "1 weak", "Channel 2 UHD → Channel 1 HD", "best score 0.83", "83% alive"
+    )
     show(browser, server, "now")
     browser.until_shown("2 of 10 slots in use", "Provider A", "1 watched", "Channel 4 UHD", "6 Mb/s")
     show(browser, server, f"run/{quote(RUN, safe='')}")
@@ -198,6 +202,7 @@ def test_it_follows_the_colour_scheme_and_fits_a_phone(browser: Browser, server:
     assert browser.value(lightness) != "rgb(255, 255, 255)"
     browser.call("Emulation.setDeviceMetricsOverride", width=360, height=740, deviceScaleFactor=1, mobile=True)
     for place in (
+        "overview",
         "now",
         f"run/{quote(RUN, safe='')}",
         "results",
@@ -255,6 +260,7 @@ def test_the_limit_is_changed_and_the_slots_are_reset_by_keyboard(browser: Brows
 
 
 PLACES = [
+    "overview",
     "now", "run", f"report/{quote(RUN, safe='')}", "results", "stream/1", "channel", "channel/1", "history", "workers",
     "policies", "settings",
 ]  # fmt: skip

@@ -1,0 +1,215 @@
+"""The overview: whether the channels work, what checks have changed, and what waits for a person."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+from account_limiter import Limiter, LimiterUnavailable
+from stream_checker.queries.dag_runs import DagStates
+from stream_checker.queries.result_index import ResultIndex
+from stream_checker.queries.run_outcomes import RunOutcome, RunOutcomes
+from streamflow import names
+from streamflow.config import Config
+from streamflow.policies.ranking import UNWATCHABLE
+from streamflow.records import Channel, ChannelChange, RunState, Verdict
+from streamflow.udi.ports import Store
+
+MAX_LISTED = 50
+RECENT = timedelta(hours=24)
+# The runs whose changes are read: a chain of three, and two that a person started.
+MAX_RUNS = 5
+
+Health = Literal["whole", "weak", "dark", "undecided"]
+
+
+class ChannelHealth(BaseModel):
+    """A channel that is dark or weak."""
+
+    channel_id: int = Field(description="Id of the channel in Dispatcharr")
+    name: str = Field(description="Name of the channel", examples=["Das Erste"])
+    number: float | None = Field(description="Channel number")
+    streams: int = Field(description="Number of its streams")
+    usable: int = Field(description="Number of streams that show a picture")
+
+
+class RecentChange(BaseModel):
+    """A change of a channel in the last 24 hours."""
+
+    channel_id: int = Field(description="Id of the channel in Dispatcharr")
+    name: str = Field(description="Name of the channel", examples=["Das Erste"])
+    at: datetime = Field(description="Time of the change")
+    run_id: str | None = Field(description="Id of the run in Airflow")
+    first_before: str | None = Field(description="Name of the first stream before; null for none")
+    first_after: str | None = Field(description="Name of the first stream after; null for none")
+    why: str = Field(description="Reason of the first move", examples=["dead: http_404, 2 times in a row"])
+    written: bool = Field(description="Whether the change was written to the source")
+
+
+class Provider(BaseModel):
+    """An account with the share of its streams that work."""
+
+    account_id: int = Field(description="Id of the account in Dispatcharr")
+    name: str = Field(description="Name of the account", examples=["Provider A"])
+    is_active: bool = Field(description="Whether the account is active")
+    decided: int = Field(description="Number of its streams with a verdict about the stream")
+    working: int = Field(description="Number of its streams that are `ok` or `degraded`")
+    max_streams: int = Field(description="Configured number of connections; 0: unlimited")
+    believed_limit: int | None = Field(description="Limit that the checks have learned; null while Redis is away")
+    evidence: list[str] = Field(description="Why the learned limit differs from the configured one")
+
+
+class Overview(BaseModel):
+    """Whether the channels work, what checks have changed, and what waits for a person."""
+
+    refreshed_at: datetime | None = Field(description="Time of the last refresh of the library; null before the first")
+    refresh_failed_at: datetime | None = Field(description="End of the last refresh, if it failed")
+    channels: dict[Health, int] = Field(
+        description="Number of channels by health: `whole` (every stream works), `weak` (some do), `dark` (none does), "
+        "`undecided` (not checked yet)"
+    )
+    dark: list[ChannelHealth] = Field(description="Dark channels in the order of their numbers, at most 50")
+    weak: list[ChannelHealth] = Field(
+        description="Weak channels, those with the fewest usable streams first, at most 50"
+    )
+    changes: list[RecentChange] = Field(description="Changes of the last 24 hours, newest first, at most 50")
+    providers: list[Provider] = Field(description="Accounts, the one with the smallest share of working streams first")
+    last_run: RunOutcome | None = Field(description="The newest run; null before the first")
+    next_check: datetime | None = Field(
+        description="Start of the next scheduled check; null where no schedule is active"
+    )
+    paused: bool = Field(description="Whether the DAG of the checks is paused, so that no scheduled check starts")
+    held: list[ChannelHealth] = Field(description="Channels with streams whose removal waits for a person")
+    asks_to_write: bool = Field(
+        description="Whether a scheduled run has planned changes that it may not write until the owner agrees"
+    )
+
+
+def overview(
+    store: Store,
+    settings: Config,
+    results: ResultIndex,
+    outcomes: RunOutcomes,
+    limiter: Limiter,
+    airflow: DagStates,
+) -> Overview:
+    """Return the overview.
+
+    :raises UdiUnavailable: when the UDI cannot be read.
+    """
+    now = datetime.now(UTC)
+    kinds: tuple[Verdict, ...] = ("ok", "degraded", "dead")
+    verdicts = {kind: set(store.results.streams_of_verdict(kind)) for kind in kinds}
+    working = verdicts["ok"] | verdicts["degraded"]
+    reasons = results.current(store)
+    usable = verdicts["ok"] | {
+        stream for stream in verdicts["degraded"] if stream not in reasons or reasons[stream].reason not in UNWATCHABLE
+    }
+    decided = working | verdicts["dead"]
+    channels = {channel.id: channel for channel in store.library.channels()}
+    health = {channel.id: _health(channel, usable, decided) for channel in channels.values()}
+    dark, weak = (
+        sorted((channels[id] for id, own in health.items() if own == kind), key=_by_number) for kind in ("dark", "weak")
+    )
+    weak.sort(key=lambda channel: len(usable.intersection(channel.stream_ids)))
+    runs = outcomes.get(store, store.runs.newest(MAX_RUNS))
+    states = [state for run in runs if now - run.started_at < RECENT and (state := store.runs.state(run.run_id))]
+    changes = [
+        change for state in states for change in state.finished_channels.values() if change.channel_id in channels
+    ]
+    return Overview(
+        refreshed_at=store.library.refreshed_at(),
+        refresh_failed_at=airflow.refresh_failed_at,
+        channels=_counts(health.values()),
+        dark=[_listed(channel, usable) for channel in dark[:MAX_LISTED]],
+        weak=[_listed(channel, usable) for channel in weak[:MAX_LISTED]],
+        changes=_changes(store, channels, changes),
+        providers=_providers(store, limiter, working, decided),
+        last_run=runs[0] if runs else None,
+        next_check=airflow.next_check,
+        paused=airflow.paused,
+        held=[_listed(channels[id], usable) for id in dict.fromkeys(one.channel_id for one in changes if one.held)],
+        asks_to_write=settings.safety.scheduled_write_back == "ask" and _has_planned(states),
+    )
+
+
+def _health(channel: Channel, usable: set[int], decided: set[int]) -> Health:
+    own = set(channel.stream_ids)
+    if not own or not own & decided:
+        return "undecided"
+    if not own & usable:
+        return "dark" if own <= decided else "undecided"
+    return "whole" if own <= usable else "weak"
+
+
+def _counts(health: Iterable[Health]) -> dict[Health, int]:
+    counts = Counter(health)
+    return {"whole": counts["whole"], "weak": counts["weak"], "dark": counts["dark"], "undecided": counts["undecided"]}
+
+
+def _listed(channel: Channel, usable: set[int]) -> ChannelHealth:
+    return ChannelHealth(
+        channel_id=channel.id,
+        name=channel.name,
+        number=channel.number,
+        streams=len(channel.stream_ids),
+        usable=len(usable.intersection(channel.stream_ids)),
+    )
+
+
+def _by_number(channel: Channel) -> tuple[bool, float, int]:
+    return channel.number is None, channel.number or 0, channel.id
+
+
+def _changes(store: Store, channels: Mapping[int, Channel], changes: Sequence[ChannelChange]) -> list[RecentChange]:
+    moved = sorted((one for one in changes if one.moves), key=lambda one: one.at, reverse=True)[:MAX_LISTED]
+    firsts = {stream for one in moved for stream in (*one.before[:1], *one.after[:1])}
+    names = {stream.id: stream.name for stream in store.library.streams(firsts).values()}
+    return [
+        RecentChange(
+            channel_id=one.channel_id,
+            name=channels[one.channel_id].name,
+            at=one.at,
+            run_id=one.run_id,
+            first_before=next((names.get(stream) for stream in one.before), None),
+            first_after=next((names.get(stream) for stream in one.after), None),
+            why=one.moves[0].why,
+            written=one.written,
+        )
+        for one in moved
+    ]
+
+
+def _providers(store: Store, limiter: Limiter, working: set[int], decided: set[int]) -> list[Provider]:
+    try:
+        uses = {one.account_id: one for one in limiter.snapshot().accounts}
+    except LimiterUnavailable:
+        uses = {}
+    found = []
+    for account in store.library.accounts():
+        streams, use = set(store.library.streams_of_account(account.id)), uses.get(account.id)
+        found.append(
+            Provider(
+                account_id=account.id,
+                name=account.name,
+                is_active=account.is_active,
+                decided=len(streams & decided),
+                working=len(streams & working),
+                max_streams=account.max_streams,
+                believed_limit=use.believed_limit if use else None,
+                evidence=list(use.evidence) if use else [],
+            )
+        )
+    return sorted(found, key=lambda one: (one.working / one.decided if one.decided else 2, one.name))
+
+
+def _has_planned(states: Iterable[RunState]) -> bool:
+    return any(
+        state.run.run_id.startswith(names.SCHEDULED_RUN)
+        and any(change.moves and not change.written for change in state.finished_channels.values())
+        for state in states
+    )

@@ -1,0 +1,29 @@
+"""The overview over HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+import httpx
+
+from ..library import RUN
+
+
+def test_recent_changes_name_the_first_choice_and_the_reason(admin: httpx.Client) -> None:
+    [change] = [one for one in admin.get("/overview").json()["changes"] if one["run_id"] == RUN]
+    firsts = change["name"], change["first_before"], change["first_after"]
+    assert firsts == ("Das Erste", "Channel 2 UHD", "Channel 1 HD")
+    assert (change["why"], change["written"]) == ("best score 0.83", True)
+
+
+def test_accounts_are_listed_worst_first_also_without_redis(
+    admin: httpx.Client, redis_away: Callable[[], AbstractContextManager[None]]
+) -> None:
+    providers = admin.get("/overview").json()["providers"]
+    shares = [one["working"] / one["decided"] for one in providers]
+    assert shares == sorted(shares)
+    assert all(one["believed_limit"] is not None for one in providers)
+    with redis_away():
+        away = admin.get("/overview").json()
+        assert [one["believed_limit"] for one in away["providers"]] == [None, None, None]
