@@ -87,9 +87,14 @@ def _digest(login: _Login, challenge: dict[str, str], method: str, target: str) 
         secret = digest(secret, nonce, client_nonce)
     request = digest(method, target)
     fields = [f'username="{_escaped(login.name)}"', f'realm="{realm}"', f'nonce="{nonce}"', f'uri="{target}"']
-    if "auth" in re.split(r"[\s,]+", challenge.get("qop", "")):
-        response = digest(secret, nonce, count, client_nonce, "auth", request)
-        fields += ["qop=auth", f"nc={count}", f'cnonce="{client_nonce}"']
+    offered = re.split(r"[\s,]+", challenge.get("qop", "").lower())
+    protection = next((one for one in ("auth", "auth-int") if one in offered), None)
+    if protection == "auth-int":
+        # The request has no body.
+        request = digest(method, target, digest(""))
+    if protection:
+        response = digest(secret, nonce, count, client_nonce, protection, request)
+        fields += [f"qop={protection}", f"nc={count}", f'cnonce="{client_nonce}"']
     else:
         response = digest(secret, nonce, request)
     fields.append(f'response="{response}"')

@@ -173,10 +173,13 @@ class SegmentFetcher:
         with self._client.get(url, byte_range=byte_range) as response:
             return read_document(_ranged(response, byte_range))
 
-    def counted(self, open_segment: Callable[[], Iterator[bytes]], *, is_only: bool) -> Iterator[bytes]:
+    def counted(
+        self, open_segment: Callable[[], Iterator[bytes]], *, is_only: bool, is_gap: bool = False
+    ) -> Iterator[bytes]:
         """Yield a segment's bytes. A segment that fails is requested again once, then left out.
 
         :param is_only: there is no other segment, so that its failure is the stream's.
+        :param is_gap: the playlist says that there may be nothing, so that its failure is none.
         :raises Refusal: after several failures in a row, and for failures that concern the whole stream.
         """
         self.info.borders.append(self._offset)
@@ -189,7 +192,10 @@ class SegmentFetcher:
             except Refusal as refusal:
                 if not is_passing(refusal) or not self.is_wanted():
                     raise
-                if self._offset == begin and not is_retry and refusal.retryable:
+                if is_gap:
+                    break
+                # The newest segment of a live stream may be listed before each server of a network has it.
+                if self._offset == begin and not is_retry and (refusal.retryable or refusal.reason == "http_404"):
                     self._pause(RETRY_SECONDS)
                     continue
                 self._failures += 1

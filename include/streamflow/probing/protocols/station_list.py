@@ -1,4 +1,4 @@
-"""Station lists: a file with the address of the stream, where a player expects the stream (M3U, PLS, XSPF)."""
+"""Station lists: a file with the address of the stream, where a player expects the stream (M3U, PLS, XSPF, ASX)."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from streamflow.probing.protocols.hls.playlist import MediaPlaylist, is_playlist
 
 _PLS = re.compile(rb"^[ \t]*+File\d++[ \t]*+=[ \t]*+(\S.*)", re.IGNORECASE | re.MULTILINE)
 _XSPF = re.compile(rb"<location>([^<]++)</location>", re.IGNORECASE)
+_ASX = re.compile(rb"""<ref\s[^<>]*?href\s*=\s*["']([^"'<>]++)""", re.IGNORECASE)
 _ADDRESS = re.compile(rb"(?:https?|rtsp|rtmp|mms)://\S+\s*(?:\n|$)", re.IGNORECASE)
 _ENTITIES = {"&amp;": "&", "&lt;": "<", "&gt;": ">", "&quot;": '"', "&apos;": "'"}
 
@@ -15,7 +16,7 @@ _ENTITIES = {"&amp;": "&", "&lt;": "<", "&gt;": ">", "&quot;": '"', "&apos;": "'
 def is_station_list(head: bytes) -> bool:
     """Return whether a body that begins with ``head`` is a list in a form other than M3U with its first line."""
     start = head.lstrip(b"\xef\xbb\xbf \r\n\t")
-    if start[:10].lower() == b"[playlist]" or _ADDRESS.match(start):
+    if start[:10].lower() == b"[playlist]" or start[:4].lower() == b"<asx" or _ADDRESS.match(start):
         return True
     return start.startswith((b"<?xml", b"<playlist")) and b"xspf" in start
 
@@ -34,7 +35,7 @@ def first_entry(document: bytes) -> str | None:
     if start[:10].lower() == b"[playlist]":
         match = _PLS.search(start)
     elif start.startswith(b"<"):
-        match = _XSPF.search(start)
+        match = _XSPF.search(start) or _ASX.search(start)
     else:
         match = re.match(rb"(\S+)", start)
     if match is None:

@@ -215,7 +215,8 @@ def digest_server(form: str, seen: list[dict[str, str]]) -> Callable[[str], byte
         secret = digest("us", "tv", "se:c")
         if "-sess" in form:
             secret = digest(secret, "n0nce", sent.get("cnonce", ""))
-        request = digest("GET", "/1.ts?a=b")
+        body = [digest("")] if sent.get("qop") == "auth-int" else []
+        request = digest("GET", "/1.ts?a=b", *body)
         parts = [sent[name] for name in ("nc", "cnonce", "qop")] if "qop" in sent else []
         if sent.get("response") == digest(secret, "n0nce", *parts, request):
             return response(b"media")
@@ -225,7 +226,7 @@ def digest_server(form: str, seen: list[dict[str, str]]) -> Callable[[str], byte
 
 
 @pytest.mark.parametrize(
-    "form", ['qop="auth"', 'qop="auth,auth-int"', "stale=false", 'algorithm=SHA-256, qop="auth"',
+    "form", ['qop="auth"', 'qop="auth-int"', 'qop="auth,auth-int"', "stale=false", 'algorithm=SHA-256, qop="auth"',
              'algorithm=MD5-sess, qop="auth"', 'algorithm=MD5, qop="auth"']
 )  # fmt: skip
 def test_a_digest_login_is_answered(scripted: Scripted, form: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -57,6 +57,7 @@ class HlsFeed:
         self._info = info
         self._is_wanted = is_wanted
         self._keys: dict[str, bytes] = {}
+        self._variables: Mapping[str, str] = {}
 
     def follow(self, url: str, document: bytes) -> Iterator[bytes]:
         """Yield the media bytes of the stream behind the playlist ``document`` from ``url``.
@@ -77,6 +78,7 @@ class HlsFeed:
 
     def _best(self, url: str, master: MasterPlaylist, depth: int) -> Iterator[bytes]:
         """Yield the bytes of the best variant that works; the better ones that fail are noted."""
+        self._variables = master.variables
         for variant in master.variants:
             self._info.note_variant(variant.size, variant.bandwidth, variant.codecs)
         candidates = sorted(master.variants, key=lambda variant: variant.rank, reverse=True)[:MAX_ATTEMPTS]
@@ -140,7 +142,9 @@ class HlsFeed:
                 is_only = is_ended and segment is due[-1] and not self._info.segments
                 if segment.is_discontinuity and self._info.segments:
                     self._info.announced_jumps += 1
-                yield from self._fetcher.counted(partial(self._segment, track, segment), is_only=is_only)
+                yield from self._fetcher.counted(
+                    partial(self._segment, track, segment), is_only=is_only, is_gap=segment.is_gap
+                )
                 track.position.take(segment)
                 if audio and not self._take_audio(audio):
                     audio = None
@@ -188,7 +192,7 @@ class HlsFeed:
         address, document = self._fetcher.document(url)
         if not is_playlist(document[:64]):
             raise dead("not_media", "the playlist leads to something that is not a playlist")
-        return address, parse(document)
+        return address, parse(document, self._variables)
 
     def _segment(self, track: _Track, segment: Segment) -> Iterator[bytes]:
         if segment.fault:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import chain
 
@@ -17,6 +17,7 @@ from streamflow.probing.judgement.refusal import dead
 # Segments kept from the start of a playlist (for recordings) and from its end (for live streams).
 MAX_SEGMENTS = 500
 MAX_VARIANTS = 100
+MAX_VARIABLES = 50
 MAX_LINE_CHARACTERS = 16_384
 # A recording window of a day in segments of two seconds has 130,000 lines.
 MAX_LINES = 300_000
@@ -24,6 +25,7 @@ DEFAULT_TARGET_SECONDS = 2.0
 
 # Names stand at the start or behind a comma, so that a line is read in linear time.
 _ATTRIBUTE = re.compile(r'(?:^|,)\s*+([A-Z0-9-]++)\s*+=\s*+("[^"]*"|[^,]*)')
+_VARIABLE = re.compile(r"\{\$([A-Za-z0-9_-]{1,100})\}")
 _NUMBER = re.compile(r"\s*(-?\d{1,15}(?:\.\d{0,9})?)")
 _RANGE = re.compile(r"(\d{1,15})(?:@(\d{1,15}))?")
 _OPEN_METHODS = ("AES-128", "SAMPLE-AES", "SAMPLE-AES-CTR")
@@ -64,6 +66,7 @@ class Segment:
     """One media segment.
 
     :param byte_range: first byte and number of bytes, None for the whole file.
+    :param is_gap: the playlist says that its media are missing (RFC 8216bis, 4.4.4.7).
     :param fault: the tag that makes the segment unusable, None when it is usable.
     """
 
@@ -74,6 +77,7 @@ class Segment:
     init: InitSection | None = None
     is_discontinuity: bool = False
     fault: str | None = None
+    is_gap: bool = False
 
     @property
     def name(self) -> str:
@@ -133,6 +137,7 @@ class MasterPlaylist:
 
     variants: tuple[Variant, ...]
     renditions: tuple[Rendition, ...]
+    variables: Mapping[str, str] = field(default_factory=dict)
 
 
 def is_playlist(head: bytes) -> bool:
@@ -140,14 +145,15 @@ def is_playlist(head: bytes) -> bool:
     return head.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(_STARTS)
 
 
-def parse(data: bytes) -> MasterPlaylist | MediaPlaylist:
+def parse(data: bytes, variables: Mapping[str, str] | None = None) -> MasterPlaylist | MediaPlaylist:
     """Parse a playlist; lines that cannot be read are left out.
 
+    :param variables: those of the list of variants that led here, which the playlist may import.
     :raises Refusal: for more than 300,000 lines.
     """
     if data.count(b"\n") > MAX_LINES:
         raise dead("not_media", f"a playlist has more than {MAX_LINES} lines", retryable=False)
-    reader = _Reader()
+    reader = _Reader(imported=variables or {})
     for line in _lines(data):
         reader.take(line)
     return reader.result()
@@ -177,9 +183,13 @@ class _Reader:
     is_ended: bool = False
     has_tags: bool = False
     variant: Variant | None = None
+    # Variables by name: those of the list of variants, and those defined so far (RFC 8216bis, 4.3).
+    imported: Mapping[str, str] = field(default_factory=dict)
+    variables: dict[str, str] = field(default_factory=dict)
     # These apply to the next segment alone.
     byte_range: tuple[int, int] | None = None
     is_discontinuity: bool = False
+    is_gap: bool = False
     fault: str | None = None
     has_new_key: bool = False
     # These apply to all segments that follow.
@@ -189,6 +199,8 @@ class _Reader:
 
     def take(self, line: str) -> None:
         """Read one line."""
+        if self.variables and "{$" in line:
+            line = _VARIABLE.sub(lambda match: self.variables.get(match[1], match[0]), line)[:MAX_LINE_CHARACTERS]
         if line.startswith("#"):
             tag, _, value = line.partition(":")
             self.has_tags |= tag.startswith("#EXT-X-")
@@ -200,7 +212,7 @@ class _Reader:
     def result(self) -> MasterPlaylist | MediaPlaylist:
         """Return what the lines have said."""
         if self.variants and not self.first_segments:
-            return MasterPlaylist(tuple(self.variants), tuple(self.renditions))
+            return MasterPlaylist(tuple(self.variants), tuple(self.renditions), self.variables)
         target = self.target_s or self.longest_s or DEFAULT_TARGET_SECONDS
         # Without an end the last segments matter, of a recording the first.
         segments: Iterable[Segment] = self.first_segments
@@ -216,11 +228,14 @@ class _Reader:
                 self.variants.append(replace(self.variant, uri=uri))
             self.variant = None
             return
-        segment = Segment(self.number, uri, self.byte_range, self.key, self.init, self.is_discontinuity, self.fault)
+        segment = Segment(
+            self.number, uri, self.byte_range, self.key, self.init, self.is_discontinuity, self.fault, self.is_gap
+        )
         (self.first_segments if len(self.first_segments) < MAX_SEGMENTS else self.last_segments).append(segment)
         self.number += 1
         self.range_end = sum(segment.byte_range) if segment.byte_range else 0
-        self.byte_range, self.is_discontinuity, self.fault, self.has_new_key = None, False, None, False
+        self.byte_range, self.is_discontinuity, self.fault = None, False, None
+        self.is_gap = self.has_new_key = False
 
     # -- tags ----------------------------------------------------------------------------------
     def _duration(self, value: str) -> None:
@@ -242,6 +257,18 @@ class _Reader:
     def _discontinuity(self, value: str) -> None:
         del value
         self.is_discontinuity = True
+
+    def _gap(self, value: str) -> None:
+        del value
+        self.is_gap = True
+
+    def _define(self, value: str) -> None:
+        said = _attributes(value)
+        name, text = said.get("NAME") or said.get("IMPORT"), said.get("VALUE")
+        if name and text is None:
+            text = self.imported.get(name)
+        if name and text is not None and len(self.variables) < MAX_VARIABLES:
+            self.variables[name] = text
 
     def _byte_range(self, value: str) -> None:
         self.byte_range = _byte_range(value, self.range_end)
@@ -293,6 +320,8 @@ _TAGS = {
     "#EXT-X-MEDIA-SEQUENCE": _Reader._sequence,
     "#EXT-X-ENDLIST": _Reader._end,
     "#EXT-X-DISCONTINUITY": _Reader._discontinuity,
+    "#EXT-X-GAP": _Reader._gap,
+    "#EXT-X-DEFINE": _Reader._define,
     "#EXT-X-BYTERANGE": _Reader._byte_range,
     "#EXT-X-KEY": _Reader._key,
     "#EXT-X-MAP": _Reader._init,

@@ -55,7 +55,7 @@ def test_a_playlist_cannot_lead_out_of_http(
         (("#EXTINF:2,", "/gone.ts"), "http_404"),
         (("#EXT-X-STREAM-INF:BANDWIDTH=1", "/1.m3u8"), "not_media"),
         (("#EXT-X-STREAM-INF:BANDWIDTH=1", "/page"), "not_media"),
-        (('#EXT-X-KEY:METHOD=SAMPLE-AES,URI="/k"', "#EXTINF:2,", "/1.ts"), "drm_protected"),
+        (('#EXT-X-KEY:METHOD=SAMPLE-AES,URI="skd://k"', "#EXTINF:2,", "/1.ts"), "drm_protected"),
         (('#EXT-X-KEY:METHOD=AES-128,URI="/k",KEYFORMAT="com.apple"', "#EXTINF:2,", "/1.ts"), "drm_protected"),
         (('#EXT-X-KEY:METHOD=AES-128,URI="/1.ts"', "#EXTINF:2,", "/1.ts"), "undecodable"),
         (('#EXT-X-KEY:METHOD=AES-128,URI="/k",IV=0xzz', "#EXTINF:2,", "/1.ts"), "undecodable"),
@@ -238,7 +238,32 @@ def test_one_failing_segment_is_requested_again_or_left_out(
     offered.files.pop("/1.ts")
     offered.answer_by_head("/1.ts", once)
     result = measured(offered.url("/1.m3u8", playlist(*segments(4))))
-    assert result.extra.get("missing_segments") == (1 if status == 404 else None)
+    assert "missing_segments" not in result.extra
+
+
+def test_a_gap_that_is_announced_is_left_out(offered: Scripted) -> None:
+    lines = segments(6)
+    for number in (1, 2, 3):
+        offered.url(f"/{number}.ts", response(b"", status=404))
+        offered.files.pop(f"/{number}.ts", None)
+        lines.insert(lines.index(f"/{number}.ts"), "#EXT-X-GAP")
+    settings = LONGER.model_copy(update={"sample_seconds": 5})
+    result = probe(ProbeTarget(offered.url("/1.m3u8", playlist(*lines))), settings).result
+    assert (result.extra["segments"], result.extra.get("missing_segments")) == (3, None)
+
+
+def test_segments_behind_a_wrong_mark_of_a_gap_are_fetched(offered: Scripted) -> None:
+    lines = [line for number in range(4) for line in ("#EXT-X-GAP", "#EXTINF:2,", f"/{number}.ts")]
+    measured(offered.url("/1.m3u8", playlist(*lines)))
+
+
+def test_variables_are_replaced_and_imported(offered: Scripted) -> None:
+    define, imports = '#EXT-X-DEFINE:NAME="path",VALUE="/v"', '#EXT-X-DEFINE:IMPORT="kind"'
+    stream = "#EXT-X-STREAM-INF:BANDWIDTH=1500000,RESOLUTION=640x480"
+    kind = '#EXT-X-DEFINE:NAME="kind",VALUE="ts"'
+    lines = [line.replace(".ts", ".{$kind}") for line in segments(4)]
+    offered.url("/v.m3u8", playlist(imports, *lines))
+    measured(offered.url("/1.m3u8", playlist(define, kind, stream, "{$path}.m3u8", ended=False)))
 
 
 def test_a_segment_that_is_cut_short_is_no_end(offered: Scripted, pieces: list[bytes]) -> None:
@@ -388,11 +413,15 @@ def test_a_cookie_of_the_list_is_sent_with_everything(offered: Scripted) -> None
     assert ["Cookie: tok=exp=1~acl=/*" in head for head in offered.heads] == [False, *[True] * (len(offered.heads) - 1)]
 
 
-def test_an_encrypted_segment_is_decrypted_as_it_comes(scripted: Scripted, pieces: list[bytes]) -> None:
+@pytest.mark.parametrize("has_padding", [True, False])
+def test_an_encrypted_segment_is_decrypted_as_it_comes(
+    scripted: Scripted, pieces: list[bytes], has_padding: bool
+) -> None:
     key = bytes(range(16))
     for number, piece in enumerate(pieces[:3]):
         padder = padding.PKCS7(128).padder()
-        padded = padder.update(piece) + padder.finalize()
+        whole = padder.update(piece) + padder.finalize()
+        padded = whole if has_padding else piece[: len(piece) // 16 * 16]
         cipher = Cipher(algorithms.AES(key), modes.CBC(number.to_bytes(16, "big"))).encryptor()
         scripted.url(f"/{number}.ts", response(cipher.update(padded) + cipher.finalize()))
     scripted.url("/k", response(key))
@@ -403,6 +432,7 @@ def test_an_encrypted_segment_is_decrypted_as_it_comes(scripted: Scripted, piece
 @pytest.mark.parametrize(
     "document",
     ["#EXTM3U\n#EXTINF:-1 tvg-id=\"a\",Station\n{}\n", "{}\n", "[playlist]\nNumberOfEntries=1\nFile1={}\nLength1=-1\n",
+     '<ASX version="3.0"><entry><ref href = "{}"/></entry></ASX>',
      "<?xml version='1.0'?><playlist xmlns='http://xspf.org/ns/0/'><trackList><track><location>{}</location></track>"
      "</trackList></playlist>"],
 )  # fmt: skip
