@@ -22,6 +22,7 @@ from stream_checker.routes import (
     groups,
     hooks,
     me,
+    metrics,
     overview,
     playlist,
     policies,
@@ -47,7 +48,7 @@ problem documents (RFC 9457) that name the wrong field.
 # In the order of the API's document.
 ROUTES = (
     concurrency, workers, probes, results, streams, channels, checks, me, overview, groups, runs, events, hooks,
-    playlist, settings, policies, explanations, accounts, alerts,
+    playlist, settings, policies, explanations, accounts, alerts, metrics,
 )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from redis import Redis
 from account_limiter import Limiter, connect
 from stream_checker.hooks.debounce import DebouncedRuns
 from stream_checker.queries.name_index import NameIndex
+from stream_checker.queries.prometheus import LastRun
 from stream_checker.queries.result_index import ResultIndex
 from stream_checker.queries.run_outcomes import RunOutcomes
 from streamflow import config
@@ -60,8 +61,15 @@ def debounced_runs() -> DebouncedRuns:
     return DebouncedRuns(redis(), store())
 
 
+@lru_cache(maxsize=1)
+def last_run() -> LastRun:
+    """Return the last finished run, for the metrics."""
+    return LastRun()
+
+
 OpenStore = Annotated[Store, Depends(store)]
 OpenLimiter = Annotated[Limiter, Depends(limiter)]
+OpenLastRun = Annotated[LastRun, Depends(last_run)]
 OpenRedis = Annotated[Redis, Depends(redis)]
 OpenNameIndex = Annotated[NameIndex, Depends(name_index)]
 OpenResultIndex = Annotated[ResultIndex, Depends(result_index)]

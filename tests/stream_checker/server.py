@@ -24,6 +24,7 @@ VIEWERS = [f"viewer-{number}" for number in range(25)]
 USERS = {"admin": "admin", "editor": "op", "runner": "user", "reader": "viewer"} | dict.fromkeys(VIEWERS, "viewer")
 WEBHOOK_SECRET = "webhook-secret-of-the-tests-of-routes"
 PLAYLIST_TOKEN = "playlist-token-of-the-tests-of-routes"
+METRICS_TOKEN = "metrics-token-of-the-tests-of-routes"
 START_SECONDS = 100.0
 SIMPLE = "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager"
 CUSTOM = "custom_auth_manager.CustomAuthManager"
@@ -57,6 +58,7 @@ def environment(home: Path, redis_socket: Path, base_url: str, auth_manager: str
         "STREAMFLOW_CONFIG": str(home / "settings" / "stream_checker_config.json"),
         "STREAMFLOW_WEBHOOK_SECRET": WEBHOOK_SECRET,
         "STREAMFLOW_PLAYLIST_TOKEN": PLAYLIST_TOKEN,
+        "STREAMFLOW_METRICS_TOKEN": METRICS_TOKEN,
         "REDIS_SOCKET": str(redis_socket),
         "PYTHONPATH": os.pathsep.join(map(str, [PROJECT / "include", PROJECT / "plugins", AUTH_MANAGERS])),
         **{f"AIRFLOW__{key}": value for key, value in settings.items()},

@@ -127,6 +127,7 @@ def test_only_throttled_routes_document_a_429() -> None:
         "/concurrency/history",
         "/events",
         "/hooks/dispatcharr",
+        "/metrics",
         "/overview",
         "/playlist.m3u",
         "/policies/preview",

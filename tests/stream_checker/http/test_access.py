@@ -32,6 +32,7 @@ READS = [
     "/settings/changes",
     "/policies",
     "/channels/1/changes",
+    "/metrics",
 ]
 CHANGES = [
     ("PUT", "/concurrency/config", {"stagger_delay": 0.3}),
