@@ -20,7 +20,7 @@ from stream_tasks.absence import Absence
 from stream_tasks.finish import run_results
 from stream_tasks.plan import is_closed, window_of
 from stream_tasks.resources import Resources
-from streamflow import config
+from streamflow import config, homes
 from streamflow.checking.check import Check
 from streamflow.checking.slates import RedisSlates
 from streamflow.checking.subject import Subject
@@ -185,6 +185,9 @@ class CheckStream(SlotOperator):
         if not self.sequential:
             log.warning("left to be checked one after another: %s", error)
             return None
+        if homes.has_others(config.home()):
+            # This machine alone may have lost its connection to Redis, while checks on others hold slots.
+            raise error
         if self._is_away():
             return self._check_alone(context)
         return self.try_again(context, state=self._state)

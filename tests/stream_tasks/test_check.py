@@ -17,7 +17,7 @@ import pytest
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, TaskDeferred
 from redis import Redis
 
-from account_limiter import Limiter, LimiterOutdated, connect
+from account_limiter import Limiter, LimiterOutdated, LimiterUnavailable, connect
 from account_limiter.redis.library import LAYOUT, library
 from lab import Account, Behaviour, Channel, Group, Lab, Library, Media, Stream, running
 from stream_tasks import limits, resources
@@ -29,6 +29,7 @@ from streamflow import config, records, thumbnails
 from streamflow.checking import run_results
 from streamflow.checking.slates import RedisSlates
 from streamflow.checking.tries import BUSY_TRIES
+from streamflow.homes import Homes
 from streamflow.udi import Udi, open_udi
 
 CLIP = "sd480p30"
@@ -386,6 +387,19 @@ def test_without_redis_a_run_is_planned_and_checked_one_after_another(
         run_check(stream_id, sequential=True)
     assert order(provider, 1) == [2, 1]
     assert store.runs.state(RUN).run.mode == "sequential"  # type: ignore[union-attr]
+
+
+def test_without_redis_nothing_is_checked_where_other_machines_may_hold_slots(
+    store: Udi, home: Path, redis_client: Redis, monkeypatch: pytest.MonkeyPatch, provider: Lab
+) -> None:
+    plan(PARAMS | {"channel_ids": [1]}, RUN)
+    other = Homes(redis_client, home / "other")
+    other.report(other.now(), serves=False)
+    Homes(redis_client, home).report(other.now(), serves=False)
+    monkeypatch.setattr(Absence, "note", lambda _: 60.0)
+    monkeypatch.setattr(resources, "connect", lambda: connect(unix_socket_path=str(home / "nowhere")))
+    with pytest.raises(LimiterUnavailable):
+        run_check(1, sequential=True)
 
 
 def test_streams_without_a_result_are_left_to_the_sequential_checks(store: Udi, home: Path, monkeypatch: Any) -> None:
