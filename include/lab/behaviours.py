@@ -17,6 +17,7 @@ from lab.timeline import Timeline
 BACKLOG_BYTES = 4_000_000
 BACKLOG_SECONDS = 30.0
 JUMP_SECONDS = 1000
+FALSE_LENGTH = 2_624_204_796
 # Seven packets of a transport stream fit into one packet of a network, as usual with RTP and UDP.
 NETWORK_BYTES = 7 * PACKET
 
@@ -169,7 +170,42 @@ async def _never(wire: Wire, timeline: Timeline, behaviour: Behaviour) -> None:
     await asyncio.sleep(86_400)
 
 
+async def _notice(wire: Wire, timeline: Timeline, behaviour: Behaviour) -> None:
+    del behaviour
+    # A whole loop of the clip.
+    await _body(wire, bytes(timeline.clip.data), "video/mp2t")
+
+
+async def _false_length(wire: Wire, timeline: Timeline, behaviour: Behaviour) -> None:
+    wire.start(length=FALSE_LENGTH)
+    await _media(wire, timeline, behaviour)
+
+
+async def _false_head(wire: Wire, timeline: Timeline, behaviour: Behaviour) -> None:
+    head = ["ICY 200 OK", "Server : panel", "X-Powered-By panel", "content-type:video/mp2t", "Content-Length: -1"]
+    wire.transport.write("\r\n".join([*head, "", ""]).encode())
+    await _media(wire, timeline, behaviour)
+
+
+async def _proxy_error(wire: Wire, timeline: Timeline, behaviour: Behaviour) -> None:
+    del timeline, behaviour
+    wire.start()
+    for message in (b"", b"", b"Error: Connection failed"):
+        await wire.send((b"\x47\x1f\xff\x10" + message).ljust(PACKET, b"\0"))
+        await asyncio.sleep(0.2)
+
+
+async def _tuner(wire: Wire, timeline: Timeline, behaviour: Behaviour) -> None:
+    del wire, timeline
+    raise Refused(503, {"X-HDHomeRun-Error": behaviour.tuner_error})
+
+
 _SENDERS: dict[str, Send] = {
+    "notice": _notice,
+    "false_length": _false_length,
+    "false_head": _false_head,
+    "proxy_error": _proxy_error,
+    "tuner": _tuner,
     "play": _play,
     "stall": _stall,
     "drop": _drop,

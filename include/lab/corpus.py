@@ -81,6 +81,11 @@ def _streams() -> Iterator[tuple[str, dict[str, object]]]:
     yield "empty", {"behaviour": Behaviour("empty"), **no_data}
     yield "never", {"behaviour": Behaviour("never"), **no_data}
     yield "trickle", {"behaviour": Behaviour("trickle"), **no_data}
+    yield "proxy_error", {"behaviour": Behaviour("proxy_error"), **no_data}
+    yield "tuner_807", {"behaviour": Behaviour("tuner", tuner_error="807 No Video Data"), **no_data}
+    yield "tuner_805", {"behaviour": Behaviour("tuner", tuner_error="805 All Tuners In Use"), **busy}
+    yield "false_length", {"behaviour": Behaviour("false_length")}
+    yield "false_head", {"behaviour": Behaviour("false_head")}
     yield "untrusted_tls", {"place": "untrusted_tls"}
     yield "not_tls", {"place": "not_tls", "verdict": "dead", "reason": "tls_error"}
     yield "unresolvable", {"place": "unresolvable", "verdict": "dead", "reason": "dns_failure"}
@@ -90,6 +95,7 @@ def _streams() -> Iterator[tuple[str, dict[str, object]]]:
     yield "hls_encrypted", {"hls": Hls(encrypted=True)}
     yield "hls_vod", {"hls": Hls(vod=True)}
     not_live = {"verdict": "degraded", "reason": "not_live"}
+    yield "notice", {"behaviour": Behaviour("notice"), **not_live}
     yield "hls_notice", {"hls": Hls(vod=True, notice=True), **not_live}
     yield "dash_notice", {"hls": Hls(dash=True, vod=True, notice=True), **not_live}
     yield "hls_variants", {"clip": "fhd25_3m", "hls": Hls(variants=("sd480p30", "hd25_2m", "fhd25_3m"))}

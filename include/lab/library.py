@@ -26,6 +26,11 @@ Kind = Literal[
     "truncate",  # media that end after ``after_bytes``
     "trickle",  # one byte a second
     "jump",  # media whose time stamps jump every ``after_s``
+    "notice",  # a short file with its length, in place of the channel
+    "false_length",  # media in real time behind the length of a file of gigabytes
+    "false_head",  # media behind a head that violates the standard, as players accept it
+    "proxy_error",  # null packets, and an error in the last of them
+    "tuner",  # status 503 with the reason of a network tuner
 ]
 
 
@@ -35,6 +40,7 @@ class Behaviour:
 
     :param kind: the kind of response; see :data:`Kind`.
     :param status: the HTTP status of kind ``status``.
+    :param tuner_error: the header ``X-HDHomeRun-Error`` of kind ``tuner``.
     :param retry_after: the header ``Retry-After`` of kind ``status``.
     :param delay_s: the wait before the first byte.
     :param hops: the number of redirects before the edge. Each one carries a token that is valid once.
@@ -50,6 +56,7 @@ class Behaviour:
 
     kind: Kind = "play"
     status: int = 200
+    tuner_error: str = ""
     retry_after: int | None = None
     delay_s: float = 0.0
     hops: int = 0

@@ -85,8 +85,9 @@ class ReceiveBuffer:
             failure = error
         finally:
             with self._changed:
-                self._failure = failure
-                self._ended = time.monotonic()
+                # A feed that the reader has finished did not end by itself.
+                if not self._is_finishing:
+                    self._failure, self._ended = failure, time.monotonic()
                 self._changed.notify_all()
 
     def _take(self, chunk: bytes) -> bool:

@@ -44,6 +44,32 @@ def test_all_bytes_are_handed_on_in_order() -> None:
     assert buffer.bytes == sum(map(len, chunks))
 
 
+@pytest.mark.parametrize("failure", [None, dead("no_data", "reset")])
+def test_a_feed_that_the_reader_finishes_has_not_ended_by_itself(failure: Refusal | None) -> None:
+    goes_on, has_ended = threading.Event(), threading.Event()
+
+    def feed() -> Iterator[bytes]:
+        try:
+            yield b"a"
+            goes_on.wait()
+            if failure:
+                raise failure
+            yield b"b"
+        finally:
+            has_ended.set()
+
+    buffer = ReceiveBuffer(feed, lambda: None)
+    assert buffer.batch().data == b"a"
+    buffer.finish()
+    goes_on.set()
+    assert has_ended.wait(2)
+    # The receiving thread notes the end after the feed has ended.
+    time.sleep(0.05)
+    end = batches(buffer)[-1].end
+    assert end is not None
+    assert (end.ended, end.failure) == (None, None)
+
+
 def test_each_byte_has_the_time_of_its_chunk() -> None:
     began = time.monotonic()
     marks = [mark for batch in batches(received(b"a" * 10, b"b" * 10, gap=0.1)) for mark in batch.marks]
