@@ -125,7 +125,7 @@ def test_a_connection_lingers_where_the_provider_notices_late(lab_media: Media) 
             assert answer.status_code == 200
 
 
-def test_a_wrong_login_and_an_unknown_stream_are_told_apart(lab_media: Media) -> None:
+def test_a_wrong_login_and_an_unknown_stream_have_different_statuses(lab_media: Media) -> None:
     with limited(lab_media) as lab:
         statuses = [
             httpx.get(lab.url(1).replace("secret", "wrong"), trust_env=False).status_code,
@@ -149,12 +149,12 @@ def test_a_redirect_counts_once_and_its_token_holds_once(lab_media: Media) -> No
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 410, 429, 458, 500, 503])
-def test_a_stream_answers_with_the_wanted_status(lab: Lab, status: int) -> None:
+def test_a_stream_has_the_wanted_status(lab: Lab, status: int) -> None:
     assert httpx.get(lab.url(f"http_{status}"), trust_env=False).status_code == status
 
 
 @pytest.mark.parametrize(("name", "begins"), [("html", b"<!DOCTYPE"), ("json", b"{"), ("empty", b"")])
-def test_what_is_not_media_comes_with_status_200(lab: Lab, name: str, begins: bytes) -> None:
+def test_content_that_is_not_media_has_status_200(lab: Lab, name: str, begins: bytes) -> None:
     answer = httpx.get(lab.url(name), trust_env=False)
     assert answer.status_code == 200
     assert answer.content.startswith(begins)
@@ -171,6 +171,6 @@ def test_what_is_not_media_comes_with_status_200(lab: Lab, name: str, begins: by
         ("never", httpx.ReadTimeout),
     ],
 )
-def test_what_never_serves_fails_in_its_own_way(lab: Lab, name: str, error: type[Exception]) -> None:
+def test_each_dead_behaviour_fails_in_its_own_way(lab: Lab, name: str, error: type[Exception]) -> None:
     with pytest.raises(error):
         httpx.get(lab.url(name), trust_env=False, timeout=0.3)

@@ -85,7 +85,7 @@ def test_airflow_shows_each_check_by_its_stream_and_account(product: Product, wh
     assert len(names) == len(product.library.streams)
 
 
-def test_the_summary_tells_the_outcome(product: Product, whole: dict[str, Any]) -> None:
+def test_the_summary_shows_the_outcome(product: Product, whole: dict[str, Any]) -> None:
     summary = whole["summary"]
     assert summary["streams"] == len(product.library.streams)
     assert summary["channels"] == len(product.library.channels)

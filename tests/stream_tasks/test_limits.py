@@ -182,7 +182,7 @@ def test_a_configured_release_delay_holds_for_all_logins_of_an_account() -> None
     assert [one.budgets[0].release_delay for one in limited_accounts(accounts, settings)[:3]] == [3, 30, None]
 
 
-def test_a_source_that_is_away_leaves_the_last_count_and_holds_up_nobody(
+def test_a_source_that_is_away_leaves_the_last_count_and_delays_no_check(
     redis_client: Redis, known: Accounts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Limiter(redis_client).set_viewers({"profile-10": 1}, age=0)

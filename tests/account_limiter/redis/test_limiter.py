@@ -371,7 +371,7 @@ def test_renewing_keeps_a_lease_and_the_slot_of_a_dead_holder_becomes_free(
     assert dead.request.lease_id not in states(limiter)
 
 
-def test_a_grant_that_nobody_claims_goes_to_the_next(limiter: Limiter, take: Take, request_of: RequestOf) -> None:
+def test_an_unclaimed_grant_goes_to_the_next_waiter(limiter: Limiter, take: Take, request_of: RequestOf) -> None:
     limiter.configure(grant_ttl=0.05)
     lease = take(1)
     gone, next_one = request_of(1), request_of(1)

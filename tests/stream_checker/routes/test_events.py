@@ -168,7 +168,7 @@ def test_all_clients_share_one_connection_which_ends_after_the_last(
     wait_until(lambda: readers(redis_client) == 0)
 
 
-def test_a_user_with_all_its_seats_silences_nobody_else(admin: httpx.Client, server: Server, udi: Udi) -> None:
+def test_a_user_with_all_its_seats_leaves_the_others_theirs(admin: httpx.Client, server: Server, udi: Udi) -> None:
     with server.client("reader") as reader, ExitStack() as stack:
         streams = [stack.enter_context(open_stream(reader)) for _ in range(route.SEATS_PER_USER)]
         assert all("id" in next(stream) for stream in streams)

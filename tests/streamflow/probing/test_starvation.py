@@ -95,7 +95,7 @@ def test_frames_that_were_read_late_are_no_stall() -> None:
     assert found.share == pytest.approx(1.0, abs=0.02)
 
 
-def test_a_stall_that_is_the_providers_is_told_for_all_of_our_lateness_before() -> None:
+def test_a_stall_of_the_provider_counts_although_this_machine_was_late_before() -> None:
     found = simulate_playout(arrivals(held=(1.0, 3.0), lost=(6.0, 9.0)), 13.0, [(1.0, 3.0)])
     assert found.stall_s == pytest.approx(2.0, abs=0.1)
 

@@ -74,13 +74,13 @@ def test_json_has_the_fields_of_the_contract_in_their_order(lab: Lab) -> None:
         ("http_458", "unknown", 3),
     ],
 )
-def test_the_exit_status_tells_the_verdict(lab: Lab, name: str, verdict: str, status: int) -> None:
+def test_the_exit_status_shows_the_verdict(lab: Lab, name: str, verdict: str, status: int) -> None:
     answer = run(lab.url(name))
     assert answer.exit_code == status
     assert answer.output.startswith(verdict)
 
 
-def test_what_is_no_stream_is_skipped_with_status_3() -> None:
+def test_an_address_that_is_no_stream_is_skipped_with_status_3() -> None:
     answer = run("file:///etc/passwd", "--json")
     assert answer.exit_code == 3
     assert json.loads(answer.stdout)["reason"] == "unsupported_protocol"

@@ -33,7 +33,9 @@ export function ProviderView({ id }) {
       <h2>Report card of ${card.name}</h2>
       ${["csv", "html"].map((format) => html`<a class="button" download href=${apiUrl(`${path}?format=${format}`)}>Download ${format.toUpperCase()}</a>`)}
     </div>
-    <dl class="facts card">${facts.filter(([, value]) => value).map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>`)}</dl>
+    <section class="card" aria-label="Figures">
+      <dl class="facts">${facts.filter(([, value]) => value).map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>`)}</dl>
+    </section>
     <div class="columns">
       <${Parts} caption="Working, by hour (UTC)" title="Hour" rows=${card.by_hour} />
       <div>

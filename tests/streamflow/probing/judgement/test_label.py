@@ -50,6 +50,6 @@ def test_promised_hdr_is_compared(hdr: str | None, mismatch: str | None) -> None
     assert label.mismatch("Movies HDR10", 3840, 2160, "hevc", hdr, interlaced=False) == mismatch
 
 
-def test_radio_is_told_by_a_word_of_its_own() -> None:
+def test_radio_is_recognised_by_a_word_of_its_own() -> None:
     assert label.says_radio("Radio One")
     assert not label.says_radio("Radiology TV")

@@ -125,7 +125,7 @@ def test_a_stream_of_another_maker_is_measured_right(scripted: Scripted, tmp_pat
     assert {key: result.extra.get(key) for key in case.extra} == case.extra
 
 
-def test_of_several_programs_the_best_is_measured_alone(scripted: Scripted, tmp_path: Path) -> None:
+def test_the_best_of_several_programs_is_measured_alone(scripted: Scripted, tmp_path: Path) -> None:
     file = tmp_path / "made.ts"
     sources = [picture("160x90"), picture("320x180"), TONE, TONE]
     inputs = [part for source in sources for part in ("-f", "lavfi", "-i", source)]

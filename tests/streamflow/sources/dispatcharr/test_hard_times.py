@@ -446,7 +446,7 @@ def page_ids(served: Lab, channel: dict[str, Any], streams: dict[int, dict[str, 
         return sorted(stream.id for stream in source.fetch().streams if stream.is_page)
 
 
-def test_the_stream_profile_tells_a_web_page_from_media(served: Lab) -> None:
+def test_the_stream_profile_distinguishes_a_web_page_from_media(served: Lab) -> None:
     profiles = {i: {"stream_profile_id": i} for i in range(1, 7)}
     assert page_ids(served, {}, profiles) == [2, 3, 5]
 
