@@ -17,6 +17,7 @@ from stream_checker.routes import (
     channels,
     checks,
     concurrency,
+    estimate,
     events,
     explanations,
     groups,
@@ -47,8 +48,8 @@ problem documents (RFC 9457) that name the wrong field.
 """
 # In the order of the API's document.
 ROUTES = (
-    concurrency, workers, probes, results, streams, channels, checks, me, overview, groups, runs, events, hooks,
-    playlist, settings, policies, explanations, accounts, alerts, metrics,
+    concurrency, workers, probes, results, streams, channels, checks, estimate, me, overview, groups, runs, events,
+    hooks, playlist, settings, policies, explanations, accounts, alerts, metrics,
 )  # fmt: skip
 
 

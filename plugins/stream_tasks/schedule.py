@@ -10,6 +10,7 @@ from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 from airflow.timetables.trigger import CronTriggerTimetable
+from croniter import croniter
 from redis import Redis
 from redis.exceptions import RedisError
 
@@ -59,10 +60,10 @@ def may_start(name: str, planned_at: datetime) -> bool:
     """
     with resources.redis() as redis:
         schedule = shared_settings.load(redis).schedule
-        entry = _entry(schedule, name)
+        entry = entry_of(schedule, name)
         if entry is None or entry.only_if_viewers_below is None:
             return True
-        window = _window(entry, planned_at, zone_of(redis, schedule))
+        window = window_of(entry, planned_at, zone_of(redis, schedule))
         viewers = viewers_now(redis)
     log.info("%d viewers watch; the schedule starts below %d", viewers, entry.only_if_viewers_below)
     return viewers < entry.only_if_viewers_below or window.is_closed(datetime.now(UTC))
@@ -75,13 +76,13 @@ def runs(name: str, planned_at: datetime) -> list[dict[str, Any]]:
     """
     with resources.redis() as redis:
         schedule = shared_settings.load(redis).schedule
-        entry = _entry(schedule, name)
+        entry = entry_of(schedule, name)
         if entry is None:
             log.warning("the schedule %s was removed from the settings", name)
             return []
         zone = zone_of(redis, schedule)
         conf = selection(resources.udi(redis).library, entry)
-    window = _window(entry, planned_at, zone)
+    window = window_of(entry, planned_at, zone)
     if window.is_closed(datetime.now(UTC)):
         log.warning("nothing starts: the window closed at %s", window.until)
         return []
@@ -111,10 +112,18 @@ def _ids(patterns: Sequence[int | str] | None, records: Iterable[tuple[int, str]
     return ids
 
 
-def _entry(schedule: Schedule, name: str) -> CheckSchedule | None:
+def entry_of(schedule: Schedule, name: str) -> CheckSchedule | None:
+    """Return a schedule by its name; None when the settings have none of this name."""
     return next((entry for entry in schedule.checks if entry.name == name), None)
 
 
-def _window(entry: CheckSchedule, planned_at: datetime, zone: ZoneInfo) -> Window:
+def next_start(entry: CheckSchedule, now: datetime, zone: ZoneInfo) -> datetime:
+    """Return the next time at which a schedule is due."""
+    local: datetime = croniter(entry.cron, now.astimezone(zone).replace(tzinfo=None)).get_next(datetime)
+    return local.replace(tzinfo=zone).astimezone(UTC)
+
+
+def window_of(entry: CheckSchedule, planned_at: datetime, zone: ZoneInfo) -> Window:
+    """Return the window of a schedule that is due at a time."""
     until = closes_at(planned_at, time.fromisoformat(entry.until), zone) if entry.until else None
     return Window(until=until, viewers_below=entry.only_if_viewers_below)

@@ -125,6 +125,7 @@ def test_only_throttled_routes_document_a_429() -> None:
         "/channels",
         "/checks",
         "/concurrency/history",
+        "/estimate",
         "/events",
         "/hooks/dispatcharr",
         "/metrics",

@@ -51,10 +51,7 @@ def plan(store: Store, settings: Config, request: Request) -> Run:
     accounts = {account.id: account for account in store.library.accounts()}
     triage = _triage(selection, checks, _active(store, accounts.values()), settings, request)
     chosen = _bounded(_by_urgency(selection, triage, checks, request), settings.max_streams_per_run)
-    streams = store.library.streams(chosen)
-    twins = _twins(streams[stream] for stream in chosen if stream in streams)
-    shared = {twin for others in twins.values() for twin in others}
-    probed = [streams[stream] for stream in chosen if stream in streams and stream not in shared]
+    probed, twins = _probed(store, chosen)
     mode = _mode(settings, request)
     radio = radio_streams(selection, store.library.groups())
     return Run(
@@ -71,6 +68,31 @@ def plan(store: Store, settings: Config, request: Request) -> Run:
         radio_stream_ids=tuple(stream.id for stream in probed if stream.is_radio or stream.id in radio),
         remaining=len(triage.due) - len(chosen),
     )
+
+
+def chain_of_runs(store: Store, settings: Config, request: Request) -> list[list[Stream]]:
+    """Return the streams that each run of a chain would probe, in the order of their checks.
+
+    :raises UnknownRecord: for an id that the UDI does not hold.
+    """
+    selection, _ = _without_excluded(store, select(store, request.params), settings)
+    checks = LastChecks.load(store, selection.stream_ids)
+    accounts = {account.id: account for account in store.library.accounts()}
+    triage = _triage(selection, checks, _active(store, accounts.values()), settings, request)
+    batches, mode, runs = _by_urgency(selection, triage, checks, request), _mode(settings, request), []
+    while chosen := _bounded(batches, settings.max_streams_per_run):
+        probed = {stream.id: stream for stream in _probed(store, chosen)[0]}
+        runs.append([probed[stream] for stream in _ordered(list(probed.values()), accounts, settings, mode)])
+        batches = [[stream for stream in batch if stream not in chosen] for batch in batches]
+    return runs
+
+
+def _probed(store: Store, chosen: Iterable[int]) -> tuple[list[Stream], dict[int, tuple[int, ...]]]:
+    """Return those of the chosen streams that are probed, and the twins that share their results."""
+    streams = store.library.streams(chosen)
+    twins = _twins(streams[stream] for stream in chosen if stream in streams)
+    shared = {twin for others in twins.values() for twin in others}
+    return [streams[stream] for stream in chosen if stream in streams and stream not in shared], twins
 
 
 def _without_excluded(store: Store, selection: Selection, settings: Config) -> tuple[Selection, set[int]]:

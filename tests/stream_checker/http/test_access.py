@@ -19,6 +19,7 @@ READS = [
     "/results/export",
     "/results/scores?stream_id=1",
     "/groups",
+    "/estimate",
     "/streams/1",
     "/streams/1/history",
     "/streams/1/thumbnail",
