@@ -16,7 +16,7 @@ from pydantic import TypeAdapter
 
 from streamflow import config
 from streamflow.net.egress import EgressOptions
-from streamflow.probing.isolation import Crashed, Hung, Stopped, isolated
+from streamflow.probing.isolation import Crashed, Crowded, Hung, Stopped, isolated
 from streamflow.probing.judgement.refusal import Refusal, cancelled, dead
 from streamflow.probing.net.options import NetworkOptions
 from streamflow.probing.outcome import from_json, refused
@@ -95,6 +95,9 @@ def _probed(
         return refused(cancelled(), started)
     except Hung:
         return refused(_fault(phase, f"did not return within {longest_s:.0f} s", is_own=False), started)
+    except Crowded:
+        detail = "no memory for another probe: raise the container's memory, or check fewer streams at once"
+        return refused(Refusal("unknown", "internal_error", detail), started)
     except Crashed as crash:
         return refused(_fault_of(crash, phase), started)
     except (KeyError, TypeError, ValueError):

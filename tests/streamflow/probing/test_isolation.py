@@ -247,7 +247,7 @@ def test_a_caller_that_leaves_as_its_processes_end_does_not_end_the_server() -> 
     """Both may be noticed at once; then the job is forgotten before its caller's end is looked at."""
     orders, _ = pair = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     control, caller = socket.socketpair()
-    server, job = _Server(orders, {}), _Job(control)
+    server, job = _Server(orders, {}), _Job([], 1, control, [])
     server._jobs.append(job)
     server._selector.register(control, selectors.EVENT_READ, job)
     caller.close()
@@ -256,3 +256,18 @@ def test_a_caller_that_leaves_as_its_processes_end_does_not_end_the_server() -> 
     assert server._jobs == []
     for one in pair:
         one.close()
+
+
+def test_a_machine_without_a_process_left_fails_one_probe_and_keeps_the_server(
+    monkeypatch: pytest.MonkeyPatch, lab: Lab
+) -> None:
+    def refuse() -> int:
+        raise BlockingIOError(errno.EAGAIN, "no process left")
+
+    # The server, the fetcher of the first probe, and all that follow.
+    forks = iter([os.fork, refuse, os.fork, os.fork])
+    monkeypatch.setattr(os, "fork", lambda: next(forks)())
+    with forked_server():
+        first, second = (probe(ProbeTarget(lab.url("hd25_2m")), QUICK).result for _ in range(2))
+    assert (first.verdict, first.reason) == ("unknown", "internal_error")
+    assert second.video_codec == "h264"

@@ -6,6 +6,8 @@ import resource
 import shutil
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,13 +16,15 @@ import av
 import pytest
 from av.error import FFmpegError
 
+from lab import Lab
 from streamflow import config
 from streamflow.probing import ProbeTarget, probe
 from streamflow.probing.isolation import memory
 from streamflow.probing.isolation.client import End
+from streamflow.probing.isolation.fork_server import JOB_BYTES
 from streamflow.records import Result
 from support.probing.huge_picture import huge_picture
-from support.probing.inside import Send, ran
+from support.probing.inside import Send, forked_server, ran
 from support.probing.scripted import Scripted, response
 
 QUICK = config.Probe(sample_seconds=0.5, connect_timeout=2, read_timeout=1)
@@ -134,28 +138,86 @@ def test_a_long_manifest_takes_no_memory(measured: Measured, inside: bytes) -> N
     assert measured("/1.mpd", document).verdict == "dead"
 
 
+# -- a machine without memory --------------------------------------------------------------------
+def test_probes_wait_for_the_memory_of_others(monkeypatch: pytest.MonkeyPatch, lab: Lab) -> None:
+    monkeypatch.setattr(memory, "available_bytes", lambda: JOB_BYTES + 1)
+    lasted: list[float] = []
+
+    def work() -> None:
+        began = time.monotonic()
+        assert probe(ProbeTarget(lab.url("hd25_2m")), QUICK).result.video_codec == "h264"
+        lasted.append(time.monotonic() - began)
+
+    with forked_server():
+        threads = [threading.Thread(target=work) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    first, second, third = sorted(lasted)
+    assert second > first + QUICK.sample_seconds
+    assert third > second + QUICK.sample_seconds
+
+
+def test_a_probe_that_finds_no_memory_says_so(monkeypatch: pytest.MonkeyPatch, lab: Lab) -> None:
+    monkeypatch.setattr(memory, "available_bytes", lambda: 0)
+    monkeypatch.setattr(sys.modules["streamflow.probing.isolation.client"], "START_SECONDS", 0.5)
+    long = config.Probe(sample_seconds=10)
+    began, cancel = threading.Event(), threading.Event()
+    with forked_server():
+        other = threading.Thread(
+            target=probe, args=(ProbeTarget(lab.url("hd25_2m")), long),
+            kwargs={"on_progress": lambda _: began.set(), "cancel": cancel},
+        )  # fmt: skip
+        other.start()
+        assert began.wait(10)
+        result = probe(ProbeTarget(lab.url("hd25_2m")), QUICK).result
+        cancel.set()
+        other.join()
+    assert (result.verdict, result.reason) == ("unknown", "internal_error")
+    assert "memory" in str(result.detail)
+
+
 # -- the machine's memory ------------------------------------------------------------------------
-LIMIT_V1 = "memory/docker/x/memory.limit_in_bytes"
+MACHINE = "MemTotal:  2000000 kB\nMemAvailable: 900000 kB\n"
+CGROUP_V2 = {
+    "memory.max": "1200000000\n",
+    "memory.current": "800000000\n",
+    "memory.stat": "anon 1\ninactive_file 300000000\n",
+    "memory.events": "low 0\noom 2\noom_kill 2\n",
+}
+CGROUP_V1 = {
+    "memory/docker/x/memory.limit_in_bytes": "700\n",
+    "memory/docker/x/memory.usage_in_bytes": "200\n",
+    "memory/docker/x/memory.stat": "inactive_file 10\ntotal_inactive_file 100\n",
+    "memory/memory.oom_control": "oom_kill 4\n",
+}
 
 
 @pytest.mark.parametrize(
-    ("own", "files", "limit", "kills"),
+    ("own", "files", "limit", "kills", "available"),
     [
-        ("0::/\n", {"memory.max": "1200000000\n", "memory.events": "low 0\noom 2\noom_kill 2\n"}, 1_200_000_000, 2),
-        ("0::/a/b\n", {"a/memory.max": "500\n", "a/b/memory.max": "max\n"}, 500, 7),
-        ("4:memory:/docker/x\n1:cpu:/y\n", {LIMIT_V1: "700\n", "memory/memory.oom_control": "oom_kill 4\n"}, 700, 4),
-        ("4:memory:/\n", {"memory/memory.limit_in_bytes": "9223372036854771712\n"}, 2_048_000_000, 7),
-        ("", {}, 2_048_000_000, 7),
+        ("0::/\n", CGROUP_V2, 1_200_000_000, 2, 700_000_000),
+        ("0::/a/b\n", {"a/memory.max": "500\n", "a/memory.current": "0\n", "a/b/memory.max": "max\n"}, 500, 7, 500),
+        ("4:memory:/docker/x\n1:cpu:/y\n", CGROUP_V1, 700, 4, 600),
+        ("4:memory:/\n", {"memory/memory.limit_in_bytes": "9223372036854771712\n"}, 2_048_000_000, 7, 921_600_000),
+        ("", {}, 2_048_000_000, 7, 921_600_000),
     ],
     ids=["container", "slice", "version 1", "version 1 without a limit", "no cgroup"],
 )
 def test_the_limit_of_the_container_and_its_kills_are_known(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, own: str, files: dict[str, str], limit: int, kills: int
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    own: str,
+    files: dict[str, str],
+    limit: int,
+    kills: int,
+    available: int,
 ) -> None:
-    for name, text in (files | {"own": own, "meminfo": "MemTotal:  2000000 kB\n", "vmstat": "oom_kill 7\n"}).items():
+    for name, text in (files | {"own": own, "meminfo": MACHINE, "vmstat": "oom_kill 7\n"}).items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
     monkeypatch.setattr(memory, "_CGROUPS", tmp_path)
     monkeypatch.setattr(memory, "_OWN_CGROUPS", tmp_path / "own")
     monkeypatch.setattr(memory, "_MACHINE", tmp_path)
-    assert (memory.limit_bytes(), memory.kills()) == (limit, kills)
+    assert (memory.limit_bytes(), memory.kills(), memory.available_bytes()) == (limit, kills, available)

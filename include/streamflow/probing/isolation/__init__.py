@@ -3,6 +3,6 @@
 ``client`` is the side of the caller, ``fork_server`` the process that makes the others, ``sandbox`` what they enter.
 """
 
-from streamflow.probing.isolation.client import Crashed, Hung, Stopped, isolated, prepare
+from streamflow.probing.isolation.client import Crashed, Crowded, Hung, Stopped, isolated, prepare
 
-__all__ = ["Crashed", "Hung", "Stopped", "isolated", "prepare"]
+__all__ = ["Crashed", "Crowded", "Hung", "Stopped", "isolated", "prepare"]

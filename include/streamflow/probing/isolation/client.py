@@ -24,6 +24,8 @@ LOOK_SECONDS = 0.15
 END_SECONDS = 10.0
 # When one process of a job has ended, the other one ends by itself within this time.
 FOLLOW_SECONDS = 2.0
+# A job waits this long for memory.
+START_SECONDS = 30.0
 # Variables without secrets that libraries read.
 KEPT_VARIABLES = frozenset({"LANG", "LC_ALL", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR", "LD_LIBRARY_PATH"})
 ENTRY = "streamflow.probing.processes"
@@ -40,6 +42,10 @@ class Stopped(Exception):
 
 class Hung(Exception):
     """The work did not end in time."""
+
+
+class Crowded(Exception):
+    """The work did not start, since the memory did not suffice for it beside other work."""
 
 
 class Crashed(Exception):
@@ -151,6 +157,7 @@ def isolated(requests: Mapping[str, Any], *, on_message: OnMessage, stop: thread
     :param longest_s: seconds after which the work is ended.
     :raises Stopped: when ``stop`` was set.
     :raises Hung: when the work took longer than ``longest_s``.
+    :raises Crowded: when there was no memory to start it.
     :raises Crashed: when a process ended without a result.
     :raises Exception: what ``on_message`` raised.
     """
@@ -165,7 +172,7 @@ def isolated(requests: Mapping[str, Any], *, on_message: OnMessage, stop: thread
         try:
             for connection, request in zip(connections, requests.values(), strict=True):
                 _send_request(connection, request)
-            is_result, result = _awaited(connections[-1], on_message, stop, time.monotonic() + longest_s)
+            is_result, result = _awaited(control, connections[-1], on_message, stop, longest_s)
             if is_result:
                 return result
             if result is not None:
@@ -223,16 +230,23 @@ def _reports(control: socket.socket, seconds: float) -> list[End]:
     return [End(**json.loads(report)) for report in filter(None, reports.splitlines())]
 
 
-def _awaited(connection: Connection, on_message: OnMessage, stop: threading.Event, deadline: float) -> tuple[bool, Any]:
+def _awaited(
+    control: socket.socket, connection: Connection, on_message: OnMessage, stop: threading.Event, longest_s: float
+) -> tuple[bool, Any]:
     results: queue.SimpleQueue[tuple[bool, Any]] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(connection, on_message, results), name="isolation", daemon=True).start()
+    ordered, is_taken = time.monotonic(), False
     while True:
         try:
             return results.get(timeout=LOOK_SECONDS)
         except queue.Empty:
+            waited = time.monotonic() - ordered
+            is_taken = is_taken or _is_taken(control)
             if stop.is_set():
                 raise Stopped from None
-            if time.monotonic() >= deadline:
+            if waited >= START_SECONDS and not is_taken:
+                raise Crowded from None
+            if waited >= longest_s:
                 raise Hung from None
 
 

@@ -15,15 +15,23 @@ import os
 import selectors
 import signal
 import socket
+import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from typing import NoReturn
 
-from streamflow.probing.isolation import sandbox, seccomp
+from streamflow.probing.isolation import memory, sandbox, seccomp
 
 MAX_ORDER_BYTES = 1000
+# What the processes of a job may take once they have come to the largest usual pictures (2160 lines), and the time
+# after which they have. Without as much memory a job waits for others to end.
+JOB_BYTES = 120_000_000
+SETTLE_SECONDS = 5.0
+# While jobs wait, the memory is looked at this often.
+LOOK_SECONDS = 0.5
 # The first byte to the caller: its processes are about to run. Reports of their ends follow, a line each.
 TAKEN = b"\n"
 # The caller's control socket, and a channel for each process.
@@ -46,11 +54,15 @@ class Role:
     memory_bytes: int = sandbox.MEMORY_BYTES
 
 
-@dataclass
+@dataclass(eq=False)
 class _Job:
-    """The running processes of a probe, by their ids."""
+    """A probe: its processes' names with their sockets until it starts, then the running ones by their ids."""
 
+    names: list[str]
+    cpu_s: int
     control: socket.socket
+    channels: list[int]
+    started: float = 0.0
     running: dict[int, str] = field(default_factory=dict)
 
 
@@ -67,6 +79,7 @@ class _Server:
         self._orders = orders
         self._roles = roles
         self._jobs: list[_Job] = []
+        self._waiting: deque[_Job] = deque()
         self._selector = selectors.DefaultSelector()
         self._memory_bytes = sandbox.memory_bytes()
 
@@ -84,7 +97,7 @@ class _Server:
         self._selector.register(woken, selectors.EVENT_READ)
         self._selector.register(self._orders, selectors.EVENT_READ)
         while True:
-            for key, _ in self._selector.select():
+            for key, _ in self._selector.select(LOOK_SECONDS if self._waiting else None):
                 if key.fileobj is woken:
                     with suppress(BlockingIOError):
                         woken.recv(4096)
@@ -94,42 +107,60 @@ class _Server:
                         return
                 else:
                     self._end(key.data)
+            while self._waiting and self._has_memory():
+                self._start(self._waiting.popleft())
 
     def _take_order(self) -> bool:
-        """Start a job; return False when no process can order any more."""
+        """Let a job wait for its start; return False when no process can order any more."""
         order, descriptors, _, _ = socket.recv_fds(self._orders, MAX_ORDER_BYTES, MAX_DESCRIPTORS)
         if not order:
             return False
         names, cpu_s = json.loads(order)
         control, *channels = descriptors
-        job = _Job(socket.socket(fileno=control))
-        if _has_gone(job.control):
-            # It did not wait until this server was loaded.
-            for descriptor in channels:
-                os.close(descriptor)
-            return True
-        job.control.send(TAKEN)
-        server = os.getpid()
-        ends = [end.detach() for end in socket.socketpair()] if len(names) > 1 else []
-        for index, name in enumerate(names):
-            role = self._roles[name]
-            bounds = sandbox.Bounds(min(self._memory_bytes, role.memory_bytes), int(cpu_s))
-            child = os.fork()
-            if child == 0:
-                _become(role, bounds, channels[index], ends[index] if ends else None, server)
-            job.running[child] = name
-        for descriptor in (*channels, *ends):
-            os.close(descriptor)
+        self._waiting.append(_Job(names, int(cpu_s), socket.socket(fileno=control), channels))
+        return True
+
+    def _has_memory(self) -> bool:
+        """Return whether the memory that there is suffices for one more job beside those that still grow."""
+        growing = sum(time.monotonic() - job.started < SETTLE_SECONDS for job in self._jobs)
+        return not self._jobs or memory.available_bytes() >= JOB_BYTES * (growing + 1)
+
+    def _start(self, job: _Job) -> None:
         self._jobs.append(job)
         self._selector.register(job.control, selectors.EVENT_READ, job)
-        return True
+        try:
+            # Its caller may not have waited for so long.
+            if not _has_gone(job.control):
+                job.control.send(TAKEN)
+                self._fork(job)
+        except OSError:
+            # Its caller has just gone, or the machine has no process or descriptor left: the job is ended.
+            self._end(job)
+        finally:
+            for descriptor in job.channels:
+                os.close(descriptor)
+        if not job.running:
+            self._forget(job)
+
+    def _fork(self, job: _Job) -> None:
+        server, job.started = os.getpid(), time.monotonic()
+        ends = [end.detach() for end in socket.socketpair()] if len(job.names) > 1 else []
+        try:
+            for index, name in enumerate(job.names):
+                role = self._roles[name]
+                bounds = sandbox.Bounds(min(self._memory_bytes, role.memory_bytes), job.cpu_s)
+                child = os.fork()
+                if child == 0:
+                    _become(role, bounds, job.channels[index], ends[index] if ends else None, server)
+                job.running[child] = name
+        finally:
+            for descriptor in ends:
+                os.close(descriptor)
 
     def _end(self, job: _Job) -> None:
         """End the processes of a job: its caller never sends anything, so its end is all that can be read."""
-        if not any(one is job for one in self._jobs):
-            # Its processes have ended in the same moment, and it is forgotten already.
-            return
-        self._selector.unregister(job.control)
+        with suppress(KeyError, ValueError):
+            self._selector.unregister(job.control)
         for child in job.running:
             os.kill(child, signal.SIGKILL)
         if not job.running:
@@ -151,7 +182,9 @@ class _Server:
                     self._forget(job)
 
     def _forget(self, job: _Job) -> None:
-        self._jobs.remove(job)
+        """Close what is left of a job; it may be forgotten already, when several ends are noticed at once."""
+        if job in self._jobs:
+            self._jobs.remove(job)
         with suppress(KeyError, ValueError):
             self._selector.unregister(job.control)
         job.control.close()

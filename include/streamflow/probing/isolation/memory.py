@@ -24,6 +24,28 @@ def limit_bytes() -> int:
     return min([*limits, int(total[1]) * 1024 if total else _NO_LIMIT])
 
 
+def available_bytes() -> int:
+    """Return the bytes that processes of this container can still take, without those that the kernel can free."""
+    free = [
+        limit - max(0, used - _inactive_bytes(folder))
+        for folder in _folders()
+        for bound, use in (("memory.max", "memory.current"), ("memory.limit_in_bytes", "memory.usage_in_bytes"))
+        if (limit := _number(_text(folder / bound))) is not None
+        and limit < _NO_LIMIT
+        and (used := _number(_text(folder / use))) is not None
+    ]
+    of_machine = re.search(r"^MemAvailable:\s+(\d+) kB", _text(_MACHINE / "meminfo"), re.MULTILINE)
+    return min([*free, int(of_machine[1]) * 1024 if of_machine else _NO_LIMIT])
+
+
+def _inactive_bytes(folder: Path) -> int:
+    """Return the bytes of files in a cgroup's memory that nobody has used for a while (``memory.stat``)."""
+    text = _text(folder / "memory.stat")
+    # Version 1 counts those of the groups inside in ``total_inactive_file``, version 2 in ``inactive_file``.
+    counts = [re.search(rf"^{name} (\d+)", text, re.MULTILINE) for name in ("total_inactive_file", "inactive_file")]
+    return next((int(found[1]) for found in counts if found), 0)
+
+
 def kills() -> int:
     """Return how many processes the kernel has ended for want of memory: in this container, else on this machine."""
     for folder in _folders():
