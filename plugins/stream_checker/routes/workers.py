@@ -16,6 +16,7 @@ from stream_checker.http.access import Reader
 from stream_checker.http.problems import responses
 from stream_checker.queries import workers
 from stream_checker.resources import OpenLimiter, OpenRedis
+from streamflow.probing.isolation import memory
 
 router = APIRouter(tags=["workers"], dependencies=[Reader])
 
@@ -56,6 +57,15 @@ class WaitersHealth(BaseModel):
     detail: str | None = Field(default=None, description="Consequence of an error; null when there is none")
 
 
+class MemoryHealth(BaseModel):
+    """The memory of the container that this server runs in, or of its machine."""
+
+    status: Literal["healthy", "degraded"] = Field(description="Whether the memory has sufficed so far")
+    limit_bytes: int = Field(description="Bytes that all processes together may use")
+    kills: int = Field(description="Number of processes that the kernel has ended for want of memory")
+    detail: str | None = Field(default=None, description="What to do about it; null when nothing was ended")
+
+
 class Health(BaseModel):
     """The health of all parts that a check needs."""
 
@@ -69,6 +79,7 @@ class Health(BaseModel):
     dag_processor: ComponentHealth = Field(description="Airflow's DAG processor")
     redis: RedisHealth = Field(description="Redis, which holds the limits and the UDI")
     waiters: WaitersHealth = Field(description="The checks that wait for a slot")
+    memory: MemoryHealth = Field(description="The memory of this server's container, which the lite container shares")
 
 
 DESCRIBED = {503: {"model": Health, "description": "Nothing can be checked"}, **responses(401, 403)}
@@ -91,8 +102,22 @@ def get_health(response: Response, redis: OpenRedis, limiter: OpenLimiter) -> He
     elif {"healthy"} != {redis_health.status, waiters.status, *(component.status for component in components.values())}:
         status = "degraded"
     return Health(
-        status=status, executor=workers.executor(), workers=alive, redis=redis_health, waiters=waiters, **components
+        status=status,
+        executor=workers.executor(),
+        workers=alive,
+        redis=redis_health,
+        waiters=waiters,
+        memory=_memory_health(),
+        **components,
     )
+
+
+def _memory_health() -> MemoryHealth:
+    limit, kills = memory.limit_bytes(), memory.kills()
+    if not kills:
+        return MemoryHealth(status="healthy", limit_bytes=limit, kills=0)
+    detail = f"ended for want of memory: {kills} processes. Raise WORKER_MEMORY, or lower WORKER_CONCURRENCY"
+    return MemoryHealth(status="degraded", limit_bytes=limit, kills=kills, detail=detail)
 
 
 def _redis_health(redis: Redis) -> RedisHealth:

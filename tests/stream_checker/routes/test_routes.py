@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from account_limiter import Lease, LeaseLost, Limiter
+from stream_checker.routes import workers
 from streamflow import thumbnails
 from streamflow.udi import Udi
 
@@ -188,6 +189,16 @@ def test_health_is_503_while_no_scheduler_runs(admin: httpx.Client) -> None:
         assert health["redis"]["status"] == "healthy"
         assert health["waiters"].items() >= {"status": "healthy", "unattended": 0}.items()
         assert {"scheduler", "triggerer", "dag_processor"} <= set(health)
+
+
+@pytest.mark.parametrize(("kills", "status"), [(0, "healthy"), (3, "degraded")])
+def test_processes_that_were_ended_for_want_of_memory_are_shown(
+    monkeypatch: pytest.MonkeyPatch, kills: int, status: str
+) -> None:
+    monkeypatch.setattr(workers.memory, "kills", lambda: kills)
+    health = workers._memory_health()
+    assert (health.status, health.kills, "memory" in str(health.detail)) == (status, kills, bool(kills))
+    assert health.limit_bytes > 100_000_000
 
 
 @pytest.mark.parametrize(
