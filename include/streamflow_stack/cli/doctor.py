@@ -100,12 +100,12 @@ def _sandbox() -> Iterator[Finding]:
         f"{'; '.join(guards)}{f'; {result.detail}' if has_failed else ''}",
         "report this line as a bug: no probe can run" if has_failed else "",
     )
-    kills = memory.kills()
-    yield Finding(
-        "memory",
-        f"{memory.limit_bytes() >> 20} MB{f', for want of which {kills} processes were ended' if kills else ''}",
-        "raise WORKER_MEMORY, or lower WORKER_CONCURRENCY" if kills else "",
-    )
+    kills, limit = memory.kills(), memory.limit_bytes()
+    ended = f", for want of which the kernel has ended {kills} processes" if kills else ""
+    # Outside of a container, these may be anybody's processes.
+    is_own = kills and limit < memory.machine_bytes()
+    fix = "raise WORKER_MEMORY, or lower WORKER_CONCURRENCY" if is_own else ""
+    yield Finding("memory", f"{limit >> 20} MB{ended}", fix)
 
 
 def _variables() -> Iterator[Finding]:

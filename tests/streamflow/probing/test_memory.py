@@ -161,8 +161,7 @@ def test_probes_wait_for_the_memory_of_others(monkeypatch: pytest.MonkeyPatch, l
 
 def test_a_probe_that_finds_no_memory_says_so(monkeypatch: pytest.MonkeyPatch, lab: Lab) -> None:
     monkeypatch.setattr(memory, "available_bytes", lambda: 0)
-    monkeypatch.setattr(sys.modules["streamflow.probing.isolation.client"], "START_SECONDS", 0.5)
-    long = config.Probe(sample_seconds=10)
+    long = config.Probe(sample_seconds=30)
     began, cancel = threading.Event(), threading.Event()
     with forked_server():
         other = threading.Thread(
@@ -170,7 +169,8 @@ def test_a_probe_that_finds_no_memory_says_so(monkeypatch: pytest.MonkeyPatch, l
             kwargs={"on_progress": lambda _: began.set(), "cancel": cancel},
         )  # fmt: skip
         other.start()
-        assert began.wait(10)
+        assert began.wait(20)
+        monkeypatch.setattr(sys.modules["streamflow.probing.isolation.client"], "START_SECONDS", 0.5)
         result = probe(ProbeTarget(lab.url("hd25_2m")), QUICK).result
         cancel.set()
         other.join()

@@ -20,8 +20,17 @@ def limit_bytes() -> int:
         for file in ("memory.max", "memory.limit_in_bytes")
         if (limit := _number(_text(folder / file))) is not None and limit < _NO_LIMIT
     ]
-    total = re.search(r"^MemTotal:\s+(\d+) kB", _text(_MACHINE / "meminfo"), re.MULTILINE)
-    return min([*limits, int(total[1]) * 1024 if total else _NO_LIMIT])
+    return min([*limits, machine_bytes()])
+
+
+def machine_bytes() -> int:
+    """Return the bytes of memory of the machine."""
+    return _of_machine("MemTotal")
+
+
+def _of_machine(name: str) -> int:
+    found = re.search(rf"^{name}:\s+(\d+) kB", _text(_MACHINE / "meminfo"), re.MULTILINE)
+    return int(found[1]) * 1024 if found else _NO_LIMIT
 
 
 def available_bytes() -> int:
@@ -34,8 +43,7 @@ def available_bytes() -> int:
         and limit < _NO_LIMIT
         and (used := _number(_text(folder / use))) is not None
     ]
-    of_machine = re.search(r"^MemAvailable:\s+(\d+) kB", _text(_MACHINE / "meminfo"), re.MULTILINE)
-    return min([*free, int(of_machine[1]) * 1024 if of_machine else _NO_LIMIT])
+    return min([*free, _of_machine("MemAvailable")])
 
 
 def _inactive_bytes(folder: Path) -> int:

@@ -13,6 +13,7 @@ import ssl
 import sys
 import sysconfig
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,7 +81,9 @@ def _be_ended_first() -> None:
     """Make this the process that the kernel ends when memory is short, rather than one that serves people."""
     # The file of an undumpable process belongs to root; so is a process whose parent is a task of Airflow.
     _libc.prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0)
-    Path("/proc/self/oom_score_adj").write_text(_FIRST_TO_END, encoding="ascii")
+    # Some containers mount /proc without the right to write.
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text(_FIRST_TO_END, encoding="ascii")
 
 
 def _bound(profile: seccomp.Filter, bounds: Bounds) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import platform
 import struct
@@ -10,11 +11,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-_PR_SET_SECCOMP, _PR_GET_SECCOMP, _MODE_FILTER = 22, 21, 2
+_PR_SET_SECCOMP, _MODE_FILTER = 22, 2
 # Berkeley packet filter: load a word, jump always, if equal, if any bit is set, return.
 _LOAD, _JUMP, _IF_EQUAL, _IF_ANY, _RETURN = 0x20, 0x05, 0x15, 0x45, 0x06
 _ALLOW, _ERROR = 0x7FFF_0000, 0x0005_0000
-_ENOSYS, _EPERM = 38, 1
 # Offsets in ``struct seccomp_data``; of an argument, the lower half.
 _CALL_NUMBER, _ARCHITECTURE, _ARGUMENTS = 0, 4, 16
 
@@ -73,7 +73,9 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 def is_available() -> bool:
     """Return whether the kernel has filters, and this module the numbers of the machine's system calls."""
-    return platform.machine() in _ARCHITECTURES and _libc.prctl(_PR_GET_SECCOMP, 0, 0, 0, 0) >= 0
+    # A kernel with filters complains about the address, one without, or an emulator, about the mode.
+    _libc.prctl(_PR_SET_SECCOMP, _MODE_FILTER, None, 0, 0)
+    return platform.machine() in _ARCHITECTURES and ctypes.get_errno() == errno.EFAULT
 
 
 def restrict(name: Filter) -> None:
@@ -110,7 +112,7 @@ def _begin(architecture: int) -> Iterator[_Instruction]:
     yield _Instruction(_LOAD, _ARCHITECTURE)
     # System calls of another architecture (32 bits) are refused as a whole.
     yield _Instruction(_IF_EQUAL, architecture, 1, 0)
-    yield _Instruction(_RETURN, _ERROR | _EPERM)
+    yield _Instruction(_RETURN, _ERROR | errno.EPERM)
     yield _Instruction(_LOAD, _CALL_NUMBER)
 
 
@@ -120,19 +122,19 @@ def _rules(name: Filter, column: int) -> Iterator[_Instruction]:
     if name == "decoder":
         for call in (_MMAP, _MPROTECT):
             # No memory becomes a program.
-            yield from _checked(call[column], 2, _Instruction(_IF_ANY, _PROT_EXEC, 0, 1), _ERROR | _EPERM, _ALLOW)
+            yield from _checked(call[column], 2, _Instruction(_IF_ANY, _PROT_EXEC, 0, 1), _ERROR | errno.EPERM, _ALLOW)
         for numbers in _COMPUTING.values():
             yield from _answered(numbers[column], _ALLOW)
-        yield _Instruction(_RETURN, _ERROR | _EPERM)
+        yield _Instruction(_RETURN, _ERROR | errno.EPERM)
         return
     for numbers in _HARMFUL.values():
-        yield from _answered(numbers[column], _ERROR | _EPERM)
+        yield from _answered(numbers[column], _ERROR | errno.EPERM)
     # The C library falls back to clone, whose flags a filter can read.
-    yield from _answered(_CLONE3[column], _ERROR | _ENOSYS)
-    yield from _checked(_CLONE[column], 0, _Instruction(_IF_ANY, _CLONE_THREAD, 0, 1), _ALLOW, _ERROR | _EPERM)
+    yield from _answered(_CLONE3[column], _ERROR | errno.ENOSYS)
+    yield from _checked(_CLONE[column], 0, _Instruction(_IF_ANY, _CLONE_THREAD, 0, 1), _ALLOW, _ERROR | errno.EPERM)
     for family in (_AF_INET, _AF_INET6, _AF_NETLINK):
         yield from _checked(_SOCKET[column], 0, _Instruction(_IF_EQUAL, family, 0, 1), _ALLOW, None)
-    yield from _answered(_SOCKET[column], _ERROR | _EPERM)
+    yield from _answered(_SOCKET[column], _ERROR | errno.EPERM)
     yield _Instruction(_RETURN, _ALLOW)
 
 
@@ -144,7 +146,7 @@ def _answered(number: int | None, answer: int) -> Iterator[_Instruction]:
 
 def _only_own(number: int | None, pid: int) -> Iterator[_Instruction]:
     """Allow a signal to this process alone."""
-    yield from _checked(number, 0, _Instruction(_IF_EQUAL, pid, 0, 1), _ALLOW, _ERROR | _EPERM)
+    yield from _checked(number, 0, _Instruction(_IF_EQUAL, pid, 0, 1), _ALLOW, _ERROR | errno.EPERM)
 
 
 def _checked(
