@@ -124,11 +124,16 @@ def test_a_new_limit_is_in_force_in_limiter_and_pool(product: Product, browser: 
 def test_it_is_a_page_of_airflows_own_ui_and_follows_its_theme(product: Product, browser: Browser) -> None:
     browser.show(f"{product.stack.address}/plugin/stream-checker")
     inside = "document.querySelector('iframe').contentDocument"
-    browser.until(f"document.querySelector('iframe') && {inside}?.body?.innerText.includes('slots in use')")
+    browser.until(f"document.querySelector('iframe') && {inside}?.body?.innerText.includes('Providers')")
     assert browser.value("document.body.innerText.includes('Stream checker')")
     for theme in ("dark", "light"):
         browser.value(f"document.documentElement.className = '{theme}'")
         browser.until(f"{inside}.documentElement.style.colorScheme === '{theme}'")
+    # The address of Airflow's page keeps the place in the frame, also over a reload.
+    browser.value(f"{inside}.defaultView.location.hash = '#workers'")
+    browser.until("location.hash === '#workers'")
+    browser.call("Page.reload")
+    browser.until(f"document.querySelector('iframe') && {inside}?.body?.innerText.includes('DAG processor')")
     # A link of the frame leads the page around it.
     run_id = latest_run(product)
     browser.value(f"{inside}.defaultView.location.hash = '#run/{run_id.replace('+', '%2B')}'")

@@ -1,22 +1,26 @@
 // The frame of the page: the navigation and the view that the URL names.
 
-import { html, render } from "./html.js";
-import { link, useRoute } from "./router.js";
+import { html, render, useEffect, useState } from "./html.js";
+import { Failure, Loading } from "./parts/notice.js";
+import { keepPlaceInParent, link, useRoute, useTitle } from "./router.js";
 import { followParentTheme } from "./theme.js";
-import { ApprovalsView } from "./views/approvals.js";
 import { ChannelView } from "./views/channel.js";
-import { HelpView } from "./views/help.js";
-import { HistoryView } from "./views/history.js";
 import { NowView } from "./views/now.js";
 import { OverviewView } from "./views/overview.js";
-import { PoliciesView } from "./views/policies.js";
-import { ProviderView } from "./views/provider.js";
-import { ReportView } from "./views/report.js";
 import { ResultsView } from "./views/results.js";
 import { RunView } from "./views/run.js";
-import { SettingsView } from "./views/settings.js";
 import { StreamView } from "./views/stream.js";
-import { WorkersView } from "./views/workers.js";
+
+/** A view whose module is loaded when it is first shown. */
+function lazy(load) {
+  let loaded = null;
+  return function LazyView(props) {
+    const [View, setView] = useState(() => loaded);
+    const [error, setError] = useState(null);
+    useEffect(() => void (loaded ?? load().then((view) => setView(() => (loaded = view)), setError)), []);
+    return View ? html`<${View} ...${props} />` : html`<${Failure} error=${error} />${!error && html`<${Loading} what="the view" />`}`;
+  };
+}
 
 // A view with `parent` has no entry in the navigation; the entry of its parent is marked instead.
 const VIEWS = {
@@ -25,14 +29,14 @@ const VIEWS = {
   run: { title: "Run", View: RunView },
   results: { title: "Results", View: ResultsView },
   channel: { title: "Channels", View: ChannelView },
-  approvals: { title: "Approvals", View: ApprovalsView },
-  history: { title: "History", View: HistoryView },
-  policies: { title: "Policies", View: PoliciesView },
-  settings: { title: "Settings", View: SettingsView },
-  workers: { title: "Workers", View: WorkersView },
-  help: { title: "Help", View: HelpView },
-  provider: { title: "Provider", View: ProviderView, parent: "now" },
-  report: { title: "Health report", View: ReportView, parent: "run" },
+  approvals: { title: "Approvals", View: lazy(() => import("./views/approvals.js").then((module) => module.ApprovalsView)) },
+  history: { title: "History", View: lazy(() => import("./views/history.js").then((module) => module.HistoryView)) },
+  policies: { title: "Policies", View: lazy(() => import("./views/policies.js").then((module) => module.PoliciesView)) },
+  settings: { title: "Settings", View: lazy(() => import("./views/settings.js").then((module) => module.SettingsView)) },
+  workers: { title: "Workers", View: lazy(() => import("./views/workers.js").then((module) => module.WorkersView)) },
+  help: { title: "Help", View: lazy(() => import("./views/help.js").then((module) => module.HelpView)) },
+  provider: { title: "Provider", View: lazy(() => import("./views/provider.js").then((module) => module.ProviderView)), parent: "now" },
+  report: { title: "Health report", View: lazy(() => import("./views/report.js").then((module) => module.ReportView)), parent: "run" },
   stream: { title: "Stream", View: StreamView, parent: "results" },
 };
 
@@ -40,7 +44,7 @@ function App() {
   const route = useRoute();
   const name = route.view in VIEWS ? route.view : "overview";
   const { View, parent = name, title } = VIEWS[name];
-  document.title = `${title} · Stream checker`;
+  useTitle(title);
   return html`
     <a class="skip" href="#main" onClick=${focusMain}>Skip to the content</a>
     <header>
@@ -61,4 +65,5 @@ function focusMain(event) {
 }
 
 followParentTheme();
+keepPlaceInParent();
 render(html`<${App} />`, document.getElementById("app"));

@@ -38,6 +38,7 @@ const megabits = number({ style: "unit", unit: "megabit-per-second", maximumFrac
 export const bitrate = unlessNull((kbps) => megabits(kbps / 1000));
 export const moment = time({ dateStyle: "medium", timeStyle: "medium" });
 export const dayClock = time({ weekday: "short", hour: "2-digit", minute: "2-digit" });
+const shortMoment = time({ weekday: "short", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
 export const day = time({ dateStyle: "medium" });
 export const shortClock = time({ hour: "2-digit", minute: "2-digit" });
 
@@ -56,6 +57,26 @@ export const ago = unlessNull((value) => {
 
 /** Return the size of the picture. */
 export const size = (result) => (result?.width ? `${result.width}×${result.height}${result.interlaced ? "i" : ""}` : NONE);
+
+const KINDS = [
+  [/^schedule__(.*?)__\d/, (found) => `scheduled check “${found[1]}”`],
+  [/^schedul/, () => "scheduled check"],
+  [/^hook__/, () => "check by a webhook"],
+  [/^manual__/, () => "check by hand"],
+];
+
+/** Return what started a run, by its id in Airflow. */
+export function runKind(id) {
+  const [kind, name] = KINDS.map(([pattern, name]) => [pattern.exec(id), name]).find(([found]) => found) ?? [null, () => "check"];
+  const part = /__part(\d+)$/.exec(id)?.[1];
+  return `${name(kind)}${part ? `, part ${part}` : ""}`;
+}
+
+/** Return a name for a run: what started it, and when. */
+export function runName(id, startedAt) {
+  const kind = runKind(id);
+  return `${kind[0].toUpperCase()}${kind.slice(1)}, ${shortMoment(startedAt)}`;
+}
 
 /** Return the words of a reason or another name of the API. */
 export const words = (name) => name.replaceAll("_", " ").replace(ACRONYMS, (acronym) => acronym.toUpperCase());

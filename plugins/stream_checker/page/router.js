@@ -29,8 +29,32 @@ export function useRoute() {
 }
 
 /** Replace the filters of a view without an entry in the browser's history. */
-export function replaceFilters(view, filters) {
+export function replaceFilters(view, filters, id = null) {
   const set = Object.entries(filters).filter(([, value]) => value);
-  history.replaceState(null, "", link(view, null, set));
+  history.replaceState(null, "", link(view, id, set));
   dispatchEvent(new HashChangeEvent("hashchange"));
+}
+
+/** Let the title of the page name what is shown; nothing while the name is not known yet. */
+export function useTitle(name) {
+  useEffect(() => {
+    if (name) document.title = `${name} · Stream checker`;
+  }, [name]);
+}
+
+/** Keep the place in the address of Airflow's page around the frame, so that a reload shows the same view again. */
+export function keepPlaceInParent() {
+  let outer;
+  try {
+    outer = window.parent === window ? null : window.parent;
+    if (outer && !location.hash && outer.location.hash) location.replace(outer.location.hash);
+  } catch {
+    outer = null;
+  }
+  if (!outer) return;
+  const keep = () => {
+    const { pathname, search } = outer.location;
+    outer.history.replaceState(outer.history.state, "", `${pathname}${search}${location.hash}`);
+  };
+  addEventListener("hashchange", keep);
 }

@@ -52,26 +52,31 @@ def test_the_page_is_public_and_restricted_to_this_server(server: Server) -> Non
 def test_every_import_of_the_page_is_one_of_its_files() -> None:
     for file in FILES:
         if file.suffix == ".js":
-            for name in re.findall(r'from\s*"([^"]+)"', file.read_text()):
+            for name in re.findall(r'(?:from\s*|import\()"([^"]+)"', file.read_text()):
                 assert (file.parent / name).is_file(), f"{file.name} imports {name}"
 
 
-def test_all_modules_load_at_the_same_time() -> None:
-    # Otherwise a browser finds each one only after the module that imports it.
-    page = next(file for file in FILES if file.name == "index.html")
-    preloaded = re.findall(r'rel="modulepreload" href="([^"]+)"', page.read_text())
-    needed, waiting = set(), [page.parent / "app.js"]
+def first_modules() -> set[Path]:
+    """Return the modules that the page needs at its start; a view that is seldom used is loaded when it is shown."""
+    needed, waiting = set[Path](), [PAGE / "app.js"]
     while waiting:
         file = waiting.pop()
         if file not in needed:
             needed.add(file)
             waiting += [(file.parent / name).resolve() for name in re.findall(r'from\s*"([^"]+)"', file.read_text())]
+    return needed
+
+
+def test_all_modules_load_at_the_same_time() -> None:
+    # Otherwise a browser finds each one only after the module that imports it.
+    preloaded = re.findall(r'rel="modulepreload" href="([^"]+)"', (PAGE / "index.html").read_text())
     assert sorted(preloaded) == preloaded
-    assert {page.parent / name for name in preloaded} == needed
+    assert {PAGE / name for name in preloaded} == first_modules()
 
 
 def test_the_first_load_is_small() -> None:
-    assert sum(len(gzip.compress(file.read_bytes())) for file in FILES) < 60_000
+    files = [PAGE / "index.html", PAGE / "icon.svg", *PAGE.glob("style/*.css"), *first_modules()]
+    assert sum(len(gzip.compress(file.read_bytes())) for file in files) < 50_000
 
 
 def test_the_documentation_page_loads_nothing_from_other_servers(server: Server) -> None:
@@ -408,3 +413,43 @@ def test_a_run_that_is_unknown_or_starts_is_no_error(browser: Browser, server: S
     show(browser, server, "run/manual__none")
     browser.until_shown("Airflow knows no such run.")
     assert not browser.value("document.querySelector('[role=alert]')")
+
+
+@in_browser
+def test_the_address_keeps_the_place_and_the_title_names_it(browser: Browser, server: Server) -> None:
+    show(browser, server, "channel/1")
+    browser.until("document.title === 'Das Erste · Stream checker'")
+    show(browser, server, "stream/1")
+    browser.until("document.title === 'Channel 1 HD · Stream checker'")
+    show(browser, server, f"run/{quote(RUN, safe='')}")
+    browser.until("document.title.startsWith('Check by hand, ')")
+    show(browser, server, "channel")
+    browser.until_shown("2 channels")
+    search = "document.querySelector('input[type=search]')"
+    browser.value(f"{search}.focus()")
+    browser.call("Input.insertText", text="sec")
+    browser.press("Enter")
+    browser.until_shown("1 channel\n")
+    browser.show(browser.value("location.href"))
+    browser.until(f"{search}?.value === 'sec'")
+    browser.until_shown("1 channel\n")
+    show(browser, server, "history?period=86400")
+    browser.until("document.querySelector('main select')?.value === '86400'")
+
+
+@in_browser
+def test_long_names_keep_their_end_and_their_direction(browser: Browser, server: Server, udi: Udi) -> None:
+    snapshot = library.snapshot()
+    long_name = "Very" + "Long" * 40 + " FHD"
+    snapshot.streams[0] = snapshot.streams[0].model_copy(update={"name": long_name})
+    snapshot.streams[6] = snapshot.streams[6].model_copy(update={"name": "الجزيرة HD"})
+    udi.publish(snapshot, force=True)
+    browser.call("Emulation.setDeviceMetricsOverride", width=360, height=740, deviceScaleFactor=1, mobile=True)
+    show(browser, server, "results")
+    browser.until_shown(" FHD", "الجزيرة")
+    link = "[...document.querySelectorAll('tbody th a')].find((one) => one.innerText.endsWith(' FHD'))"
+    assert browser.value(f"{link}.scrollHeight <= {link}.clientHeight + 1")
+    assert browser.value("document.documentElement.scrollWidth") <= 360
+    arabic = "[...document.querySelectorAll('tbody th')].find((one) => one.innerText.includes('الجزيرة'))"
+    assert browser.value(f"getComputedStyle({arabic}).direction") == "rtl"
+    udi.publish(library.snapshot(), force=True)

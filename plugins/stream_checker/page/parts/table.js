@@ -28,8 +28,8 @@ export function Table({ caption, columns, rows, id, empty = "None.", sorted = ""
               <tr key=${id(row)}>
                 ${columns.map((column) =>
                   column.head
-                    ? html`<th scope="row" class=${kind(column)}>${column.cell(row)}</th>`
-                    : html`<td class=${kind(column)}>${column.cell(row)}</td>`,
+                    ? html`<th scope="row" dir="auto" class=${kind(column)}>${column.cell(row)}</th>`
+                    : html`<td class=${kind(column)} ...${column.clip ? whole(column.cell(row)) : {}}>${column.cell(row)}</td>`,
                 )}
               </tr>
             `,
@@ -41,6 +41,9 @@ export function Table({ caption, columns, rows, id, empty = "None.", sorted = ""
     ${left > 0 && html`<div class="row"><button onClick=${() => setSteps(steps + 1)}>Show ${count(Math.min(step, left))} more of ${count(left)}</button></div>`}
   `;
 }
+
+// A text that may be cut shows itself whole in a tooltip, and in its own direction.
+const whole = (text) => (typeof text === "string" ? { title: text, dir: "auto" } : {});
 
 const direction = (name, sorted) => name && (sorted === name ? "ascending" : sorted === `-${name}` ? "descending" : null);
 

@@ -6,6 +6,7 @@ import { html, useEffect, useState } from "../html.js";
 import { Failure, Loading } from "../parts/notice.js";
 import { Table } from "../parts/table.js";
 import { Thumbnail } from "../parts/thumbnail.js";
+import { useRights } from "../rights.js";
 import { link } from "../router.js";
 
 const ALL = "Remove all";
@@ -26,6 +27,7 @@ export function ApprovalsView() {
 }
 
 function Request({ runId, subject, channels, answered }) {
+  const { mayEdit } = useRights();
   const [chosen, setChosen] = useState(new Set());
   const [error, setError] = useState(null);
   const [isSent, setSent] = useState(false);
@@ -46,11 +48,11 @@ function Request({ runId, subject, channels, answered }) {
           { title: "Streams that would leave", cell: (row) => row.held.map((one) => html`<div class="row"><${Thumbnail} stream=${one.stream_id} name=${one.name} /><a href=${link("stream", one.stream_id)}>${one.name || one.stream_id}</a> <span class="muted">${words(one.reason)}</span></div>`) },
           { title: "Streams", number: true, cell: (row) => count(row.streams) },
         ]} />
-      <div class="row" role="group" aria-label="Answer">
+      ${mayEdit && html`<div class="row" role="group" aria-label="Answer">
         <button disabled=${isSent} onClick=${() => answer(ALL)}>Remove all</button>
         <button disabled=${isSent || chosen.size === 0} onClick=${() => answer(SOME)}>Remove those of ${plural(chosen.size, "chosen channel")}</button>
         <button disabled=${isSent} onClick=${() => answer(NONE)}>Remove none</button>
-      </div>
+      </div>`}
     </section>
   `;
 }

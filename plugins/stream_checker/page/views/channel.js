@@ -1,36 +1,38 @@
 // The list of channels, and one channel: its streams in order and its last change.
 
 import { OuterLink } from "../airflow.js";
-import { ago, bitrate, count, fps, moment, plural, quality, score, size, words } from "../format.js";
-import { html, useState } from "../html.js";
+import { ago, bitrate, count, fps, moment, plural, quality, runKind, score, size, words } from "../format.js";
+import { html } from "../html.js";
 import { useLive } from "../live.js";
 import { post } from "../api.js";
 import { ActionButton, CheckNow } from "../parts/action_button.js";
 import { Failure, Loading } from "../parts/notice.js";
+import { PageButtons, pagesOf } from "../parts/pages.js";
 import { Thumbnail } from "../parts/thumbnail.js";
 import { Table } from "../parts/table.js";
 import { Verdict } from "../parts/verdict.js";
-import { link } from "../router.js";
+import { link, useTitle } from "../router.js";
 
 const REFRESH_MS = 15000;
 const SLOW_MS = 300000;
 
-export const ChannelView = ({ id }) => (id ? html`<${Channel} id=${id} />` : html`<${Channels} />`);
+export const ChannelView = ({ id, filters }) => (id ? html`<${Channel} id=${id} />` : html`<${Channels} filters=${filters} />`);
 
-function Channels() {
-  const [part, setPart] = useState("");
-  const [cursors, setCursors] = useState([""]);
-  const query = new URLSearchParams({ limit: 50, ...(part && { q: part }), ...(cursors.at(-1) && { cursor: cursors.at(-1) }) });
+function Channels({ filters }) {
+  const pages = pagesOf("channel", filters);
+  const query = new URLSearchParams({ ...pages.chosen, limit: 50, ...(pages.cursor && { cursor: pages.cursor }) });
   const { data: page, error } = useLive(`channels?${query}`, [], REFRESH_MS);
   const groups = useLive("groups", [], SLOW_MS).data?.groups ?? [];
   const group = new Map(groups.map((one) => [one.id, one.name]));
-  const search = (event) => {
-    setCursors([""]);
-    setPart(event.target.value.trim());
-  };
   return html`
     <div class="row" role="search" aria-label="Channels">
-      <label>Name<input type="search" maxlength="200" onChange=${search} /></label>
+      <label>Name<input type="search" maxlength="200" value=${pages.chosen.q ?? ""} onChange=${(event) => pages.filter({ q: event.target.value.trim() })} /></label>
+      <label>Group
+        <select value=${pages.chosen.group_id ?? ""} onChange=${(event) => pages.filter({ group_id: event.target.value })}>
+          <option value="">all</option>
+          ${groups.map((one) => html`<option value=${one.id} selected=${String(one.id) === pages.chosen.group_id}>${one.name}</option>`)}
+        </select>
+      </label>
     </div>
     <${Failure} error=${error} />
     ${!page && !error && html`<${Loading} what="the channels" />`}
@@ -43,10 +45,7 @@ function Channels() {
           { title: "Working", number: true, cell: working },
           { title: "Check", minor: true, cell: (row) => html`<${CheckNow} of=${{ channels: [row.id] }} label=${`Check now: ${row.name}`} />` },
         ]} />
-      <div class="row" role="group" aria-label="Pages">
-        <button disabled=${cursors.length < 2} onClick=${() => setCursors(cursors.slice(0, -1))}>Previous</button>
-        <button disabled=${!page.next_cursor} onClick=${() => setCursors([...cursors, page.next_cursor])}>Next</button>
-      </div>
+      <${PageButtons} pages=${pages} next=${page.next_cursor} />
     `}
   `;
 }
@@ -61,6 +60,7 @@ function working({ working, checked, streams }) {
 function Channel({ id }) {
   const { data: channel, error, reload } = useLive(`channels/${encodeURIComponent(id)}`, ["result", "run"]);
   const changes = useLive(`channels/${encodeURIComponent(id)}/changes`, ["run"]);
+  useTitle(channel?.name);
   if (!channel) return html`<${Failure} error=${error} />${!error && html`<${Loading} what="the channel" />`}`;
   const name = (stream) => channel.names[stream] ?? `stream ${stream}`;
   return html`
@@ -111,7 +111,7 @@ function Past({ channel, past, done }) {
           { title: "When", head: true, cell: (row) => html`<time datetime=${row.at} title=${moment(row.at)}>${ago(row.at)}</time>` },
           { title: "First choice", cell: (row) => (row.before[0] === row.after[0] ? html`<span class="muted">${name(row.after[0])} stays</span>` : html`${name(row.before[0])} → <strong>${name(row.after[0])}</strong>`) },
           { title: "Moves", number: true, minor: true, cell: (row) => count(row.moves.length) },
-          { title: "By", minor: true, cell: (row) => (row.run_id ? html`<a href=${link("run", row.run_id)}>a check</a>` : row.moves[0]?.why) },
+          { title: "By", minor: true, cell: (row) => (row.run_id ? html`<a href=${link("run", row.run_id)}>${runKind(row.run_id)}</a>` : row.moves[0]?.why) },
           { title: "Undo", cell: (row) => (row.written ? html`<${ActionButton} label=${`Undo the change of ${moment(row.at)}`} action=${async () => (await post(`channels/${channel.id}/changes/${row.n}/undo`), done())}>Undo<//>` : html`<span class="muted">not written</span>`) },
         ]} />
     </section>
@@ -123,7 +123,7 @@ function Change({ change, name }) {
   return html`
     <section aria-labelledby="change">
       <h2 id="change">Last change</h2>
-      <p class="muted">${moment(change.at)} (${ago(change.at)})${change.run_id && html`, by run <a href=${link("run", change.run_id)}>${change.run_id}</a>`}${change.written ? "" : ", not written to Dispatcharr"}</p>
+      <p class="muted">${moment(change.at)} (${ago(change.at)})${change.run_id && html`, by a <a href=${link("run", change.run_id)}>${runKind(change.run_id)}</a>`}${change.written ? "" : ", not written to Dispatcharr"}</p>
       ${change.conflict && html`<p class="notice degraded">${change.conflict}</p>`}
       <div class="columns">
         <div class="card"><h3>Before</h3>${order(change.before)}</div>

@@ -1,12 +1,13 @@
 // Slots in use, checks per minute, verdicts and waits over hours, days and weeks.
 
 import { byName, count, decimal, seconds } from "../format.js";
-import { html, useMemo, useState } from "../html.js";
+import { html, useMemo } from "../html.js";
 import { useLive } from "../live.js";
 import { LineChart, StackedChart } from "../parts/chart.js";
 import { Failure, Loading } from "../parts/notice.js";
 import { Table } from "../parts/table.js";
 import { VERDICTS } from "../parts/verdict.js";
+import { replaceFilters } from "../router.js";
 
 const HOUR = 3600;
 const POINTS = 120;
@@ -17,9 +18,10 @@ const ALL = "all accounts";
 // More lines cannot be distinguished by colour.
 const MAX_LINES = 6;
 
-export function HistoryView() {
-  const [span, setSpan] = useState(HOUR);
-  const [account, setAccount] = useState(ALL);
+export function HistoryView({ filters }) {
+  const span = Number(filters.get("period")) || HOUR;
+  const account = filters.get("account") ?? ALL;
+  const filter = (change) => replaceFilters("history", { ...Object.fromEntries(filters), ...change });
   const query = useMemo(() => {
     const since = new Date(Date.now() - span * 1000).toISOString();
     return new URLSearchParams({ since, step: Math.max(10, span / POINTS) });
@@ -33,14 +35,14 @@ export function HistoryView() {
   return html`
     <div class="row">
       <label>Period
-        <select value=${span} onChange=${(event) => setSpan(Number(event.target.value))}>
-          ${SPANS.map(([title, length]) => html`<option value=${length}>${title}</option>`)}
+        <select value=${span} onChange=${(event) => filter({ period: event.target.value })}>
+          ${SPANS.map(([title, length]) => html`<option value=${length} selected=${length === span}>${title}</option>`)}
         </select>
       </label>
       <label>Account
-        <select value=${account} onChange=${(event) => setAccount(event.target.value)}>
+        <select value=${account} onChange=${(event) => filter({ account: event.target.value === ALL ? "" : event.target.value })}>
           <option>${ALL}</option>
-          ${accounts.map((one) => html`<option value=${one.account_id}>${one.name}</option>`)}
+          ${accounts.map((one) => html`<option value=${one.account_id} selected=${String(one.account_id) === account}>${one.name}</option>`)}
         </select>
       </label>
     </div>

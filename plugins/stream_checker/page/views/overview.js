@@ -1,7 +1,7 @@
 // The first view: is everything all right, what did the checks do, and what waits for a person.
 
 import { put } from "../api.js";
-import { ago, byName, count, dayClock, moment, percent, plural, words } from "../format.js";
+import { ago, byName, count, dayClock, moment, percent, plural, runName, words } from "../format.js";
 import { html } from "../html.js";
 import { useLive } from "../live.js";
 import { ActionButton, CheckNow } from "../parts/action_button.js";
@@ -59,7 +59,7 @@ function Waiting({ now, done }) {
       <h2 id="checks">Checks</h2>
       <div class="card">
         <dl class="facts">
-          <dt>Last</dt><dd>${last ? html`<a href=${link("run", last.run_id)}>${dayClock(last.started_at)}</a> <span class="muted">(${last.finished_at ? `ended ${ago(last.finished_at)}` : "in progress"})</span> ${last.finished_at && `${count(Object.values(last.verdicts).reduce((sum, one) => sum + one, 0))} streams, ${count(broken)} dead`}` : "none yet"}</dd>
+          <dt>Last</dt><dd>${last ? html`<a href=${link("run", last.run_id)}>${runName(last.run_id, last.started_at)}</a> <span class="muted">(${last.finished_at ? `ended ${ago(last.finished_at)}` : "in progress"})</span> ${last.finished_at && `${count(Object.values(last.verdicts).reduce((sum, one) => sum + one, 0))} streams, ${count(broken)} dead`}` : "none yet"}</dd>
           <dt>Next</dt><dd>${now.paused ? html`<span class="degraded">paused: no scheduled check starts</span>` : now.next_check ? html`<time datetime=${now.next_check}>${dayClock(now.next_check)}</time> <span class="muted">(${ago(now.next_check)})</span>` : html`<a href=${link("settings")}>no schedule is active</a>`}</dd>
           <dt>Library</dt><dd>${now.refreshed_at ? `read ${ago(now.refreshed_at)}` : "empty"}</dd>
         </dl>

@@ -1,7 +1,7 @@
 // The health report of a run, as tables and as a file.
 
 import { apiUrl } from "../api.js";
-import { count, percent, score } from "../format.js";
+import { count, percent, runName, score } from "../format.js";
 import { html } from "../html.js";
 import { useLive } from "../live.js";
 import { Failure, Loading } from "../parts/notice.js";
@@ -19,7 +19,7 @@ export function ReportView({ id }) {
   return html`
     <${Failure} error=${error} />
     <div class="row">
-      <h2>Health report of <a href=${link("run", id)}>${id}</a></h2>
+      <h2>Health report of <a href=${link("run", id)}>${runName(report.run_id, report.started_at)}</a></h2>
       ${["csv", "html"].map((format) => html`<a class="button" download href=${apiUrl(`${path}/report?format=${format}`)}>Download ${format.toUpperCase()}</a>`)}
     </div>
     <p><span class="big">${percent(total.share_working)}</span> of the streams with a verdict work: ${count(total.working)} of ${count(total.decided)}</p>

@@ -8,11 +8,12 @@ import { useExplanations } from "../parts/explanation.js";
 import { CheckNow } from "../parts/action_button.js";
 import { Sparkline } from "../parts/sparkline.js";
 import { Failure, Loading } from "../parts/notice.js";
+import { PageButtons, pagesOf } from "../parts/pages.js";
 import { Thumbnail } from "../parts/thumbnail.js";
 import { Table } from "../parts/table.js";
 import { VERDICTS, Verdict } from "../parts/verdict.js";
 import { useRights } from "../rights.js";
-import { link, replaceFilters } from "../router.js";
+import { link } from "../router.js";
 
 const PAGE = 50;
 const TYPING_MS = 300;
@@ -21,19 +22,14 @@ const REFRESH_MS = 15000;
 const SLOW_MS = 300000;
 
 export function ResultsView({ filters }) {
-  const chosen = Object.fromEntries(filters);
-  // The cursors of the pages up to this one; that of the first page is empty.
-  const [cursors, setCursors] = useState([""]);
+  const pages = pagesOf("results", filters);
+  const { chosen, filter } = pages;
   const query = new URLSearchParams({ ...chosen, limit: PAGE });
-  if (cursors.at(-1)) query.set("cursor", cursors.at(-1));
+  if (pages.cursor) query.set("cursor", pages.cursor);
   const { data: page, error } = useLive(`results?${query}`, [], REFRESH_MS);
   const accounts = useLive("concurrency/status", [], REFRESH_MS).data?.accounts.toSorted(byName) ?? [];
   const groups = useLive("groups", [], SLOW_MS).data?.groups ?? [];
   const reasons = (useExplanations()?.verdicts ?? []).filter((one) => one.reasons.length > 0 && (!chosen.status || one.word === chosen.status));
-  const filter = (change) => {
-    setCursors([""]);
-    replaceFilters("results", { ...chosen, ...change });
-  };
   return html`
     <div class="row" role="search" aria-label="Results">
       <${Search} text=${chosen.q ?? ""} search=${(q) => filter({ q })} />
@@ -67,11 +63,8 @@ export function ResultsView({ filters }) {
     <${Failure} error=${error} />
     ${!page && !error && html`<${Loading} what="the results" />`}
     ${page && html`
-      <${Results} page=${page} first=${(cursors.length - 1) * PAGE + 1} sorted=${chosen.sort ?? ""} sort=${(sort) => filter({ sort })} />
-      <div class="row" role="group" aria-label="Pages">
-        <button disabled=${cursors.length < 2} onClick=${() => setCursors(cursors.slice(0, -1))}>Previous</button>
-        <button disabled=${!page.next_cursor} onClick=${() => setCursors([...cursors, page.next_cursor])}>Next</button>
-      </div>
+      <${Results} page=${page} first=${pages.number * PAGE + 1} sorted=${chosen.sort ?? ""} sort=${(sort) => filter({ sort })} />
+      <${PageButtons} pages=${pages} next=${page.next_cursor} />
     `}
   `;
 }

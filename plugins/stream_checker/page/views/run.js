@@ -2,7 +2,7 @@
 
 import { AirflowLink, DAG, runPath } from "../airflow.js";
 import { airflowRun, post } from "../api.js";
-import { ago, bitrate, count, decimal, fps, moment, percent, plural, quality, score, size, words } from "../format.js";
+import { ago, bitrate, count, decimal, fps, moment, percent, plural, quality, runName, score, size, words } from "../format.js";
 import { html, useEffect, useState } from "../html.js";
 import { useLive } from "../live.js";
 import { ActionButton } from "../parts/action_button.js";
@@ -11,7 +11,7 @@ import { FormDialog } from "../parts/form_dialog.js";
 import { Failure, Loading } from "../parts/notice.js";
 import { Table } from "../parts/table.js";
 import { VERDICTS, Verdict } from "../parts/verdict.js";
-import { link } from "../router.js";
+import { link, replaceFilters, useTitle } from "../router.js";
 
 const FIRST_FINDINGS = 15;
 // The list of all streams is long, so it is loaded less often.
@@ -19,12 +19,12 @@ const STREAMS_MS = 5000;
 // Airflow's UI shows the tab on the runs of every DAG.
 const dagOfTab = new URLSearchParams(location.search).get("dag_id");
 
-export function RunView({ id }) {
+export function RunView({ id, filters }) {
   if (dagOfTab && dagOfTab !== DAG) return html`<p class="muted">Runs of ${dagOfTab} check no streams. See the <a href="./#run" target="_self">runs of ${DAG}</a>.</p>`;
-  return html`<${Run} id=${id} />`;
+  return html`<${Run} id=${id} filters=${filters} />`;
 }
 
-function Run({ id }) {
+function Run({ id, filters }) {
   const list = useLive("runs?limit=50", ["run"]);
   const runs = list.data?.runs ?? [];
   const outcomes = new Map((list.data?.outcomes ?? []).map((one) => [one.run_id, one]));
@@ -32,6 +32,7 @@ function Run({ id }) {
   const path = chosen && `runs/${encodeURIComponent(chosen)}`;
   const { data: run, error, reload } = useLive(path && `${path}?streams=false`, ["result", "run"]);
   const streams = useLive(path, ["result", "run"], STREAMS_MS, STREAMS_MS).data?.streams;
+  useTitle(run && runName(run.run_id, run.started_at));
   if (list.data && !chosen) return html`<p class="muted">There is no run yet. Start a check on the page <a href=${link("now")}>Now</a>.</p>`;
   const options = chosen && !runs.includes(chosen) ? [chosen, ...runs] : runs;
   return html`
@@ -45,7 +46,7 @@ function Run({ id }) {
     </div>
     ${error?.status === 404 ? html`<${Unplanned} run=${chosen} />` : html`<${Failure} error=${error ?? list.error} />`}
     ${!run && !error && html`<${Loading} what="the run" />`}
-    ${run && html`<${Controls} run=${run} done=${reload} /><${Progress} run=${run} /><${Findings} run=${run} />${streams && html`<${Streams} streams=${streams} />`}`}
+    ${run && html`<${Controls} run=${run} done=${reload} /><${Progress} run=${run} /><${Findings} run=${run} />${streams && html`<${Streams} streams=${streams} state=${filters.get("state") ?? ""} run=${chosen} />`}`}
   `;
 }
 
@@ -104,7 +105,7 @@ function Controls({ run, done }) {
 function summary(outcome) {
   if (!outcome) return null;
   const kinds = [...VERDICTS, "pending"].filter((kind) => outcome.verdicts[kind]);
-  return [moment(outcome.started_at), ...kinds.map((kind) => `${count(outcome.verdicts[kind])} ${kind}`)].join(" · ");
+  return [runName(outcome.run_id, outcome.started_at), ...kinds.map((kind) => `${count(outcome.verdicts[kind])} ${kind}`)].join(" · ");
 }
 
 function Progress({ run }) {
@@ -112,13 +113,13 @@ function Progress({ run }) {
   return html`
     <section aria-labelledby="progress" class="card">
       <div class="spread">
-        <h2 id="progress">${run.stopped ? "Stopped" : run.finished_at ? "Finished" : "Progress"}</h2>
+        <h2 id="progress">${run.stopped ? "Stopped" : run.finished_at ? "Finished" : "Progress"}: ${runName(run.run_id, run.started_at)}</h2>
         <span><span class="big">${percent(run.total ? run.done / run.total : 1)}</span> ${count(run.done)} of ${count(run.total)}</span>
       </div>
       <${ShareBar} label="Streams by verdict" parts=${kinds.map((kind) => [kind, run.verdicts[kind] ?? 0])} />
       <p>${kinds.filter((kind) => run.verdicts[kind]).map((kind) => html`<span class="key ${kind}"><span>${count(run.verdicts[kind])} ${kind}</span></span>`)}</p>
       <dl class="facts">
-        <dt>Run</dt><dd>${run.run_id}</dd>
+        <dt>Id in Airflow</dt><dd class="muted">${run.run_id}</dd>
         <dt>Started</dt><dd>${moment(run.started_at)} <span class="muted">(${ago(run.started_at)}, ${run.mode})</span></dd>
         ${run.finished_at && html`<dt>Finished</dt><dd>${moment(run.finished_at)}</dd>`}
         ${run.expected_end && html`<dt>Expected end</dt><dd>${moment(run.expected_end)} <span class="muted">(${ago(run.expected_end)})</span></dd>`}
@@ -126,7 +127,7 @@ function Progress({ run }) {
         <dt>Channels</dt><dd>${count(run.finished_channels.length)} of ${count(run.channels.length)} finished</dd>
         ${Object.keys(run.skipped).length > 0 && html`<dt>Skipped</dt><dd>${plural(Object.keys(run.skipped).length, "stream")}</dd>`}
         ${run.remaining > 0 && html`<dt>Left</dt><dd>${plural(run.remaining, "stream")} for the next run of the chain</dd>`}
-        ${run.next_run_id && html`<dt>Next run</dt><dd><a href=${link("run", run.next_run_id)}>${run.next_run_id}</a></dd>`}
+        ${run.next_run_id && html`<dt>Next run</dt><dd><a href=${link("run", run.next_run_id)}>part ${run.next_run_id.match(/\d+$/)?.[0] ?? "two"} of the chain</a></dd>`}
       </dl>
     </section>
   `;
@@ -159,8 +160,7 @@ function Findings({ run }) {
   `;
 }
 
-function Streams({ streams }) {
-  const [state, setState] = useState("");
+function Streams({ streams, state, run }) {
   const states = [...new Set(streams.map((stream) => stream.state))];
   const rows = state ? streams.filter((stream) => stream.state === state) : streams;
   return html`
@@ -168,9 +168,9 @@ function Streams({ streams }) {
       <h2 id="streams">Streams</h2>
       <div class="row">
         <label>State
-          <select value=${state} onChange=${(event) => setState(event.target.value)}>
+          <select value=${state} onChange=${(event) => replaceFilters("run", { state: event.target.value }, run)}>
             <option value="">all</option>
-            ${states.map((one) => html`<option value=${one}>${one}</option>`)}
+            ${states.map((one) => html`<option value=${one} selected=${one === state}>${one}</option>`)}
           </select>
         </label>
       </div>

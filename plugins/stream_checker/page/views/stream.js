@@ -1,6 +1,6 @@
 // One stream: its last check, its channels and its past results.
 
-import { ago, bitrate, count, decimal, fps, moment, percent, plural, quality, score, size, words } from "../format.js";
+import { ago, bitrate, count, decimal, fps, moment, percent, plural, quality, runKind, score, size, words } from "../format.js";
 import { html } from "../html.js";
 import { useLive } from "../live.js";
 import { Explanation } from "../parts/explanation.js";
@@ -10,11 +10,12 @@ import { Failure, Loading } from "../parts/notice.js";
 import { Thumbnail } from "../parts/thumbnail.js";
 import { Table } from "../parts/table.js";
 import { Verdict } from "../parts/verdict.js";
-import { link } from "../router.js";
+import { link, useTitle } from "../router.js";
 
 export function StreamView({ id }) {
   const { data: stream, error } = useLive(`streams/${encodeURIComponent(id)}`, ["result"]);
   const past = useLive(`streams/${encodeURIComponent(id)}/history`, ["result"]).data?.results ?? [];
+  useTitle(stream?.name);
   if (!stream) return html`<${Failure} error=${error} />${!error && html`<${Loading} what="the stream" />`}`;
   const { result, failures } = stream;
   return html`
@@ -45,7 +46,7 @@ export function StreamView({ id }) {
           { title: "Bitrate", number: true, minor: true, cell: (row) => bitrate(row.bitrate_kbps) },
           { title: "Score", number: true, cell: (row) => score(row.score) },
           { title: "Quality", number: true, minor: true, cell: (row) => quality(row.quality) },
-          { title: "Run", minor: true, cell: (row) => row.run_id && html`<a href=${link("run", row.run_id)}>${row.run_id}</a>` },
+          { title: "Run", minor: true, cell: (row) => row.run_id && html`<a href=${link("run", row.run_id)}>${runKind(row.run_id)}</a>` },
         ]} />
     </section>
   `;
