@@ -42,6 +42,11 @@ class State:
     faults: list[dict[str, Any]] = field(default_factory=list)
     # Webhooks by id, each with its subscriptions.
     integrations: dict[int, dict[str, Any]] = field(default_factory=dict)
+    # Recordings, the guide's programmes, the guides, and the system settings, as Dispatcharr returns them.
+    recordings: list[dict[str, Any]] = field(default_factory=list)
+    programmes: list[dict[str, Any]] = field(default_factory=list)
+    guides: list[dict[str, Any]] = field(default_factory=list)
+    settings: list[dict[str, Any]] = field(default_factory=list)
     writes: int = 0
     logins: int = 0
 
@@ -80,7 +85,10 @@ class Dispatcharr:
         get("/api/m3u/accounts/", self._accounts)
         get("/api/m3u/server-groups/", self._empty)
         get("/api/core/useragents/", self._user_agents)
-        get("/api/core/settings/", self._empty)
+        get("/api/core/settings/", self._settings)
+        get("/api/channels/recordings/", self._recordings)
+        get("/api/epg/grid/", self._grid)
+        get("/api/epg/epgdata/", self._guides)
         get("/api/core/version/", self._version)
         get("/api/connect/integrations/", self._integrations)
         post("/api/connect/integrations/", self._add_integration)
@@ -238,6 +246,22 @@ class Dispatcharr:
     async def _empty(self, request: web.Request) -> web.Response:
         del request
         return _json([])
+
+    async def _settings(self, request: web.Request) -> web.Response:
+        del request
+        return _json(self.state.settings)
+
+    async def _recordings(self, request: web.Request) -> web.Response:
+        del request
+        return _json(self.state.recordings)
+
+    async def _grid(self, request: web.Request) -> web.Response:
+        del request
+        return _json({"data": self.state.programmes})
+
+    async def _guides(self, request: web.Request) -> web.Response:
+        del request
+        return _json(self.state.guides)
 
     async def _version(self, request: web.Request) -> web.Response:
         del request

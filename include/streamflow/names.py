@@ -6,9 +6,9 @@ CHECK_DAG: Final = "check_streams"
 REFRESH_DAG: Final = "refresh_udi"
 MAINTENANCE_DAG: Final = "maintenance"
 REMOVAL_DAG: Final = "approve_removals"
-DAGS: Final = (CHECK_DAG, REFRESH_DAG, MAINTENANCE_DAG, REMOVAL_DAG)
-
 EVENTS_DAG: Final = "check_before_events"
+DAGS: Final = (CHECK_DAG, REFRESH_DAG, MAINTENANCE_DAG, EVENTS_DAG, REMOVAL_DAG)
+
 # The id of a run that a schedule started begins with this, and with it the ids of the whole chain.
 SCHEDULED_RUN: Final = "schedule__"
 EVENT_RUN: Final = "event__"

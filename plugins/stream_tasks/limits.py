@@ -202,6 +202,14 @@ def _claim_count(redis: Redis, patience: float) -> bool:
         time.sleep(_POLL_SECONDS)
 
 
+def believed_limits(limiter: Limiter) -> dict[str, int]:
+    """Return the limit that the limiter believes of each budget; nothing while Redis is away."""
+    try:
+        return {budget.budget_id: budget.believed_limit for budget in limiter.snapshot().budgets}
+    except LimiterUnavailable:
+        return {}
+
+
 def viewers_now(redis: Redis) -> int:
     """Return the number of viewers, counted a few seconds ago at most; 0 while nobody can watch."""
     try:

@@ -28,7 +28,7 @@ def prune_files() -> dict[str, int]:
     """Prune the pictures and the old logs of this machine, and return the numbers of removed files."""
     logs = Path(conf.get_mandatory_value("logging", "base_log_folder"))
     days = retention.keep_days()
-    folders = [logs] if days else [logs / f"dag_id={dag}" for dag in names.DAGS]
+    folders = [logs] if days else [logs / f"dag_id={dag}" for dag in names.DAGS] + list(logs.glob("dag_id=check_*"))
     removed = sum(prune_logs(folder, days or retention.DEFAULT_DAYS) for folder in folders)
     return {"pictures": thumbnails.prune(config.home()), "logs": removed}
 

@@ -20,7 +20,6 @@ from lab import Account, Channel, Group, Lab, Library, Media, Stream, running
 from stream_tasks import schedule
 from stream_tasks.refresh import refresh
 from streamflow import config
-from streamflow.sources.dispatcharr.source import Dispatcharr
 
 FOLDER = Path(__file__).parents[2] / "dags"
 LIBRARY = Library(
@@ -149,10 +148,11 @@ def watch(provider: Lab, *profiles: int) -> None:
 
 
 def test_the_time_zone_of_dispatcharr_counts_when_no_other_is_set(
-    home: Path, redis_client: Redis, monkeypatch: pytest.MonkeyPatch
+    home: Path, provider: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert schedule.schedules()[1].key == "UTC"
-    monkeypatch.setattr(Dispatcharr, "time_zone", lambda _: "America/New_York")
+    zone = {"key": "system_settings", "value": {"time_zone": "America/New_York"}}
+    monkeypatch.setattr(provider.servers.dispatcharr.state, "settings", [zone])
     refresh()
     assert schedule.schedules()[1].key == "America/New_York"
     monkeypatch.setenv("TZ", "Europe/Berlin")

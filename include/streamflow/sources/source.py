@@ -8,7 +8,7 @@ from typing import ClassVar, Protocol, Self
 
 from redis import Redis
 
-from streamflow.records import Result
+from streamflow.records import Event, Result
 from streamflow.udi.ports import Store
 from streamflow.udi.snapshot import Snapshot
 
@@ -66,6 +66,12 @@ class Source(Protocol):
         """Return the name of the time zone in the source's settings; None where it has none.
 
         :raises SourceError: the settings cannot be read.
+        """
+
+    def events(self, *, with_programmes: bool) -> list[Event]:
+        """Return the scheduled recordings and, if they are wanted, the programmes of the next hours.
+
+        :raises SourceError: they cannot be read.
         """
 
     def destination(self, store: Store) -> Destination:

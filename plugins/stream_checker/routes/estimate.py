@@ -7,12 +7,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from account_limiter import Limiter, LimiterUnavailable
 from stream_checker.http.access import Reader
 from stream_checker.http.problems import Problem, responses
 from stream_checker.http.throttle import at_most
 from stream_checker.queries.named_records import NamedRecords
 from stream_checker.resources import OpenLimiter, OpenNameIndex, OpenRedis, OpenStore
+from stream_tasks.limits import believed_limits
 from stream_tasks.schedule import entry_of, next_start, selection, window_of, zone_of
 from streamflow import shared_settings
 from streamflow.planning.estimate import Estimate, estimate
@@ -65,12 +65,4 @@ def get_estimate(
         if faults:
             raise Problem(422, "; ".join(f"{fault.field}: {fault.message}" for fault in faults), errors=faults)
         params = CheckParams.model_validate(ids | {"force": force})
-    return estimate(store, settings, Request("estimate", params, now), _believed(limiter))
-
-
-def _believed(limiter: Limiter) -> dict[str, int]:
-    """Return the believed limit of each budget; nothing while Redis is away."""
-    try:
-        return {budget.budget_id: budget.believed_limit for budget in limiter.snapshot().budgets}
-    except LimiterUnavailable:
-        return {}
+    return estimate(store, settings, Request("estimate", params, now), believed_limits(limiter))

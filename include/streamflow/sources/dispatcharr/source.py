@@ -9,9 +9,9 @@ from typing import Any, ClassVar, Self
 from redis import Redis
 
 from streamflow.errors import ConfigError, SourceRefused, UnknownRecord
-from streamflow.records import Stream
+from streamflow.records import Event, Stream
 from streamflow.sources.broken import BrokenRecords
-from streamflow.sources.dispatcharr import library
+from streamflow.sources.dispatcharr import events, library
 from streamflow.sources.dispatcharr.destination import Channels
 from streamflow.sources.dispatcharr.session import Session
 from streamflow.sources.dispatcharr.tokens import Tokens
@@ -138,6 +138,14 @@ class Dispatcharr:
         values = [one.get("value") for one in settings if isinstance(one, dict) and one.get("key") == "system_settings"]
         zone = values[0].get("time_zone") if values and isinstance(values[0], dict) else None
         return zone if isinstance(zone, str) else None
+
+    def events(self, *, with_programmes: bool) -> list[Event]:
+        """Return the scheduled recordings and, if they are wanted, the programmes of the next 24 hours.
+
+        :raises SourceError: Dispatcharr cannot be read.
+        """
+        found = list(events.recordings(self._session))
+        return [*found, *events.programmes(self._session)] if with_programmes else found
 
     def viewers(self) -> dict[int, int]:
         """Return the number of connections that viewers use, by the id of the account's profile.

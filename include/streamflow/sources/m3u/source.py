@@ -16,7 +16,7 @@ from redis import Redis
 from streamflow.errors import ConfigError, SourceRefused, SourceUnavailable
 from streamflow.files import replacing
 from streamflow.masking import host_of, mask_url
-from streamflow.records import Account, Channel, Group, Stream
+from streamflow.records import Account, Channel, Event, Group, Stream
 from streamflow.sources import listing, web
 from streamflow.sources.broken import BrokenRecords
 from streamflow.sources.local_order import LocalOrder
@@ -86,6 +86,10 @@ class Playlist:
 
     def time_zone(self) -> None:
         """Return nothing: a playlist has no settings."""
+
+    def events(self, *, with_programmes: bool) -> list[Event]:  # noqa: ARG002
+        """Return nothing: a playlist records nothing."""
+        return []
 
     def viewers(self) -> dict[int, int]:
         """Return nothing: a playlist says nothing about the connections in use."""

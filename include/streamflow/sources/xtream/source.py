@@ -13,7 +13,7 @@ from redis import Redis
 
 from streamflow.errors import ConfigError, SourceRefused, SourceUnavailable
 from streamflow.masking import host_of
-from streamflow.records import Account, Channel, Group, Stream
+from streamflow.records import Account, Channel, Event, Group, Stream
 from streamflow.sources import listing
 from streamflow.sources.broken import BrokenRecords
 from streamflow.sources.local_order import LocalOrder
@@ -80,6 +80,10 @@ class Xtream:
 
     def time_zone(self) -> None:
         """Return nothing: a panel tells the time zone of the provider, not of its users."""
+
+    def events(self, *, with_programmes: bool) -> list[Event]:  # noqa: ARG002
+        """Return nothing: a panel records nothing."""
+        return []
 
     def viewers(self) -> dict[int, int]:
         """Return nothing: a panel counts StreamFlow's own connections together with those of people."""
