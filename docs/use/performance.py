@@ -44,7 +44,7 @@ class Figures:
 
 def rows(figures: Figures) -> Iterator[Row]:
     """Yield each figure with its goal, its value, and the value of its peer."""
-    for tell in (runs, limiter, faults, probe, verdicts, udi):
+    for tell in (runs, limiter, faults, probe, verdicts, samples, udi):
         yield from tell(figures)
 
 
@@ -103,6 +103,21 @@ def verdicts(figures: Figures) -> Iterator[Row]:
         yield "size and frame rate", "exact", exact, ""
         yield "bitrate, the worst", "5 %", f"{100 * line['worst_bitrate_error']:.1f} %", ""
         yield "a stream that answers 404", "1 s", f"{line['http_404_s']} s", ""
+
+
+def samples(figures: Figures) -> Iterator[Row]:
+    if line := figures.one("samples"):
+        beside = f"whole samples {line['slot_s_whole']} s"
+        yield "slot-seconds of a healthy stream", "5 s", f"{line['slot_s_short']} s", beside
+        yield "slot-seconds of one that is as at its last good check", "3.5 s", f"{line['slot_s_known']} s", beside
+        of_all = f"of {line['streams']} streams, each in three ways"
+        yield "verdicts of short samples that differ from the whole one's", "0", f"{line['verdicts_differing']}", of_all
+        yield (
+            "bitrate of a short sample, the worst difference",
+            "10 %",
+            f"{100 * line['worst_bitrate_difference']:.1f} %",
+            "",
+        )
 
 
 def probe(figures: Figures) -> Iterator[Row]:

@@ -52,7 +52,7 @@ def probed(url: str, seconds: float) -> Figures:
     """Measure with this probe."""
     from streamflow.probing import ProbeTarget, probe
 
-    result = probe(ProbeTarget(url), config.Probe(sample_seconds=seconds)).result
+    result = probe(ProbeTarget(url), config.Probe(sample_seconds=seconds, min_sample_seconds=None)).result
     return Figures(result.verdict, result.width, result.height, result.fps, result.bitrate_kbps, result.detail,
                  result.extra.get("bytes"))  # fmt: skip
 

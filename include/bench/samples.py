@@ -44,7 +44,7 @@ def report(urls: Mapping[str, str]) -> None:
         words = [_word(whole), *map(_word, others)]
         if len(set(words)) > 1:
             differing += 1
-            print(json.dumps({"bench": "samples", "stream": name, "whole_short_known": words}), flush=True)
+            print(json.dumps({"bench": "sample_differs", "stream": name, "whole_short_known": words}), flush=True)
         rate = whole.bitrate_kbps
         errors += [abs(one.bitrate_kbps / rate - 1) for one in others if rate and one.bitrate_kbps]
     healthy = [

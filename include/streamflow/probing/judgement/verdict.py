@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from statistics import median
 
 from streamflow.probing.judgement.evidence import Evidence
 from streamflow.records import Verdict
@@ -35,6 +36,9 @@ GOOD_QUANTIZER = 32.0
 # A picture needs all of these bits when at least this share of it changes all the time; titles and screens do not.
 ACTIVE_SHARE = 0.16
 LEAST_ACTIVITY = 0.1
+# Neighbouring places of a small picture differ by at least this many levels where it has detail. Scenes have 5 to 8, a
+# smooth gradient 0.2.
+DETAILED = 3.0
 # A bitrate and an activity that are each a tenth off leave a bitrate of this share enough.
 SPARE = 1.25
 
@@ -237,7 +241,16 @@ def _video_bits(evidence: Evidence) -> tuple[float, float]:
     per_point = BITS_PER_POINT.get(video.codec, BITS_PER_POINT_H264)
     changing = evidence.pictures.changing_ratio
     activity = 1.0 if changing is None else min(1.0, max(LEAST_ACTIVITY, changing / ACTIVE_SHARE))
-    return rate, activity * per_point * video.width * video.height * measurement.fps / 1000
+    full = per_point * video.width * video.height * measurement.fps / 1000
+    if rate < SPARE * activity * full:
+        activity = max(LEAST_ACTIVITY, activity * _detail(evidence))
+    return rate, activity * full
+
+
+def _detail(evidence: Evidence) -> float:
+    """Return the share of the bits that the detail of the pictures needs: smooth pictures need next to none."""
+    details = [picture.detail for picture in evidence.measurement.pictures if picture.is_whole]
+    return min(1.0, median(details) / DETAILED) if details else 1.0
 
 
 STEPS: tuple[Step, ...] = (

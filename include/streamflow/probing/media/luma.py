@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain
+from statistics import fmean
 
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
@@ -33,6 +35,14 @@ class Picture:
     def is_dark(self) -> bool:
         """Whether next to nothing in it is lit."""
         return self.grey.translate(_LIGHTER).count(1) <= BRIGHT_SHARE * len(self.grey)
+
+    @property
+    def detail(self) -> float:
+        """Mean difference between neighbouring places, in levels of grey."""
+        grey = self.grey
+        rows = (abs(grey[at] - grey[at + 1]) for at in range(len(grey) - 1) if (at + 1) % WIDTH)
+        columns = (abs(one - other) for one, other in zip(grey, grey[WIDTH:], strict=False))
+        return fmean(chain(rows, columns))
 
     def is_same(self, other: Picture, tolerance: int = SAME) -> bool:
         """Return whether no place differs by more than ``tolerance``."""

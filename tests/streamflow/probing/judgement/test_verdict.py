@@ -18,7 +18,8 @@ from streamflow.records import AudioTrack
 
 FULL_HD = VideoFormat(codec="h264", width=1920, height=1080)
 AAC = AudioTrack(codec="aac", channels=2)
-GREY = bytes((90,)) * (WIDTH * HEIGHT)
+GREY = bytes((90, 110)) * (WIDTH * HEIGHT // 2)
+SMOOTH = bytes((90,)) * (WIDTH * HEIGHT)
 
 
 def watched(**fields: Any) -> Measurement:
@@ -139,6 +140,14 @@ def test_radio_needs_no_picture_and_a_radio_channel_with_a_picture_is_judged_by_
 def test_a_low_bitrate_is_judged_by_what_the_picture_needs(quantizer: float, changing: float, verdict: str) -> None:
     statistics = PictureStatistics(0.0, 0.0, None, 9.0, changing)
     assert judge(Evidence(watched(video_kbps=300.0, quantizer=quantizer), statistics)).verdict == verdict
+
+
+def test_a_smooth_picture_needs_few_bits() -> None:
+    statistics = PictureStatistics(0.0, 0.0, None, 9.0, 0.5)
+    smooth = [Picture(float(at), SMOOTH) for at in range(10)]
+    assert judge(Evidence(watched(video_kbps=300.0), statistics)).reason == "low_bitrate"
+    assert judge(Evidence(watched(video_kbps=300.0, pictures=smooth), statistics)) == OK
+    assert judge(Evidence(watched(video_kbps=30.0, pictures=smooth), statistics)).reason == "low_bitrate"
 
 
 def test_a_scrambled_stream_is_protected_whatever_else_it_lacks() -> None:

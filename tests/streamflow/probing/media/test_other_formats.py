@@ -199,6 +199,19 @@ def test_titles_on_white_need_few_bits(scripted: Scripted) -> None:
     assert result.reason != "low_bitrate"
 
 
+@pytest.mark.parametrize(
+    ("codec", "options"),
+    [
+        ("libx264", {**X264, "crf": "23"}),
+        ("libx265", {"preset": "ultrafast", "x265-params": "log-level=none:crf=28:keyint=50"}),
+    ],
+)
+def test_a_smooth_picture_needs_few_bits_in_any_codec(scripted: Scripted, codec: str, options: dict[str, str]) -> None:
+    made = Made(codec=codec, options=options, picture="gradients", size=(1280, 720), seconds=5)
+    result = measured(scripted, encoded(made), sample_seconds=4)
+    assert result.reason != "low_bitrate", result.detail
+
+
 def test_key_frames_fifteen_seconds_apart_are_waited_for(scripted: Scripted) -> None:
     rare = {**X264, "x264-params": "keyint=375:min-keyint=375:scenecut=0"}
     data = encoded(Made(options=rare, gop=375, seconds=17))
