@@ -9,8 +9,11 @@ from typing import Any
 
 from streamflow.masking import mask
 from streamflow.probing.judgement.refusal import Refusal
-from streamflow.probing.target import ProbeOutcome
+from streamflow.probing.target import MAX_THUMBNAIL_BYTES, SLATE_BYTES, ProbeOutcome
 from streamflow.records import Result, Verdict
+
+# The first bytes of each JPEG: browsers of people show what a decoder sends.
+_JPEG = b"\xff\xd8\xff"
 
 
 def result_of(verdict: Verdict, reason: str | None, detail: str | None, started: float) -> Result:
@@ -55,13 +58,17 @@ def from_json(sent: Any) -> ProbeOutcome:
 
     :raises ValueError, KeyError, TypeError: for anything else.
     """
-    retry_after = sent["retry_after"]
+    retry_after, thumbnail, slate = sent["retry_after"], _decoded(sent["thumbnail"]), _decoded(sent["slate"])
+    if thumbnail is not None and not (thumbnail.startswith(_JPEG) and len(thumbnail) <= MAX_THUMBNAIL_BYTES):
+        raise ValueError("not a thumbnail")
+    if slate is not None and len(slate) != SLATE_BYTES:
+        raise ValueError("not a slate")
     return ProbeOutcome(
         Result.model_validate(sent["result"]),
-        _decoded(sent["thumbnail"]),
+        thumbnail,
         retryable=bool(sent["retryable"]),
         retry_after=None if retry_after is None else float(retry_after),
-        slate=_decoded(sent["slate"]),
+        slate=slate,
     )
 
 

@@ -39,6 +39,8 @@ HANG_SECONDS = 30.0
 # Signals by which a faulty decoder ends. Any other signal comes from outside.
 CRASHES = frozenset({signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL})
 
+# Progress is passed on at most this often, except when a new phase begins.
+PROGRESS_SECONDS = 0.5
 PHASES = ("connecting", "opening", "measuring")
 
 OnProgress = Callable[[Progress], None]
@@ -78,13 +80,18 @@ def _probed(
         detail = f"{where.scheme or 'none'} is none of {known}"
         return refused(Refusal("skipped", "unsupported_protocol", detail, retryable=False), started)
     longest_s = _longest_s(settings)
-    phase = PHASES[0]
+    phase, reported = PHASES[0], float("-inf")
 
     def report(message: Any) -> None:
-        nonlocal phase
-        progress = _progress(message)
-        if progress:
-            phase = progress.phase
+        nonlocal phase, reported
+        progress, now = _progress(message), time.monotonic()
+        if progress is None:
+            return
+        is_further = PHASES.index(progress.phase) > PHASES.index(phase)
+        if is_further or now - reported >= PROGRESS_SECONDS:
+            # A process that was taken over cannot flood what takes the progress.
+            reported = now
+            phase = progress.phase if is_further else phase
             on_progress(progress)
 
     try:

@@ -28,6 +28,10 @@ LIBAV = {
 }
 
 
+# The largest thumbnail, and the size of a slate: a grey copy of a picture, 64 x 36 points.
+MAX_THUMBNAIL_BYTES = 20_000
+SLATE_BYTES = 64 * 36
+
 #: A recording's address, that of a panel's channel, of a file, or of anything else.
 AddressForm = Literal["recording", "panel", "file", "other"]
 

@@ -23,6 +23,8 @@ from streamflow import config
 from streamflow.probing import ProbeTarget, probe
 from streamflow.probing.isolation import Crashed, landlock, sandbox, seccomp
 from streamflow.probing.isolation.client import KEPT_VARIABLES, ForkServer
+from streamflow.probing.media import luma
+from streamflow.probing.target import SLATE_BYTES
 from support.probing.inside import forked_server, ran, tried
 
 HAS_LANDLOCK = pytest.mark.skipif(not landlock.version(), reason="this kernel has no Landlock")
@@ -242,6 +244,40 @@ def test_a_result_that_is_none_is_an_error_of_the_probe(
     with forked_server():
         result = probe(ProbeTarget(lab.url("http_404"), stream_id=7), config.Probe()).result
     assert (result.verdict, result.reason, result.stream_id) == ("unknown", "internal_error", 7)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"thumbnail": "PGh0bWw+"}, {"thumbnail": "/9j/" + "A" * 40_000}, {"slate": "AAAA"}, {"retry_after": "soon"}],
+    ids=["a page", "a large picture", "a short slate", "no number"],
+)
+def test_a_picture_is_a_small_jpeg(monkeypatch: pytest.MonkeyPatch, lab: Lab, changed: dict[str, object]) -> None:
+    module = sys.modules["streamflow.probing.decoder"]
+    honest = module.to_json
+    monkeypatch.setattr(module, "to_json", lambda outcome: honest(outcome) | changed)
+    with forked_server():
+        outcome = probe(ProbeTarget(lab.url("http_404")), config.Probe())
+    assert (outcome.result.reason, outcome.thumbnail, outcome.slate) == ("internal_error", None, None)
+
+
+def test_progress_is_passed_on_only_so_often(monkeypatch: pytest.MonkeyPatch, lab: Lab) -> None:
+    module = sys.modules["streamflow.probing.decoder"]
+    honest = module.Judge.report
+
+    def flood(judge: Any, *figures: Any) -> None:
+        for _ in range(1000):
+            honest(judge, *figures)
+
+    monkeypatch.setattr(module.Judge, "report", flood)
+    seen: list[object] = []
+    with forked_server():
+        result = probe(ProbeTarget(lab.url("hd25_2m")), config.Probe(sample_seconds=1), on_progress=seen.append).result
+    assert result.video_codec == "h264"
+    assert 2 <= len(seen) < 30
+
+
+def test_a_slate_has_the_size_of_a_grey_copy() -> None:
+    assert SLATE_BYTES == luma.WIDTH * luma.HEIGHT
 
 
 def test_a_result_keeps_to_its_own_stream(monkeypatch: pytest.MonkeyPatch, lab: Lab) -> None:

@@ -8,8 +8,9 @@ import av
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 
+from streamflow.probing.target import MAX_THUMBNAIL_BYTES
+
 WIDTH, MAX_HEIGHT = 320, 640
-MAX_BYTES = 20_000
 # libav's quality scale of JPEG, best first.
 _QUALITIES = (4, 8, 16, 31)
 
@@ -41,7 +42,9 @@ def thumbnail(frame: VideoFrame, sample_aspect: Fraction | None = None) -> bytes
     shape = frame.height / max(1, frame.width) / (sample_aspect or 1)
     height = max(2, round(WIDTH * shape / 2) * 2)
     scaled = frame.reformat(WIDTH, min(height, MAX_HEIGHT), "yuvj420p", dst_color_range="JPEG", threads=1)
-    return next((data for quality in _QUALITIES if 0 < len(data := _jpeg(scaled, quality)) <= MAX_BYTES), None)
+    return next(
+        (data for quality in _QUALITIES if 0 < len(data := _jpeg(scaled, quality)) <= MAX_THUMBNAIL_BYTES), None
+    )
 
 
 def _jpeg(frame: VideoFrame, quality: int) -> bytes:

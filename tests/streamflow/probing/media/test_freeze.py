@@ -13,7 +13,8 @@ from av.video.frame import VideoFrame
 
 from streamflow.probing.media.freeze import IDLE_BITS, LIVE_BITS, picture_statistics
 from streamflow.probing.media.luma import HEIGHT, WIDTH, Picture, Scaler
-from streamflow.probing.media.thumbnail import MAX_BYTES, thumbnail
+from streamflow.probing.media.thumbnail import thumbnail
+from streamflow.probing.target import MAX_THUMBNAIL_BYTES
 
 SIZE = WIDTH * HEIGHT
 
@@ -159,7 +160,7 @@ def test_a_thumbnail_is_a_small_thumbnail(width: int, height: int) -> None:
     shade = b"".join(bytes((row * 255 // height,)) * width for row in range(height))
     data = thumbnail(frame(shade, width, height))
     assert data is not None
-    assert len(data) <= MAX_BYTES
+    assert len(data) <= MAX_THUMBNAIL_BYTES
     with av.open(io.BytesIO(data)) as image:
         assert next(image.decode(video=0)).width == 320
 
