@@ -26,6 +26,7 @@ SERVICES = {
     "provider",
     "product",
     "fleet",
+    "image",
     "airflow",
     "browser",
 }

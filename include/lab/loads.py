@@ -36,6 +36,7 @@ def equal(accounts: Sequence[int], streams: int, *, behaviour: Behaviour | None 
 # The libraries by the names of the option ``--library``.
 LIBRARIES: dict[str, Callable[[], Library]] = {
     "demo": demo,
+    "few": lambda: equal([1, 2, 0], 24),
     "ten": lambda: equal([0], 10),
     "makespan": lambda: equal([1, 2, 5, 0], 200),
     "fleet": lambda: equal([3, 5, 8, 0], 300),

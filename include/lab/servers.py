@@ -21,7 +21,7 @@ from lab.library import Library, Stream
 from lab.media import Media
 from lab.provider import Provider
 
-HOST = "127.0.0.1"
+LOOPBACK = "127.0.0.1"
 
 
 @dataclass(frozen=True)
@@ -91,33 +91,38 @@ class Lab:
 
 
 @asynccontextmanager
-async def serve(library: Library, media: Media) -> AsyncIterator[Lab]:
-    """Serve the lab on free ports of the running event loop."""
+async def serve(library: Library, media: Media, host: str = LOOPBACK) -> AsyncIterator[Lab]:
+    """Serve the lab on free ports of the running event loop.
+
+    :param host: the address of this machine that it listens on.
+    """
     provider = Provider(library, media)
-    async with _listening(provider.app, [None, _untrusted()]) as (plain, encrypted):
+    async with _listening(provider.app, host, [None, _untrusted()]) as (plain, encrypted):
         with ExitStack() as sockets:
             places = {
-                "provider": f"http://{HOST}:{plain}",
-                "untrusted_tls": f"https://{HOST}:{encrypted}",
-                "not_tls": f"https://{HOST}:{plain}",
+                "provider": f"http://{host}:{plain}",
+                "untrusted_tls": f"https://{host}:{encrypted}",
+                "not_tls": f"https://{host}:{plain}",
                 "unresolvable": "http://provider.lab.invalid",
-                "refused": f"http://{HOST}:{_closed_port(sockets)}",
-                "silent": f"http://{HOST}:{_silent_port(sockets)}",
+                "refused": f"http://{host}:{_closed_port(sockets, host)}",
+                "silent": f"http://{host}:{_silent_port(sockets, host)}",
             }
             dispatcharr = Dispatcharr(library, lambda stream: _url(library, places, stream))
-            async with _listening(dispatcharr.app, [None]) as (port,):
-                address = f"http://{HOST}:{port}"
+            async with _listening(dispatcharr.app, host, [None]) as (port,):
+                address = f"http://{host}:{port}"
                 yield Lab(places["provider"], address, library, media, places, Servers(provider, dispatcharr))
 
 
 @asynccontextmanager
-async def _listening(app: web.Application, contexts: list[ssl.SSLContext | None]) -> AsyncIterator[list[int]]:
+async def _listening(
+    app: web.Application, host: str, contexts: list[ssl.SSLContext | None]
+) -> AsyncIterator[list[int]]:
     """Serve an application on a free port for each TLS context. Cut its connections at the end."""
     runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
     await runner.setup()
     try:
         for context in contexts:
-            await web.TCPSite(runner, HOST, 0, ssl_context=context).start()
+            await web.TCPSite(runner, host, 0, ssl_context=context).start()
         yield [address[1] for address in runner.addresses]
     finally:
         await runner.cleanup()
@@ -136,17 +141,17 @@ def _untrusted() -> ssl.SSLContext:
     return context
 
 
-def _closed_port(sockets: ExitStack) -> int:
+def _closed_port(sockets: ExitStack, host: str) -> int:
     """Return a port that refuses connections: it is bound, so that no other process takes it, and does not listen."""
     bound = sockets.enter_context(socket.socket())
-    bound.bind((HOST, 0))
+    bound.bind((host, 0))
     return int(bound.getsockname()[1])
 
 
-def _silent_port(sockets: ExitStack) -> int:
+def _silent_port(sockets: ExitStack, host: str) -> int:
     """Return a port on which connection attempts time out: it listens with a full queue."""
     listening = sockets.enter_context(socket.socket())
-    listening.bind((HOST, 0))
+    listening.bind((host, 0))
     listening.listen(0)
     for _ in range(4):
         waiting = sockets.enter_context(socket.socket())

@@ -18,6 +18,8 @@ from __future__ import annotations
 import gc
 import inspect
 import time
+import urllib.error
+import urllib.request
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -28,6 +30,26 @@ from airflow.utils.state import TaskInstanceState
 ENDS = (TaskInstanceState.SUCCESS, TaskInstanceState.FAILED)
 # Seconds without a task until the workers are ended but for one, which runs the next short task.
 IDLE_SECONDS = 60.0
+# The server builds its routes at the first request, which takes up to half a minute on a busy machine.
+API_SECONDS, API_RESPONSE_SECONDS, API_POLL_SECONDS = 180.0, 30.0, 0.3
+
+
+def await_api(url: str, seconds: float = API_SECONDS) -> bool:
+    """Wait until the API that tasks report to responds, and return whether it did.
+
+    :param url: its address, for example ``http://127.0.0.1:8080/execution/``.
+    """
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        try:
+            with urllib.request.urlopen(f"{url.rstrip('/')}/health", timeout=API_RESPONSE_SECONDS):  # noqa: S310 - ours
+                return True
+        except urllib.error.HTTPError:
+            # The routes are built; this one only differs between versions.
+            return True
+        except OSError:
+            time.sleep(API_POLL_SECONDS)
+    return False
 
 
 def identifies_processes(executor: type[local_executor.LocalExecutor]) -> bool:
@@ -48,6 +70,12 @@ class LocalExecutor(local_executor.LocalExecutor):
         # The processes that were started for each task and have not ended.
         self._unfinished: Counter[Any] = Counter()
         self._idle_since = time.monotonic()
+
+    def start(self) -> None:
+        """Start the executor when the API server responds: a task that cannot report to it fails."""
+        if url := self.conf.get("core", "execution_api_server_url", fallback=None):
+            await_api(url)
+        super().start()
 
     def sync(self) -> None:
         """Report the ends of processes, start workers that are needed, and end those that have long been idle."""

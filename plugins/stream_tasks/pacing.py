@@ -1,8 +1,8 @@
 """Lets Airflow's scheduler rest while no task is due.
 
 ``scheduler_idle_sleep_time`` is a tenth of a second, because each check waits for it several times. Around the clock
-that costs an eighth of a core. While nothing is due, the scheduler's loop runs once a second instead, and a cheap query
-looks for new work in between.
+that costs an eighth of a core. While nothing is due, the scheduler's loop runs every three seconds instead, and a cheap
+query looks for new work in between.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
 # Seconds between two rounds of a scheduler at rest, and between two looks for new work.
-REST_SECONDS: Final = 1.0
+REST_SECONDS: Final = 3.0
 LOOK_SECONDS: Final = 0.2
 # Seconds that the scheduler stays fast after the last task: the next one of the same run may be due in a moment.
 LINGER_SECONDS: Final = 5.0

@@ -186,7 +186,7 @@ def test_services_wait_for_what_they_need() -> None:
 
 @both
 def test_images_are_pinned(file: Path) -> None:
-    images = {service["image"] for service in document(file)["services"].values()} - {"streamflow"}
+    images = {service["image"] for service in document(file)["services"].values()} - {"${STREAMFLOW_IMAGE:-streamflow}"}
     dockerfile = (ROOT / "docker" / "Dockerfile").read_text()
     images |= {line.split()[1] for line in dockerfile.splitlines() if line.startswith("FROM ")} - {"scratch"}
     assert [image for image in images if not re.search(r":\d+\.\d+", image)] == []
@@ -201,6 +201,22 @@ def test_health_checks_name_parts_that_the_command_knows(file: Path) -> None:
     ]
     assert checked
     assert set(checked) <= parts
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "examples" / "nas").glob("*.yaml")), ids=lambda file: file.stem)
+def test_a_template_of_a_nas_is_the_lite_file_with_a_released_image(file: Path) -> None:
+    validator = jsonschema.Draft7Validator(json.loads(SCHEMA.read_text()))
+    assert [f"{list(error.path)}: {error.message}" for error in validator.iter_errors(document(file))] == []
+    (service,), (lite,) = (document(one)["services"].values() for one in (file, LITE))
+    assert service["image"] == f"ghcr.io/<owner>/streamflow:{VERSION}"
+    assert service["command"] == [*lite["command"][:-1], "4"]
+    assert set(service["environment"]) <= set(lite["environment"])
+    assert service["healthcheck"].items() <= lite["healthcheck"].items()
+    assert [volume.rpartition(":")[2] for volume in service["volumes"]] == ["/opt/streamflow/state"]
+    same = ("init", "restart", "read_only", "cap_drop", "security_opt", "tmpfs", "logging", "stop_grace_period")
+    assert {key: service[key] for key in same} == {key: lite[key] for key in same}
+    assert service["deploy"]["resources"]["limits"] == {"memory": "1200M", "pids": 512}
+    assert int(service["user"].split(":")[0]) > 0
 
 
 def test_variables_are_filled_in_as_compose_fills_them_in() -> None:

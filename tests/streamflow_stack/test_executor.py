@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,7 +18,10 @@ import pytest
 from airflow.executors import base_executor
 from airflow.utils.state import TaskInstanceState as State
 
-from streamflow_stack.executor import LocalExecutor, identifies_processes, local_executor
+from streamflow_stack import ports
+from streamflow_stack.executor import LocalExecutor, await_api, identifies_processes, local_executor
+
+ALIVE = SimpleNamespace(is_alive=lambda: True)
 
 
 @pytest.fixture
@@ -62,6 +69,53 @@ def test_arguments_of_a_newer_airflow_are_passed_on_and_end_the_count(monkeypatc
         executor._process_workloads([SimpleNamespace(key="task")])
     executor.change_state("task", State.SUCCESS, "info", workload_run_id="first")
     assert reported == [("task", State.SUCCESS, "info", "first")]
+
+
+def test_the_executor_waits_until_the_api_server_responds() -> None:
+    class Health(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200 if self.path == "/execution/health" else 404)
+            self.end_headers()
+
+        def log_message(self, *parts: object) -> None:
+            """Keep quiet."""
+
+    port = ports.any_free()
+    url = f"http://127.0.0.1:{port}/execution/"
+    assert not await_api(url, seconds=0.2)
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(await_api, url, 10)
+        time.sleep(0.2)
+        assert not waiting.done()
+        with HTTPServer(("127.0.0.1", port), Health) as server:
+            server.timeout = 5
+            server.handle_request()
+            assert waiting.result()
+
+
+def test_workers_are_started_for_tasks_and_ended_when_they_are_idle(monkeypatch: pytest.MonkeyPatch) -> None:
+    executor = LocalExecutor(parallelism=3)
+    monkeypatch.setattr(executor, "_spawn_worker", lambda: executor.workers.update({len(executor.workers): ALIVE}))
+    monkeypatch.setattr(gc, "freeze", lambda: None)
+    monkeypatch.setattr("streamflow_stack.executor.await_api", lambda url: True)
+    executor.start()
+    assert executor.workers == {}
+    executor.activity_queue = SimpleNamespace(put=lambda _: None, empty=lambda: False)  # type: ignore[assignment]
+    for batch, count in enumerate((1, 2, 2)):
+        tasks = {f"{batch}-{key}": SimpleNamespace(key=f"{batch}-{key}") for key in range(count)}
+        executor.queued_tasks.update(tasks)  # type: ignore[arg-type]
+        executor._process_workloads(list(tasks.values()))
+    assert len(executor.workers) == 3
+    for key in list(executor._unfinished):
+        executor.change_state(key, State.SUCCESS)
+    executor._unread_messages.value = 0
+    sent: list[Any] = []
+    executor.activity_queue = SimpleNamespace(put=sent.append, empty=lambda: True)  # type: ignore[assignment]
+    executor.sync()
+    assert sent == []
+    monkeypatch.setattr("streamflow_stack.executor.IDLE_SECONDS", 0.0)
+    executor.sync()
+    assert sent == [None, None]
 
 
 # Runs in a process of its own, over a database of its own: Airflow reads its settings when it is imported.

@@ -18,16 +18,19 @@ CALLERS_SETTINGS = ("STREAMFLOW_CONFIG", "STREAMFLOW_HOME", "STREAMFLOW_AIRFLOW"
     short_help="Run the test suite.", context_settings={"ignore_unknown_options": True, "help_option_names": []}
 )
 @click.option("--distributed", is_flag=True, help="Run only the test over many processes; it takes minutes.")
+@click.option("--containers", is_flag=True, help="Run only the test of the containers; it needs a container engine.")
 @click.argument("pytest_args", nargs=-1, type=click.UNPROCESSED)
-def command(distributed: bool, pytest_args: tuple[str, ...]) -> None:
-    """Run all tests but the distributed one, or the tests that the arguments of pytest select."""
+def command(distributed: bool, containers: bool, pytest_args: tuple[str, ...]) -> None:
+    """Run all tests but those of the two options, or the tests that the arguments of pytest select."""
     if distributed:
         sys.exit(_pytest("-m", "distributed", "tests/distributed", *pytest_args))
+    if containers:
+        sys.exit(_pytest("-m", "containers", "tests/containers", *pytest_args))
     if pytest_args:
         sys.exit(_pytest(*pytest_args))
     # The tests of the running stack measure time and need the whole machine, so they run alone after the others.
     statuses = [
-        _pytest("-n", "2", "--dist", "loadgroup", "-m", "not stack and not distributed"),
+        _pytest("-n", "2", "--dist", "loadgroup", "-m", "not stack and not distributed and not containers"),
         _pytest("-m", "stack and not distributed"),
     ]
     sys.exit(max(statuses))

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
+from rich.console import Console
 
 from streamflow import config, names, sources
 from streamflow.errors import StreamFlowError
@@ -43,24 +44,24 @@ def command(port: int, bind: str, workers: int | None, lean: bool) -> None:
         sources.from_env(os.environ, home)
         if published := exposure(os.environ):
             console.print(f"[yellow]warning[/]: {published}")
+        # A playlist may take minutes to read; the start does not wait for it.
+        threading.Thread(target=_look, args=(home, env, console), name="first look", daemon=True).start()
         with (
             Processes(home) as processes,
             Steps(console) as steps,
             stack.running(home, options, processes, steps.say) as running,
         ):
-            # A playlist may take minutes to read.
-            threading.Thread(target=_look, args=(home, env, steps.say), name="first look", daemon=True).start()
             running.trigger(names.REFRESH_DAG, {}, steps.say)
             steps.done()
             serve(running, console, leave=False)
 
 
-def _look(home: Path, env: Mapping[str, str], say: Callable[[str], None]) -> None:
+def _look(home: Path, env: Mapping[str, str], console: Console) -> None:
     """Report whether the source can be read."""
     try:
-        say(f"the source: {look(home, os.environ | dict(env))}")
+        console.print(f"the source: {look(home, os.environ | dict(env))}", markup=False)
     except StreamFlowError as error:
-        say(f"the source cannot be read: {error}")
+        console.print(f"the source cannot be read: {error}", markup=False)
 
 
 def _playlist(home: Path) -> Mapping[str, str]:
