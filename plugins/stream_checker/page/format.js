@@ -48,6 +48,12 @@ export const byName = (a, b) => collator.compare(a.name, b.name);
 /** Return a number with its noun. */
 export const plural = (number, noun) => `${count(number)} ${noun}${number === 1 ? "" : "s"}`;
 
+/** Return a length of time in its largest fitting unit. */
+export const duration = unlessNull((length) => {
+  const [unit, most] = [["second", 90], ["minute", 5400], ["hour", Infinity]].find(([, most]) => length < most);
+  return plural(Math.max(1, Math.round(length / { second: 1, minute: 60, hour: 3600 }[unit])), unit);
+});
+
 /** Return the time from or until now in the largest unit that fits. */
 export const ago = unlessNull((value) => {
   const away = (new Date(value) - Date.now()) / 1000;

@@ -18,7 +18,7 @@ from airflow.models.taskinstance import TaskInstance
 from airflow.utils.session import create_session
 from airflow.utils.state import DagRunState, TaskInstanceState
 from airflow.utils.types import DagRunTriggeredByType
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import or_, select, update
 
 from stream_checker.http.problems import Problem
 from streamflow import names
@@ -65,11 +65,13 @@ class DagStates:
 
     :param paused: the checks are paused.
     :param next_check: the next start of a schedule of checks that is not paused.
+    :param next_schedule: the name of that schedule.
     :param refresh_failed_at: the end of the last refresh, if it failed.
     """
 
     paused: bool = False
     next_check: datetime | None = None
+    next_schedule: str | None = None
     refresh_failed_at: datetime | None = None
 
 
@@ -78,21 +80,22 @@ def dag_states(schedules: Collection[str]) -> DagStates:
 
     :param schedules: the names of the schedules of checks.
     """
-    scheduling = [names.schedule_dag(name) for name in schedules]
+    scheduling = {names.schedule_dag(name): name for name in schedules}
     with create_session(scoped=False) as session:
         paused = session.scalar(select(DagModel.is_paused).where(DagModel.dag_id == names.CHECK_DAG))
-        following = session.scalar(
-            select(func.min(DagModel.next_dagrun_create_after)).where(
-                DagModel.dag_id.in_(scheduling), ~DagModel.is_paused
-            )
+        starts = select(DagModel.dag_id, DagModel.next_dagrun_create_after).where(
+            DagModel.dag_id.in_(scheduling), ~DagModel.is_paused, DagModel.next_dagrun_create_after.is_not(None)
         )
+        following = session.execute(starts.order_by(DagModel.next_dagrun_create_after).limit(1)).first()
         ended = (DagRunState.SUCCESS, DagRunState.FAILED)
         refreshes = select(DagRun.state, DagRun.end_date).where(
             DagRun.dag_id == names.REFRESH_DAG, DagRun.state.in_(ended)
         )
         last = session.execute(refreshes.order_by(DagRun.id.desc()).limit(1)).first()
     failed_at = last.end_date if last and last.state == DagRunState.FAILED else None
-    return DagStates(bool(paused), following, failed_at)
+    if following is None:
+        return DagStates(bool(paused), refresh_failed_at=failed_at)
+    return DagStates(bool(paused), following.next_dagrun_create_after, scheduling[following.dag_id], failed_at)
 
 
 def stop_checks(run_id: str, user: BaseUser, *, is_planned: bool) -> int | None:

@@ -82,6 +82,7 @@ class Overview(BaseModel):
     next_check: datetime | None = Field(
         description="Start of the next scheduled check; null where no schedule is active"
     )
+    next_schedule: str | None = Field(description="Name of the schedule that starts it", examples=["night"])
     paused: bool = Field(description="Whether the DAG of the checks is paused, so that no scheduled check starts")
     held: list[ChannelHealth] = Field(description="Channels with streams whose removal waits for a person")
     asks_to_write: bool = Field(
@@ -131,6 +132,7 @@ def overview(
         providers=_providers(store, limiter, working, decided),
         last_run=runs[0] if runs else None,
         next_check=airflow.next_check,
+        next_schedule=airflow.next_schedule,
         paused=airflow.paused,
         held=[_listed(channels[id], usable) for id in dict.fromkeys(one.channel_id for one in changes if one.held)],
         asks_to_write=settings.safety.scheduled_write_back == "ask" and _has_planned(states),

@@ -453,3 +453,14 @@ def test_long_names_keep_their_end_and_their_direction(browser: Browser, server:
     arabic = "[...document.querySelectorAll('tbody th')].find((one) => one.innerText.includes('الجزيرة'))"
     assert browser.value(f"getComputedStyle({arabic}).direction") == "rtl"
     udi.publish(library.snapshot(), force=True)
+
+
+@in_browser
+def test_the_start_of_a_check_shows_how_long_it_takes(browser: Browser, server: Server) -> None:
+    show(browser, server, "now")
+    browser.reach("Start a check…")
+    browser.press("Enter")
+    browser.until("/\\d+ streams?, about \\d+/.test(document.querySelector('dialog')?.innerText)")
+    before = browser.value("document.querySelector('dialog [role=status]').innerText")
+    browser.value("document.querySelector('dialog input[name=force]').click()")
+    browser.until(f"document.querySelector('dialog [role=status]').innerText !== {before!r}")

@@ -64,5 +64,5 @@ def test_a_scheduled_run_that_may_not_write_asks_for_consent(tmp_path: Path, red
 
 def test_what_airflow_knows_is_passed_on(tmp_path: Path, redis_client: Redis) -> None:
     at = datetime(2026, 1, 2, tzinfo=UTC)
-    found = shown(stored(tmp_path, {1: [1]}), redis_client, DagStates(paused=True, next_check=at, refresh_failed_at=at))
-    assert (found.paused, found.next_check, found.refresh_failed_at) == (True, at, at)
+    found = shown(stored(tmp_path, {1: [1]}), redis_client, DagStates(True, at, "night", at))
+    assert (found.paused, found.next_check, found.next_schedule, found.refresh_failed_at) == (True, at, "night", at)

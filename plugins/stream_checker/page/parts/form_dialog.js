@@ -1,8 +1,11 @@
 import { html, useEffect, useId, useRef, useState } from "../html.js";
 import { Failure } from "./notice.js";
 
-/** A dialog with a form. `submit` receives the form's data; the dialog closes when it succeeds and shows its error. */
-export function FormDialog({ title, action, danger = false, submit, close, children }) {
+/**
+ * A dialog with a form. `submit` receives the form's data; the dialog closes when it succeeds and shows its error.
+ * `change` receives the form's fields after each change.
+ */
+export function FormDialog({ title, action, danger = false, submit, close, change, children }) {
   const dialog = useRef(null);
   const heading = useId();
   const [error, setError] = useState(null);
@@ -22,7 +25,7 @@ export function FormDialog({ title, action, danger = false, submit, close, child
   };
   return html`
     <dialog ref=${dialog} aria-labelledby=${heading} onClose=${close}>
-      <form onSubmit=${onSubmit}>
+      <form onSubmit=${onSubmit} onChange=${change && ((event) => change(event.currentTarget.elements))}>
         <h2 id=${heading}>${title}</h2>
         <${Failure} error=${error} />
         ${children}

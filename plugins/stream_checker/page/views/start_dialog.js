@@ -1,10 +1,13 @@
 import { post } from "../api.js";
-import { html } from "../html.js";
+import { html, useState } from "../html.js";
+import { Estimate } from "../parts/estimate.js";
 import { FormDialog } from "../parts/form_dialog.js";
 import { link } from "../router.js";
 
 /** The dialog that starts a run of the checks in Airflow and then shows the run. */
 export function StartDialog({ accounts, close }) {
+  const [query, setQuery] = useState({});
+  const estimate = ({ account, force }) => setQuery({ ...(account.value && { accounts: account.value }), ...(force.checked && { force: true }) });
   const submit = async (form) => {
     const account = form.get("account");
     const conf = {
@@ -18,7 +21,7 @@ export function StartDialog({ accounts, close }) {
   // Streams without an account have a word instead of an account id, and a run cannot be limited to them.
   const choices = accounts.filter((account) => Number.isInteger(account.account_id));
   return html`
-    <${FormDialog} title="Start a check" action="Start" submit=${submit} close=${close}>
+    <${FormDialog} title="Start a check" action="Start" submit=${submit} close=${close} change=${estimate}>
       <label>Account
         <select name="account">
           <option value="">all accounts</option>
@@ -34,6 +37,7 @@ export function StartDialog({ accounts, close }) {
       </label>
       <label class="tick"><input type="checkbox" name="force" /> Also check streams with a recent result</label>
       <label class="tick"><input type="checkbox" name="write_back" checked /> Write order and statistics to Dispatcharr</label>
+      <p role="status"><${Estimate} query=${query} /></p>
     <//>
   `;
 }
