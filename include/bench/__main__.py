@@ -13,6 +13,7 @@ BENCHMARKS = {
     "verdicts": ["bench.verdicts"],
     "samples": ["bench.samples"],
     "check": ["bench.check"],
+    "matching": ["bench.matching"],
     "udi": ["bench.udi"],
     "run": ["bench.run"],
     "faults": ["bench.faults"],
