@@ -52,7 +52,7 @@ REASONS: Mapping[Verdict, Mapping[str, Explanation]] = {
             "The bitrate is too low for the size of the picture.", "Prefer another stream of the channel."
         ),
         "not_live": Explanation(
-            "A short recording is sent in place of the channel, for example a notice.",
+            "A short recording, as a file or a finished playlist, is sent in place of the channel: often a notice.",
             "Watch it: the notice often says what the provider wants.",
         ),
     },
@@ -108,7 +108,7 @@ REASONS: Mapping[Verdict, Mapping[str, Explanation]] = {
     },
     "unknown": {
         "provider_busy": Explanation(
-            "The provider refused the connection as one too many.",
+            "The provider refused the connection as one too many, or ended it while others of the account were in use.",
             "Somebody uses the login outside of Dispatcharr, or max_streams of the account is too high.",
         ),
         "slot_timeout": Explanation(
@@ -170,6 +170,11 @@ TERMS: Mapping[str, Explanation] = {
     ),
     "viewers": Explanation("Connections of the account that people use through Dispatcharr. Checks leave them free."),
     "slot": Explanation("The right of one check to hold one connection to an account."),
+    "early end": Explanation(
+        "A healthy stream is measured for a shorter time, once more of it would change nothing or once it confirms the "
+        "figures of its last good check. The result says so in early_end, and in saved_s how many seconds it saved.",
+        "Set probe.min_sample_seconds to null to measure each stream for the whole time.",
+    ),
     "waiting": Explanation("Checks that are in the queue for a slot. They hold no worker and no connection."),
 }
 
