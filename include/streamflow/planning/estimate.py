@@ -10,7 +10,7 @@ from statistics import fmean
 from pydantic import BaseModel, Field
 
 from streamflow.checking.budgets import budget_limits, budgets_of
-from streamflow.config import Config
+from streamflow.config import Config, Probe
 from streamflow.planning.makespan import Job, Limits, makespan
 from streamflow.planning.plan import Request, chain_of_runs
 from streamflow.records import Account, Result, Stream
@@ -90,10 +90,10 @@ def estimate(store: Store, settings: Config, request: Request, believed: Mapping
 class Durations:
     """The time for which the check of a stream holds its slot: a mean of its account, apart for dead streams."""
 
-    def __init__(self, means: Mapping[tuple[int | None, bool], float], dead_ids: set[int], otherwise: float) -> None:
+    def __init__(self, means: Mapping[tuple[int | None, bool], float], dead_ids: set[int], probe: Probe) -> None:
         self._means = means
         self._dead_ids = dead_ids
-        self._otherwise = otherwise
+        self._probe = probe
 
     @classmethod
     def measured(cls, store: Store, streams: Iterable[Stream], settings: Config) -> Durations:
@@ -109,12 +109,16 @@ class Durations:
         for key, ids in sampled.items():
             if measured := [slot_seconds(results[id]) for id in ids if id in results and results[id].elapsed_s]:
                 means[key] = fmean(measured)
-        return cls(means, dead_ids, settings.probe.sample_seconds + OPENING_SECONDS)
+        return cls(means, dead_ids, settings.probe)
 
     def of(self, stream: Stream) -> float:
         """Return the seconds of a stream's check."""
         mean = self._means.get((stream.account_id, stream.id in self._dead_ids))
-        return (self._otherwise if mean is None else mean) + HANDOVER_SECONDS
+        return (self._probe.sample_seconds + OPENING_SECONDS if mean is None else mean) + HANDOVER_SECONDS
+
+    def pauses_of(self, stream: Stream) -> float:
+        """Return the seconds between the tries of a stream's check: a dead stream is tried again."""
+        return self._probe.retries * self._probe.retry_delay if stream.id in self._dead_ids else 0.0
 
 
 def slot_seconds(result: Result) -> float:
@@ -126,7 +130,7 @@ def slot_seconds(result: Result) -> float:
 def _job(stream: Stream, accounts: Mapping[int, Account], seconds: Durations) -> Job:
     account = accounts.get(stream.account_id) if stream.account_id is not None else None
     budgets = tuple(budgets_of(account)) if account else ()
-    return Job(str(stream.account_id), budgets, seconds.of(stream))
+    return Job(str(stream.account_id), budgets, seconds.of(stream), seconds.pauses_of(stream))
 
 
 def _logins(

@@ -18,12 +18,14 @@ class Job:
 
     :param account: the account whose starts keep their distance.
     :param budgets: the budgets that it may use, in the order of preference; none for an unlimited account.
-    :param seconds: the time for which it holds its slot.
+    :param seconds: the time for which its tries hold a slot.
+    :param pauses: the time between its tries, without a slot.
     """
 
     account: str
     budgets: tuple[str, ...]
     seconds: float
+    pauses: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -43,9 +45,9 @@ class Limits:
 def makespan(jobs: Sequence[Job], limits: Limits) -> float:
     """Return the seconds until the last of the jobs has ended, when they are queued in their order at once."""
     # Jobs of one account and the same budgets wait in one line; only the first of a line may start.
-    lines: dict[tuple[str, tuple[str, ...]], deque[tuple[int, float]]] = defaultdict(deque)
+    lines: dict[tuple[str, tuple[str, ...]], deque[tuple[int, Job]]] = defaultdict(deque)
     for place, job in enumerate(jobs):
-        lines[job.account, job.budgets].append((place, job.seconds))
+        lines[job.account, job.budgets].append((place, job))
     used: Counter[str] = Counter()
     ready_at: dict[str, float] = {}
     ends: list[tuple[float, str]] = []
@@ -54,13 +56,13 @@ def makespan(jobs: Sequence[Job], limits: Limits) -> float:
         first = _first(lines, limits, used, ready_at, now) if _has_room(limits, len(ends)) else None
         if first is not None:
             line, budget = first
-            _, seconds = lines[line].popleft()
+            job = lines[line].popleft()[1]
             if not lines[line]:
                 del lines[line]
             used[budget] += 1
             ready_at[line[0]] = now + limits.stagger
-            heapq.heappush(ends, (now + seconds, budget))
-            latest = max(latest, now + seconds)
+            heapq.heappush(ends, (now + job.seconds, budget))
+            latest = max(latest, now + job.seconds + job.pauses)
             continue
         waits = [at for account, at in ready_at.items() if at > now and any(line[0] == account for line in lines)]
         now = min([*waits, *(end for end, _ in ends[:1])])
@@ -74,7 +76,7 @@ def _has_room(limits: Limits, running: int) -> bool:
 
 
 def _first(
-    lines: Mapping[tuple[str, tuple[str, ...]], deque[tuple[int, float]]],
+    lines: Mapping[tuple[str, tuple[str, ...]], deque[tuple[int, Job]]],
     limits: Limits,
     used: Mapping[str, int],
     ready_at: Mapping[str, float],

@@ -32,6 +32,7 @@ def jobs(account: str, number: int, seconds: float = 10.0) -> list[Job]:
         (jobs("a", 10), Limits({"a": 0}, 0, 2), 28),
         (jobs("a", 10) + jobs("b", 10), Limits({"a": 1, "b": 5}), 100),
         (jobs("a", 10) + jobs("b", 10), Limits({"a": 5, "b": 5}, 5), 40),
+        ([Job("a", ("a",), 2, pauses=20)] * 3, Limits({"a": 1}), 26),
         ([Job("a", ("own", "second"), 10)] * 6, Limits({"own": 1, "second": 2}), 20),
         ([Job("a", ("login",), 10)] * 3 + [Job("b", ("login",), 10)] * 3, Limits({"login": 2}), 30),
     ],
