@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
-from streamflow.records import ChannelChange, RunState
+from streamflow.records import Channel, ChannelChange, DeadMemory, RunState
 from streamflow.udi import bounds
 from streamflow.udi.journal import copy_run
+from streamflow.udi.redis.connection import chunks
 from streamflow.udi.redis.store import RedisStore
 from streamflow.udi.sqlite.store import FileStore
 
@@ -23,6 +25,8 @@ log = logging.getLogger(__name__)
 RUNS = 10
 # A stream's latest results are copied, or its whole history where this machine knows no result.
 RESULTS = 3
+# Streams whose results are copied in one step.
+CHUNK = 500
 # A few writes raise no event of their own, so after this time everything is compared.
 WHOLE_SECONDS = 600.0
 
@@ -33,27 +37,50 @@ class Replication:
     def __init__(self, redis: RedisStore, file: FileStore) -> None:
         self._redis = redis
         self._file = file
-        self._copied: object = None
-        self._compare_at = 0.0
+        self._copied: tuple[bytes | None, bytes | None, bytes] = (None, None, b"0-0")
+        self._compare_at = float("-inf")
 
     def copy(self) -> int:
         """Copy what is new in Redis; return the number of copied records.
+
+        The events since the last copy name what is new. A process' first copy, one after a refresh or after more events
+        than Redis keeps, and one after some minutes compare everything.
 
         The caller has merged the journal, and excludes the refreshes and merges of this home.
 
         :raises UdiUnavailable: if a store cannot be used.
         """
-        state = self._redis.state()
-        if state == self._copied and time.monotonic() < self._compare_at:
+        state, is_due = self._redis.state(), time.monotonic() > self._compare_at
+        if state == self._copied and not is_due:
             return 0
-        filled = self._redis.filling()
-        if filled != self._file.filling():
+        filling = (state[1] or b"").decode()
+        if filling != self._file.filling():
             if self._file.filling():
                 log.warning("another machine has filled Redis: adding the writes that it did not have")
                 _add_missing(self._redis, self._file)
-            self._file.remember_filling(filled)
-        copied = self._library() + self._results() + self._memories() + self._runs()
-        self._copied, self._compare_at = state, time.monotonic() + WHOLE_SECONDS
+            self._file.remember_filling(filling)
+        is_same = not is_due and state[:2] == self._copied[:2]
+        events = self._redis.events(self._copied[2], state[2]) if is_same else None
+        if events is None:
+            copied = (
+                self._library() + self._results(self._newer_results()) + self._memories(self._file.results.memories())
+            )
+            self._compare_at = time.monotonic() + WHOLE_SECONDS
+        else:
+            copied = self._named(events)
+        self._copied = state
+        return copied + self._runs()
+
+    def _named(self, events: list[tuple[str, dict[str, Any]]]) -> int:
+        """Copy the results, orders and memories that events name."""
+        streams = list(dict.fromkeys(int(record["stream_id"]) for kind, record in events if kind == "result"))
+        channels = {int(record["channel_id"]) for kind, record in events if kind == "channel"}
+        copied = self._results(streams)
+        if channels:
+            former = self._file.library.channels(channels)
+            present = self._redis.library.channels(channels)
+            members = {stream for channel in (*former, *present) for stream in channel.stream_ids}
+            copied += self._orders(former, present) + self._memories(self._file.results.dead_memory(members), members)
         return copied
 
     def _library(self) -> int:
@@ -61,14 +88,17 @@ class Replication:
         refreshed_at = self._redis.library.refreshed_at()
         if refreshed_at is None:
             return 0
-        if refreshed_at != self._file.library.refreshed_at():
-            texts = self._redis.library.texts()
-            # After a refresh meanwhile the texts may be of both libraries; the next copy brings the new one.
-            if refreshed_at != self._redis.library.refreshed_at():
-                return 0
-            return self._write(lambda: self._file.publishing.publish(texts, at=refreshed_at).records)
-        orders = {channel.id: channel.stream_ids for channel in self._file.library.channels()}
-        changed = [each for each in self._redis.library.channels() if orders.get(each.id) != each.stream_ids]
+        if refreshed_at == self._file.library.refreshed_at():
+            return self._orders(self._file.library.channels(), self._redis.library.channels())
+        texts = self._redis.library.texts()
+        # After a refresh meanwhile the texts may be of both libraries; the next copy brings the new one.
+        if refreshed_at != self._redis.library.refreshed_at():
+            return 0
+        return self._write(lambda: self._file.publishing.publish(texts, at=refreshed_at).records)
+
+    def _orders(self, former: Iterable[Channel], present: Iterable[Channel]) -> int:
+        orders = {channel.id: channel.stream_ids for channel in former}
+        changed = [channel for channel in present if orders.get(channel.id) != channel.stream_ids]
 
         def reorder() -> int:
             for channel in changed:
@@ -77,22 +107,32 @@ class Replication:
 
         return self._write(reorder) if changed else 0
 
-    def _results(self) -> int:
+    def _newer_results(self) -> list[int]:
+        """Return the streams whose latest result is not the one in Redis.
+
+        Of two versions of one check, the one in Redis is the later one, because the journal is merged.
+        """
         theirs, mine = self._redis.results.checks(), self._file.results.checks()
-        # Of two versions of one check, the one in Redis is the later one, because the journal is merged.
-        newer = [
+        return [
             stream for stream, check in theirs.items() if mine.get(stream) != check and _time(mine, stream) <= check[0]
         ]
-        for stream in newer:
-            limit = RESULTS if stream in mine else bounds.HISTORY
-            self._file.results.add(reversed(self._redis.results.history(stream, limit)))
-        return len(newer)
 
-    def _memories(self) -> int:
-        mine = self._file.results.memories()
-        changed = {
-            stream: memory for stream, memory in self._redis.results.memories().items() if mine.get(stream) != memory
-        }
+    def _results(self, streams: list[int]) -> int:
+        for chunk in chunks(streams, CHUNK):
+            known = self._file.results.latest_of(chunk)
+            for limit, some in (
+                (RESULTS, [stream for stream in chunk if stream in known]),
+                (bounds.HISTORY, [stream for stream in chunk if stream not in known]),
+            ):
+                pasts = self._redis.results.histories(some, limit)
+                self._file.results.add(result for past in pasts for result in reversed(past))
+        return len(streams)
+
+    def _memories(self, mine: Mapping[int, DeadMemory], streams: Iterable[int] | None = None) -> int:
+        """Copy the memories that differ, of some streams or of all."""
+        results = self._redis.results
+        theirs = results.memories() if streams is None else results.dead_memory(streams)
+        changed = {stream: memory for stream, memory in theirs.items() if mine.get(stream) != memory}
 
         def remember() -> int:
             self._file.results.remember_dead(changed)

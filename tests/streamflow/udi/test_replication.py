@@ -14,6 +14,8 @@ from conftest import RedisServer
 from streamflow.records import ChannelChange, DeadMemory, Run
 from streamflow.sources.local_order import LocalOrder
 from streamflow.udi import Udi, fallback, open_udi
+from streamflow.udi.redis.keys import EVENTS
+from streamflow.udi.redis.results import RedisResults
 from streamflow.udi.redis.store import RedisStore
 from streamflow.udi.snapshot import Snapshot
 from streamflow.udi.sqlite.store import FileStore
@@ -337,3 +339,39 @@ def test_many_results_of_many_machines_are_merged_without_loss_while_redis_comes
         assert state
         assert state.verdicts == {"ok": len(ids)}
         assert [len(store.results.history(stream_id)) for stream_id in ids] == [1] * len(ids)
+
+
+def test_after_more_events_than_redis_keeps_nothing_is_missed(
+    machines: tuple[Machine, Machine], own_redis: RedisServer
+) -> None:
+    one, two = machines
+    two.follow()
+    one.udi.runs.settle("no run", result(10))
+    with own_redis.client() as client:
+        for number in range(10):
+            client.xadd(EVENTS, {"type": "progress", "json": "{}"}, id=f"{2**60}-{number}", maxlen=3, approximate=False)
+    one.udi.runs.settle("no run", result(11))
+    assert two.follow() > 0
+    assert two.file.results.latest_of([10, 11]) == one.udi.results.latest_of([10, 11])
+
+
+def test_only_what_events_name_is_read_after_the_first_copy(
+    machines: tuple[Machine, Machine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = machines
+    work(one.udi)
+    two.follow()
+
+    def read_all(_: object) -> None:
+        raise AssertionError("everything was read")
+
+    monkeypatch.setattr(RedisResults, "checks", read_all)
+    monkeypatch.setattr(RedisResults, "memories", read_all)
+    one.udi.runs.open(planned("second", minutes=1))
+    for number in (10, 11, 12):
+        one.udi.runs.settle("second", result(number, "dead", minutes=9, reason="no_data", run_id="second"))
+    one.udi.library.reorder(2, [12])
+    one.udi.results.remember_dead({11: DeadMemory(failures=2, first_dead=NOW, removed_from={2: 0})})
+    one.udi.runs.finish_channel(change(2, "second", minutes=9, before=(12, 11), after=(12,)))
+    two.follow()
+    assert contents(two.file) == contents(one.udi)

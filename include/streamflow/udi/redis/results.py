@@ -37,6 +37,14 @@ class RedisResults:
         """Return the past results of a stream, newest first."""
         return [_without_prefix(past) for past in self._connection.first(f"history:{stream_id}", limit)]
 
+    def histories(self, stream_ids: Iterable[int], limit: int) -> list[list[Result]]:
+        """Return the past results of streams, each newest first."""
+        names = [f"{PREFIX}history:{stream}" for stream in stream_ids]
+        with self._connection.batch(transaction=False) as batch:
+            for name in names:
+                batch.lrange(name, 0, limit - 1)
+            return [[_without_prefix(past) for past in pasts] for pasts in batch.execute()]
+
     def streams_of_verdict(self, verdict: Verdict) -> list[int]:
         """Return the ids of the streams whose latest result has a verdict."""
         return self._connection.ids("SMEMBERS", f"verdict:{verdict}")

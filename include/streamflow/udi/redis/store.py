@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
+from typing import Any, TypeAlias, cast
 
 from redis import ConnectionPool, Redis
 from redis.backoff import NoBackoff
@@ -27,6 +29,14 @@ from streamflow.udi.snapshot import LibraryTexts, Snapshot
 
 # When a process has died while it filled Redis, the next one can begin after this time.
 FILLING_SECONDS = 6
+
+
+_Event: TypeAlias = tuple[bytes, dict[bytes, bytes]]
+
+
+def _id(event: bytes) -> tuple[int, int]:
+    at, number = event.split(b"-")
+    return int(at), int(number)
 
 
 class RedisStore:
@@ -111,14 +121,23 @@ class RedisStore:
                 raise RedisEmpty("Redis is being filled from another machine")
             yield
 
-    def state(self) -> tuple[bytes | None, ...]:
-        """Return a value that changes with every refresh, result, finished channel, run and filling."""
+    def state(self) -> tuple[bytes | None, bytes | None, bytes]:
+        """Return the time of the last refresh, the filling and the id of the last event."""
         with self._connection.batch(transaction=False) as batch:
             batch.get(PREFIX + "refreshed_at")
             batch.get(PREFIX + FILLING_NAME)
             batch.xrevrange(EVENTS, count=1)
             refreshed_at, filling, last = batch.execute()
-        return refreshed_at, filling, last[0][0] if last else None
+        return refreshed_at, filling, last[0][0] if last else b"0-0"
+
+    def events(self, after: bytes, last: bytes) -> list[tuple[str, dict[str, Any]]] | None:
+        """Return the events between two ids, the second one included; None if some are no longer stored."""
+        with self._connection.commands() as redis:
+            oldest = cast("list[_Event]", redis.xrange(EVENTS, count=1))
+            if not oldest or _id(oldest[0][0]) > _id(after):
+                return None
+            entries = cast("list[_Event]", redis.xrange(EVENTS, b"(" + after, last))
+        return [(fields[b"type"].decode(), json.loads(fields[b"json"])) for _, fields in entries]
 
     def clear(self) -> None:
         """Delete all keys of the UDI, also those of other layouts."""
