@@ -113,6 +113,15 @@ class Fleet:
             process.send_signal(signal.SIGKILL)
         eventually(lambda: name in self.processes.ended)
 
+    def restart_ended(self) -> None:
+        """Start the copies again that have ended by themselves, as ``restart: unless-stopped`` does.
+
+        A scheduler ends when Redis is away, because Celery keeps the states of its tasks there.
+        """
+        for name in self.names():
+            if name in self.processes.ended:
+                self.start(name)
+
     def names(self) -> list[str]:
         """Return the names of all copies."""
         return [f"{service}-{copy}" for service, copies in COPIES.items() for copy in range(1, copies + 1)]

@@ -154,10 +154,12 @@ def run(fleet: Fleet, provider: Lab) -> Run:
     started = time.monotonic()
     eventually(lambda: api.request("GET", f"{API}/runs/{run.run_id}", missing_ok=True), 240)
     for done, fault in FAULTS.items():
-        eventually(lambda wanted=done: run.done() >= wanted or run.has_ended(), RUN_SECONDS, pause=1)
+        eventually(
+            lambda wanted=done: fleet.restart_ended() or run.done() >= wanted or run.has_ended(), RUN_SECONDS, pause=1
+        )
         print(f"{time.monotonic() - started:.0f} s, {run.done()} streams: {fault.__name__}")
         fault(fleet)
-    eventually(run.has_ended, RUN_SECONDS, pause=1)
+    eventually(lambda: fleet.restart_ended() or run.has_ended(), RUN_SECONDS, pause=1)
     print(f"{time.monotonic() - started:.0f} s, {run.done()} streams: end")
     return run
 
@@ -211,7 +213,7 @@ def test_the_write_back_is_complete(run: Run, provider: Lab) -> None:
 
 def test_all_parts_are_healthy_again(run: Run, fleet: Fleet) -> None:
     for name in fleet.names():
-        eventually(lambda asked=name: fleet.health(asked).returncode == 0)
+        eventually(lambda asked=name: fleet.restart_ended() or fleet.health(asked).returncode == 0)
     health = fleet.api().request("GET", f"{API}/workers/health")
     assert (health["status"], health["executor"]) == ("healthy", "CeleryExecutor")
     assert [(worker["name"], worker["queues"], worker["capacity"]) for worker in health["workers"]] == [
