@@ -75,10 +75,14 @@ class Caretaker:
             self._prune_at = time.monotonic() + PRUNE_SECONDS
             self._udi.prune_file()
             upkeep.prune_files()
-        now = datetime.now().astimezone()
-        if self._serves and time.monotonic() > self._backup_at and backup.is_due(self._home, now):
+        if self._serves and time.monotonic() > self._backup_at and self._is_backup_due():
             self._backup_at = time.monotonic() + BACKUP_RETRY_SECONDS
             self._back_up()
+
+    def _is_backup_due(self) -> bool:
+        if not backup.is_due(self._home, datetime.now().astimezone()):
+            return False
+        return self._udi.library.refreshed_at() is not None
 
     def _back_up(self) -> None:
         """Make the nightly backup, in a process of its own: it needs seconds of the processor for a large library."""
