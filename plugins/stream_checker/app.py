@@ -22,6 +22,7 @@ from stream_checker.routes import (
     explanations,
     groups,
     hooks,
+    leases,
     me,
     metrics,
     overview,
@@ -49,7 +50,7 @@ problem documents (RFC 9457) that name the wrong field.
 # In the order of the API's document.
 ROUTES = (
     concurrency, workers, probes, results, streams, channels, checks, estimate, me, overview, groups, runs, events,
-    hooks, playlist, settings, policies, explanations, accounts, alerts, metrics,
+    hooks, playlist, settings, policies, explanations, accounts, alerts, metrics, leases,
 )  # fmt: skip
 
 

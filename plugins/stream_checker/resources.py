@@ -9,6 +9,7 @@ from fastapi import Depends
 from redis import Redis
 
 from account_limiter import Limiter, connect
+from account_limiter.redis.lease_book import LeaseBook
 from stream_checker.hooks.debounce import DebouncedRuns
 from stream_checker.queries.name_index import NameIndex
 from stream_checker.queries.prometheus import LastRun
@@ -67,9 +68,16 @@ def last_run() -> LastRun:
     return LastRun()
 
 
+@lru_cache(maxsize=1)
+def lease_book() -> LeaseBook:
+    """Return the leases of the rest of the household."""
+    return LeaseBook(limiter(), config.home() / "leases.json")
+
+
 OpenStore = Annotated[Store, Depends(store)]
 OpenLimiter = Annotated[Limiter, Depends(limiter)]
 OpenLastRun = Annotated[LastRun, Depends(last_run)]
+OpenLeaseBook = Annotated[LeaseBook, Depends(lease_book)]
 OpenRedis = Annotated[Redis, Depends(redis)]
 OpenNameIndex = Annotated[NameIndex, Depends(name_index)]
 OpenResultIndex = Annotated[ResultIndex, Depends(result_index)]

@@ -64,7 +64,7 @@ def test_no_generated_request_gets_past_the_callers_rights(
         refusals = {401, 429} if has_own_secret else {403} if caller in USERS else {401}
         check_rights(operation, token, set() if may else refusals)()
         tried.add(method)
-    assert tried == {"GET", "POST", "PUT"}
+    assert tried == {"DELETE", "GET", "POST", "PUT"}
 
 
 def check_rights(operation: Any, token: str | None, refusals: set[int]) -> Callable[[], None]:
@@ -130,6 +130,7 @@ def test_only_throttled_routes_document_a_429() -> None:
         "/hooks/dispatcharr",
         "/metrics",
         "/overview",
+        "/leases",
         "/playlist.m3u",
         "/policies/preview",
         "/policies/replay",

@@ -2,7 +2,7 @@
 
 ARGV: the socket of Redis, the port of the observer, seconds to run, the longest usual use of a slot in seconds, and the
 limits of the accounts as JSON. Prints the numbers of attempts that were granted, of attempts that gave up waiting, of
-uses without a lease while Redis was away, and of workers that were killed.
+uses without a lease while Redis was away, of uses from outside of Airflow, and of workers that were killed.
 """
 
 from __future__ import annotations
@@ -36,8 +36,12 @@ from account_limiter import (
     Settings,
 )
 from account_limiter.airflow.connection import watching
+from account_limiter.redis import lease_book
+from account_limiter.redis.lease_book import Entry, LeaseBook, Waiting
 
 WORKERS = 16
+# Life of a lease without heartbeats in seconds.
+LIFE = 1.0
 SETTINGS: dict[str, float] = {"global_limit": 6, "lease_ttl": 2, "stagger_delay": 0, "grant_ttl": 1}
 
 
@@ -75,19 +79,46 @@ def use_alone(redis: Redis, port: int, account: str, limit: int, seconds: float)
     return True
 
 
+def use_from_outside(book: LeaseBook, port: int, account: str, seconds: float) -> bool:
+    """Use an account as a recorder does: with a lease that lives for a second and sends no heartbeats.
+
+    :returns: whether there was a slot.
+    """
+    asked = time.monotonic()
+    answer = book.open(account, "recorder", LIFE, patience=0.1)
+    if isinstance(answer, Waiting):
+        book.close(answer.entry.lease_id)
+    if not isinstance(answer, Entry):
+        return False
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        connection.sendall(account.encode() + b"\n")
+        time.sleep(min(seconds, max(0.0, LIFE * 0.8 - (time.monotonic() - asked))))
+        connection.shutdown(socket.SHUT_WR)
+        connection.recv(1)
+    book.close(answer.lease_id)
+    return True
+
+
 def contend(path: str, port: int, use_at_most: float, limits: dict[str, int], counts: memoryview) -> None:
     """Take and use slots of random accounts until the process is killed.
 
-    :param counts: numbers of attempts that were granted, that gave up, and of uses without a lease, in shared memory.
+    :param counts: numbers of attempts that were granted, that gave up, of uses without a lease, and of uses from
+        outside of Airflow, in shared memory.
     """
     redis = Redis(unix_socket_path=path, socket_timeout=0.5, retry=Retry(NoBackoff(), 1))
     limiter = Limiter(redis)
     accounts = [AccountLimit(name, limit=limit) for name, limit in limits.items()]
+    # A Redis without data grants no slot for as long as a lease lives, here two seconds.
+    lease_book.LONGEST_PAUSE_SECONDS = 0.8
+    book = LeaseBook(limiter, Path(f"{path}.leases"))
     while True:
         seconds = 4 if random.random() < 0.2 * use_at_most else random.random() * use_at_most
         (account,) = random.choices(list(limits), list(limits.values()))
         request, holder = Request(uuid.uuid4().hex, account, seconds), uuid.uuid4().hex
         try:
+            if random.random() < 0.1 and use_from_outside(book, port, account, seconds):
+                counts[3] += 1
+                continue
             answer = limiter.wait(request, holder, timeout=random.choice([0, 2 * use_at_most]))
             match answer:
                 case Granted(lease):
@@ -107,7 +138,7 @@ def contend(path: str, port: int, use_at_most: float, limits: dict[str, int], co
 def main(path: str, port: int, seconds: float, use_at_most: float, limits: dict[str, int]) -> None:
     """Run the workers, kill random ones, and print the counts."""
     # The counts are in shared memory, because workers are killed.
-    shared = memoryview(mmap.mmap(-1, 24 * WORKERS)).cast("q")
+    shared = memoryview(mmap.mmap(-1, 32 * WORKERS)).cast("q")
     workers: dict[int, int] = {}
     right = time.time
 
@@ -117,7 +148,7 @@ def main(path: str, port: int, seconds: float, use_at_most: float, limits: dict[
             random.seed()
             # A clock that jumps by hours.
             time.time = lambda: random.uniform(-1e5, 1e5) + right()
-            contend(path, port, use_at_most, limits, shared[3 * slot : 3 * slot + 3])
+            contend(path, port, use_at_most, limits, shared[4 * slot : 4 * slot + 4])
         workers[slot] = pid
 
     def kill(slot: int) -> None:
@@ -135,8 +166,8 @@ def main(path: str, port: int, seconds: float, use_at_most: float, limits: dict[
         killed += 1
     for slot in range(WORKERS):
         kill(slot)
-    names = "granted", "left", "alone"
-    print(json.dumps({**{name: sum(shared[n::3]) for n, name in enumerate(names)}, "killed": killed}))
+    names = "granted", "left", "alone", "outside"
+    print(json.dumps({**{name: sum(shared[n::4]) for n, name in enumerate(names)}, "killed": killed}))
 
 
 if __name__ == "__main__":

@@ -42,9 +42,11 @@ class StreamCheckerPlugin(AirflowPlugin):
         from stream_checker.app import create_app
 
         if sys.argv[1:2] == ["api-server"]:
+            from stream_checker import resources
             from stream_tasks import caretaker
 
             caretaker.start(serves=True)
+            resources.lease_book().watch()
         return [{"app": create_app(), "url_prefix": "/api/stream-checker", "name": "Stream checker"}]
 
     @cached_property

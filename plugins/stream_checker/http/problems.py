@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -52,13 +53,21 @@ class Problem(HTTPException):
     :param detail: one sentence for the client.
     :param headers: further response headers.
     :param errors: invalid fields of the request.
+    :param extra: further fields of the problem document.
     """
 
     def __init__(
-        self, status: int, detail: str, *, headers: dict[str, str] | None = None, errors: list[Fault] | None = None
+        self,
+        status: int,
+        detail: str,
+        *,
+        headers: dict[str, str] | None = None,
+        errors: list[Fault] | None = None,
+        extra: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(status, detail, headers)
         self.errors = errors
+        self.extra = extra
 
 
 def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -79,13 +88,14 @@ def problem_response(
     *,
     headers: dict[str, str] | None = None,
     errors: list[Fault] | None = None,
+    extra: Mapping[str, Any] | None = None,
 ) -> JSONResponse:
     """Return a problem document as an HTTP response.
 
     :param path: path of the request.
     """
     document = ProblemDocument(
-        title=HTTPStatus(status).phrase, status=status, detail=detail, instance=path, errors=errors
+        title=HTTPStatus(status).phrase, status=status, detail=detail, instance=path, errors=errors, **(extra or {})
     )
     # The response to an unexpected error passes through no middleware, so the header is set here as well.
     headers = {"X-Content-Type-Options": "nosniff"} | (headers or {})
@@ -106,6 +116,7 @@ def install(app: FastAPI) -> None:
             detail,
             headers=dict(error.headers) if error.headers else None,
             errors=getattr(error, "errors", None),
+            extra=getattr(error, "extra", None),
         )
 
     @app.exception_handler(RequestValidationError)

@@ -32,6 +32,7 @@ class LeaseUse(limiter_routes.LeaseUse):
     dag_id: str | None = _label("dag_id", "Id of the DAG")
     run_id: str | None = _label("run_id", "Id of the run")
     map_index: int | None = _label("map_index", "Index of the mapped task")
+    label: str | None = _label("label", "Name of another use than a check, from `POST /leases`")
 
 
 class AccountUse(limiter_routes.AccountUse):

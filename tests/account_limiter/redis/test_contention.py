@@ -21,6 +21,7 @@ from typing import Any
 import pytest
 
 from account_limiter import Granted, Limiter, Request
+from account_limiter.redis.library import library
 from support import contenders as contenders_program
 
 ATTEMPTS = int(os.environ.get("STREAMFLOW_CONTENTION", "1"))
@@ -34,6 +35,8 @@ PAUSES = [
 LIMITS = {"one": 1, "two": 2, "four": 4}
 GLOBAL_LIMIT = 6
 LEASE_TTL = 2.0
+# A loaded machine needs several rounds until everything has happened.
+MOST_ROUNDS = 5 if ATTEMPTS == 1 else ATTEMPTS
 
 
 class Observer:
@@ -68,7 +71,7 @@ class Observer:
 async def disturb(redis: Any, observer: Observer, forget: bool, pause: float) -> None:
     """Pause Redis for less than the life of a lease, kill it, and pause it for longer, with contention between."""
     seen = observer.seen
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(40):
         while observer.seen < seen + 10:  # noqa: ASYNC110
             await asyncio.sleep(0.05)
     redis.pause()
@@ -85,7 +88,7 @@ async def disturb(redis: Any, observer: Observer, forget: bool, pause: float) ->
     await asyncio.sleep(3)
 
 
-@pytest.mark.timeout(120 + ATTEMPTS // 20)
+@pytest.mark.timeout(240 + ATTEMPTS // 20)
 async def test_no_limit_is_exceeded_and_no_slot_is_lost_when_processes_and_redis_die(own_redis: Any) -> None:
     observer, totals = Observer(), Counter[str]()
     with own_redis.client() as client:
@@ -93,16 +96,21 @@ async def test_no_limit_is_exceeded_and_no_slot_is_lost_when_processes_and_redis
         limiter.tick()
         limiter.open_now()
     server = await asyncio.start_server(observer.serve, "127.0.0.1", 0)
-    while totals["granted"] + totals["left"] < ATTEMPTS:
+    while totals["granted"] + totals["left"] < ATTEMPTS or not covers_all(totals, observer):
+        assert totals["rounds"] < MOST_ROUNDS, (totals, observer.peak)
         totals.update(await a_round(own_redis, observer, server.sockets[0].getsockname()[1]), rounds=1)
         print({**totals, "connections": observer.seen, "peak": dict(observer.peak)}, flush=True)
         assert observer.violations == []
     server.close()
-    assert totals["killed"] > 8 and observer.seen > 40
-    assert totals["alone"] > 0 or max(PAUSES) < 6, "a worker must have gone on while Redis was away"
-    assert (observer.peak["one"], observer.peak["two"]) == (1, 2), "the limits must have been reached"
     with own_redis.client() as client:
         await everything_comes_free(Limiter(client))
+
+
+def covers_all(totals: Counter[str], observer: Observer) -> bool:
+    """Return whether contenders were killed and served in every way, and the limits were reached."""
+    is_reached = (observer.peak["one"], observer.peak["two"]) == (1, 2)
+    goes_on_alone = totals["alone"] > 0 or max(PAUSES) < 6
+    return is_reached and goes_on_alone and totals["killed"] > 8 and observer.seen > 40 and totals["outside"] > 0
 
 
 async def a_round(redis: Any, observer: Observer, port: int) -> dict[str, int]:
@@ -120,6 +128,10 @@ async def a_round(redis: Any, observer: Observer, port: int) -> dict[str, int]:
         if contenders.returncode is None:
             contenders.kill()
     assert contenders.returncode == 0
+    # Requests that lay in the socket of a Redis that hung have queued waiters whose clients are gone.
+    with redis.client() as client:
+        for lease_id in client.hkeys(library().keys["waiters"]):
+            Limiter(client).drop(lease_id.decode())
     return dict(json.loads(output))
 
 

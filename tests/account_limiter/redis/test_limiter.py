@@ -735,13 +735,9 @@ def test_grants_that_no_worker_claims_in_time_become_fewer(limiter: Limiter, clo
 
 
 def test_a_newcomer_does_not_overtake_waiters_behind_a_full_window(limiter: Limiter, clock: Any) -> None:
-    first, *others = crowd(limiter, 12)
+    _, *others = crowd(limiter, 18)
     assert len(limiter.tick().granted) == 9
-    clock.move(15)
+    clock.move(21)
     limiter._run("touch", *[one.lease_id for one in others])
-    assert isinstance(limiter.acquire(others[0], "h"), Granted)
-    clock.move(6)
-    limiter._run("touch", *[one.lease_id for one in others])
-    assert len(limiter.tick().granted) == 1, "the others expired, so that grants are made one by one"
+    assert len(limiter.tick().granted) == 4, "the others expired, so that fewer are granted at a time"
     assert isinstance(limiter.acquire(Request("newcomer", 1), "h"), Queued)
-    del first

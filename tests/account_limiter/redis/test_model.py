@@ -54,7 +54,7 @@ CLAIM_LIFE, ELSEWHERE_LIFE = 86_400.0, 600.0
 SUSPECTED = 60.0
 BOOKING = 3.0
 STEP = 10.0
-WIDEST_WINDOW = 64
+LEAST_WINDOW, WIDEST_WINDOW = 4, 64
 SILENT, SETTLE = 3.0, 1.2
 CALL_LIFE_MS, CALLED_LIMIT = 6000, 2
 BUSY, EVEN, CALM = MachineLoad(3.0, 0.6), MachineLoad(1.2, 0.6), MachineLoad(0.2, 0.6)
@@ -206,7 +206,7 @@ class Model:
 
     def narrow_window(self, share: float) -> None:
         window = self.window or self.granted
-        self.window = max(1, min(window - 1, int(window * share)))
+        self.window = max(LEAST_WINDOW, min(window - 1, int(window * share)))
 
     @property
     def is_window_full(self) -> bool:

@@ -67,6 +67,6 @@ transition('renew', function(args)
   local most = budget and ceiling(budget)
   local over = most and math.max(0, held(lease.budget) - most) or 0
   grant_all()
-  local asked = over > 0 and budget.viewers > 0 and gives_way(lease, over)
+  local asked = over > 0 and budget.viewers > 0 and not lease.fixed and gives_way(lease, over)
   return answer('renewed', expires - now, lease.hard_end - now, over, asked and 1 or 0)
 end)

@@ -26,7 +26,8 @@ end
 
 -- The window bounds the number of grants that are not claimed yet, so that slots do not wait for workers: it is narrowed
 -- by grants that are claimed late or never, and widened by those that are claimed soon. 0 means no bound.
-local WIDEST_WINDOW = 64
+-- It never becomes so narrow that the grants of a few tasks that were killed hold up the others.
+local LEAST_WINDOW, WIDEST_WINDOW = 4, 64
 
 local function is_window_full()
   return meta.window > 0 and call('ZCARD', GRANTED) >= meta.window
@@ -34,7 +35,7 @@ end
 
 local function narrow_window(share)
   local window = meta.window > 0 and meta.window or call('ZCARD', GRANTED)
-  change_meta({ window = math.max(1, math.min(window - 1, math.floor(window * share))) })
+  change_meta({ window = math.max(LEAST_WINDOW, math.min(window - 1, math.floor(window * share))) })
 end
 
 -- Notes a claim, by the time since its grant.
