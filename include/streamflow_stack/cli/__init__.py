@@ -30,6 +30,7 @@ COMMANDS = {
     "connect": "streamflow_stack.cli.connect",
     "backup": "streamflow_stack.cli.backup",
     "restore": "streamflow_stack.cli.restore",
+    "match": "streamflow_stack.cli.match",
     "probe": "streamflow_stack.cli.probe",
     "doctor": "streamflow_stack.cli.doctor",
     "airflow": "streamflow_stack.cli.airflow",
