@@ -158,7 +158,18 @@ def test_a_probe_outlives_the_fork_server_of_the_one_before(lab: Lab, monkeypatc
     assert server.process
     server.process.kill()
     server.process.wait()
-    assert probe(ProbeTarget(lab.url("hd25_2m")), QUICK).result.video_codec == "h264"
+    codecs: list[str | None] = []
+
+    def work() -> None:
+        codecs.append(probe(ProbeTarget(lab.url("hd25_2m")), QUICK).result.video_codec)
+
+    # All of them find it ended at the same time.
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert codecs == ["h264"] * 4
 
 
 def test_threads_and_forks_of_a_worker_share_one_server(lab: Lab) -> None:

@@ -117,10 +117,7 @@ _lock = threading.Lock()
 
 def prepare() -> None:
     """Start the fork server of this process and of those that it forks, unless there is one."""
-    global _server
-    with _lock:
-        if _server is None:
-            _server = ForkServer.start()
+    _running(None)
 
 
 def _after_fork() -> None:
@@ -133,16 +130,21 @@ os.register_at_fork(after_in_child=_after_fork)
 
 def _ordered(roles: list[str], cpu_s: float, descriptors: list[int]) -> None:
     """Order from the server; from another one when it has ended."""
-    global _server
-    prepare()
-    if _server is None:
-        raise RuntimeError("no fork server")
+    server = _running(None)
     try:
-        _server.order(roles, cpu_s, descriptors)
+        server.order(roles, cpu_s, descriptors)
     except OSError:
-        with _lock:
+        _running(server).order(roles, cpu_s, descriptors)
+
+
+def _running(ended: ForkServer | None) -> ForkServer:
+    """Return the server of this process, a new one where there is none or it has ``ended``."""
+    global _server
+    with _lock:
+        # Another thread may have replaced it already: a server that is replaced ends, and its jobs with it.
+        if _server is None or _server is ended:
             _server = ForkServer.start()
-        _server.order(roles, cpu_s, descriptors)
+        return _server
 
 
 def isolated(requests: Mapping[str, Any], *, on_message: OnMessage, stop: threading.Event, longest_s: float) -> Any:
