@@ -29,7 +29,9 @@ def prepare() -> None:
 
 
 def _import_tasks() -> None:
-    from airflow.sdk.execution_time import task_runner  # noqa: F401
+    # The lookup of a connection imports `cache`. If a thread of this process did so first while a task is forked, the
+    # task would wait for ever for the lock of that import.
+    from airflow.sdk.execution_time import cache, supervisor, task_runner  # noqa: F401
 
     from stream_tasks import check, finish, plan  # noqa: F401
 

@@ -124,7 +124,7 @@ class Deployment:
         """Return the states of health of a service's containers."""
         return {one["State"]["Health"]["Status"] for one in self.inspect(service)}
 
-    def await_health(self, *services: str, seconds: float = 240) -> float:
+    def await_health(self, *services: str, seconds: float = 480) -> float:
         """Wait until all containers of some services are healthy, and return the seconds that it took."""
         began = time.monotonic()
         while any(self.health(service) != {"healthy"} for service in services):

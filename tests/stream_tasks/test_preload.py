@@ -20,7 +20,8 @@ before = set(sys.modules)
 from airflow.dag_processing.dagbag import BundleDagBag
 bag = BundleDagBag(dag_folder=DAG, safe_mode=False, bundle_path=FOLDER, bundle_name="dags-folder")
 new = {name for name in set(sys.modules) - before if not name.startswith("unusual_prefix")}
-print(json.dumps({"dags": list(bag.dags), "new": sorted(new), "sdk_plugins": known}))
+print(json.dumps({"dags": list(bag.dags), "new": sorted(new), "sdk_plugins": known,
+    "connections": "airflow.sdk.execution_time.cache" in before}))
 """
 
 
@@ -44,6 +45,8 @@ def test_a_task_forked_from_the_scheduler_has_nothing_left_to_import_for_its_dag
     assert state["dags"] == ["check_streams"]
     assert state["new"] == []
     assert state["sdk_plugins"] == 1
+    # A thread that looks a connection up, while a task is forked, imports nothing.
+    assert state["connections"]
 
 
 def test_a_process_that_forks_no_tasks_loads_nothing_in_advance(tmp_path: Path) -> None:
