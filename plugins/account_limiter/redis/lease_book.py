@@ -31,9 +31,10 @@ TICKET_SECONDS = 300.0
 
 @dataclass(frozen=True)
 class Entry:
-    """A lease in the book, or a ticket in the queue; times are seconds since the epoch on this machine's clock.
+    """A lease in the book, or a ticket in the queue.
 
-    :param until: end of the lease, or of the ticket's stay in the book.
+    :param until: end of the lease, or of the ticket's stay in the book, on the monotonic clock. All processes of a
+        machine share this clock until the machine restarts, and nobody sets it.
     :param budget_id: budget of the lease; empty for a ticket.
     """
 
@@ -60,9 +61,14 @@ class Entry:
         return Request(self.lease_id, self.account_id, self.seconds, labels={"label": self.label}, life=self.seconds)
 
     @property
+    def left(self) -> float:
+        """Return the seconds until the end."""
+        return max(0.0, self.until - time.monotonic())
+
+    @property
     def lease(self) -> Lease:
         """Return the lease as its renewals need it."""
-        left = max(0.0, self.until - time.time())
+        left = self.left
         limits = self.budget_limit, self.global_limit, BudgetUsage(self.budget_limit, 1, 0)
         return Lease(
             self.request, self.holder, self.budget_id, self.generation, self.acquired_at, left, left, 0.0, *limits,
@@ -127,7 +133,7 @@ class LeaseBook:
             log.warning("%s (%s)", lost, entry.label)
             self._forget(lease_id)
             return None
-        return self._write(replace(entry, seconds=seconds, until=time.time() + seconds))
+        return self._write(replace(entry, seconds=seconds, until=time.monotonic() + seconds))
 
     def close(self, lease_id: str) -> bool:
         """Give a slot back or leave the queue, and return whether there was such a lease or ticket.
@@ -155,7 +161,7 @@ class LeaseBook:
 
     def register(self) -> None:
         """Register the leases of the book that Redis lost, and forget those that have ended."""
-        now = time.time()
+        now = time.monotonic()
         with self._entries() as entries:
             known = list(entries.values())
         for entry in known:
@@ -183,7 +189,7 @@ class LeaseBook:
             case Granted(lease):
                 granted = replace(
                     entry,
-                    until=time.time() + entry.seconds,
+                    until=time.monotonic() + entry.seconds,
                     budget_id=lease.budget_id,
                     budget_limit=lease.budget_limit,
                     global_limit=lease.global_limit,
@@ -192,7 +198,7 @@ class LeaseBook:
                 )
                 return self._write(granted)
             case Queued(rank):
-                ticket = replace(entry, rank=rank, until=time.time() + TICKET_SECONDS)
+                ticket = replace(entry, rank=rank, until=time.monotonic() + TICKET_SECONDS)
                 return Waiting(self._write(ticket), self._limiter.place(entry.lease_id))
             case refused:
                 self._forget(entry.lease_id)
@@ -229,14 +235,26 @@ class LeaseBook:
             yield entries
             if entries != before:
                 part = Path(f"{self._file}.part")
-                part.write_text(json.dumps([asdict(entry) for entry in entries.values()]), encoding="utf-8")
+                document = {"boot": _boot(), "entries": [asdict(entry) for entry in entries.values()]}
+                part.write_text(json.dumps(document), encoding="utf-8")
                 part.replace(self._file)
 
     def _read(self) -> dict[str, Entry]:
         try:
-            return {one["lease_id"]: Entry(**one) for one in json.loads(self._file.read_text(encoding="utf-8"))}
+            document = json.loads(self._file.read_text(encoding="utf-8"))
+            if document["boot"] != _boot():
+                return {}
+            return {one["lease_id"]: Entry(**one) for one in document["entries"]}
         except FileNotFoundError:
             return {}
         except (KeyError, TypeError, ValueError) as error:
             log.error("The lease book %s is unreadable, its leases end by themselves: %s", self._file, error)
             return {}
+
+
+def _boot() -> str:
+    """Return the id of the machine's present run, which the monotonic clock belongs to."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return ""

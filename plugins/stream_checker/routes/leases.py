@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Response
@@ -128,5 +128,5 @@ def _lease(answer: Entry | Waiting | Refused) -> HouseholdLease:
                 login=entry.budget_id,
                 label=entry.label,
                 acquired_at=datetime.fromtimestamp(entry.acquired_at, UTC),
-                expires_at=datetime.fromtimestamp(entry.until, UTC),
+                expires_at=datetime.now(UTC) + timedelta(seconds=entry.left),
             )

@@ -54,7 +54,6 @@ CLAIM_LIFE, ELSEWHERE_LIFE = 86_400.0, 600.0
 SUSPECTED = 60.0
 BOOKING = 3.0
 STEP = 10.0
-LEAST_WINDOW, WIDEST_WINDOW = 4, 64
 SILENT, SETTLE = 3.0, 1.2
 CALL_LIFE_MS, CALLED_LIMIT = 6000, 2
 BUSY, EVEN, CALM = MachineLoad(3.0, 0.6), MachineLoad(1.2, 0.6), MachineLoad(0.2, 0.6)
@@ -70,7 +69,6 @@ class HeldLease:
     expires: float
     hard_end: float
     starts_at: float = 0.0
-    granted_at: float = 0.0
     refused: bool = False
 
 
@@ -173,8 +171,6 @@ class Model:
     # Time without a transition before the next one.
     silence: float = 0.0
     quiet_until: float = 0.0
-    # Grants that may be unclaimed at the same time; 0 for no bound.
-    window: int = 0
     # Budgets of closed connections that still count, with the end of that.
     lingering: list[tuple[str, float]] = field(default_factory=list)
     # Booked start of the latest lease.
@@ -190,8 +186,6 @@ class Model:
             self.quiet_until = max(self.quiet_until, round(self.now + pause, 3))
         self.lingering = [(budget, until) for budget, until in self.lingering if until > self.now]
         for lease_id in [key for key, lease in self.leases.items() if lease.expires <= self.now]:
-            if self.leases[lease_id].state == "granted":
-                self.narrow_window(0.5)
             self.end(lease_id)
 
     def end(self, lease_id: str) -> None:
@@ -199,18 +193,6 @@ class Model:
         login = self.logins.get(lease.budget)
         if login and login.release_delay and lease.state == "held" and not lease.refused:
             self.lingering.append((lease.budget, round(self.now + login.release_delay, 3)))
-
-    @property
-    def granted(self) -> int:
-        return sum(lease.state == "granted" for lease in self.leases.values())
-
-    def narrow_window(self, share: float) -> None:
-        window = self.window or self.granted
-        self.window = max(LEAST_WINDOW, min(window - 1, int(window * share)))
-
-    @property
-    def is_window_full(self) -> bool:
-        return 0 < self.window <= self.granted
 
     @property
     def is_closed(self) -> bool:
@@ -270,7 +252,7 @@ class Model:
             if self.waiters[lease_id].touched <= self.now - HEARD:
                 continue
             account = self.waiters[lease_id].account
-            if account in full or not self.room() or self.is_window_full:
+            if account in full or not self.room():
                 continue
             budget = self.fitting(account)
             if budget is None:
@@ -282,21 +264,6 @@ class Model:
             self.leases[lease_id] = HeldLease(
                 "granted", "", account, budget, self.generation, end, end, start, self.now
             )
-
-    def claim_grant(self, lease: HeldLease, holder: str) -> str:
-        age = round(self.now - lease.granted_at, 3)
-        taken = self.take(lease, holder)
-        if age > self.grant_ttl / 2:
-            self.narrow_window(1)
-        elif self.window and age < self.grant_ttl / 4:
-            self.window = self.window + 1 if self.window < WIDEST_WINDOW else 0
-        if self.window:
-            self.grant_all()
-        return taken
-
-    def may_serve(self) -> bool:
-        heard = (waiter for waiter in self.waiters.values() if waiter.touched > self.now - HEARD)
-        return any(not self.barred(waiter.account) and self.fitting(waiter.account) for waiter in heard)
 
     def take(self, lease: HeldLease, holder: str) -> str:
         if login := self.logins.get(lease.budget):
@@ -318,7 +285,7 @@ class Model:
             self.grant_all()
         if lease := self.leases.get(lease_id):
             if lease.state == "granted":
-                return self.claim_grant(lease, holder)
+                return self.take(lease, holder)
             if lease.holder != holder:
                 return "held"
             lease.expires = min(self.now + self.ttl, lease.hard_end)
@@ -326,8 +293,7 @@ class Model:
         if lease_id in self.waiters:
             return "queued"
         closed = self.is_closed
-        is_behind = self.is_window_full and self.may_serve()
-        budget = self.fitting(account) if self.room() and not closed and not is_behind else None
+        budget = self.fitting(account) if self.room() and not closed else None
         if budget:
             start = self.logins[budget].book_start(self.now, self.stagger)
             self.leases[lease_id] = HeldLease("", "", account, budget, self.generation, 0, 0, start)

@@ -17,13 +17,10 @@ local function take(lease, budget, request)
   return granted(lease, budget, expires, wait)
 end
 
--- Turns a grant into a lease. The next waiter may get a grant in its place.
+-- Turns a grant into a lease.
 local function claim(lease, budget, request)
   call('ZREM', GRANTED, lease.id)
-  note_claim(now - lease.acquired)
-  local reply = take(lease, budget, request)
-  if meta.window > 0 then grant_all() end
-  return reply
+  return take(lease, budget, request)
 end
 
 -- Returns the time at which a slot for a newcomer is about to become free, 0 when it is unknown or another waiter is
@@ -59,9 +56,7 @@ local function ask(request, priority, may_wait)
   if reply then return reply end
 
   local closed, budget, opens = closed_until > now, nil, 0
-  -- Behind a full window a waiter may be first.
-  local is_behind = is_window_full() and call('ZCARD', QUEUE) > 0 and next_to_serve()
-  if not closed and not is_behind and global_has_room() then budget, opens = fitting(account) end
+  if not closed and global_has_room() then budget, opens = fitting(account) end
   if budget then
     count('granted', account.id)
     local lease = { id = request.id, account = account.id, budget = budget.id, generation = meta.generation,

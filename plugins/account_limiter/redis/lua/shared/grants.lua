@@ -24,36 +24,13 @@ local function grant(waiter, budget)
   call('PUBLISH', CHANNEL, waiter.id)
 end
 
--- The window bounds the number of grants that are not claimed yet, so that slots do not wait for workers: it is narrowed
--- by grants that are claimed late or never, and widened by those that are claimed soon. 0 means no bound.
--- It never becomes so narrow that the grants of a few tasks that were killed hold up the others.
-local LEAST_WINDOW, WIDEST_WINDOW = 4, 64
-
-local function is_window_full()
-  return meta.window > 0 and call('ZCARD', GRANTED) >= meta.window
-end
-
-local function narrow_window(share)
-  local window = meta.window > 0 and meta.window or call('ZCARD', GRANTED)
-  change_meta({ window = math.max(LEAST_WINDOW, math.min(window - 1, math.floor(window * share))) })
-end
-
--- Notes a claim, by the time since its grant.
-local function note_claim(age)
-  if age > meta.grant_ttl / 2 then
-    narrow_window(1)
-  elseif meta.window > 0 and age < meta.grant_ttl / 4 then
-    change_meta({ window = meta.window < WIDEST_WINDOW and meta.window + 1 or 0 })
-  end
-end
-
 -- Grants every free slot to the first waiter that it fits, and calls the waiters that come next.
 local function grant_all()
   if call('ZCARD', QUEUE) == 0 then return end
   reap_waiters()
   if closed_until > now then return end
   consider_due()
-  while global_has_room() and not is_window_full() do
+  while global_has_room() do
     local head, budget = next_to_serve()
     if not head then break end
     grant(read(WAITERS, head.id), budget)

@@ -14,7 +14,7 @@ local LONGEST_QUIET_MS = 15 * 1000
 
 local DEFAULTS = { generation = 0, global_limit = 10, adapted = 0, adapted_at = 0, lease_ttl = 30000, longest_ttl = 0,
   stale_after = 3600000, stagger = 200, grant_ttl = 20000, call_lead = 1500, called_limit = 2, closed_until = 0,
-  quiet_until = 0, slot = 0, window = 0, lingers = false, server = '' }
+  quiet_until = 0, slot = 0, lingers = false, server = '' }
 
 local function decode_meta(text)
   stored, stored_text, meta = text and cjson.decode(text) or {}, text, {}

@@ -16,7 +16,6 @@ local function reap_leases()
   for _, id in ipairs(call('ZRANGEBYSCORE', EXPIRY, '-inf', now, 'LIMIT', 0, 200)) do
     local lease = read(LEASES, id)
     if lease then
-      if lease.state == 'granted' then narrow_window(0.5) end
       event('expired', id, lease.account, lease.info, drop_lease(lease))
     else
       call('ZREM', EXPIRY, id)
