@@ -31,7 +31,7 @@ from pydantic.fields import FieldInfo
 from streamflow.errors import ConfigError
 from streamflow.files import replacing
 from streamflow.policies.patterns import NamePattern
-from streamflow.policies.policy import Policy
+from streamflow.policies.policy import DegradedReason, Policy
 from streamflow.records import Verdict
 
 PROXY_SCHEMES = ("http", "https", "socks5", "socks5h")
@@ -316,6 +316,11 @@ class Scoring(_Section):
     reliability_half_life_days: float = Field(14, gt=0, le=3650, description="Days after which a check counts half")
     switch_margin: Share = Field(
         0.05, description="Two working streams change places only when their scores differ by more than this"
+    )
+    unusable_reasons: tuple[DegradedReason, ...] = Field(
+        ("black_video", "frozen_video", "not_live"),
+        max_length=10,
+        description="Reasons for which a degraded stream is unusable: it makes no channel whole, and is in no playlist",
     )
 
 

@@ -38,6 +38,7 @@ CONTRACT: dict[str, Any] = {
         "prefer_h265": True,
         "prefer_accounts": {}, "bitrate_by_codec": True, "reliability_weight": 0.2,
         "reliability_half_life_days": 14, "switch_margin": 0.05,
+        "unusable_reasons": ["black_video", "frozen_video", "not_live"],
     },
     "dead_streams": {"after_failures": 2, "action": "move_last", "keep_at_least": 1},
     "safety": {

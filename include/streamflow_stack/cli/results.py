@@ -85,7 +85,8 @@ def _m3u(channel_id: int | None, with_dead: bool) -> None:
     store = open_udi(address.client() if address else None, config.home())
     if store.library.refreshed_at() is None:
         raise UnknownRecord(f"the UDI of {config.home()} holds no library: run this command where the stack runs")
-    for line in export.lines(export.library(store, channel_id, with_dead=with_dead)):
+    unusable = config.load().scoring.unusable_reasons
+    for line in export.lines(export.library(store, channel_id, with_dead=with_dead, unusable=unusable)):
         click.echo(line)
 
 

@@ -15,7 +15,6 @@ from stream_checker.queries.result_index import ResultIndex
 from stream_checker.queries.run_outcomes import RunOutcome, RunOutcomes
 from streamflow import names
 from streamflow.config import Config
-from streamflow.policies.ranking import UNWATCHABLE
 from streamflow.records import Channel, ChannelChange, RunState, Verdict
 from streamflow.udi.ports import Store
 
@@ -34,7 +33,7 @@ class ChannelHealth(BaseModel):
     name: str = Field(description="Name of the channel", examples=["Das Erste"])
     number: float | None = Field(description="Channel number")
     streams: int = Field(description="Number of its streams")
-    usable: int = Field(description="Number of streams that show a picture")
+    usable: int = Field(description="Number of streams that can be watched")
 
 
 class RecentChange(BaseModel):
@@ -106,9 +105,9 @@ def overview(
     kinds: tuple[Verdict, ...] = ("ok", "degraded", "dead")
     verdicts = {kind: set(store.results.streams_of_verdict(kind)) for kind in kinds}
     working = verdicts["ok"] | verdicts["degraded"]
-    reasons = results.current(store)
+    reasons, unusable = results.current(store), settings.scoring.unusable_reasons
     usable = verdicts["ok"] | {
-        stream for stream in verdicts["degraded"] if stream not in reasons or reasons[stream].reason not in UNWATCHABLE
+        stream for stream in verdicts["degraded"] if stream not in reasons or reasons[stream].reason not in unusable
     }
     decided = working | verdicts["dead"]
     channels = {channel.id: channel for channel in store.library.channels()}

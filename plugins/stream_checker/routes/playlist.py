@@ -12,7 +12,8 @@ from stream_checker.http.parameters import MAX_ID
 from stream_checker.http.problems import Problem, responses
 from stream_checker.http.shared_secret import SharedSecret
 from stream_checker.http.throttle import at_most
-from stream_checker.resources import OpenStore
+from stream_checker.resources import OpenRedis, OpenStore
+from streamflow import shared_settings
 from streamflow.errors import UnknownRecord
 from streamflow.sources.m3u import export
 
@@ -39,6 +40,7 @@ router = APIRouter(tags=["results"], dependencies=[Depends(require_token), at_mo
 )
 def read_playlist(
     store: OpenStore,
+    redis: OpenRedis,
     channel_id: Annotated[int | None, Query(ge=1, le=MAX_ID, description="Only the streams of this channel")] = None,
     with_dead: Annotated[bool, Query(description="Keep dead streams, with `[dead]` before their names")] = False,
 ) -> StreamingResponse:
@@ -47,7 +49,8 @@ def read_playlist(
     The addresses contain the passwords of the provider accounts, so the route has a token of its own: a player sends
     no login of Airflow.
     """
-    lines = export.lines(export.library(store, channel_id, with_dead=with_dead))
+    unusable = shared_settings.load(redis).scoring.unusable_reasons
+    lines = export.lines(export.library(store, channel_id, with_dead=with_dead, unusable=unusable))
     try:
         # The library is read before the first line, so that its errors become problem documents.
         start = [next(lines), next(lines, "")]

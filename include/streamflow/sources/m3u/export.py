@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from streamflow.errors import UnknownRecord
 from streamflow.records import Channel, Stream
@@ -25,13 +25,18 @@ def lines(entries: Iterable[Entry]) -> Iterator[str]:
         yield "".join(entry.url.splitlines())
 
 
-def library(store: Store, channel_id: int | None = None, *, with_dead: bool = False) -> Iterator[Entry]:
+def library(
+    store: Store, channel_id: int | None = None, *, with_dead: bool = False, unusable: Collection[str] = ()
+) -> Iterator[Entry]:
     """Return the streams of all channels followed by the streams without a channel, or the streams of one channel.
 
-    :param with_dead: keep dead streams and mark their names; by default they are left out.
+    :param with_dead: keep dead and unusable streams and mark their names; by default they are left out.
+    :param unusable: the reasons for which a degraded stream is unusable.
     :raises UnknownRecord: the UDI holds no channel of this id.
     """
-    dead = set(store.results.streams_of_verdict("dead"))
+    marks = dict.fromkeys(store.results.streams_of_verdict("dead"), "dead")
+    degraded = store.results.latest_of(store.results.streams_of_verdict("degraded")) if unusable else {}
+    marks |= {id: one.reason.replace("_", " ") for id, one in degraded.items() if one.reason in unusable and one.reason}
     groups = {group.id: group.name for group in store.library.groups()}
     channels = sorted(store.library.channels(None if channel_id is None else [channel_id]), key=_rank)
     if channel_id is not None and not channels:
@@ -41,7 +46,7 @@ def library(store: Store, channel_id: int | None = None, *, with_dead: bool = Fa
     def entry(stream: Stream, group_id: int | None, number: float | None) -> Entry:
         return Entry(
             line=0,
-            name=_one_line(f"[dead] {stream.name}" if stream.id in dead else stream.name),
+            name=_one_line(f"[{marks[stream.id]}] {stream.name}" if stream.id in marks else stream.name),
             url=stream.url or "",
             group=_one_line(groups.get(group_id or 0, "")),
             tvg_id=stream.tvg_id or "",
@@ -54,10 +59,10 @@ def library(store: Store, channel_id: int | None = None, *, with_dead: bool = Fa
         streams = store.library.streams(channel.stream_ids)
         for stream_id in channel.stream_ids:
             stream = streams.get(stream_id)
-            if stream and stream.url and (with_dead or stream_id not in dead):
+            if stream and stream.url and (with_dead or stream_id not in marks):
                 yield entry(stream, stream.group_id or channel.group_id, channel.number)
     if channel_id is None:
-        rest = [i for i in store.library.stream_ids() if i not in shown and (with_dead or i not in dead)]
+        rest = [i for i in store.library.stream_ids() if i not in shown and (with_dead or i not in marks)]
         for stream in store.library.streams(rest).values():
             if stream.url:
                 yield entry(stream, stream.group_id, None)

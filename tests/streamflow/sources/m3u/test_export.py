@@ -79,3 +79,13 @@ def test_an_export_is_a_library_of_the_same_streams(tmp_path: Path) -> None:
         each.url for each in map(store.library.stream, (3, 2, 1, 4)) if each
     ]
     assert [each.name for each in snapshot.groups] == ["group 1", "group 2"]
+
+
+def test_streams_that_show_nothing_are_in_no_playlist(tmp_path: Path) -> None:
+    store = stored(tmp_path, {1: (1, 2, 3)})
+    store.runs.settle("no run", result(1, "degraded", reason="black_video"))
+    store.runs.settle("no run", result(2, "degraded", reason="silent_audio"))
+    assert [entry.name for entry in export.library(store, unusable=["black_video"])] == ["stream 2", "stream 3"]
+    marked = [entry.name for entry in export.library(store, with_dead=True, unusable=["black_video"])]
+    assert marked == ["[black video] stream 1", "stream 2", "stream 3"]
+    assert [entry.name for entry in export.library(store)] == ["stream 1", "stream 2", "stream 3"]
