@@ -50,7 +50,7 @@ export const plural = (number, noun) => `${count(number)} ${noun}${number === 1 
 
 /** Return a length of time in its largest fitting unit. */
 export const duration = unlessNull((length) => {
-  const [unit, most] = [["second", 90], ["minute", 5400], ["hour", Infinity]].find(([, most]) => length < most);
+  const [unit] = [["second", 90], ["minute", 5400], ["hour", Infinity]].find(([, most]) => length < most);
   return plural(Math.max(1, Math.round(length / { second: 1, minute: 60, hour: 3600 }[unit])), unit);
 });
 

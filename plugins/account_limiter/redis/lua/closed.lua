@@ -1,5 +1,5 @@
--- Returns the budgets whose connections ended in the last minute: (budget, number of them, milliseconds since the latest)
--- of each.
+-- Returns the budgets whose connections ended in the last minute: (budget, number of them, milliseconds since the
+-- latest) of each.
 reading('closed', function()
   local ids, numbers, ages = {}, {}, {}
   for _, one in ipairs(closed_lately()) do

@@ -109,7 +109,8 @@ local function replace_accounts(accounts, budget_ids, limits, delays)
 end
 
 -- Arguments: the number of settings, (name, value) of each; '1' if accounts follow: their number, (id, active,
--- priority, info, number of budgets, ids of the budgets) of each, the number of all budgets, (id, limit, release delay in ms or -1) of each.
+-- priority, info, number of budgets, ids of the budgets) of each, the number of all budgets, (id, limit, release delay
+-- in ms or -1) of each.
 transition('configure', function(args)
   local at = 0
   local function take()

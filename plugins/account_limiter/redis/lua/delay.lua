@@ -1,5 +1,5 @@
--- Stores the time for which a provider counts a closed connection of a login, as its panel shows. Arguments: budget, time
--- in ms, the panel's words.
+-- Stores the time for which a provider counts a closed connection of a login, as its panel shows. Arguments: budget,
+-- time in ms, the panel's words.
 transition('delay', function(args)
   local budget = read(BUDGETS, args[1])
   if not budget then return 0 end

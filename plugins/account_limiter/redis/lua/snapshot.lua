@@ -24,8 +24,8 @@ reading('snapshot', function()
     local budget = read(BUDGETS, id)
     local late = lingering[id] or 0
     table.insert(budgets, { id, budget.limit, ceiling(budget) or -1, lower(bound(budget), budget.believed),
-      budget.believed, budget.viewers, others(budget) - budget.viewers, held(id) - late, budget.cool_until, budget.busy_count,
-      budget.busy_at, budget.claimed, budget.claimed_at, budget.words, late,
+      budget.believed, budget.viewers, others(budget) - budget.viewers, held(id) - late, budget.cool_until,
+      budget.busy_count, budget.busy_at, budget.claimed, budget.claimed_at, budget.words, late,
       delay_of(budget), budget.release_delay and 1 or 0, budget.delay_at or 0, budget.delay_gap or 0,
       budget.delay_words or '', budget.exceeded or 0, budget.exceeded_at or 0 })
   end

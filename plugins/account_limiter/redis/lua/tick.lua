@@ -16,7 +16,9 @@ transition('tick', function()
   for _, id in ipairs(call('ZRANGEBYSCORE', EXPIRY, '(' .. now + math.max(meta.longest_ttl, meta.grant_ttl), '+inf')) do
     local lease = read(LEASES, id)
     local ends = now + meta.longest_ttl
-    if lease and lease.fixed then ends = math.max(ends, math.min(lease.hard_end, now + lease.hard_end - lease.acquired)) end
+    if lease and lease.fixed then
+      ends = math.max(ends, math.min(lease.hard_end, now + lease.hard_end - lease.acquired))
+    end
     call('ZADD', EXPIRY, ends, id)
   end
   -- A waiter that was touched or called in the future would be granted a slot after its triggerer has stopped.

@@ -47,8 +47,8 @@ local function write(key, record)
 end
 
 -- A lease: id, state ('granted' until its waiter claims it, then 'held'), holder, account, budget, generation,
--- acquired, fixed (it lives until hard_end, without renewals), began (start of its connection), refused (the provider refused it), hard_end (end of its longest life),
--- expected_end, info (JSON that no transition reads).
+-- acquired, fixed (it lives until hard_end, without renewals), began (start of its connection), refused (the provider
+-- refused it), hard_end (end of its longest life), expected_end, info (JSON that no transition reads).
 local function write_lease(lease, expires)
   write(LEASES, lease)
   call('ZADD', EXPIRY, expires, lease.id)
