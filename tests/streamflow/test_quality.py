@@ -58,7 +58,7 @@ def test_the_rating_is_the_inverse_of_the_score(score: float) -> None:
 @given(pixels=st.integers(1, 1920 * 1080), fps=st.floats(0.1, 60), kbps=st.floats(0.1, 1e6))
 def test_a_score_is_within_the_scale_and_grows_with_the_bitrate(pixels: int, fps: float, kbps: float) -> None:
     low, high = opinion_score(pixels, fps, kbps), opinion_score(pixels, fps, 2 * kbps)
-    assert 1.0 <= low <= high + 1e-3
+    assert 1.0 <= low <= high + 2e-3
     assert high <= BEST_SCORE
 
 

@@ -130,7 +130,7 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(ConfigError)
     def invalid_settings(request: Request, error: ConfigError) -> JSONResponse:
         log.error("%s", error)
-        return problem_response(request.url.path, 500, str(error))
+        return problem_response(request.url.path, 503, str(error))
 
     @app.exception_handler(SourceError)
     def source_failed(request: Request, error: SourceError) -> JSONResponse:

@@ -140,7 +140,7 @@ def test_each_view_shows_its_subject(browser: Browser, server: Server) -> None:
     show(browser, server, "approvals")
     browser.until_shown("Nothing waits for you.")
     show(browser, server, "help")
-    browser.until_shown("provider busy", "The provider refused the connection as one too many.", "believed limit")
+    browser.until_shown("provider busy", "The provider refused the connection as one too many", "believed limit")
 
 
 @in_browser
