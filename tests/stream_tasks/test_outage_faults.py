@@ -175,14 +175,15 @@ def test_one_of_three_providers_that_cannot_be_reached_costs_no_channel_a_stream
     assert_north_is_down(household, before)
 
 
-@pytest.mark.parametrize("status", [403, 500])
-def test_a_provider_that_refuses_everything_gets_few_requests(household: Household, status: int) -> None:
+# A 403 beside other connections may mean one too many: such a stream is tried again with fewer connections.
+@pytest.mark.parametrize(("status", "most"), [(403, 20), (500, 6)])
+def test_a_provider_that_refuses_everything_gets_few_requests(household: Household, status: int, most: int) -> None:
     before = household.orders()
     household.provider.set_outages(North=status)
     ran(NIGHT)
     assert_north_is_down(household, before)
     # Three failures open the circuit, and three more checks may have begun before.
-    assert household.provider.account_record(1)["refused"] <= 6
+    assert household.provider.account_record(1)["refused"] <= most
 
 
 def test_a_proxy_that_refuses_costs_no_channel_a_stream(household: Household) -> None:
