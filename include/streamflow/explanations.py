@@ -108,7 +108,7 @@ REASONS: Mapping[Verdict, Mapping[str, Explanation]] = {
     },
     "unknown": {
         "provider_busy": Explanation(
-            "The provider refused the connection as one too many, or ended it while others of the account were in use.",
+            "The provider refused the connection as one too many, or ended it while all of the account were in use.",
             "Somebody uses the login outside of Dispatcharr, or max_streams of the account is too high.",
         ),
         "slot_timeout": Explanation(

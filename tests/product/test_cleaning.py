@@ -52,6 +52,6 @@ def test_old_runs_are_removed_with_their_tasks_and_xcoms(product: Product, tmp_p
     # The command logs itself.
     assert rows(copy, "log") <= 1
     # The last scheduled run of each DAG stays: Airflow computes the next one from it.
-    assert rows(copy, "dag_run") <= 3
+    assert rows(copy, "dag_run") <= rows(copy, "dag")
     assert rows(copy, "xcom") < before["xcom"]
     assert product.check(channel_ids=[9], sample_seconds=1)["verdicts"]

@@ -17,7 +17,7 @@ import pytest
 
 from streamflow.config import Config
 from streamflow_stack import redis
-from support.running_product import Product, eventually, probing
+from support.running_product import API, Product, eventually, probing
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(420), pytest.mark.xdist_group("stack")]
 
@@ -123,7 +123,8 @@ def test_the_commands_print_what_the_api_returns(product: Product, whole: dict[s
     assert "2 ok" in checked.stderr
     assert re.search(r"North\s+│\s+1 │", product.command("status").stdout)
     results = json.loads(product.command("results", "--channel", "1", "--format", "json").stdout)
-    assert [one["stream_id"] for one in results] == list(product.library.channels[0].stream_ids)
+    places = product.api.request("GET", f"{API}/channels/1")["streams"]
+    assert [one["stream_id"] for one in results] == [one["stream_id"] for one in places]
     alive = list(csv.DictReader(product.command("results", "--format", "csv", "--no-dead").stdout.splitlines()))
     assert {row["verdict"] for row in alive} == {"ok", "degraded"}
     assert "Daily News FHD (old)" in product.command("results", "--channel", "1", "--format", "m3u", "--dead").stdout

@@ -159,7 +159,7 @@ class Judge:
             delivery,
             sample_s=self._request.sample_seconds,
             is_radio=self._is_radio,
-            account_busy=self._request.account_busy,
+            account_full=self._request.account_full,
             slate_means_busy=self._request.account_full and not self._is_known_slate(measurement.pictures),
         )
 

@@ -61,10 +61,10 @@ class ProbeTarget:
     """A stream to probe.
 
     :param radio: whether its channel is radio, so that no video is expected.
-    :param account_busy: whether other connections of the account are in use, so that a 403 may mean one too many,
-        and so may an early end: some providers end the older connection.
+    :param account_busy: whether other connections of the account are in use, so that a 403 may mean one too many.
     :param account_full: whether this connection is the last that the account allows, so that a still picture may mean
-        one too many, unless it is one of ``known_slates``.
+        one too many, unless it is one of ``known_slates``, and so may an early end: some providers end the older
+        connection.
     :param known: the stream's figures at its last good check under the same URL, None without one.
     :param source_host: the host of the source that lists the stream, empty for a stream that a person has entered: a
         stream on a private address is probed only where its source is on one too.

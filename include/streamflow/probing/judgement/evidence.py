@@ -35,7 +35,7 @@ class Evidence:
 
     :param sample_s: the length of the sample that was asked for, in seconds.
     :param is_radio: whether no video is expected.
-    :param account_busy: whether other connections of the account were in use.
+    :param account_full: whether all connections of the account were in use.
     :param slate_means_busy: whether a still picture may be the provider's way to say "too many connections".
     """
 
@@ -45,7 +45,7 @@ class Evidence:
     delivery: Delivery = field(default_factory=Delivery)
     sample_s: float = 10.0
     is_radio: bool = False
-    account_busy: bool = False
+    account_full: bool = False
     slate_means_busy: bool = False
 
     @property

@@ -119,9 +119,9 @@ def busy_slate(evidence: Evidence) -> Judgement | None:
 def cut_off(evidence: Evidence) -> Judgement | None:
     """Find a stream that the provider may have ended in favour of a newer connection."""
     interruption = evidence.delivery.interruption
-    if not (interruption and evidence.account_busy):
+    if not (interruption and evidence.account_full):
         return None
-    detail = f"{interruption}, while other connections of the account were in use"
+    detail = f"{interruption}, while all connections of the account were in use"
     return Judgement("unknown", "provider_busy", detail)
 
 

@@ -93,13 +93,13 @@ def test_a_delivery_that_stalls_is_unstable(delivery: Delivery, playout: Playout
 
 
 @pytest.mark.parametrize("fields", [{}, {"format": VideoFormat(), "pictures": [], "video_packets": 0}])
-def test_an_early_end_is_the_providers_where_the_account_was_in_use_elsewhere(fields: dict[str, Any]) -> None:
+def test_an_early_end_is_the_providers_where_the_account_was_full(fields: dict[str, Any]) -> None:
     """Some providers end the older connection in favour of a newer one."""
     ended = Evidence(watched(**fields), delivery=Delivery(interruption="ended by itself after 3.0 s"), is_radio=True)
     assert words(judge(ended)) == ("degraded", "unstable")
-    judgement = judge(replace(ended, account_busy=True))
+    judgement = judge(replace(ended, account_full=True))
     assert words(judgement) == ("unknown", "provider_busy")
-    assert judgement.detail == "ended by itself after 3.0 s, while other connections of the account were in use"
+    assert judgement.detail == "ended by itself after 3.0 s, while all connections of the account were in use"
 
 
 def test_segments_have_no_share_of_real_time() -> None:
