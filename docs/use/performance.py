@@ -109,7 +109,12 @@ def samples(figures: Figures) -> Iterator[Row]:
     if line := figures.one("samples"):
         beside = f"whole samples {line['slot_s_whole']} s"
         yield "slot-seconds of a healthy stream", "5 s", f"{line['slot_s_short']} s", beside
-        yield "slot-seconds of one that is as at its last good check", "3.5 s", f"{line['slot_s_known']} s", beside
+        yield (
+            "slot-seconds of an unchanged healthy stream",
+            "3.5 s",
+            f"{line['slot_s_known']} s",
+            beside,
+        )
         of_all = f"of {line['streams']} streams, each in three ways"
         yield "verdicts of short samples that differ from the whole one's", "0", f"{line['verdicts_differing']}", of_all
         yield (

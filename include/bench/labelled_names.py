@@ -22,7 +22,7 @@ from streamflow.matching import ChannelName, StreamName
 
 CHANNELS = Path(__file__).with_name("data") / "channel_names.txt"
 SEED = 20_260_101
-# Written forms of one channel of a lineup, and of one that the household does not have.
+# Spellings of a channel in the lineup, and of a channel that is missing from it.
 FORMS, OTHER_FORMS = 8, 4
 TVG_ID_SHARE, WRONG_TVG_ID_SHARE, UNNAMED_COUNTRY_SHARE = 0.4, 0.04, 0.25
 

@@ -50,7 +50,7 @@ def any_free() -> int:
 def exposure(env: Mapping[str, str]) -> str:
     """Return a warning when ``STREAMFLOW_BIND`` publishes a container's port to other machines; else nothing."""
     address = env.get("STREAMFLOW_BIND", "").strip("[]")
-    if not address or address == "localhost" or _is_loopback(address):
+    if not address or is_loopback(address):
         return ""
     return (
         f"STREAMFLOW_BIND publishes the UI on {address} without TLS, so its password can be read on the network. "
@@ -58,8 +58,9 @@ def exposure(env: Mapping[str, str]) -> str:
     )
 
 
-def _is_loopback(address: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Return whether a host, by name or address, is this machine itself."""
     try:
-        return ip_address(address).is_loopback
+        return ip_address(host).is_loopback
     except ValueError:
-        return False
+        return host == "localhost"

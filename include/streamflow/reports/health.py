@@ -90,7 +90,7 @@ def report(store: Store, state: RunState) -> HealthReport:
         worst_channels=_worst(
             channels, store.results.latest_of({id for channel in channels for id in channel.stream_ids})
         ),
-        mislabelled=_mislabelled(results, streams, accounts),
+        mislabelled=mislabelled(results, streams, accounts),
         duplicates=_duplicates(store, streams),
     )
 
@@ -152,10 +152,11 @@ def _worst(channels: Iterable[Channel], results: Mapping[int, Result]) -> list[W
     return weak[:MOST_LISTED]
 
 
-def _mislabelled(
+def mislabelled(
     results: Mapping[int, Result], streams: Mapping[int, Stream], accounts: Mapping[int, str]
 ) -> list[Mislabelled]:
-    mislabelled = [
+    """Return the streams whose names promise more than was measured, in the order of their ids."""
+    found = [
         Mislabelled(
             stream_id=id,
             name=streams[id].name,
@@ -165,7 +166,7 @@ def _mislabelled(
         for id, result in sorted(results.items())
         if result.label_mismatch and id in streams
     ]
-    return mislabelled[:MOST_LISTED]
+    return found[:MOST_LISTED]
 
 
 def _duplicates(store: Store, streams: Mapping[int, Stream]) -> list[Duplicate]:

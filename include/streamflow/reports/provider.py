@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 
 from streamflow.errors import UnknownRecord
 from streamflow.records import DECIDED, Account, Channel, Result, Stream
-from streamflow.reports.health import MOST_LISTED, Mislabelled
+from streamflow.reports.health import MOST_LISTED, Mislabelled, mislabelled
 from streamflow.udi.ports import Store
 
 # The newest results of each stream that are read, and the number of streams.
@@ -184,7 +184,9 @@ def report(
         ],
         only_source=_only_source(channels, ids, latest),
         rivals=_rivals(account_id, channels, streams, latest, accounts),
-        mislabelled=_mislabelled(account, ids, streams, latest),
+        mislabelled=mislabelled(
+            {stream: result for stream, result in latest.items() if stream in ids}, streams, {account_id: account.name}
+        ),
     )
 
 
@@ -267,14 +269,3 @@ def _rivals(
         for other, (number, better, worse) in counts.items()
     ]
     return sorted(rivals, key=lambda one: (-one.channels, one.account_id))[:MOST_LISTED]
-
-
-def _mislabelled(
-    account: Account, ids: set[int], streams: Mapping[int, Stream], latest: Mapping[int, Result]
-) -> list[Mislabelled]:
-    mislabelled = []
-    for stream_id in sorted(ids & latest.keys() & streams.keys()):
-        if words := latest[stream_id].label_mismatch:
-            name = streams[stream_id].name
-            mislabelled.append(Mislabelled(stream_id=stream_id, name=name, account=account.name, label_mismatch=words))
-    return mislabelled[:MOST_LISTED]

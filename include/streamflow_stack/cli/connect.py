@@ -6,7 +6,6 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 import click
@@ -15,10 +14,11 @@ from streamflow import sources
 from streamflow.errors import ConfigError, UnknownRecord
 from streamflow.sources.dispatcharr import Dispatcharr
 from streamflow.sources.dispatcharr.webhooks import Webhook, Webhooks
+from streamflow_stack import ports
 from streamflow_stack.cli import remote
+from streamflow_stack.cli.doctor import LEAST_SECRET_CHARACTERS
 
 SECRET = "STREAMFLOW_WEBHOOK_SECRET"  # noqa: S105
-SHORTEST_SECRET = 32
 
 
 @click.command(short_help="Make Dispatcharr report its events to StreamFlow.")
@@ -72,7 +72,8 @@ def own_address(url: str | None) -> str:
             raise ConfigError("--url is not an http or https address; write for example http://192.0.2.5:8080")
         return url
     own = remote.connect().address
-    if _is_loopback(own) and not _is_loopback(os.environ["DISPATCHARR_URL"]):
+    dispatcharr = urlsplit(os.environ["DISPATCHARR_URL"]).hostname or ""
+    if ports.is_loopback(urlsplit(own).hostname or "") and not ports.is_loopback(dispatcharr):
         raise ConfigError(
             f"Dispatcharr cannot reach {own}: give the address of this machine, for example "
             f"--url http://192.0.2.5:{urlsplit(own).port or 8080}"
@@ -80,17 +81,9 @@ def own_address(url: str | None) -> str:
     return own
 
 
-def _is_loopback(address: str) -> bool:
-    host = urlsplit(address).hostname or ""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
 def _secret() -> str:
     secret = os.environ.get(SECRET, "")
-    if len(secret) < SHORTEST_SECRET:
+    if len(secret) < LEAST_SECRET_CHARACTERS:
         state = "is too short" if secret else "is not set"
         raise ConfigError(
             f'{SECRET} {state}: run echo "{SECRET}=$(openssl rand -hex 32)" >> .env, and start the stack again'

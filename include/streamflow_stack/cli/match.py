@@ -10,15 +10,13 @@ import click
 from pydantic import ValidationError
 from rich.table import Table
 
-from streamflow import config
-from streamflow.errors import ConfigError, UnknownRecord
+from streamflow.errors import ConfigError
 from streamflow.matching import Candidate, ChannelName, Rule, StreamName, match
 from streamflow.records import Channel, Stream
 from streamflow.reports.csv_export import csv_parts
-from streamflow.udi import open_udi
 from streamflow.udi.ports import Store
-from streamflow_stack import redis_address
 from streamflow_stack.cli.console import output
+from streamflow_stack.cli.local_udi import open_local
 
 COLUMNS = ("channel", "stream", "account", "evidence")
 CHUNK = 5000
@@ -111,12 +109,8 @@ def command(
     Names are compared without case, accents, country prefixes and quality words; a time-shifted or foreign version is
     another channel. The library is that of the last refresh in this home, so the stack need not run.
     """
-    address = redis_address.locate(home=config.home())
-    store = open_udi(address.client() if address else None, config.home())
-    if store.library.refreshed_at() is None:
-        raise UnknownRecord(f"the UDI of {config.home()} holds no library: run this command where the stack runs")
     rows = sorted(
-        proposals(store, rule_of(channels=channels, by=by, accounts=accounts, exclude=exclude), nearly=nearly),
+        proposals(open_local(), rule_of(channels=channels, by=by, accounts=accounts, exclude=exclude), nearly=nearly),
         key=lambda row: (row["channel"].casefold(), row["stream"].casefold()),
     )
     match form:

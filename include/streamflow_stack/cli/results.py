@@ -10,15 +10,13 @@ import click
 from rich.table import Table
 
 from streamflow import config
-from streamflow.errors import UnknownRecord
 from streamflow.ordering.moves import explain
 from streamflow.records import ChannelChange
 from streamflow.reports.csv_export import csv_parts
 from streamflow.sources.m3u import export
-from streamflow.udi import open_udi
-from streamflow_stack import redis_address
 from streamflow_stack.airflow_api import AirflowApi
 from streamflow_stack.cli.console import API, measured, output
+from streamflow_stack.cli.local_udi import open_local
 from streamflow_stack.cli.remote import connect
 
 Rows = Iterator[dict[str, Any]]
@@ -81,12 +79,8 @@ FORMATS: dict[str, Callable[[Rows], None]] = {"table": _table, "json": _json, "c
 
 
 def _m3u(channel_id: int | None, with_dead: bool) -> None:
-    address = redis_address.locate(home=config.home())
-    store = open_udi(address.client() if address else None, config.home())
-    if store.library.refreshed_at() is None:
-        raise UnknownRecord(f"the UDI of {config.home()} holds no library: run this command where the stack runs")
     unusable = config.load().scoring.unusable_reasons
-    for line in export.lines(export.library(store, channel_id, with_dead=with_dead, unusable=unusable)):
+    for line in export.lines(export.library(open_local(), channel_id, with_dead=with_dead, unusable=unusable)):
         click.echo(line)
 
 
