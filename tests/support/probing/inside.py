@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import sys
 import threading
@@ -28,6 +29,9 @@ def forked_server(roles: Mapping[str, Role] | None = None) -> Iterator[None]:
     server = os.fork()
     if server == 0:
         try:
+            # The real server is executed, which resets handlers. Airflow's importer of DAG files sets one for SIGSEGV.
+            for crash in (signal.SIGSEGV, signal.SIGABRT):
+                signal.signal(crash, signal.SIG_DFL)
             here.close()
             serve(there, roles or ROLES)
         finally:
