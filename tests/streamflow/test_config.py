@@ -183,7 +183,7 @@ def test_a_file_that_is_not_json_is_named_with_line_and_column(tmp_path: Path) -
 
 def test_saved_settings_are_read_back_and_leave_no_other_file(tmp_path: Path) -> None:
     file = tmp_path / "settings.json"
-    settings = Config().with_section("concurrent_streams", {"global_limit": 3})
+    settings = config.with_section(Config(), "concurrent_streams", {"global_limit": 3})
     config.save(settings, file)
     assert config.load(file) == settings
     assert json.loads(file.read_text())["concurrent_streams"]["global_limit"] == 3
@@ -192,7 +192,7 @@ def test_saved_settings_are_read_back_and_leave_no_other_file(tmp_path: Path) ->
 
 def test_a_refused_change_of_a_section_names_the_field() -> None:
     with pytest.raises(ConfigError, match=r"concurrent_streams.lease_ttl"):
-        Config().with_section("concurrent_streams", {"lease_ttl": 0})
+        config.with_section(Config(), "concurrent_streams", {"lease_ttl": 0})
 
 
 @pytest.mark.parametrize(("cron", "entries"), [("15 4 * * *", [("night", "15 4 * * *")]), ("", [])])

@@ -41,7 +41,7 @@ class Machine:
     def change(self, section: str, **fields: Any) -> None:
         """Change settings as the page does."""
         settings = self.check()
-        shared_settings.save(self.redis, settings.with_section(section, fields))
+        shared_settings.save(self.redis, config.with_section(settings, section, fields))
 
 
 @pytest.fixture
@@ -199,7 +199,7 @@ def test_changes_of_many_machines_at_once_lose_no_section(redis_client: Redis, t
     def on(home: Path, change: tuple[str, dict[str, Any]] | None = None) -> None:
         file = home / "config.json"
         if change:
-            config.save(config.load(file).with_section(*change), file)
+            config.save(config.with_section(config.load(file), *change), file)
             barrier.wait()
         # The path of the settings file is the process's, so the machine is simulated below it.
         while not shared_settings._reconciled(redis_client, home, file):

@@ -176,10 +176,10 @@ def test_a_login_of_the_commands_is_asked_for_where_nobody_knows_admin(env: dict
 
 
 def test_pools_have_the_slots_of_the_settings() -> None:
-    settings = config.Config().with_section("concurrent_streams", {"global_limit": 7})
+    settings = config.with_section(config.Config(), "concurrent_streams", {"global_limit": 7})
     assert {name: pool["slots"] for name, pool in pools.pools(settings).items()} == {
         names.CHECK_POOL: 7,
         names.SEQUENTIAL_POOL: 1,
     }
-    unlimited = config.Config().with_section("concurrent_streams", {"global_limit": 0})
+    unlimited = config.with_section(config.Config(), "concurrent_streams", {"global_limit": 0})
     assert pools.pools(unlimited)[names.CHECK_POOL]["slots"] == pools.UNLIMITED_SLOTS

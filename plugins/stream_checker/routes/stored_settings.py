@@ -68,10 +68,10 @@ def with_section(settings: Config, section: str, value: Any, *, below: str = "")
     :raises Problem: 422 that names each invalid field.
     """
     try:
-        valid = settings.with_section(section, value)
+        valid = config.with_section(settings, section, value)
         given, stored = (one.model_dump(mode="json")[section] for one in (valid, settings))
         restored = restore_passwords(given, stored, (section,))
-        return valid if restored == given else settings.with_section(section, restored)
+        return valid if restored == given else config.with_section(settings, section, restored)
     except ConfigError as error:
         if not error.faults:
             raise

@@ -1,91 +1,35 @@
-"""The settings in ``stream_checker_config.json``: sections, defaults, reading, and atomic writing."""
+"""The sections of the settings, with the default and the meaning of each."""
 
 from __future__ import annotations
 
-import fcntl
-import json
-import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from datetime import time, timedelta
-from difflib import get_close_matches
-from ipaddress import ip_network
-from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_origin
-from urllib.parse import urlsplit
+from datetime import timedelta
+from typing import Any, Literal
 from zoneinfo import available_timezones
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    SerializerFunctionWrapHandler,
-    ValidationError,
-    field_validator,
-    model_serializer,
-    model_validator,
-)
-from pydantic.fields import FieldInfo
+from pydantic import Field, SerializerFunctionWrapHandler, field_validator, model_serializer, model_validator
 
-from streamflow.errors import ConfigError
-from streamflow.files import replacing
+from streamflow.config.values import (
+    CidrNetwork,
+    Clock,
+    Cron,
+    HostPort,
+    Hours,
+    Priority,
+    Proxy,
+    ReleaseSeconds,
+    Seconds,
+    Section,
+    Share,
+)
 from streamflow.policies.patterns import NamePattern
 from streamflow.policies.policy import DegradedReason, Policy
 from streamflow.records import Verdict
 
-PROXY_SCHEMES = ("http", "https", "socks5", "socks5h")
+# ``check_streams`` is the DAG that the entries start, ``check_before_events`` starts checks before programmes.
+RESERVED_NAMES = frozenset({"streams", "before_events"})
 
 
-def _proxy(url: str) -> str:
-    try:
-        parts = urlsplit(url)
-        is_valid = parts.scheme in PROXY_SCHEMES and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        is_valid = False
-    if not is_valid:
-        raise ValueError(
-            "not the URL of a proxy; write for example 'socks5://user:password@host:1080' or 'http://host:8080'"
-        )
-    return url
-
-
-def _cidr(network: str) -> str:
-    try:
-        ip_network(network)
-    except ValueError:
-        raise ValueError("not a network; write for example '192.168.1.0/24' or 'fd00::/8'") from None
-    return network
-
-
-def _host_port(address: str) -> str:
-    try:
-        parts = urlsplit(f"//{address}")
-        is_valid = bool(parts.hostname and parts.port) and parts.netloc == address
-    except ValueError:
-        is_valid = False
-    if not is_valid:
-        raise ValueError("not a host with a port; write for example '192.0.2.1:443'")
-    return address
-
-
-Seconds = Annotated[float, Field(ge=0)]
-ReleaseSeconds = Annotated[float, Field(ge=0, le=60)]
-Hours = Annotated[float, Field(ge=0, le=87_600)]
-Share = Annotated[float, Field(ge=0, le=1)]
-# Redis' Lua holds every number up to 2^53 exactly, and adds to these.
-Priority = Annotated[int, Field(ge=-1_000_000, le=1_000_000)]
-Proxy = Annotated[str, AfterValidator(_proxy)]
-CidrNetwork = Annotated[str, AfterValidator(_cidr)]
-HostPort = Annotated[str, AfterValidator(_host_port)]
-
-
-class _Section(BaseModel):
-    # Error messages leave the input out: it may hold a password.
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=False, allow_inf_nan=False, hide_input_in_errors=True)
-
-
-class ConcurrentStreams(_Section):
+class ConcurrentStreams(Section):
     """Limits and leases; times in seconds, ``global_limit`` 0 = unlimited.
 
     With ``adaptive`` the global limit follows the machine's load and memory, from ``adaptive_floor`` to
@@ -122,31 +66,7 @@ class ConcurrentStreams(_Section):
         return self.model_dump(include={"global_limit", "lease_ttl", "stale_after", "stagger_delay"})
 
 
-def _cron(expression: str) -> str:
-    from croniter import croniter
-
-    if expression and (len(expression.split()) != 5 or not croniter.is_valid(expression)):
-        raise ValueError("not a cron expression; write for example '0 3 * * *'")
-    return expression
-
-
-def _clock(text: str) -> str:
-    try:
-        is_valid = time.fromisoformat(text).strftime("%H:%M") == text
-    except ValueError:
-        is_valid = False
-    if not is_valid:
-        raise ValueError("not a time of day; write for example '06:30'")
-    return text
-
-
-Cron = Annotated[str, AfterValidator(_cron)]
-Clock = Annotated[str, AfterValidator(_clock)]
-# ``check_streams`` is the DAG that the entries start, ``check_before_events`` starts checks before programmes.
-RESERVED_NAMES = frozenset({"streams", "before_events"})
-
-
-class CheckSchedule(_Section):
+class CheckSchedule(Section):
     """One schedule of checks, which is the DAG ``check_<name>``.
 
     A pattern is an exact name, a name with ``*``, an expression (``re:…``) or an id.
@@ -171,7 +91,7 @@ class CheckSchedule(_Section):
         return name
 
 
-class BeforeEvents(_Section):
+class BeforeEvents(Section):
     """Checks of channels before a recording, or a programme whose title fits."""
 
     minutes: int = Field(20, ge=0, le=720, description="Minutes before the start; 0: no such checks")
@@ -182,7 +102,7 @@ class BeforeEvents(_Section):
     )
 
 
-class Schedule(_Section):
+class Schedule(Section):
     """The schedules, by the wall clock of a time zone.
 
     A cron expression in ``check_streams``, as older versions wrote it, is read as one entry of ``checks``.
@@ -223,7 +143,7 @@ class Schedule(_Section):
         return checks
 
 
-class _ProbeSettings(_Section):
+class _ProbeSettings(Section):
     sample_seconds: float = Field(10, gt=0, le=600, description="Seconds that a stream is watched")
     min_sample_seconds: float | None = Field(
         4.2, gt=0, le=600, description="Seconds after which the sample of a healthy stream may end; empty: never early"
@@ -281,7 +201,7 @@ class Probe(_ProbeSettings):
         return self.model_copy(update=own) if own else self
 
 
-class Weights(_Section):
+class Weights(Section):
     """Shares of the score; only their proportions matter.
 
     ``hdr``, ``audio`` (more than two channels) and ``start`` (a fast first picture) come on top of the other four: a
@@ -297,7 +217,7 @@ class Weights(_Section):
     start: Share = Field(0, description="Extra for a fast first picture")
 
 
-class Scoring(_Section):
+class Scoring(Section):
     """How results become scores, and scores an order.
 
     ``prefer_accounts`` maps an account's id or name to an addend of the score. ``bitrate_by_codec`` counts bitrates in
@@ -324,7 +244,7 @@ class Scoring(_Section):
     )
 
 
-class DeadStreams(_Section):
+class DeadStreams(Section):
     """The treatment of streams that were dead at ``after_failures`` checks in a row."""
 
     after_failures: int = Field(2, ge=1, description="Failed checks in a row after which the action applies")
@@ -335,7 +255,7 @@ class DeadStreams(_Section):
     keep_at_least: int = Field(1, ge=0, description="Streams that stay in a channel at least")
 
 
-class Safety(_Section):
+class Safety(Section):
     """Bounds on the changes that a run makes on its own.
 
     A login is down when at least ``provider_down_least`` streams that were alive, and of these the share
@@ -363,13 +283,13 @@ class Safety(_Section):
     )
 
 
-class Network(_Section):
+class Network(Section):
     """Private networks (CIDR) on which streams are probed also when a source on the public internet lists them."""
 
     allow: tuple[CidrNetwork, ...] = Field((), description="Private networks (CIDR) with streams")
 
 
-class Webhooks(_Section):
+class Webhooks(Section):
     """What Dispatcharr's webhooks may start."""
 
     channel_cooldown: float = Field(
@@ -377,7 +297,7 @@ class Webhooks(_Section):
     )
 
 
-class Freshness(_Section):
+class Freshness(Section):
     """How long a check of each verdict counts as fresh, in hours; ``dead_most`` bounds the pause of dead streams."""
 
     ok: Hours = Field(20, description="Hours after which a good stream is checked again")
@@ -409,7 +329,7 @@ class Freshness(_Section):
         return timedelta(0)
 
 
-class Config(_Section):
+class Config(Section):
     """All settings. Every field has the default of the contract."""
 
     concurrent_streams: ConcurrentStreams = Field(
@@ -430,112 +350,3 @@ class Config(_Section):
     max_streams_per_run: int = Field(
         500, ge=1, le=1024, description="Streams of one run; a chain of runs checks the rest"
     )
-
-    def with_section(self, section: str, change: Any) -> Config:
-        """Return the settings with ``change`` merged into one section; a section that is no object is replaced.
-
-        :raises ConfigError: the message names the path of each wrong key.
-        """
-        whole = self.model_dump(mode="json")
-        former = whole.get(section)
-        whole[section] = {**former, **change} if isinstance(former, dict) and isinstance(change, dict) else change
-        return parse(whole)
-
-
-def home() -> Path:
-    """Return the folder of all state: ``STREAMFLOW_HOME``, by default ``.streamflow`` in the working directory."""
-    return Path(os.environ.get("STREAMFLOW_HOME") or ".streamflow").absolute()
-
-
-def path() -> Path:
-    """Return the settings file: ``STREAMFLOW_CONFIG``, by default ``stream_checker_config.json`` in :func:`home`."""
-    return Path(os.environ.get("STREAMFLOW_CONFIG") or home() / "stream_checker_config.json")
-
-
-def parse(data: Any, origin: str = "stream_checker_config.json") -> Config:
-    """Return the settings in ``data``, as JSON gives them.
-
-    :param origin: the file's name for error messages.
-    :raises ConfigError: the message names the path of each wrong key; for an unknown key, the nearest known one too.
-    """
-    try:
-        return Config.model_validate(data)
-    except ValidationError as error:
-        faults = tuple((".".join(map(str, e["loc"])), _fault(e)) for e in error.errors())
-        told = "; ".join(f"{path or '(top level)'}: {message}" for path, message in faults)
-        raise ConfigError(f"{origin}: {told}", faults) from error
-
-
-def _fault(error: Any) -> str:
-    if error["type"] != "extra_forbidden":
-        return str(error["msg"]).removeprefix("Value error, ")
-    *section, key = map(str, error["loc"])
-    known = _keys(section)
-    nearest = get_close_matches(key, known, n=1)
-    advice = f"did you mean {nearest[0]}?" if nearest else f"known here: {', '.join(known)}"
-    return f"unknown setting; {advice}"
-
-
-def _keys(section: Sequence[str]) -> list[str]:
-    """Return the keys that the section at a path knows."""
-    kind: Any = Config
-    for part in section:
-        # A part that names no field is the key of a mapping, which the user chose, or the place in a list.
-        fields = _fields(kind)
-        kind = fields[part].annotation if part in fields else _item(kind)
-    return list(_fields(kind))
-
-
-def _fields(kind: Any) -> dict[str, FieldInfo]:
-    return kind.model_fields if isinstance(kind, type) and issubclass(kind, BaseModel) else {}
-
-
-def _item(kind: Any) -> Any:
-    """Return the type of the items of a mapping or a list."""
-    arguments = get_args(kind)
-    return arguments[1] if get_origin(kind) is dict else arguments[0]
-
-
-def load(file: Path | None = None) -> Config:
-    """Return the settings that the file holds now; a missing file means all defaults.
-
-    :param file: by default :func:`path`.
-    :raises ConfigError: the file cannot be read, is not JSON, or holds a wrong setting.
-    """
-    file = file or path()
-    try:
-        text = file.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return Config()
-    except OSError as error:
-        raise ConfigError(f"{file}: cannot be read: {error.strerror}") from error
-    try:
-        data = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise ConfigError(f"{file}: not JSON at line {error.lineno}, column {error.colno}: {error.msg}") from error
-    return parse(data, str(file))
-
-
-@contextmanager
-def changing(file: Path | None = None) -> Iterator[None]:
-    """Exclude the changes of all other processes, between the reading of the settings and their saving.
-
-    :param file: by default :func:`path`.
-    """
-    file = file or path()
-    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    lock = os.open(file.with_name(f".{file.name}.lock"), os.O_CREAT | os.O_RDWR, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(lock)
-
-
-def save(config: Config, file: Path | None = None) -> None:
-    """Write the settings; a reader sees the former file or the new one, never a part.
-
-    :param file: by default :func:`path`.
-    """
-    with replacing(file or path()) as new:
-        new.write(config.model_dump_json(indent=2).encode() + b"\n")
