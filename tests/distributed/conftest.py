@@ -18,11 +18,11 @@ from streamflow_stack import ports, redis
 from streamflow_stack.cli.demo import Lab, lab
 from streamflow_stack.processes import Processes
 from support.compose_file import FULL, ROOT, services
+from support.hosts import SecondHost, second_host
+from support.relay import Relay
 
 from . import postgres
 from .fleet import Fleet, eventually
-from .hosts import SecondHost, second_host
-from .relay import Relay
 
 LEASE_TTL = 10
 GLOBAL_LIMIT = 12

@@ -23,10 +23,10 @@ from streamflow_stack import ports
 from streamflow_stack.airflow_api import AirflowApi
 from streamflow_stack.processes import Processes
 from support.compose_file import ROOT, Service, image_environment
+from support.hosts import SecondHost
+from support.relay import Relay
 
-from .hosts import SecondHost
 from .postgres import Postgres
-from .relay import Relay
 
 COPIES = {"scheduler": 2, "triggerer": 2, "dag-processor": 1, "api-server": 1, "worker": 2}
 REMOTE = {"worker-2", "triggerer-2"}

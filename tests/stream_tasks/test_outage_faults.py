@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import subprocess
 import time
 from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -10,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, SimpleQueue
+from urllib.parse import urlsplit
 
 import pytest
 from redis import Redis
@@ -21,9 +23,14 @@ from stream_tasks import resources
 from stream_tasks.finish import finish_run, summarise
 from stream_tasks.plan import next_in_chain, plan
 from streamflow import config
+from streamflow.checking import line
+from streamflow.checking.outages import LINE_DOWN
+from streamflow.reports.alert_memory import RedisMemory
+from streamflow.reports.alerts import alerts, of_run
 from streamflow.udi import Udi, open_udi
 from streamflow.udi.snapshot import Snapshot
 from support.checks import PARAMS, Worker, check
+from support.hosts import THERE, SecondHost, second_host
 
 NORTH, SOUTH, EAST = range(1, 7), range(11, 14), range(21, 24)
 # Each channel holds two streams of North, and one of each other provider behind them.
@@ -61,11 +68,11 @@ class Household:
         config.save(config.Config.model_validate(known | sections))
 
     def move(self, ids: Collection[int], base: str) -> None:
-        """Publish the library with another address of some streams."""
+        """Publish the library with another scheme, host and port of some streams."""
         library = self.store.library
         streams = library.streams(library.stream_ids()).values()
         moved = [
-            one.model_copy(update={"url": f"{base}/live/user/password/{one.id}.ts"}) if one.id in ids else one
+            one.model_copy(update={"url": base + urlsplit(one.url or "").path}) if one.id in ids else one
             for one in streams
         ]
         self.store.publish(Snapshot(
@@ -85,6 +92,13 @@ class Household:
         latest = self.store.results.latest_of(ids)
         assert latest.keys() == set(ids)
         return {f"{one.verdict} {one.reason or ''}".strip() for one in latest.values()}
+
+    def alerts(self, run_id: str) -> list[tuple[str, list[str]]]:
+        """Return the kinds and subjects of a run's alerts that are new."""
+        state = self.store.runs.state(run_id)
+        assert state
+        raised = alerts(of_run(self.store, state), RedisMemory(self.redis))
+        return [(alert.kind, [one.name for one in alert.subjects]) for alert in raised]
 
     def failures(self) -> int:
         return sum(memory.failures for memory in self.store.results.dead_memory([*NORTH, *SOUTH, *EAST]).values())
@@ -273,3 +287,65 @@ def test_several_workers_and_killed_ones_work_on_one_run(household: Household) -
     ran("third night")
     assert household.verdicts(NORTH) == {"ok"}
     assert household.orders() == before
+
+
+@pytest.fixture
+def line_to_providers(household: Household) -> Iterator[SecondHost]:
+    """A cable to a host that serves all providers and a canary; Dispatcharr and Redis are on this side of it."""
+    provider, canary = (
+        urlsplit(url).port or 0 for url in (household.provider.provider, household.provider.dispatcharr)
+    )
+    with second_host() as host:
+        if host.why_not:
+            pytest.skip(f"no network namespace can be made: {host.why_not}")
+        with subprocess.Popen(host.reach([provider, canary], own=THERE)) as relay:
+            try:
+                household.move([*NORTH, *SOUTH, *EAST], f"http://{THERE}:{provider}")
+                safety = {"provider_down_least": 3, "max_removed_share": 1, "canary": [f"{THERE}:{canary}"]}
+                household.set(safety=safety, network={"allow": [f"{THERE}/32"]})
+                deadline = time.monotonic() + 30
+                while not line.is_up(config.load().safety.canary):
+                    assert relay.poll() is None
+                    assert time.monotonic() < deadline, "the other host serves nothing"
+                yield host
+            finally:
+                relay.kill()
+
+
+# The failure of the run's last stream alone is no sign of an outage without the canary.
+@pytest.mark.parametrize("done", [0, 11], ids=["before the run", "before its last stream"])
+def test_an_own_line_that_is_down_costs_no_channel_a_stream(
+    household: Household, line_to_providers: SecondHost, done: int
+) -> None:
+    before = household.orders()
+    streams = [planned["stream_id"] for planned in plan(PARAMS, NIGHT)]
+    for stream_id in streams[:done]:
+        check(stream_id, NIGHT)
+    line_to_providers.unplug()
+    for stream_id in streams[done:]:
+        check(stream_id, NIGHT)
+    ended(NIGHT)
+    latest = household.store.results.latest_of(streams)
+    assert {latest[stream].verdict for stream in streams[:done]} <= {"ok"}
+    assert {(latest[stream].reason, latest[stream].detail) for stream in streams[done:]} == {
+        ("source_unavailable", LINE_DOWN)
+    }
+    assert (household.orders(), household.failures()) == (before, 0)
+    assert household.alerts(NIGHT) == [("line_down", ["this machine"])]
+    line_to_providers.plug()
+    ran("third night")
+    assert household.verdicts(NORTH) == household.verdicts(SOUTH) == household.verdicts(EAST) == {"ok"}
+    assert (household.orders(), household.alerts("third night")) == (before, [])
+
+
+def test_providers_that_are_down_behind_a_line_that_is_up_are_reported_as_such(
+    household: Household, line_to_providers: SecondHost
+) -> None:
+    before = household.orders()
+    household.provider.set_outages(North=0, South=0, East=0)
+    ran(NIGHT)
+    assert household.verdicts(NORTH) == household.verdicts(SOUTH) == household.verdicts(EAST) == {
+        "unknown source_unavailable"
+    }  # fmt: skip
+    assert (household.orders(), household.failures()) == (before, 0)
+    assert household.alerts(NIGHT) == [("provider_down", ["North", "South", "East"])]

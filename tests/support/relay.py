@@ -77,7 +77,8 @@ def _copy(source: socket.socket, target: socket.socket) -> None:
 
 
 if __name__ == "__main__":
-    # In another host: python relay.py TARGET PORT… serves these ports of the target as its own.
-    for number in map(int, sys.argv[2:]):
-        Relay(number, sys.argv[1], (HOST, number))
+    # In another host: python relay.py OWN TARGET PORT… serves these ports of the target at an address of its own.
+    own_address, target_address = sys.argv[1:3]
+    for number in map(int, sys.argv[3:]):
+        Relay(number, target_address, (own_address, number))
     threading.Event().wait()

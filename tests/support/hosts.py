@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .relay import Relay
+from support.relay import HOST, Relay
 
 # The addresses of the cable's ends: of a private network that differs between tests that run at the same time.
 _NETWORK = f"10.203.{os.getpid() % 256}"
@@ -33,11 +33,14 @@ class SecondHost:
         """Return the command that runs another command on the second host."""
         return ["ip", "netns", "exec", self.name, *words] if self.name else list(words)
 
-    def reach(self, ports: Sequence[int]) -> list[str]:
-        """Let the second host reach ports of this one; return the command of the relay on its side."""
+    def reach(self, ports: Sequence[int], own: str = HOST) -> list[str]:
+        """Let the second host reach ports of this one; return the command of the relay on its side.
+
+        :param own: the address of the second host at which the relay listens.
+        """
         self.relays += [Relay(port, own=(HERE, port)) for port in ports]
         program = Path(__file__).with_name("relay.py")
-        return self.command([sys.executable, str(program), HERE, *map(str, ports)])
+        return self.command([sys.executable, str(program), own, HERE, *map(str, ports)])
 
     def unplug(self) -> None:
         """Pull the cable: packets get lost, and no connection is told."""
