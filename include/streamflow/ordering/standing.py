@@ -64,13 +64,12 @@ def standings(
     :param dead_like: the reasons for which degraded streams are treated as dead.
     :raises UdiUnavailable: the store cannot be read.
     """
-    latest, memories = store.results.latest_of(stream_ids), store.results.dead_memory(stream_ids)
+    histories, memories = store.results.histories(stream_ids, HISTORY), store.results.dead_memory(stream_ids)
     accounts = {account.id: account for account in store.library.accounts()}
     found = {}
     for stream_id in stream_ids:
-        history = store.results.history(stream_id, HISTORY) if stream_id in latest else []
         memory = memories.get(stream_id, DeadMemory())
-        found[stream_id] = standing(history, memory, accounts, settings.scoring, dead_like)
+        found[stream_id] = standing(histories.get(stream_id, ()), memory, accounts, settings.scoring, dead_like)
     return found
 
 

@@ -162,8 +162,8 @@ def report(
     checks = _Checks(zone)
     last_checks = store.results.last_checks()
     newest = sorted(ids & last_checks.keys(), key=lambda stream: last_checks[stream], reverse=True)
-    for stream_id in newest[:MOST_STREAMS]:
-        checks.add(store.results.history(stream_id, HISTORY))
+    for past in store.results.histories(newest[:MOST_STREAMS], HISTORY).values():
+        checks.add(past)
     channels = [channel for channel in store.library.channels() if not ids.isdisjoint(channel.stream_ids)]
     members = {stream for channel in channels for stream in channel.stream_ids}
     streams, latest = store.library.streams(members), store.results.latest_of(members)

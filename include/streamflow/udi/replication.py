@@ -125,7 +125,7 @@ class Replication:
                 (bounds.HISTORY, [stream for stream in chunk if stream not in known]),
             ):
                 pasts = self._redis.results.histories(some, limit)
-                self._file.results.add(result for past in pasts for result in reversed(past))
+                self._file.results.add(result for past in pasts.values() for result in reversed(past))
         return len(streams)
 
     def _memories(self, mine: Mapping[int, DeadMemory], streams: Iterable[int] | None = None) -> int:

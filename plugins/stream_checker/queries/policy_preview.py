@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -14,7 +14,7 @@ from streamflow.ordering.finish import arrange
 from streamflow.ordering.replay import PastChannel, replay
 from streamflow.policies.fitting import fits, place_of, policy_of
 from streamflow.policies.policy import Policy
-from streamflow.records import Channel, Move
+from streamflow.records import Channel, Move, Result, Stream
 from streamflow.udi.ports import Store
 
 
@@ -103,8 +103,10 @@ def replayed_nights(
     groups = {group.id: group.name for group in store.library.groups()}
     accounts = {account.id: account for account in store.library.accounts()}
     totals: dict[date, tuple[Counter[str], Counter[str]]] = {}
+    streams = store.library.streams({stream for channel in channels for stream in channel.stream_ids})
+    histories = store.results.histories(streams)
     for channel in channels:
-        past = _past(store, channel, nights)
+        past = _past(channel, streams, histories, nights)
         for side, settings in enumerate((stored, proposed)):
             policy = policy_of(settings.policies, channel, groups)
             for night, figures in replay(past, settings, policy, accounts).items():
@@ -133,10 +135,13 @@ def _total(counts: Counter[str]) -> NightTotals:
     return NightTotals(moves=counts["moves"], first_dead=counts["first_dead"])
 
 
-def _past(store: Store, channel: Channel, nights: int) -> PastChannel:
-    histories = {stream: store.results.history(stream) for stream in channel.stream_ids}
-    newest = max((past[0].checked_at for past in histories.values() if past), default=None)
+def _past(
+    channel: Channel, streams: Mapping[int, Stream], histories: Mapping[int, list[Result]], nights: int
+) -> PastChannel:
+    """Return a channel with the results of its last nights."""
+    own = {stream: histories.get(stream, []) for stream in channel.stream_ids}
+    newest = max((past[0].checked_at for past in own.values() if past), default=None)
     if newest is not None:
         first = newest - timedelta(days=nights)
-        histories = {stream: [one for one in past if one.checked_at > first] for stream, past in histories.items()}
-    return PastChannel(channel.stream_ids, store.library.streams(channel.stream_ids), histories)
+        own = {stream: [one for one in past if one.checked_at > first] for stream, past in own.items()}
+    return PastChannel(channel.stream_ids, streams, own)

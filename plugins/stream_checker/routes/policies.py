@@ -109,8 +109,8 @@ def preview_policies(
     cursor: Cursor = None,
 ) -> Preview:
     """Return today's order of channels and the one by the proposed policies, from stored results."""
-    effects = PolicyEffects(store, _proposed(redis, proposal))
-    listed = {channel.id: channel for channel in _channels(store, proposal)}
+    _, proposed, asked = _read(store, redis, proposal)
+    effects, listed = PolicyEffects(store, proposed), {channel.id: channel for channel in asked}
     ids, next_cursor = cursors.page(set(listed), cursor, limit)
     channels = effects.preview(listed[id] for id in ids)
     mentioned = {stream for one in channels for stream in (*one.before, *one.after)}
@@ -137,8 +137,8 @@ def replay_policies(
     limit: Annotated[int, Query(ge=1, le=MAX_REPLAYED, description="Most channels to replay")] = 50,
 ) -> Replay:
     """Replay the stored nights: moves, and channels whose first stream was dead, before and after."""
-    proposed, asked = _proposed(redis, proposal), _channels(store, proposal)
-    found = replayed_nights(store, asked[:limit], shared_settings.load(redis), proposed, nights)
+    stored, proposed, asked = _read(store, redis, proposal)
+    found = replayed_nights(store, asked[:limit], stored, proposed, nights)
     return Replay(
         channels=min(len(asked), limit),
         total=len(asked),
@@ -153,17 +153,15 @@ def _listed(store: Store, settings: Config) -> PolicyList:
     return PolicyList(policies=list(settings.policies), uses=uses)
 
 
-def _proposed(redis: Redis, proposal: Proposal) -> Config:
-    return with_section(shared_settings.load(redis), SECTION, proposal.policies, below=f"{SECTION}.")
+def _read(store: Store, redis: Redis, proposal: Proposal) -> tuple[Config, Config, list[Channel]]:
+    """Return the stored settings, the proposed ones, and the channels of a proposal in the order of their ids.
 
-
-def _channels(store: Store, proposal: Proposal) -> list[Channel]:
-    """Return the channels of a proposal in the order of their ids.
-
-    :raises Problem: 404 for a channel that does not exist.
+    :raises Problem: 422 for policies that are not valid; 404 for a channel that does not exist.
     """
+    stored = shared_settings.load(redis)
+    proposed = with_section(stored, SECTION, proposal.policies, below=f"{SECTION}.")
     channels = store.library.channels(proposal.channel_ids)
     missing = set(proposal.channel_ids or ()) - {channel.id for channel in channels}
     if missing:
         raise Problem(404, f"Channel {min(missing)} does not exist.")
-    return channels
+    return stored, proposed, channels

@@ -95,9 +95,8 @@ def list_scores(
     limit: Annotated[int, Query(ge=1, le=50, description="Number of scores a stream")] = 20,
 ) -> Scores:
     """Return the last scores of some streams, for small charts."""
-    return Scores(
-        scores={id: [past.score for past in reversed(store.results.history(id, limit))] for id in set(stream_id)}
-    )
+    histories = store.results.histories(set(stream_id), limit)
+    return Scores(scores={id: [past.score for past in reversed(histories.get(id, []))] for id in set(stream_id)})
 
 
 @router.get(

@@ -41,6 +41,8 @@ def test_the_newest_result_is_the_latest_in_any_order_of_arrival(store: Store) -
     ]
     assert store.results.history(10, 2) == store.results.history(10)[:2]
     assert store.results.history(10, 0) == []
+    store.runs.settle("no run", result(11, "dead"))
+    assert store.results.histories([11, 10, 12], 3) == {10: store.results.history(10, 3), 11: [result(11, "dead")]}
 
 
 def test_the_same_result_again_changes_nothing(store: Store) -> None:

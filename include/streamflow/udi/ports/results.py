@@ -33,6 +33,9 @@ class Results(Protocol):
         The store keeps the last 50 of each stream.
         """
 
+    def histories(self, stream_ids: Iterable[int], limit: int = 50) -> dict[int, list[Result]]:
+        """Return :meth:`history` by stream, without the streams that were never checked."""
+
     def streams_of_verdict(self, verdict: Verdict) -> list[int]:
         """Return the ids of the streams whose latest result has a verdict."""
 

@@ -10,12 +10,16 @@ from redis.client import Pipeline
 
 from streamflow.records import DeadMemory, Result, Verdict
 from streamflow.records.stream import NO_URL_HASH
+from streamflow.udi import bounds
 from streamflow.udi.redis import blocks
 from streamflow.udi.redis.connection import Connection, chunks
 from streamflow.udi.redis.keys import GONE, PREFIX
 from streamflow.udi.redis.packing import unpacked, url_hash
 from streamflow.udi.redis.settling import Settling
 from streamflow.udi.snapshot import to_json
+
+# A history takes up to 50 KB in a reply.
+HISTORIES_AT_ONCE = 100
 
 
 class RedisResults:
@@ -37,13 +41,16 @@ class RedisResults:
         """Return the past results of a stream, newest first."""
         return [_without_prefix(past) for past in self._connection.first(f"history:{stream_id}", limit)]
 
-    def histories(self, stream_ids: Iterable[int], limit: int) -> list[list[Result]]:
+    def histories(self, stream_ids: Iterable[int], limit: int = bounds.HISTORY) -> dict[int, list[Result]]:
         """Return the past results of streams, each newest first."""
-        names = [f"{PREFIX}history:{stream}" for stream in stream_ids]
-        with self._connection.batch(transaction=False) as batch:
-            for name in names:
-                batch.lrange(name, 0, limit - 1)
-            return [[_without_prefix(past) for past in pasts] for pasts in batch.execute()]
+        found: dict[int, list[Result]] = {}
+        for streams in chunks(stream_ids, HISTORIES_AT_ONCE):
+            with self._connection.batch(transaction=False) as batch:
+                for stream in streams:
+                    batch.lrange(f"{PREFIX}history:{stream}", 0, limit - 1)
+                replies = zip(streams, batch.execute(), strict=True)
+            found.update((stream, [_without_prefix(past) for past in pasts]) for stream, pasts in replies if pasts)
+        return found
 
     def streams_of_verdict(self, verdict: Verdict) -> list[int]:
         """Return the ids of the streams whose latest result has a verdict."""

@@ -37,6 +37,18 @@ class FileResults:
         sql = "SELECT json FROM history WHERE stream_id = ? ORDER BY checked_at DESC LIMIT ?"
         return [Result.model_validate_json(text) for (text,) in self._database.rows(sql, stream_id, max(limit, 0))]
 
+    def histories(self, stream_ids: Iterable[int], limit: int = bounds.HISTORY) -> dict[int, list[Result]]:
+        """Return the past results of streams, each newest first."""
+        numbered = (
+            "SELECT stream_id, checked_at, json, row_number() OVER (PARTITION BY stream_id ORDER BY checked_at DESC) "
+            "AS place FROM history WHERE stream_id IN (SELECT value FROM json_each(?))"
+        )
+        sql = f"SELECT stream_id, json FROM ({numbered}) WHERE place <= ? ORDER BY stream_id, place"  # noqa: S608
+        found: dict[int, list[Result]] = {}
+        for stream, text in self._database.rows(sql, json.dumps(list(stream_ids)), limit):
+            found.setdefault(stream, []).append(Result.model_validate_json(text))
+        return found
+
     def streams_of_verdict(self, verdict: Verdict) -> list[int]:
         """Return the ids of the streams whose latest result has a verdict."""
         return self._database.ids("SELECT stream_id FROM result WHERE verdict = ? ORDER BY stream_id", verdict)
