@@ -176,6 +176,8 @@ def assert_north_is_down(home: Household, before: dict[int, list[int]]) -> None:
     assert home.verdicts(SOUTH) == home.verdicts(EAST) == {"ok"}
     assert home.orders() == before
     assert home.failures() == 0
+    streams = home.provider.servers.dispatcharr.state.streams
+    assert {streams[stream]["stream_stats"]["streamflow_verdict"] for stream in NORTH} == {"ok"}
 
 
 @pytest.mark.parametrize("broken", [refusing, unreachable, without_name])

@@ -15,7 +15,7 @@ from stream_checker.queries.result_index import ResultIndex
 from stream_checker.queries.run_outcomes import RunOutcome, RunOutcomes
 from streamflow import names
 from streamflow.config import Config
-from streamflow.records import Channel, ChannelChange, RunState, Verdict
+from streamflow.records import WORKING, Channel, ChannelChange, RunState
 from streamflow.udi.ports import Store
 
 MAX_LISTED = 50
@@ -55,8 +55,13 @@ class Provider(BaseModel):
     account_id: int = Field(description="Id of the account in Dispatcharr")
     name: str = Field(description="Name of the account", examples=["Provider A"])
     is_active: bool = Field(description="Whether the account is active")
-    decided: int = Field(description="Number of its streams with a verdict about the stream")
+    decided: int = Field(description="Number of its streams that a check has decided about")
     working: int = Field(description="Number of its streams that are `ok` or `degraded`")
+    undecided: int = Field(
+        description="Number of the decided streams whose newest checks decided nothing, for example because the "
+        "provider is down: their last known state is counted"
+    )
+    as_of: datetime | None = Field(description="Time of the oldest of these last known states; null for none")
     max_streams: int = Field(description="Configured number of connections; 0: unlimited")
     believed_limit: int | None = Field(description="Limit that the checks have learned; null while Redis is away")
     evidence: list[str] = Field(description="Why the learned limit differs from the configured one")
@@ -102,14 +107,13 @@ def overview(
     :raises UdiUnavailable: when the UDI cannot be read.
     """
     now = datetime.now(UTC)
-    kinds: tuple[Verdict, ...] = ("ok", "degraded", "dead")
-    verdicts = {kind: set(store.results.streams_of_verdict(kind)) for kind in kinds}
-    working = verdicts["ok"] | verdicts["degraded"]
-    reasons, unusable = results.current(store), settings.scoring.unusable_reasons
-    usable = verdicts["ok"] | {
-        stream for stream in verdicts["degraded"] if stream not in reasons or reasons[stream].reason not in unusable
-    }
-    decided = working | verdicts["dead"]
+    current = results.current(store)
+    # During an outage the last known state counts, so that a provider that is down leaves no channel undecided.
+    known = {stream: one.decided for stream, one in current.items() if one.decided}
+    decided, unusable = set(known), settings.scoring.unusable_reasons
+    working = {stream for stream, one in known.items() if one.verdict in WORKING}
+    usable = {stream for stream in working if known[stream].reason not in unusable}
+    as_of = {stream: one.checked_at for stream, one in known.items() if not current[stream].is_decided}
     channels = {channel.id: channel for channel in store.library.channels()}
     health = {channel.id: _health(channel, usable, decided) for channel in channels.values()}
     dark, weak = (
@@ -128,7 +132,7 @@ def overview(
         dark=[_listed(channel, usable) for channel in dark[:MAX_LISTED]],
         weak=[_listed(channel, usable) for channel in weak[:MAX_LISTED]],
         changes=_changes(store, channels, changes),
-        providers=_providers(store, limiter, working, decided),
+        providers=_providers(store, limiter, working, decided, as_of),
         last_run=runs[0] if runs else None,
         next_check=airflow.next_check,
         next_schedule=airflow.next_schedule,
@@ -185,7 +189,9 @@ def _changes(store: Store, channels: Mapping[int, Channel], changes: Sequence[Ch
     ]
 
 
-def _providers(store: Store, limiter: Limiter, working: set[int], decided: set[int]) -> list[Provider]:
+def _providers(
+    store: Store, limiter: Limiter, working: set[int], decided: set[int], as_of: Mapping[int, float]
+) -> list[Provider]:
     try:
         uses = {one.account_id: one for one in limiter.snapshot().accounts}
     except LimiterUnavailable:
@@ -200,6 +206,8 @@ def _providers(store: Store, limiter: Limiter, working: set[int], decided: set[i
                 is_active=account.is_active,
                 decided=len(streams & decided),
                 working=len(streams & working),
+                undecided=len(streams & as_of.keys()),
+                as_of=min((datetime.fromtimestamp(as_of[one], UTC) for one in streams & as_of.keys()), default=None),
                 max_streams=account.max_streams,
                 believed_limit=use.believed_limit if use else None,
                 evidence=list(use.evidence) if use else [],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +17,16 @@ from streamflow import names
 from streamflow.config import Config
 from streamflow.records import ChannelChange, Move, Run
 from streamflow.udi.ports import Store
-from support.library import result, stored
+from support.library import NOW, result, stored
 
 NOBODY = DagStates()
 
 
-def shown(store: Store, redis: Redis, airflow: DagStates = NOBODY, **settings: Any) -> Overview:
-    return overview(store, Config.model_validate(settings), ResultIndex(), RunOutcomes(), Limiter(redis), airflow)
+def shown(
+    store: Store, redis: Redis, airflow: DagStates = NOBODY, results: ResultIndex | None = None, **settings: Any
+) -> Overview:
+    index = results or ResultIndex()
+    return overview(store, Config.model_validate(settings), index, RunOutcomes(), Limiter(redis), airflow)
 
 
 def test_channels_are_whole_weak_dark_or_undecided(tmp_path: Path, redis_client: Redis) -> None:
@@ -39,6 +42,30 @@ def test_channels_are_whole_weak_dark_or_undecided(tmp_path: Path, redis_client:
     assert [(one.name, one.usable, one.streams) for one in found.dark] == [("channel 3", 0, 2)]
     assert [(one.name, one.usable, one.streams) for one in found.weak] == [("channel 2", 1, 2)]
     assert [(one.name, one.working, one.decided) for one in found.providers] == [("one", 4, 7)]
+
+
+def test_an_outage_shows_the_last_known_state_with_its_age(tmp_path: Path, redis_client: Redis) -> None:
+    store, results = stored(tmp_path, {1: [1, 2], 2: [3], 3: [4]}), ResultIndex(max_age=0)
+    for one, fields in ((1, {}), (2, {"verdict": "dead"}), (3, {"verdict": "dead"})):
+        store.runs.settle("no run", result(one, **fields))
+    before = shown(store, redis_client, results=results)
+    down = {"verdict": "unknown", "reason": "source_unavailable"}
+    for one in (1, 2, 3):
+        store.runs.settle("no run", result(one, at=NOW + timedelta(days=1), **down))
+    found = shown(store, redis_client, results=results)
+    assert found.channels == before.channels == {"whole": 0, "weak": 1, "dark": 1, "undecided": 1}
+    assert [(one.working, one.decided, one.undecided, one.as_of) for one in before.providers] == [(1, 3, 0, None)]
+    assert [(one.working, one.decided, one.undecided, one.as_of) for one in found.providers] == [(1, 3, 3, NOW)]
+
+
+def test_a_withdrawn_verdict_is_not_shown_any_more(tmp_path: Path, redis_client: Redis) -> None:
+    store, results = stored(tmp_path, {1: [1]}), ResultIndex(max_age=0)
+    store.runs.settle("no run", result(1, at=NOW - timedelta(days=1)))
+    store.runs.settle("no run", result(1, "dead", reason="http_5xx"))
+    assert shown(store, redis_client, results=results).channels["dark"] == 1
+    store.runs.settle("no run", result(1, "unknown", reason="source_unavailable"))
+    assert shown(store, redis_client, results=results).channels["whole"] == 1
+    assert results.current(store)[1].reason == "source_unavailable"
 
 
 def test_a_scheduled_run_that_may_not_write_asks_for_consent(tmp_path: Path, redis_client: Redis) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
+from datetime import datetime
 
 from streamflow.errors import UnknownRecord
 from streamflow.records import Channel, Stream
 from streamflow.sources.m3u.playlist import Entry
+from streamflow.udi.last_decided import last_decided
 from streamflow.udi.ports import Store
 
 
@@ -19,7 +21,8 @@ def lines(entries: Iterable[Entry]) -> Iterator[str]:
     for entry in entries:
         number = "" if entry.number is None else f' tvg-chno="{entry.number:g}"'
         radio = ' radio="true"' if entry.is_radio else ""
-        attributes = f'tvg-id="{_quotable(entry.tvg_id)}"{number}{radio} group-title="{_quotable(entry.group)}"'
+        as_of = f' streamflow-as-of="{entry.as_of:%Y-%m-%dT%H:%M:%SZ}"' if entry.as_of else ""
+        attributes = f'tvg-id="{_quotable(entry.tvg_id)}"{number}{radio}{as_of} group-title="{_quotable(entry.group)}"'
         yield f"#EXTINF:-1 {attributes},{entry.name}"
         # A line of its own, whatever the address holds.
         yield "".join(entry.url.splitlines())
@@ -30,13 +33,14 @@ def library(
 ) -> Iterator[Entry]:
     """Return the streams of all channels followed by the streams without a channel, or the streams of one channel.
 
+    A stream counts as dead or unusable by its last check that decided something, so that an outage changes nothing.
+    Where later checks decided nothing, the entry has the time of that check.
+
     :param with_dead: keep dead and unusable streams and mark their names; by default they are left out.
     :param unusable: the reasons for which a degraded stream is unusable.
     :raises UnknownRecord: the UDI holds no channel of this id.
     """
-    marks = dict.fromkeys(store.results.streams_of_verdict("dead"), "dead")
-    degraded = store.results.latest_of(store.results.streams_of_verdict("degraded")) if unusable else {}
-    marks |= {id: one.reason.replace("_", " ") for id, one in degraded.items() if one.reason in unusable and one.reason}
+    marks, as_of = _known_states(store, unusable)
     groups = {group.id: group.name for group in store.library.groups()}
     channels = sorted(store.library.channels(None if channel_id is None else [channel_id]), key=_rank)
     if channel_id is not None and not channels:
@@ -52,6 +56,7 @@ def library(
             tvg_id=stream.tvg_id or "",
             number=number,
             is_radio=stream.is_radio,
+            as_of=as_of.get(stream.id),
         )
 
     for channel in channels:
@@ -66,6 +71,21 @@ def library(
         for stream in store.library.streams(rest).values():
             if stream.url:
                 yield entry(stream, stream.group_id, None)
+
+
+def _known_states(store: Store, unusable: Collection[str]) -> tuple[dict[int, str], dict[int, datetime]]:
+    """Return the words for the streams that are dead or unusable, and the times of states that are not the newest."""
+    results = store.results
+    marks = dict.fromkeys(results.streams_of_verdict("dead"), "dead")
+    degraded = results.latest_of(results.streams_of_verdict("degraded")) if unusable else {}
+    undecided = [*results.streams_of_verdict("unknown"), *results.streams_of_verdict("skipped")]
+    older = last_decided(results, undecided)
+    for stream, result in (degraded | older).items():
+        if result.verdict == "dead":
+            marks[stream] = "dead"
+        elif result.reason in unusable and result.reason:
+            marks[stream] = result.reason.replace("_", " ")
+    return marks, {stream: result.checked_at for stream, result in older.items()}
 
 
 def _rank(channel: Channel) -> tuple[bool, float, int, str]:

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from urllib.parse import parse_qsl, urlencode, urljoin
 
 from streamflow.errors import SourceRefused
@@ -37,7 +38,8 @@ class Entry:
     """One stream of a playlist.
 
     ``line`` is the line of its URL, from 1. Request headers follow the URL after ``|``. ``duration`` is in seconds,
-    negative for a live stream.
+    negative for a live stream. ``as_of`` is the time of the stream's last known state, where that is not the newest; it
+    is written and not read.
     """
 
     line: int
@@ -48,6 +50,7 @@ class Entry:
     number: float | None = None
     duration: float = -1.0
     is_radio: bool = False
+    as_of: datetime | None = None
 
 
 @dataclass(frozen=True)

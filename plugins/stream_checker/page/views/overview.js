@@ -107,6 +107,7 @@ const Providers = ({ providers }) => html`
           <div class="spread"><h3 class="clip" title=${one.name}><a href=${link("provider", one.account_id)}>${one.name}</a></h3>
             <span class="muted small whole">${!one.is_active ? "inactive" : one.max_streams ? `limit ${count(one.max_streams)}` : "no limit"}</span></div>
           <div>${one.decided ? html`<span class="big">${percent(one.working / one.decided)}</span> alive <span class="muted small whole">${count(one.working)} of ${count(one.decided)}</span>` : html`<span class="muted">not checked yet</span>`}</div>
+          ${one.undecided > 0 && html`<div class="small muted">${count(one.undecided)} by their last known state, of <time datetime=${one.as_of} title=${moment(one.as_of)}>${ago(one.as_of)}</time></div>`}
           ${one.believed_limit !== null && one.believed_limit !== one.max_streams && one.evidence.length > 0 && html`<div class="small degraded">Limit in practice: ${count(one.believed_limit)}</div>`}
         </div>
       `)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from streamflow.errors import UnknownRecord
 from streamflow.records import Account
 from streamflow.sources.m3u import Playlist, export
 from streamflow.sources.m3u.playlist import Entry, entries
-from support.library import result, stored, stream
+from support.library import NOW, result, stored, stream
 
 # Surrounding and repeated blanks are not kept.
 PLAIN = st.text(st.characters(exclude_categories=("Cc", "Cs", "Zl", "Zp", "Zs"))).map(
@@ -89,3 +90,18 @@ def test_streams_that_show_nothing_are_in_no_playlist(tmp_path: Path) -> None:
     marked = [entry.name for entry in export.library(store, with_dead=True, unusable=["black_video"])]
     assert marked == ["[black video] stream 1", "stream 2", "stream 3"]
     assert [entry.name for entry in export.library(store)] == ["stream 1", "stream 2", "stream 3"]
+
+
+def test_an_outage_changes_only_the_age_of_the_entries(tmp_path: Path) -> None:
+    store = stored(tmp_path, {1: (1, 2, 3)})
+    store.runs.settle("no run", result(1))
+    store.runs.settle("no run", result(2, "dead"))
+    store.runs.settle("no run", result(3, "degraded", reason="black_video"))
+    before = [entry.name for entry in export.library(store, unusable=["black_video"])]
+    for night in range(1, 8):
+        for one in (1, 2, 3):
+            down = result(one, "unknown", reason="source_unavailable", at=NOW + timedelta(days=night))
+            store.runs.settle("no run", down)
+    found = list(export.library(store, unusable=["black_video"]))
+    assert [entry.name for entry in found] == before == ["stream 1"]
+    assert f' streamflow-as-of="{NOW:%Y-%m-%dT%H:%M:%SZ}" ' in list(export.lines(found))[1]
