@@ -54,7 +54,7 @@ def snapshot() -> Snapshot:
     ]
     channels = [
         Channel(id=1, name="Das Erste", number=1, group_id=1, uuid="u-1", stream_ids=(2, 1, 3)),
-        Channel(id=2, name="Second", number=2.5, group_id=1, stream_ids=(4, 5, 6)),
+        Channel(id=2, name="Second", own_name="Zweites", number=2.5, group_id=1, stream_ids=(4, 5, 6)),
     ]
     return Snapshot(accounts=ACCOUNTS, groups=[Group(id=1, name="News")], streams=streams, channels=channels)
 

@@ -77,10 +77,11 @@ def test_an_event_that_starts_too_soon_is_told_once_and_not_checked(
     assert told[0].startswith("too late for recording 'Derby' of channel 1: it starts in 1")
 
 
-def test_a_programme_is_found_by_its_title_and_its_channels_guide(dispatcharr: Any) -> None:
+@pytest.mark.parametrize("guide", [{"epg_data_id": 5}, {"epg_data_id": 6, "effective_epg_data_id": 5}])
+def test_a_programme_is_found_by_its_title_and_its_channels_guide(dispatcharr: Any, guide: dict[str, int]) -> None:
     config.save(config.Config.model_validate({"schedule": {"before_events": {"titles": ["Derby*"]}}}))
     dispatcharr.guides = [{"id": 5, "tvg_id": "erste.de", "name": "Das Erste", "epg_source": 1}]
-    dispatcharr.channels[1]["epg_data_id"] = 5
+    dispatcharr.channels[1] |= guide
     dispatcharr.programmes = [
         {"id": 1, "title": "Derby live", "tvg_id": "erste.de", "start_time": soon(10), "end_time": soon(70)},
         {"id": 2, "title": "News", "tvg_id": "erste.de", "start_time": soon(12), "end_time": soon(70)},

@@ -24,3 +24,6 @@ class Channel(Record):
     group_id: int | None = None
     uuid: Word | None = None
     stream_ids: tuple[int, ...] = ()
+    own_name: Name | None = Field(
+        default=None, description="Name that a user's override hides; Dispatcharr's events use it"
+    )

@@ -17,6 +17,7 @@ class _Names:
     refreshed_at: datetime | None
     streams: dict[int, str] = field(default_factory=dict)
     channels: dict[int, str] = field(default_factory=dict)
+    overridden: dict[int, str] = field(default_factory=dict)
     channels_by_uuid: dict[str, int] = field(default_factory=dict)
 
 
@@ -49,9 +50,9 @@ class NameIndex:
         return _matching(self._current(store).channels, part)
 
     def channels_named(self, store: Store, name: str) -> list[int]:
-        """Return the ids of the channels with exactly this name."""
-        name = name.strip().casefold()
-        return [id for id, candidate in self._current(store).channels.items() if candidate == name]
+        """Return the ids of the channels with exactly this name, or with this name under a user's override."""
+        name, names = name.strip().casefold(), self._current(store)
+        return [id for known in (names.channels, names.overridden) for id, each in known.items() if each == name]
 
     def channels_of_uuid(self, store: Store, uuid: str) -> list[int]:
         """Return the id of the channel that has this UUID in Dispatcharr; empty when there is none."""
@@ -75,6 +76,7 @@ def _read(store: Store, refreshed_at: datetime | None) -> _Names:
         refreshed_at,
         streams,
         {channel.id: channel.name.casefold() for channel in channels},
+        {channel.id: channel.own_name.casefold() for channel in channels if channel.own_name},
         {channel.uuid: channel.id for channel in channels if channel.uuid},
     )
 

@@ -64,6 +64,7 @@ def test_a_token_of_airflow_is_no_secret(admin: httpx.Client) -> None:
         ({"event": "channel_failover", "payload": {"channel_name": "das erste"}}, "check", {b"1"}),
         ({"event": "channel_failover", "channel_id": "u-1", "channel_name": ""}, "check", {b"1"}),
         ({"event": "channel_error", "channel_name": "Second", "unknown": {"field": 1}}, "check", {b"2"}),
+        ({"event": "channel_error", "channel_name": "zweites"}, "check", {b"2"}),
         ({"event": "channel_error", "channel_name": "unknown"}, "nothing", set()),
         ({"event": "channel_error", "channel_id": 999}, "nothing", set()),
         ({"event": "channel_error"}, "nothing", set()),

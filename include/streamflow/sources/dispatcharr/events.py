@@ -9,6 +9,7 @@ from typing import Any
 
 from streamflow.errors import UnknownRecord
 from streamflow.records import Event
+from streamflow.sources.dispatcharr.library import effective
 from streamflow.sources.dispatcharr.session import Session
 
 log = logging.getLogger(__name__)
@@ -35,7 +36,7 @@ def programmes(session: Session) -> Iterator[Event]:
     guides = {one.get("id"): one.get("tvg_id") for one in _optional(session, "/api/epg/epgdata/")}
     channels: dict[str, list[Any]] = {}
     for channel in session.records("/api/channels/channels/"):
-        if guide := guides.get(channel.get("epg_data_id")):
+        if guide := guides.get(effective(channel, "epg_data_id")):
             channels.setdefault(guide, []).append(channel.get("id"))
     for raw in session.record("/api/epg/grid/").get("data") or ():
         for channel_id in channels.get(raw.get("tvg_id"), ()):

@@ -64,13 +64,19 @@ class PageProfiles:
     def of(cls, raw_profiles: Iterable[Raw], raw_channels: Iterable[Raw]) -> Self:
         """Find the profiles among all of them, and the streams in the channels."""
         profiles = [raw.get("id") for raw in _objects(raw_profiles) if opens_pages(str(raw.get("command") or ""))]
-        streams = [raw.get("streams") for raw in _objects(raw_channels) if raw.get("stream_profile_id") in profiles]
+        channels = [raw for raw in _objects(raw_channels) if effective(raw, "stream_profile_id") in profiles]
+        streams = [raw.get("streams") for raw in channels]
         return cls(_ids(profiles), _ids(i for listed in streams if isinstance(listed, list) for i in listed))
 
     def include(self, raw: Raw) -> bool:
         """Return whether a stream is a web page by its own profile, or else by that of a channel."""
         profile = raw.get("stream_profile_id")
         return raw["id"] in self.streams if profile is None else profile in self.profiles
+
+
+def effective(raw_channel: Raw, field: str) -> Any:
+    """Return a field of a channel with the user's override, which versions before 0.2x leave out."""
+    return raw_channel.get(f"effective_{field}", raw_channel.get(field))
 
 
 def _ids(values: Iterable[Any]) -> frozenset[int]:
@@ -99,12 +105,15 @@ def stream_of(raw: Raw, pages: PageProfiles) -> Stream:
 
 
 def channel_of(raw: Raw) -> Channel:
-    """Return a channel. A user's overrides are in ``effective_*``, which versions before 0.2x leave out."""
+    """Return a channel."""
+    own_name = raw["name"]
+    name = effective(raw, "name") or own_name
     return Channel(
         id=raw["id"],
-        name=raw.get("effective_name") or raw["name"],
-        number=raw.get("effective_channel_number", raw.get("channel_number")),
-        group_id=raw.get("effective_channel_group_id", raw.get("channel_group_id")),
+        name=name,
+        own_name=own_name if own_name != name else None,
+        number=effective(raw, "channel_number"),
+        group_id=effective(raw, "channel_group_id"),
         uuid=raw.get("uuid"),
         stream_ids=tuple(dict.fromkeys(raw["streams"])),
     )

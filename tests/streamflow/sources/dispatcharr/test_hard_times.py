@@ -453,6 +453,8 @@ def test_the_stream_profile_distinguishes_a_web_page_from_media(served: Lab) -> 
 
 def test_a_stream_without_a_profile_has_that_of_its_channel(served: Lab) -> None:
     assert page_ids(served, {"stream_profile_id": 2}, {2: {"stream_profile_id": 1}}) == [1]
+    overridden = {"stream_profile_id": 1, "effective_stream_profile_id": 2}
+    assert page_ids(served, overridden, {}) == [1, 2]
 
 
 def test_a_page_of_a_known_site_is_a_web_page(served: Lab) -> None:

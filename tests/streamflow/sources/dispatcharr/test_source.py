@@ -97,9 +97,13 @@ def test_broken_records_are_skipped_and_named(source: Dispatcharr, served: Lab) 
 
 
 def test_a_users_overrides_of_a_channel_win(source: Dispatcharr, served: Lab) -> None:
-    served.servers.dispatcharr.state.channels[1] |= {"effective_name": "Uno", "effective_channel_number": 7.0}
-    channel = next(iter(source.fetch().channels))
-    assert (channel.name, channel.number) == ("Uno", 7.0)
+    raw = served.servers.dispatcharr.state.channels[1]
+    own_name = raw["name"]
+    raw |= {"effective_name": "Uno", "effective_channel_number": 7.0}
+    first, second = list(source.fetch().channels)[:2]
+    assert (first.name, first.number) == ("Uno", 7.0)
+    # Dispatcharr's events name the channel without the override.
+    assert (first.own_name, second.own_name) == (own_name, None)
 
 
 def test_accounts_that_share_a_login_share_a_budget(source: Dispatcharr, served: Lab) -> None:
