@@ -31,6 +31,7 @@ from stream_checker.routes import (
     probes,
     results,
     runs,
+    schedules,
     settings,
     streams,
     workers,
@@ -49,8 +50,8 @@ problem documents (RFC 9457) that name the wrong field.
 """
 # In the order of the API's document.
 ROUTES = (
-    concurrency, workers, probes, results, streams, channels, checks, estimate, me, overview, groups, runs, events,
-    hooks, playlist, settings, policies, explanations, accounts, alerts, metrics, leases,
+    concurrency, workers, probes, results, streams, channels, checks, estimate, schedules, me, overview, groups, runs,
+    events, hooks, playlist, settings, policies, explanations, accounts, alerts, metrics, leases,
 )  # fmt: skip
 
 

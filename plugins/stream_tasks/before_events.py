@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
+from pydantic import TypeAdapter
 from redis import Redis
 from redis.exceptions import RedisError
 
@@ -26,6 +28,12 @@ log = logging.getLogger(__name__)
 # How often events are looked for, in minutes.
 EVERY_MINUTES = 5
 _TOLD_SECONDS = 2 * 86_400
+# The events of the next day as the last look found them, for the page. They lapse when nobody looks any more.
+NEXT_EVENTS_KEY = "{streamflow}:next_events"
+SHOWN_WITHIN = timedelta(hours=24)
+MAX_SHOWN = 200
+_SHOWN_SECONDS = 3 * EVERY_MINUTES * 60
+_EVENTS = TypeAdapter(list[Event])
 
 
 def cron(settings: BeforeEvents) -> str | None:
@@ -46,7 +54,12 @@ def runs() -> list[dict[str, Any]]:
     with resources.redis() as redis:
         settings, store = shared_settings.load(redis), resources.udi(redis)
         now, started = datetime.now(UTC), []
-        for event in _upcoming(redis, store, settings, now):
+        events = _upcoming(redis, store, settings, now)
+        _show(redis, events)
+        latest = now + timedelta(minutes=settings.schedule.before_events.minutes)
+        for event in events:
+            if event.starts_at > latest:
+                break
             run_id = f"{names.EVENT_RUN}{event.channel_id}__{event.starts_at.isoformat(timespec='seconds')}"
             window = {"until": event.starts_at.isoformat()}
             conf = {"channel_ids": [event.channel_id], "force": True, "window": window}
@@ -71,7 +84,24 @@ def _upcoming(redis: Redis, store: Store, settings: Config, now: datetime) -> li
         events = source.events(with_programmes=bool(wanted.titles))
     channels = {channel.id: channel for channel in store.library.channels({event.channel_id for event in events})}
     group_names = {group.id: group.name for group in store.library.groups()}
-    return upcoming(events, wanted, channels, group_names, now)
+    return upcoming(events, wanted, channels, group_names, now, SHOWN_WITHIN)
+
+
+def next_events(redis: Redis) -> list[Event]:
+    """Return the next events before which channels are checked, as the last look found them; empty without Redis."""
+    try:
+        stored = cast("bytes | None", redis.get(NEXT_EVENTS_KEY))
+    except RedisError as error:
+        log.warning("the next events cannot be read: %s", error)
+        return []
+    return _EVENTS.validate_json(stored) if stored else []
+
+
+def _show(redis: Redis, events: Sequence[Event]) -> None:
+    try:
+        redis.set(NEXT_EVENTS_KEY, _EVENTS.dump_json(list(events[:MAX_SHOWN])), ex=_SHOWN_SECONDS)
+    except RedisError as error:
+        log.warning("the next events cannot be stored: %s", error)
 
 
 def _is_claimed(redis: Redis, run_id: str) -> bool:

@@ -9,8 +9,9 @@ from datetime import UTC, datetime, time
 from typing import Any, cast
 from zoneinfo import ZoneInfo
 
+from airflow.sdk import timezone as airflow_time
+from airflow.timetables.base import TimeRestriction
 from airflow.timetables.trigger import CronTriggerTimetable
-from croniter import croniter
 from redis import Redis
 from redis.exceptions import RedisError
 
@@ -18,7 +19,7 @@ from stream_tasks import resources
 from stream_tasks.limits import viewers_now
 from streamflow import names, shared_settings
 from streamflow.config import CheckSchedule, Schedule
-from streamflow.planning.window import Window, closes_at, time_zone
+from streamflow.planning.window import Window, ZoneOrigin, closes_at, time_zone_and_origin
 from streamflow.policies.patterns import matches
 from streamflow.udi.ports import Library
 
@@ -45,12 +46,17 @@ def timetable(cron: str, zone: ZoneInfo) -> CronTriggerTimetable:
 
 def zone_of(redis: Redis, schedule: Schedule) -> ZoneInfo:
     """Return the time zone of the schedules."""
+    return zone_and_origin(redis, schedule)[0]
+
+
+def zone_and_origin(redis: Redis, schedule: Schedule) -> tuple[ZoneInfo, ZoneOrigin]:
+    """Return the time zone of the schedules, and where it comes from."""
     try:
         of_source = cast("bytes | None", redis.get(ZONE_KEY)) if schedule.timezone is None else None
     except RedisError as error:
         log.warning("the source's time zone is unknown: %s", error)
         of_source = None
-    return time_zone(schedule, os.environ, of_source.decode() if of_source else None)
+    return time_zone_and_origin(schedule, os.environ, of_source.decode() if of_source else None)
 
 
 def may_start(name: str, planned_at: datetime) -> bool:
@@ -117,10 +123,18 @@ def entry_of(schedule: Schedule, name: str) -> CheckSchedule | None:
     return next((entry for entry in schedule.checks if entry.name == name), None)
 
 
-def next_start(entry: CheckSchedule, now: datetime, zone: ZoneInfo) -> datetime:
-    """Return the next time at which a schedule is due."""
-    local: datetime = croniter(entry.cron, now.astimezone(zone).replace(tzinfo=None)).get_next(datetime)
-    return local.replace(tzinfo=zone).astimezone(UTC)
+def next_starts(cron: str, after: datetime, zone: ZoneInfo, count: int) -> list[datetime]:
+    """Return the next times at which Airflow starts a schedule, in UTC; fewer when the expression has no more."""
+    starts: list[datetime] = []
+    due, interval = timetable(cron, zone), None
+    restriction = TimeRestriction(earliest=airflow_time.coerce_datetime(after), latest=None, catchup=True)
+    while len(starts) < count:
+        info = due.next_dagrun_info(last_automated_data_interval=interval, restriction=restriction)
+        if info is None:
+            break
+        starts.append(info.run_after.astimezone(UTC))
+        interval = info.data_interval
+    return starts
 
 
 def window_of(entry: CheckSchedule, planned_at: datetime, zone: ZoneInfo) -> Window:

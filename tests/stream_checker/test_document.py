@@ -142,4 +142,5 @@ def test_only_throttled_routes_document_a_429() -> None:
         "/runs",
         "/runs/{run_id}",
         "/runs/{run_id}/report",
+        "/schedules/preview",
     }

@@ -12,7 +12,7 @@ import pytest
 from redis import Redis
 
 from lab import Account, Channel, Group, Lab, Library, Media, Stream, running
-from stream_tasks.before_events import cron, runs
+from stream_tasks.before_events import cron, next_events, runs
 from stream_tasks.refresh import refresh
 from streamflow import config
 from streamflow.config import BeforeEvents
@@ -57,6 +57,16 @@ def test_a_recording_starts_one_check_of_its_channel_that_ends_before_it(dispatc
     assert (conf["channel_ids"], conf["force"]) == ([1], True)
     assert timedelta(minutes=14) < datetime.fromisoformat(conf["window"]["until"]) - datetime.now(UTC)
     assert runs() == []
+
+
+def test_the_events_of_the_next_day_are_known_from_one_look(dispatcharr: Any, redis_client: Redis) -> None:
+    assert next_events(redis_client) == []
+    dispatcharr.recordings = [recording(2, 600), recording(1, 15), recording(1, 1500)]
+    runs()
+    assert [one.channel_id for one in next_events(redis_client)] == [1, 2]
+    dispatcharr.recordings = []
+    runs()
+    assert next_events(redis_client) == []
 
 
 def test_a_lost_claim_starts_no_run_of_another_id(dispatcharr: Any, redis_client: Redis) -> None:

@@ -20,6 +20,7 @@ from lab import Account, Channel, Group, Lab, Library, Media, Stream, running
 from stream_tasks import schedule
 from stream_tasks.refresh import refresh
 from streamflow import config
+from streamflow.planning.window import time_zone
 
 FOLDER = Path(__file__).parents[2] / "dags"
 LIBRARY = Library(
@@ -74,7 +75,7 @@ def test_the_dags_follow_the_settings_without_a_restart(home: Path) -> None:
 @pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe"])
 @pytest.mark.parametrize("cron", ["0 3 * * *", "30 2 * * *", "30 1 * * *"])
 def test_a_nightly_schedule_starts_once_a_day_over_a_whole_year(zone: str, cron: str) -> None:
-    timetable = schedule.timetable(cron, schedule.time_zone(config.Schedule(timezone=zone), {}))
+    timetable = schedule.timetable(cron, time_zone(config.Schedule(timezone=zone), {}))
     last, days = None, Counter[date]()
     minute, hour = map(int, cron.split()[:2])
     while True:

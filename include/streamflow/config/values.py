@@ -45,10 +45,17 @@ def _host_port(address: str) -> str:
 
 
 def _cron(expression: str) -> str:
-    from croniter import croniter
+    from croniter import CroniterBadDateError, croniter
 
-    if expression and (len(expression.split()) != 5 or not croniter.is_valid(expression)):
+    if not expression:
+        return expression
+    if len(expression.split()) != 5 or not croniter.is_valid(expression):
         raise ValueError("not a cron expression; write for example '0 3 * * *'")
+    try:
+        # Airflow can make no timetable of an expression such as `0 3 30 2 *`.
+        croniter(expression).get_next()
+    except CroniterBadDateError:
+        raise ValueError("no day has this date; write for example '0 3 * * *'") from None
     return expression
 
 

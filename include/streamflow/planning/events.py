@@ -16,12 +16,15 @@ def upcoming(
     channels: Mapping[int, Channel],
     group_names: Mapping[int, str],
     now: datetime,
+    within: timedelta,
 ) -> list[Event]:
-    """Return the events that start within the minutes of the settings, the next one first.
+    """Return the events before which their channel is checked, the next one first.
 
     A recording and a programme of one channel with the same start are one event.
+
+    :param within: the longest time from now to the start of an event.
     """
-    latest = now + timedelta(minutes=settings.minutes)
+    latest = now + within
     found: dict[tuple[datetime, int], Event] = {}
     for event in events:
         channel = channels.get(event.channel_id)

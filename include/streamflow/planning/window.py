@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, time, timedelta
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from streamflow.config import Schedule
 
+# The setting ``schedule.timezone``, the variable ``TZ``, Dispatcharr's settings, or none of them.
+ZoneOrigin = Literal["setting", "machine", "source", "default"]
 # The least pause of a check while people watch, and the further seconds for each check that waits: together they wake
 # at most two checks a second.
 LEAST_PAUSE = 60.0
@@ -62,11 +65,21 @@ def time_zone(schedule: Schedule, env: Mapping[str, str], of_source: str | None 
 
     :param of_source: the zone in Dispatcharr's settings, where it is known.
     """
-    for name in (schedule.timezone, env.get("TZ", "").removeprefix(":"), of_source):
+    return time_zone_and_origin(schedule, env, of_source)[0]
+
+
+def time_zone_and_origin(
+    schedule: Schedule, env: Mapping[str, str], of_source: str | None = None
+) -> tuple[ZoneInfo, ZoneOrigin]:
+    """Return the zone of the schedules, and where it comes from; see :func:`time_zone`."""
+    choices: tuple[tuple[ZoneOrigin, str | None], ...] = (
+        ("setting", schedule.timezone), ("machine", env.get("TZ", "").removeprefix(":")), ("source", of_source),
+    )  # fmt: skip
+    for origin, name in choices:
         try:
             if name:
-                return ZoneInfo(name)
+                return ZoneInfo(name), origin
         except (KeyError, ValueError, OSError):
             # The environment and the source may name a zone in a form that only they know.
             continue
-    return ZoneInfo("UTC")
+    return ZoneInfo("UTC"), "default"

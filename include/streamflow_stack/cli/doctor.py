@@ -16,7 +16,7 @@ import click
 from streamflow import config, sources
 from streamflow.errors import ConfigError, StreamFlowError
 from streamflow.net import connect_guard
-from streamflow.planning.window import time_zone
+from streamflow.planning.window import ZoneOrigin, time_zone_and_origin
 from streamflow.version import VERSION
 from streamflow_stack import airflow, ports, stack
 from streamflow_stack.cli import settings_files
@@ -35,6 +35,12 @@ LARGEST_MEMORY_SHARE = 0.9
 SECRETS = ("STREAMFLOW_WEBHOOK_SECRET", "STREAMFLOW_PLAYLIST_TOKEN", "STREAMFLOW_METRICS_TOKEN")
 # Of random text; nobody guesses 32 characters at the rate that a route accepts.
 LEAST_SECRET_CHARACTERS = 32
+ZONE_ORIGINS: dict[ZoneOrigin, str] = {
+    "setting": "schedule.timezone in the settings",
+    "machine": "TZ of this machine",
+    "source": "Dispatcharr's settings",
+    "default": "set schedule.timezone to change it",
+}
 
 
 @dataclass(frozen=True)
@@ -201,12 +207,24 @@ def _airflow(port: int) -> Iterator[Finding]:
 def _source() -> Iterator[Finding]:
     from streamflow.sources.first_look import look
 
+    zone_of_source = None
     try:
         yield Finding("source", look(config.home(), remember=False))
         with sources.opened() as source:
-            zone = time_zone(config.load().schedule, os.environ, source.time_zone())
-        yield Finding("time zone of the schedules", f"{zone.key}, where it is {datetime.now(zone):%H:%M}")
+            zone_of_source = source.time_zone()
     except ConfigError as error:
         yield Finding("source", str(error), "correct .env (`demo` needs none)")
     except StreamFlowError as error:
         yield Finding("source", str(error), "correct its address and login in .env, or start it")
+    yield from _time_zone(zone_of_source)
+
+
+def _time_zone(of_source: str | None) -> Iterator[Finding]:
+    """Report the zone of the schedules; wrong settings have a finding of their own."""
+    try:
+        schedule = config.load().schedule
+    except ConfigError:
+        return
+    zone, origin = time_zone_and_origin(schedule, os.environ, of_source)
+    text = f"{zone.key}, where it is {datetime.now(zone):%H:%M} ({ZONE_ORIGINS[origin]})"
+    yield Finding("time zone of the schedules", text)

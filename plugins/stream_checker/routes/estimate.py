@@ -13,7 +13,7 @@ from stream_checker.http.throttle import at_most
 from stream_checker.queries.named_records import NamedRecords
 from stream_checker.resources import OpenLimiter, OpenNameIndex, OpenRedis, OpenStore
 from stream_tasks.limits import believed_limits
-from stream_tasks.schedule import entry_of, next_start, selection, window_of, zone_of
+from stream_tasks.schedule import entry_of, next_starts, selection, window_of, zone_of
 from streamflow import shared_settings
 from streamflow.planning.estimate import Estimate, estimate
 from streamflow.planning.params import CheckParams
@@ -52,7 +52,7 @@ def get_estimate(
         if entry is None:
             raise Problem(404, f"There is no schedule {schedule!r}.")
         zone = zone_of(redis, settings.schedule)
-        now = next_start(entry, now, zone)
+        now = next(iter(next_starts(entry.cron, now, zone, 1)), now)
         params = CheckParams.model_validate(
             {**selection(store.library, entry), "force": entry.force, "window": window_of(entry, now, zone)}
         )

@@ -21,7 +21,8 @@ def event(channel_id: int, minutes: float, title: str = "", kind: Any = "recordi
 
 
 def found(*events: Event, **settings: Any) -> list[tuple[int, float, str]]:
-    chosen = upcoming(events, BeforeEvents.model_validate(settings), CHANNELS, GROUPS, NOW)
+    wanted = BeforeEvents.model_validate(settings)
+    chosen = upcoming(events, wanted, CHANNELS, GROUPS, NOW, timedelta(minutes=wanted.minutes))
     return [(one.channel_id, (one.starts_at - NOW) / timedelta(minutes=1), one.kind) for one in chosen]
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
+from streamflow import config
 from streamflow.version import VERSION
 from streamflow_stack import cli
 from streamflow_stack.cli import check, doctor
@@ -67,6 +69,23 @@ def test_the_doctor_asks_for_a_login_that_another_auth_manager_knows(folders: di
     os.environ["AIRFLOW__CORE__AUTH_MANAGER"] = "company.AuthManager"
     (finding,) = doctor._variables()
     assert "STREAMFLOW_AIRFLOW_USERNAME" in finding.fix
+
+
+@pytest.mark.parametrize(
+    ("timezone", "machine", "shown"),
+    [
+        ("Asia/Tokyo", "Europe/Berlin", r"Asia/Tokyo, where it is \d\d:\d\d \(schedule.timezone in the settings\)"),
+        (None, "Europe/Berlin", r"Europe/Berlin, where it is \d\d:\d\d \(TZ of this machine\)"),
+        (None, "", r"UTC, where it is \d\d:\d\d \(set schedule.timezone to change it\)"),
+    ],
+)
+def test_the_doctor_shows_the_time_zone_even_without_a_source(
+    folders: dict[str, Path], timezone: str | None, machine: str, shown: str
+) -> None:
+    os.environ["TZ"] = machine
+    config.save(config.Config.model_validate({"schedule": {"timezone": timezone}}))
+    findings = {finding.subject: finding.state for finding in doctor._source()}
+    assert re.fullmatch(shown, findings["time zone of the schedules"])
 
 
 def test_a_command_of_airflow_gets_the_settings_of_the_stack(
