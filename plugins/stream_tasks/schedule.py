@@ -132,7 +132,8 @@ def next_starts(cron: str, after: datetime, zone: ZoneInfo, count: int) -> list[
         info = due.next_dagrun_info(last_automated_data_interval=interval, restriction=restriction)
         if info is None:
             break
-        starts.append(info.run_after.astimezone(UTC))
+        # Airflow's own type of times drops the time zone of the standard library in a sum.
+        starts.append(datetime.fromtimestamp(info.run_after.timestamp(), UTC))
         interval = info.data_interval
     return starts
 

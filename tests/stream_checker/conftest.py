@@ -5,14 +5,20 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from airflow.models.dag import DagModel
 from redis import Redis
+from sqlalchemy import create_engine, delete
+from sqlalchemy.orm import Session
 
 from account_limiter import Lease, Limiter
+from streamflow import config
+from streamflow.config import Config
 from streamflow.udi import Udi, open_udi
 
 from . import library
@@ -69,6 +75,34 @@ def admin(server: Server, udi: Udi, lease: Lease) -> Iterator[httpx.Client]:
     """Return a client with every right, of a server with data."""
     with server.client("admin") as client:
         yield client
+
+
+@pytest.fixture
+def defaults(server: Server) -> Iterator[None]:
+    """Give the settings their defaults before and after the test."""
+    file = server.home / "settings" / "stream_checker_config.json"
+    config.save(Config(), file)
+    yield
+    config.save(Config(), file)
+
+
+@pytest.fixture
+def dag(server: Server) -> Iterator[Callable[..., None]]:
+    """Return a function that makes a DAG in Airflow's database as the DAG processor does; it leaves with the test."""
+    with Session(create_engine(f"sqlite:///{server.home / 'airflow.db'}")) as session:
+
+        def make(dag_id: str, cron: str, next_start: datetime | None = None, *, is_paused: bool = False) -> None:
+            file = "check_streams.py" if dag_id == "check_streams" else "check_schedules.py"
+            made = DagModel(
+                dag_id=dag_id, fileloc=f"/dags/{file}", bundle_name="tests", timetable_summary=cron, is_stale=False
+            )
+            made.is_paused, made.next_dagrun_create_after = is_paused, next_start
+            session.add(made)
+            session.commit()
+
+        yield make
+        session.execute(delete(DagModel))
+        session.commit()
 
 
 @pytest.fixture

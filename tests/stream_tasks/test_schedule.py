@@ -97,6 +97,17 @@ def test_a_nightly_schedule_starts_once_a_day_over_a_whole_year(zone: str, cron:
     assert set(days.values()) == {1}
 
 
+@pytest.mark.parametrize("after", [datetime(2026, 3, 28, 12, tzinfo=UTC), datetime(2026, 10, 24, 12, tzinfo=UTC)])
+def test_the_next_starts_are_those_of_the_clock_over_a_change_of_daylight_saving(after: datetime) -> None:
+    berlin = ZoneInfo("Europe/Berlin")
+    starts = schedule.next_starts("0 3 * * *", after, berlin, 3)
+    assert [f"{one.astimezone(berlin):%d %H:%M}" for one in starts] == [
+        f"{after.day + days} 03:00" for days in (1, 2, 3)
+    ]
+    # Sums keep the time zone, so that an end can be compared with the end of a window.
+    assert all(type(one) is datetime and (one + timedelta(1)).tzinfo is UTC for one in starts)
+
+
 def test_an_entry_starts_one_run_with_its_selection_and_window(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     refresh()
     now = datetime.now(UTC)

@@ -30,6 +30,12 @@ PATIENCE_SECONDS = 30.0
 AXE = Path(__file__).with_name("axe") / "axe.min.js.gz"
 KEYS = {"Tab": (9, ""), "Enter": (13, "\r"), "Escape": (27, ""), " ": (32, " ")}
 
+FOCUSABLE = "a[href], button, summary, input, select, textarea, [tabindex]"
+# What people read or hear on an element: its text, its label, its accessible name.
+NAMES = (
+    "(one) => [one.innerText, one.labels?.[0]?.innerText, one.getAttribute('aria-label')].map((name) => name?.trim())"
+)
+
 
 class Browser:
     """One tab of the browser.
@@ -130,14 +136,27 @@ class Browser:
         self.call("Input.dispatchKeyEvent", type="keyDown", **event)
         self.call("Input.dispatchKeyEvent", type="keyUp", **event)
 
-    def reach(self, text: str) -> None:
-        """Wait for the element with this text and move the focus to it with the Tab key."""
-        self.until_shown(text)
-        for _ in range(200):
-            if self.value("document.activeElement.innerText?.trim()") == text:
+    def type(self, text: str) -> None:
+        """Press the keys of a text one after another, as fields with parts such as times need it."""
+        for letter in text:
+            self.call("Input.dispatchKeyEvent", type="keyDown", key=letter, text=letter)
+            self.call("Input.dispatchKeyEvent", type="keyUp", key=letter)
+
+    def replace(self, text: str) -> None:
+        """Replace the content of the field that has the focus."""
+        self.value("document.activeElement.select()")
+        self.call("Input.insertText", text=text)
+
+    def reach(self, name: str) -> None:
+        """Wait for the element with this text, label or accessible name and move the focus to it with the Tab key."""
+        self.until(
+            f"[...document.querySelectorAll({FOCUSABLE!r})].some((one) => ({NAMES})(one).includes({json.dumps(name)}))"
+        )
+        for _ in range(300):
+            if self.value(f"({NAMES})(document.activeElement).includes({json.dumps(name)})"):
                 return
             self.press("Tab")
-        raise AssertionError(f"the Tab key does not reach {text}")
+        raise AssertionError(f"the Tab key does not reach {name}")
 
     def violations(self) -> list[str]:
         """Return the serious and critical accessibility problems that axe finds."""

@@ -32,6 +32,7 @@ const VIEWS = {
   approvals: { title: "Approvals", View: lazy(() => import("./views/approvals.js").then((module) => module.ApprovalsView)) },
   history: { title: "History", View: lazy(() => import("./views/history.js").then((module) => module.HistoryView)) },
   policies: { title: "Policies", View: lazy(() => import("./views/policies.js").then((module) => module.PoliciesView)) },
+  schedules: { title: "Schedules", View: lazy(() => import("./views/schedules.js").then((module) => module.SchedulesView)) },
   settings: { title: "Settings", View: lazy(() => import("./views/settings.js").then((module) => module.SettingsView)) },
   workers: { title: "Workers", View: lazy(() => import("./views/workers.js").then((module) => module.WorkersView)) },
   help: { title: "Help", View: lazy(() => import("./views/help.js").then((module) => module.HelpView)) },

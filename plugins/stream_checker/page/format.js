@@ -41,17 +41,45 @@ export const dayClock = time({ weekday: "short", hour: "2-digit", minute: "2-dig
 const shortMoment = time({ weekday: "short", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
 export const day = time({ dateStyle: "medium" });
 export const shortClock = time({ hour: "2-digit", minute: "2-digit" });
+// Sunday is day 0, as in cron; 1 January 2023 was one.
+export const weekday = (number) => time({ weekday: "short", timeZone: "UTC" })(Date.UTC(2023, 0, 1 + number));
+
+/** Return a formatter of times by the clock of a time zone; UTC for a zone that the browser does not know. */
+const zoned = (options) => {
+  const formats = new Map();
+  return (value, zone) => {
+    if (!formats.has(zone)) {
+      try {
+        formats.set(zone, new Intl.DateTimeFormat(options.language ?? LANGUAGE, { ...options, timeZone: zone }));
+      } catch {
+        formats.set(zone, new Intl.DateTimeFormat(options.language ?? LANGUAGE, { ...options, timeZone: "UTC", timeZoneName: "short" }));
+      }
+    }
+    return formats.get(zone).format(new Date(value));
+  };
+};
+export const zonedClock = zoned({ hour: "2-digit", minute: "2-digit" });
+export const zonedTime = zoned({ weekday: "short", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
+const digits = zoned({ language: "en-GB", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+
+/** Return the minute of the day by the clock of a time zone. */
+export const minuteOfDay = (value, zone) => {
+  const [hour, minute] = digits(value, zone).split(":").map((part) => parseInt(part, 10));
+  return hour * 60 + minute;
+};
 
 /** Compare two objects by name, as people sort them. */
 export const byName = (a, b) => collator.compare(a.name, b.name);
 
 /** Return a number with its noun. */
-export const plural = (number, noun) => `${count(number)} ${noun}${number === 1 ? "" : "s"}`;
+export const plural = (number, noun, nouns = `${noun}s`) => `${count(number)} ${number === 1 ? noun : nouns}`;
 
-/** Return a length of time in its largest fitting unit. */
+/** Return a length of time in seconds or minutes, a long one in hours and minutes. */
 export const duration = unlessNull((length) => {
-  const [unit] = [["second", 90], ["minute", 5400], ["hour", Infinity]].find(([, most]) => length < most);
-  return plural(Math.max(1, Math.round(length / { second: 1, minute: 60, hour: 3600 }[unit])), unit);
+  if (length < 90) return plural(Math.max(1, Math.round(length)), "second");
+  const minutes = Math.round(length / 60);
+  if (minutes < 90) return plural(minutes, "minute");
+  return `${count(Math.floor(minutes / 60))} h${minutes % 60 ? ` ${minutes % 60} min` : ""}`;
 });
 
 /** Return the time from or until now in the largest unit that fits. */

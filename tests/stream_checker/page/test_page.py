@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import quote
@@ -14,19 +13,17 @@ import pytest
 
 import stream_checker
 from account_limiter import Limiter
-from streamflow import config
-from streamflow.config import Config
 from streamflow.records import Run
 from streamflow.udi import Udi
-from support.browser import PROGRAM, Browser
+from support.browser import Browser
 
 from .. import library
 from ..library import NOW, RUN, result
 from ..server import Server
+from .place import in_browser, labelled, show
 
 PAGE = Path(stream_checker.__file__).with_name("page")
 FILES = [file for file in PAGE.rglob("*") if file.is_file()]
-in_browser = pytest.mark.skipif(PROGRAM is None, reason="no Chromium on this machine (Debian's package chromium)")
 
 
 def test_the_page_is_public_and_restricted_to_this_server(server: Server) -> None:
@@ -86,30 +83,6 @@ def test_the_documentation_page_loads_nothing_from_other_servers(server: Server)
         assert "default-src 'none'" in response.headers["content-security-policy"]
         assert "http:" not in response.text
         assert "https:" not in response.text
-
-
-@pytest.fixture
-def browser(server: Server, admin: httpx.Client) -> Iterator[Browser]:
-    """Open a browser in which an administrator is logged in to Airflow."""
-    with Browser() as browser:
-        browser.log_in(server.address, server.token("admin"))
-        yield browser
-        assert browser.console == []
-        assert [url for url in browser.requested_urls if not url.startswith((server.address, "about:", "data:"))] == []
-
-
-@pytest.fixture
-def defaults(server: Server) -> Iterator[None]:
-    """Give the settings their defaults before and after the test."""
-    file = server.home / "settings" / "stream_checker_config.json"
-    config.save(Config(), file)
-    yield
-    config.save(Config(), file)
-
-
-def show(browser: Browser, server: Server, place: str) -> None:
-    """Open a view of the page."""
-    browser.show(f"{server.address}/api/stream-checker/page/#{place}")
 
 
 @in_browser
@@ -314,12 +287,6 @@ def test_numbers_and_dates_have_the_format_of_the_language(browser: Browser, ser
         seen[language] = (bitrate[:3], day.replace("\xa0", " ")[: len(FORMATS[language][1])])
         browser.call("Page.removeScriptToEvaluateOnNewDocument", identifier=added)
     assert seen == FORMATS
-
-
-def labelled(text: str) -> str:
-    """Return the expression of the field with a label."""
-    label = f"[...document.querySelectorAll('label')].find((one) => one.innerText === '{text}')"
-    return f"document.getElementById({label}.htmlFor)"
 
 
 @in_browser

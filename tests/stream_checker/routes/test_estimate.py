@@ -33,6 +33,16 @@ def test_a_schedule_is_estimated_at_its_next_start(admin: httpx.Client) -> None:
     assert admin.get("/estimate", params={"schedule": "day"}).status_code == 404
 
 
+def test_an_estimate_says_whether_a_schedule_fits_its_window(admin: httpx.Client, defaults: None) -> None:
+    checks = [
+        {"name": name, "cron": "0 3 * * *", "until": until} for name, until in [("long", "02:59"), ("short", "03:01")]
+    ]
+    admin.put("/settings/schedule", json={"timezone": "Europe/Berlin", "checks": checks}).raise_for_status()
+    admin.put("/settings/probe", json={"sample_seconds": 300}).raise_for_status()
+    fits = {name: admin.get("/estimate", params={"schedule": name}).json()["fits"] for name in ("long", "short")}
+    assert fits == {"long": True, "short": False}
+
+
 @pytest.mark.parametrize("query", [{"force": "perhaps"}, {"channels": "x" * 300}])
 def test_a_wrong_query_is_a_422(admin: httpx.Client, query: dict[str, str]) -> None:
     assert admin.get("/estimate", params=query).status_code == 422

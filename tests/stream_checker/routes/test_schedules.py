@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
@@ -10,47 +10,12 @@ from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
-from airflow.models.dag import DagModel
 from redis import Redis
-from sqlalchemy import create_engine, delete
-from sqlalchemy.orm import Session
 
 from stream_tasks.before_events import NEXT_EVENTS_KEY
-from streamflow import config
-from streamflow.config import Config
-
-from ..server import Server
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NIGHT = {"name": "night", "cron": "0 3 * * *", "until": "06:30"}
-
-
-@pytest.fixture
-def defaults(server: Server) -> Iterator[None]:
-    """Give the settings their defaults before and after the test."""
-    file = server.home / "settings" / "stream_checker_config.json"
-    config.save(Config(), file)
-    yield
-    config.save(Config(), file)
-
-
-@pytest.fixture
-def dag(server: Server) -> Iterator[Callable[..., None]]:
-    """Return a function that makes a DAG in Airflow's database as the DAG processor does; it leaves with the test."""
-    with Session(create_engine(f"sqlite:///{server.home / 'airflow.db'}")) as session:
-
-        def make(dag_id: str, cron: str, next_start: datetime | None = None, *, is_paused: bool = False) -> None:
-            file = "check_streams.py" if dag_id == "check_streams" else "check_schedules.py"
-            made = DagModel(
-                dag_id=dag_id, fileloc=f"/dags/{file}", bundle_name="tests", timetable_summary=cron, is_stale=False
-            )
-            made.is_paused, made.next_dagrun_create_after = is_paused, next_start
-            session.add(made)
-            session.commit()
-
-        yield make
-        session.execute(delete(DagModel))
-        session.commit()
 
 
 def test_a_schedule_is_told_in_words_and_times_of_its_zone(admin: httpx.Client, defaults: None) -> None:

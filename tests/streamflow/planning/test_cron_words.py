@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamflow.config import CheckSchedule
@@ -34,6 +34,7 @@ def field(least: int, most: int) -> st.SearchStrategy[str]:
     return st.sampled_from(["*", "*/2", "*/5"]) | number.map(str) | ranges
 
 
+@settings(deadline=None)
 @given(st.tuples(field(0, 59), field(0, 23), field(1, 31), field(1, 12), field(0, 7)).map(" ".join))
 def test_every_expression_that_the_settings_take_has_words(expression: str) -> None:
     try:

@@ -11,6 +11,7 @@ export function Estimate({ query }) {
   if (known.streams === 0) return html`<span class="muted">Nothing is due: every stream has a recent result.</span>`;
   return html`
     <span class="muted">${plural(known.streams, "stream")}, about ${duration(known.seconds)}${known.decides && `; ${known.decides} takes longest`}.</span>
+    ${known.fits === true && html` <span class="ok">That fits its window.</span>`}
     ${known.fits === false && html` <span class="degraded">That is longer than its window: the rest follows at the next start.</span>`}
   `;
 }

@@ -1,6 +1,7 @@
 // A form field for one value of a JSON schema, with its meaning, range, default and fault.
 
 import { html, useId, useState } from "../html.js";
+import { useRights } from "../rights.js";
 
 /** Return the schema of a value without references, and whether the value may be null. */
 export function shape(schema, defs) {
@@ -30,7 +31,7 @@ export const same = (one, other) => JSON.stringify(one) === JSON.stringify(other
 
 /** Return a value in a few words. */
 export function shown(value) {
-  if (value === null || value === undefined) return "none";
+  if (value === null || value === undefined) return "not set";
   if (value === true) return "yes";
   if (value === false) return "no";
   if (Array.isArray(value)) return value.length ? value.map(shown).join(", ") : "empty";
@@ -52,6 +53,7 @@ function range({ minimum, maximum, exclusiveMinimum }) {
 export function SchemaField({ name, schema, defs, path, value, onChange, faults = {}, showDefault = true }) {
   const kind = shape(schema, defs);
   const id = useId();
+  const { mayEdit } = useRights();
   if (isObject(kind)) {
     return html`
       <fieldset class="nested">
@@ -74,7 +76,7 @@ export function SchemaField({ name, schema, defs, path, value, onChange, faults 
       <label for=${id}>${keyName(name)}</label>
       <div class="row">
         <${Input} id=${id} kind=${kind} value=${value} onChange=${onChange} described=${described} />
-        ${showDefault && standard !== undefined && !same(value, standard) && html`<button type="button" onClick=${() => onChange(standard)} aria-label=${`Reset ${keyName(name)} to its default`}>Reset</button>`}
+        ${mayEdit && showDefault && standard !== undefined && !same(value, standard) && html`<button type="button" onClick=${() => onChange(standard)} aria-label=${`Reset ${keyName(name)} to its default`}>Reset</button>`}
       </div>
       <div id=${`${id}-about`} class="muted small">${withCode(kind.description)}${hints && html` <span class="whole">(${hints})</span>`}</div>
       <${Fault} id=${`${id}-fault`} message=${fault} />
@@ -85,7 +87,8 @@ export function SchemaField({ name, schema, defs, path, value, onChange, faults 
 /** Return a text with its parts between backticks as code. */
 const withCode = (text = "") => text.split("`").map((part, i) => (i % 2 ? html`<code>${part}</code>` : part));
 
-const Fault = ({ id, message }) => message && html`<div id=${id} class="dead small" role="alert">${message}</div>`;
+/** What is wrong with the value of a field. */
+export const Fault = ({ id, message }) => message && html`<div id=${id} class="dead small" role="alert">${message}</div>`;
 
 const without = (object) => Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined));
 
@@ -114,18 +117,19 @@ function Input({ id, kind, value, onChange, described }) {
     const bounds = { min: kind.minimum ?? kind.exclusiveMinimum, max: kind.maximum, step: kind.type === "integer" ? 1 : "any" };
     return html`<input id=${id} type="number" ...${described} ...${bounds} required=${!kind.nullable && kind.default !== undefined && kind.default !== null} value=${value ?? ""} onInput=${(event) => onChange(parsed(event.target.value))} />`;
   }
-  if (isList(kind)) return html`<${Lines} id=${id} value=${value} onChange=${onChange} described=${described} hasIds=${Boolean(kind.items?.anyOf)} />`;
+  if (isList(kind)) return html`<${Lines} id=${id} value=${value} onChange=${onChange} described=${described} hasIds=${Boolean(kind.items?.anyOf)} empty=${kind.nullable ? null : []} />`;
   if (kind.type === "object" || kind.type === "array") return html`<${Json} id=${id} value=${value} onChange=${onChange} described=${described} />`;
   return html`<input id=${id} type="text" class="wide" maxlength=${kind.maxLength ?? 2000} ...${described} value=${value ?? ""} onInput=${(event) => onChange(event.target.value || (kind.nullable ? null : ""))} />`;
 }
 
-/** A list, one item a line. With `hasIds` a line of digits is an id. */
-function Lines({ id, value, onChange, described, hasIds }) {
+/** A list, one item a line. With `hasIds` a line of digits is an id; `empty` is the value without any line. */
+function Lines({ id, value, onChange, described, hasIds, empty }) {
   const [text, setText] = useState((value ?? []).join("\n"));
   const change = (event) => {
     setText(event.target.value);
     const lines = event.target.value.split("\n").map((line) => line.trim()).filter(Boolean);
-    onChange(lines.length || value !== undefined ? lines.map((line) => (hasIds && /^\d+$/.test(line) ? Number(line) : line)) : undefined);
+    if (lines.length) onChange(lines.map((line) => (hasIds && /^\d+$/.test(line) ? Number(line) : line)));
+    else onChange(value === undefined ? undefined : empty);
   };
   const current = (value ?? []).join("\n");
   // A reset from outside replaces the text; empty lines that the user is typing stay.

@@ -61,7 +61,7 @@ function Waiting({ now, done }) {
       <div class="card">
         <dl class="facts">
           <dt>Last</dt><dd>${last ? html`<a href=${link("run", last.run_id)}>${runName(last.run_id, last.started_at)}</a> <span class="muted">(${last.finished_at ? `ended ${ago(last.finished_at)}` : "in progress"})</span> ${last.finished_at && `${count(Object.values(last.verdicts).reduce((sum, one) => sum + one, 0))} streams, ${count(broken)} dead`}` : "none yet"}</dd>
-          <dt>Next</dt><dd>${now.paused ? html`<span class="degraded">paused: no scheduled check starts</span>` : now.next_check ? html`<time datetime=${now.next_check}>${dayClock(now.next_check)}</time> <span class="muted">(${ago(now.next_check)})</span> <${Estimate} query=${{ schedule: now.next_schedule }} />` : html`<a href=${link("settings")}>no schedule is active</a>`}</dd>
+          <dt>Next</dt><dd>${now.paused ? html`<span class="degraded">paused: no scheduled check starts</span>` : now.next_check ? html`<time datetime=${now.next_check}>${dayClock(now.next_check)}</time> <span class="muted">(${ago(now.next_check)})</span> <${Estimate} query=${{ schedule: now.next_schedule }} />` : html`<a href=${link("schedules")}>no schedule is active</a>`}</dd>
           <dt>Library</dt><dd>${now.refreshed_at ? `read ${ago(now.refreshed_at)}` : "empty"}</dd>
         </dl>
         ${now.asks_to_write && html`<div class="row"><span class="degraded">Scheduled checks have planned changes and wait for your consent to write them.</span>

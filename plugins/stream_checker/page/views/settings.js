@@ -13,7 +13,7 @@ import { link } from "../router.js";
 
 const REFRESH_MS = 30000;
 // Policies have a view of their own.
-const ELSEWHERE = ["policies"];
+const ELSEWHERE = ["policies", "schedule"];
 
 export function SettingsView() {
   const [loaded, setLoaded] = useState(null);
@@ -27,7 +27,7 @@ export function SettingsView() {
     log.reload();
   };
   return html`
-    <p class="muted">A change is in force from the next check on. Rules for single channels and groups are <a href=${link("policies")}>policies</a>.</p>
+    <p class="muted">A change is in force from the next check on. Rules for single channels and groups are <a href=${link("policies")}>policies</a>; when checks start stands in <a href=${link("schedules")}>schedules</a>.</p>
     ${Object.entries(schema.properties).filter(([section]) => !ELSEWHERE.includes(section)).map(([section, property]) => html`
       <${Section} key=${section} section=${section} schema=${property} defs=${schema.$defs} stored=${values[section]} saved=${(value) => saved(section, value)} />
     `)}
@@ -35,14 +35,15 @@ export function SettingsView() {
   `;
 }
 
-function Section({ section, schema, defs, stored, saved }) {
+/** The form of a section, without the fields in `omit`, which belong elsewhere. */
+export function Section({ section, title = keyName(section), omit = [], schema, defs, stored, saved }) {
   const { mayEdit } = useRights();
   const kind = shape(schema, defs);
   const [draft, setDraft] = useState(stored);
   const [faults, setFaults] = useState({});
   const [asks, setAsks] = useState(false);
   const changes = differences(stored, draft);
-  const fields = isObject(kind) ? Object.entries(kind.properties) : [[section, schema]];
+  const fields = isObject(kind) ? Object.entries(kind.properties).filter(([key]) => !omit.includes(key)) : [[section, schema]];
   const own = (key) => (isObject(kind) ? draft?.[key] : draft);
   const differing = fields.filter(([key, property]) => differs(shape(property, defs), own(key), defs)).length;
   const change = (key, value) => setDraft(isObject(kind) ? { ...draft, [key]: value } : value);
@@ -61,7 +62,6 @@ function Section({ section, schema, defs, stored, saved }) {
       setFaults(Object.fromEntries(problem.faults.map((one) => [one.field === section ? section : `${section}.${one.field}`, one.message])));
     }
   };
-  const title = keyName(section);
   return html`
     <details class="card" open=${Object.keys(faults).length > 0 || undefined}>
       <summary><strong>${title}</strong> <span class="muted">${schema.description}${differing > 0 && ` · ${differing} changed from the default`}</span></summary>
