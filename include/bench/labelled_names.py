@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from streamflow.matching import ChannelName, StreamName
+from streamflow.matching.records import ChannelName, StreamName
 
 CHANNELS = Path(__file__).with_name("data") / "channel_names.txt"
 SEED = 20_260_101

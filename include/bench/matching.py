@@ -17,7 +17,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from rapidfuzz import fuzz, process, utils
 
 from bench.labelled_names import COUNTRY_NAMES, PARTS, Labelled, Part, channel_names, channels, labelled, large, lineup
-from streamflow.matching import Candidate, ChannelName, Rule, StreamName, match
+from streamflow.matching.decision import Candidate
+from streamflow.matching.matcher import match
+from streamflow.matching.records import ChannelName, StreamName
+from streamflow.matching.rule import Rule
 
 FUZZY_SCORE = 90
 STREAMS, CHANNELS = 200_000, 3_000

@@ -24,6 +24,7 @@ REFRESH_SECONDS = 86_400
 LOGINS_PER_MINUTE = 3
 MAX_PAGE_SIZE = 10_000
 # The events that StreamFlow understands, of those that Dispatcharr knows.
+_CHANGEABLE = ("streams", "name", "channel_number", "hidden_from_output")
 EVENTS = {"m3u_refresh", "channel_start", "channel_stop", "channel_failover", "channel_error"}
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -47,6 +48,11 @@ class State:
     programmes: list[dict[str, Any]] = field(default_factory=list)
     guides: list[dict[str, Any]] = field(default_factory=list)
     settings: list[dict[str, Any]] = field(default_factory=list)
+    # Streams that the next refresh of their account brings, its length, errors by account, and refreshed accounts.
+    coming: list[dict[str, Any]] = field(default_factory=list)
+    refresh_seconds: float = 0.05
+    refresh_errors: dict[int, str] = field(default_factory=dict)
+    refreshes: list[int] = field(default_factory=list)
     writes: int = 0
     logins: int = 0
 
@@ -83,6 +89,7 @@ class Dispatcharr:
         get("/api/channels/streams/{id:\\d+}/", self._stream)
         patch("/api/channels/streams/{id:\\d+}/", self._change_stream)
         get("/api/m3u/accounts/", self._accounts)
+        post("/api/m3u/refresh/{id:\\d+}/", self._refresh_account)
         get("/api/m3u/server-groups/", self._empty)
         get("/api/core/useragents/", self._user_agents)
         get("/api/core/settings/", self._settings)
@@ -180,7 +187,7 @@ class Dispatcharr:
         for stream_id in asked.get("streams", []):
             if stream_id not in self.state.streams:
                 return _json({"streams": [f'Invalid pk "{stream_id}" - object does not exist.']}, 400)
-        channel.update({name: asked[name] for name in ("streams", "name", "channel_number") if name in asked})
+        channel.update({name: asked[name] for name in _CHANGEABLE if name in asked})
         self.state.writes += 1
         return _json(channel)
 
@@ -238,6 +245,26 @@ class Dispatcharr:
     async def _accounts(self, request: web.Request) -> web.Response:
         del request
         return _json(self.state.accounts)
+
+    async def _refresh_account(self, request: web.Request) -> web.Response:
+        """Refresh a provider: its new streams come after ``refresh_seconds``, or an error."""
+        number = int(request.match_info["id"])
+        account = next((one for one in self.state.accounts if one["id"] == number), None)
+        if account is None:
+            return _json({"detail": "Not found."}, 404)
+        account["status"] = "fetching"
+        self.state.refreshes.append(number)
+        asyncio.get_running_loop().call_later(self.state.refresh_seconds, self._end_refresh, account)
+        return _json({"success": True, "message": "M3U account refresh initiated."}, 202)
+
+    def _end_refresh(self, account: dict[str, Any]) -> None:
+        if error := self.state.refresh_errors.get(account["id"]):
+            account |= {"status": "error", "last_message": error}
+            return
+        coming = [stream for stream in self.state.coming if stream["m3u_account"] == account["id"]]
+        self.state.coming = [stream for stream in self.state.coming if stream not in coming]
+        self.state.streams.update({stream["id"]: stream for stream in coming})
+        account |= {"status": "success", "updated_at": _now()}
 
     async def _user_agents(self, request: web.Request) -> web.Response:
         del request
@@ -352,6 +379,7 @@ def _initial(library: Library, url_of: Callable[[Stream], str]) -> State:
             "id": account.id, "name": account.name, "account_type": account.account_type,
             "server_url": "http://provider.lab.invalid", "username": account.username, "password": "",
             "max_streams": account.max_streams, "is_active": account.is_active, "status": "success", "user_agent": 1,
+            "updated_at": "2026-01-01T00:00:00Z", "last_message": None,
             "server_group": None, "custom_properties": {}, "stale_stream_days": 7, "priority": 0, "exp_date": None,
             "profiles": [
                 {
@@ -378,7 +406,7 @@ def _initial(library: Library, url_of: Callable[[Stream], str]) -> State:
             "id": channel.id, "channel_number": channel.number, "name": channel.name,
             "channel_group_id": channel.group_id, "streams": list(channel.stream_ids),
             "uuid": str(uuid.uuid5(uuid.NAMESPACE_URL, f"channel {channel.id}")), "auto_created": False,
-            "hidden_from_output": False, "effective_name": channel.name,
+            "hidden_from_output": False, "tvg_id": None, "effective_name": channel.name,
             "effective_channel_number": channel.number, "effective_channel_group_id": channel.group_id,
         }
         for channel in library.channels

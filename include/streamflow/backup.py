@@ -28,7 +28,7 @@ from streamflow.config import Config
 from streamflow.errors import BackupError, ConfigError
 from streamflow.files import replacing
 from streamflow.masking import mask
-from streamflow.records import Channel, DeadMemory, Result
+from streamflow.records import Channel, DeadMemory, Decision, Result
 from streamflow.udi import Udi
 from streamflow.udi.ports import Library
 from streamflow.udi.sqlite.store import FileStore
@@ -144,7 +144,10 @@ def _records(store: FileStore) -> Iterator[StreamRecord]:
                 for result in results
                 if result.url_hash == url_hash
             ]
-            yield StreamRecord(url_hash=url_hash, results=dumped, memory=memories.get(stream_id))
+            yield StreamRecord(url_hash=url_hash, results=dumped, memory=memories.pop(stream_id, None))
+    decided = [stream_id for stream_id, memory in memories.items() if memory.decisions]
+    for stream_id, stream in store.library.streams(decided).items():
+        yield StreamRecord(url_hash=stream.url_hash, results=[], memory=memories[stream_id])
 
 
 def _put(out: gzip.GzipFile, record: Mapping[str, Any]) -> None:
@@ -210,6 +213,7 @@ def _restore_streams(udi: Udi, records: list[StreamRecord], ids: Ids, report: Re
     results: list[Result] = []
     memories: dict[int, DeadMemory] = {}
     last: dict[int, datetime] = {}
+    decided: dict[int, dict[int, Decision]] = {}
     unknown = 0
     for record in records:
         streams = udi.library.streams(udi.library.streams_of_url(record.url_hash)).values()
@@ -222,9 +226,14 @@ def _restore_streams(udi: Udi, records: list[StreamRecord], ids: Ids, report: Re
             if record.memory and past:
                 memories[stream.id] = ids.memory(record.memory)
                 last[stream.id] = past[-1].checked_at
+            elif record.memory:
+                decided[stream.id] = ids.memory(record.memory).decisions
     present = udi.results.latest_of(last)
     # The memory belongs to the last check: that of a later one stays.
     memories = {i: m for i, m in memories.items() if i not in present or present[i].checked_at <= last[i]}
+    for stream_id, memory in udi.results.dead_memory(decided).items():
+        memories[stream_id] = memory.model_copy(update={"decisions": decided.pop(stream_id) | memory.decisions})
+    memories |= {stream_id: DeadMemory(decisions=decisions) for stream_id, decisions in decided.items()}
     udi.results.add(results)
     if memories:
         udi.results.remember_dead(memories)
@@ -279,7 +288,12 @@ class Ids:
             for former, position in memory.removed_from.items()
             if (channel := self._new(former, self._channels, "channels")) is not None
         }
-        return memory.model_copy(update={"removed_from": removed_from})
+        decisions = {
+            channel: decision
+            for former, decision in memory.decisions.items()
+            if (channel := self._new(former, self._channels, "channels")) is not None
+        }
+        return memory.model_copy(update={"removed_from": removed_from, "decisions": decisions})
 
     def settings(self, settings: Mapping[str, Any]) -> dict[str, Any]:
         """Return settings with the ids of this library."""

@@ -7,7 +7,8 @@ REFRESH_DAG: Final = "refresh_udi"
 MAINTENANCE_DAG: Final = "maintenance"
 REMOVAL_DAG: Final = "approve_removals"
 EVENTS_DAG: Final = "check_before_events"
-DAGS: Final = (CHECK_DAG, REFRESH_DAG, MAINTENANCE_DAG, EVENTS_DAG, REMOVAL_DAG)
+MATCH_DAG: Final = "match_streams"
+DAGS: Final = (CHECK_DAG, REFRESH_DAG, MAINTENANCE_DAG, EVENTS_DAG, REMOVAL_DAG, MATCH_DAG)
 
 # The id of a run that a schedule started begins with this, and with it the ids of the whole chain.
 SCHEDULED_RUN: Final = "schedule__"

@@ -15,6 +15,7 @@ from stream_tasks.panels import ask_panels
 from stream_tasks.schedule import ZONE_KEY
 from streamflow import config, shared_settings, sources
 from streamflow.errors import SourceError
+from streamflow.lineup.decisions import note_edits
 from streamflow.sources.first_look import forget_fault
 from streamflow.sources.source import Source
 from streamflow.udi import Udi
@@ -40,12 +41,16 @@ def refresh(*, force: bool = False) -> dict[str, Any]:
 
 def bring_in(redis: Redis, store: Udi, *, force: bool = False) -> dict[str, Any]:
     """Read the source, publish its library in the UDI, and configure the limiter with its accounts."""
+    former = store.library.channels()
     with sources.opened(redis=redis) as source:
         snapshot = source.fetch()
         destination = source.destination(store)
         _keep_time_zone(redis, source)
     forget_fault(config.home())
     report = store.publish(snapshot, force=force, over=destination.arranged)
+    if isinstance(destination, sources.ChannelEditor):
+        # Nobody else edits the channels of the other sources.
+        note_edits(store, former, {channel.id: channel.stream_ids for channel in store.library.channels()})
     for record, why in report.broken:
         log.warning("skipped a broken record: %s: %s", record, why)
     configure(Limiter(redis), store, shared_settings.load(redis))

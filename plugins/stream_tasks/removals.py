@@ -14,6 +14,7 @@ from airflow.sdk import Context
 from pydantic import BaseModel, Field
 
 from stream_tasks import resources
+from stream_tasks.question import escaped
 from streamflow import shared_settings
 from streamflow.checking.finishing import remove_approved
 from streamflow.udi.ports import Store
@@ -104,17 +105,12 @@ def question(removals: Removals) -> tuple[str, str]:
         "|---|---|---|",
     ]
     for channel in removals.channels[:MOST_NAMED]:
-        held = ", ".join(_escaped(f"{one.name} ({one.reason})") for one in channel.held)
-        lines.append(f"| {channel.channel_id} | {_escaped(channel.name)} | {held}, of {channel.streams} |")
+        held = ", ".join(escaped(f"{one.name} ({one.reason})") for one in channel.held)
+        lines.append(f"| {channel.channel_id} | {escaped(channel.name)} | {held}, of {channel.streams} |")
     further = len(removals.channels) - MOST_NAMED
     if further > 0:
         lines += ["", f"And {further} further channels."]
     return subject, "\n".join(lines)
-
-
-def _escaped(text: str) -> str:
-    """Return a text that is no markup in a table of Markdown."""
-    return "".join(f"\\{letter}" if letter in "\\`*_{}[]<>()#+-.!|" else letter for letter in text)
 
 
 class AskRemovals(HITLOperator):

@@ -8,7 +8,7 @@ import pytest
 
 from bench.labelled_names import PARTS, Part, labelled, large
 from bench.matching import RULES, WAYS, figures
-from streamflow.matching import match
+from streamflow.matching.matcher import match
 
 
 def test_the_list_is_long_and_its_parts_have_nothing_in_common() -> None:

@@ -17,7 +17,7 @@ from lab import Account, Channel, Group, Lab, Library, Media, Stream, running
 from streamflow import backup, config
 from streamflow.config import Config
 from streamflow.errors import BackupError
-from streamflow.records import DeadMemory, Result
+from streamflow.records import DeadMemory, Decision, Result
 from streamflow.sources import opened
 from streamflow.udi import Udi, open_udi
 from streamflow.udi.sqlite.store import FileStore
@@ -286,3 +286,20 @@ def test_a_backup_is_made_every_night_and_seven_are_kept(old: Path) -> None:
     kept = sorted(file.name for file in (old / "backups").iterdir())
     assert kept == [*(f"2026-03-{day:02}.backup" for day in range(4, 11)), "mine.backup"]
     assert backup.restore(open_udi(None, old), old / "backups" / kept[0], Config()).results == 12
+
+
+def test_rejected_streams_that_were_never_checked_stay_rejected(
+    redis_client: Redis, dispatcharr: Lab, tmp_path: Path
+) -> None:
+    rejected, file = Decision(state="rejected", at=NOW), tmp_path / "my.backup"
+    old = open_udi(redis_client, tmp_path / "old")
+    refresh(old, dispatcharr)
+    old.results.remember_dead({5: DeadMemory(decisions={1: rejected})})
+    backup.write(FileStore(tmp_path / "old" / "udi" / "udi.db"), Config(), file)
+    redis_client.flushall()
+    set_up_again(dispatcharr)
+    new = open_udi(redis_client, tmp_path / "new")
+    refresh(new, dispatcharr)
+    new.results.remember_dead({6995: DeadMemory(failures=3)})
+    backup.restore(new, file, None)
+    assert new.results.decided() == {6995: DeadMemory(failures=3, decisions={299: rejected})}

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,12 @@ CONTRACT: dict[str, Any] = {
     "network": {"allow": []},
     "webhooks": {"channel_cooldown": 300},
     "freshness_hours": {"ok": 20, "degraded": 20, "dead": 20, "dead_most": 168},
+    "matching": {
+        "enabled": False, "approve": True, "refresh_providers": False, "refresh_hours": 12, "most_per_channel": 12,
+        "most_per_account": None,
+        "rules": [{"channels": ["*"], "by": ["tvg_id", "name"], "accounts": None, "exclude": []}],
+        "dead_channels": {"action": "none", "after_failures": 2},
+    },
     "policies": [],
     "max_streams_per_run": 500,
 }  # fmt: skip
@@ -200,3 +207,18 @@ def test_the_former_schedule_is_read_as_one_entry(cron: str, entries: list[tuple
     schedule = Config.model_validate({"schedule": {"check_streams": cron}}).schedule
     assert [(entry.name, entry.cron) for entry in schedule.checks] == entries
     assert Config.model_validate_json(Config(schedule=schedule).model_dump_json()).schedule == schedule
+
+
+@pytest.mark.parametrize(
+    ("matching", "message"),
+    [
+        ({"rules": [{"by": ["names"]}]}, "matching.rules.0.by: not a way to find streams"),
+        ({"rules": [{"channels": []}]}, "matching.rules.0.channels"),
+        ({"rules": [{"chanels": ["*"]}]}, "matching.rules.0.chanels: unknown setting; did you mean channels?"),
+        ({"most_per_channel": 0}, "matching.most_per_channel"),
+        ({"dead_channels": {"action": "remove"}}, "matching.dead_channels.action"),
+    ],
+)
+def test_a_wrong_rule_of_matching_is_named(matching: dict[str, object], message: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(message)):
+        config.parse({"matching": matching})

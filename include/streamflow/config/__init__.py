@@ -7,8 +7,10 @@ from streamflow.config.sections import (
     CheckSchedule,
     ConcurrentStreams,
     Config,
+    DeadChannels,
     DeadStreams,
     Freshness,
+    Matching,
     Network,
     Probe,
     Safety,
@@ -19,7 +21,7 @@ from streamflow.config.sections import (
 )
 
 __all__ = [
-    "AccountProbe", "BeforeEvents", "CheckSchedule", "ConcurrentStreams", "Config", "DeadStreams", "Freshness",
-    "Network", "Probe", "Safety", "Schedule", "Scoring", "Webhooks", "Weights", "changing", "home", "load", "parse",
-    "path", "save", "with_section",
+    "AccountProbe", "BeforeEvents", "CheckSchedule", "ConcurrentStreams", "Config", "DeadChannels", "DeadStreams",
+    "Freshness", "Matching", "Network", "Probe", "Safety", "Schedule", "Scoring", "Webhooks", "Weights", "changing",
+    "home", "load", "parse", "path", "save", "with_section",
 ]  # fmt: skip

@@ -21,6 +21,7 @@ from streamflow.config.values import (
     Section,
     Share,
 )
+from streamflow.matching.rule import Rule
 from streamflow.policies.patterns import NamePattern
 from streamflow.policies.policy import DegradedReason, Policy
 from streamflow.records import Verdict
@@ -329,6 +330,34 @@ class Freshness(Section):
         return timedelta(0)
 
 
+class DeadChannels(Section):
+    """The treatment of channels whose streams were all dead at ``after_failures`` checks in a row."""
+
+    action: Literal["none", "replace", "hide"] = Field(
+        "none",
+        description="A dead channel stays as it is (`none`), gets other streams that work (`replace`), or leaves every "
+        "output until one of its streams works again (`hide`)",
+    )
+    after_failures: int = Field(
+        2, ge=1, le=1000, description="Failed checks in a row of every stream after which a channel is dead"
+    )
+
+
+class Matching(Section):
+    """The search for streams that belong to channels."""
+
+    enabled: bool = Field(False, description="Search after each refresh of the library")
+    approve: bool = Field(True, description="Ask a person before a channel changes")
+    refresh_providers: bool = Field(False, description="Let Dispatcharr refresh its providers before the search")
+    refresh_hours: float = Field(12, ge=1, le=720, description="Hours until a provider is refreshed again")
+    most_per_channel: int = Field(12, ge=1, le=100, description="Streams that a channel may reach by this")
+    most_per_account: int | None = Field(
+        None, ge=1, le=100, description="Streams of one account that a channel may reach by this; null: no limit"
+    )
+    rules: tuple[Rule, ...] = Field((Rule(),), max_length=500, description="Which channels look for which streams")
+    dead_channels: DeadChannels = Field(DeadChannels(), description="What happens to channels without a working stream")
+
+
 class Config(Section):
     """All settings. Every field has the default of the contract."""
 
@@ -345,6 +374,7 @@ class Config(Section):
     freshness_hours: Freshness = Field(
         Freshness(), description="How long the last check of a stream counts, by its verdict"
     )
+    matching: Matching = Field(Matching(), description="Which streams are added to channels")
     policies: tuple[Policy, ...] = Field((), max_length=500, description="Rules for single groups and channels")
     # Airflow refuses mappings above core.max_map_length (1024).
     max_streams_per_run: int = Field(

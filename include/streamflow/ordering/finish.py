@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from streamflow.config import Config
 from streamflow.errors import SourceConflict, UnknownRecord
+from streamflow.lineup.decisions import note_edits
 from streamflow.ordering.moves import Arrangement
 from streamflow.ordering.order import ordered
 from streamflow.ordering.rules_of_policy import rules_of
@@ -48,6 +49,8 @@ def finish(
     try:
         if destination:
             new = _write_order(store, destination, channel_id, settings, may_remove)
+            if channel and not set(channel.stream_ids) <= set(new.before):
+                note_edits(store, [channel], {channel_id: new.before})
         else:
             new = arrange(store, channel_id, present, settings, may_remove=may_remove)
     except (SourceConflict, UnknownRecord) as problem:

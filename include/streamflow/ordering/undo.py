@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from itertools import pairwise
 
 from streamflow.errors import SourceConflict, UnknownRecord
-from streamflow.records import ChannelChange, DeadMemory, Move
-from streamflow.sources.source import Destination
+from streamflow.records import ChannelChange, DeadMemory, Decision, Move
+from streamflow.sources.source import ChannelEditor, Destination
 from streamflow.udi.ports import Store
 
 
@@ -27,6 +27,9 @@ def undo(store: Store, destination: Destination, changes: Sequence[ChannelChange
     present = changes[0].after
     if present != target:
         destination.write_order(channel_id, present, target)
+    hidden = _hidden_before(changes)
+    if hidden is not None and isinstance(destination, ChannelEditor):
+        destination.hide(channel_id, hidden)
     store.library.reorder(channel_id, target)
     _remember_places(store, channel_id, present, target)
     undone = ChannelChange(
@@ -35,6 +38,7 @@ def undo(store: Store, destination: Destination, changes: Sequence[ChannelChange
         before=present,
         after=target,
         moves=_moves(present, target, why),
+        hidden=hidden,
         written=True,
     )
     store.runs.finish_channel(undone)
@@ -61,20 +65,39 @@ def conflict(destination: Destination, changes: Sequence[ChannelChange]) -> str 
 
 def last_of_run(log: Sequence[ChannelChange], run_id: str) -> list[ChannelChange]:
     """Return the changes of a run that changed streams, from a channel's log; both newest first."""
-    return [change for change in log if change.run_id == run_id and change.written and change.before != change.after]
+    return [
+        change
+        for change in log
+        if change.run_id == run_id and change.written and (change.before != change.after or change.hidden is not None)
+    ]
 
 
 def _remember_places(store: Store, channel_id: int, present: Sequence[int], target: Sequence[int]) -> None:
-    """Keep the memory of removed streams in step: streams that are back are removed no more, and the other way."""
+    """Keep the memory of removed streams in step: streams that are back are removed no more, and the other way.
+
+    A stream that matching had added is taken out: neither the policy for dead streams nor matching brings it back.
+    """
     changed = set(present) ^ set(target)
     memories, new = store.results.dead_memory(changed), {}
     for stream in changed:
         memory = memories.get(stream, DeadMemory())
         places = {channel: place for channel, place in memory.removed_from.items() if channel != channel_id}
-        if stream not in target:
+        decided = dict(memory.decisions)
+        former = decided.pop(channel_id, None)
+        if stream in target:
+            pass
+        elif former and former.state == "added":
+            decided[channel_id] = Decision(state="taken_out", at=datetime.now(UTC), why=former.why)
+        else:
             places[channel_id] = present.index(stream)
-        new[stream] = memory.model_copy(update={"removed_from": places})
+        new[stream] = memory.model_copy(update={"removed_from": places, "decisions": decided})
     store.results.remember_dead(new)
+
+
+def _hidden_before(changes: Sequence[ChannelChange]) -> bool | None:
+    """Return whether the channel was hidden before changes, newest first; None where none of them hid or showed it."""
+    oldest = next((change.hidden for change in reversed(changes) if change.hidden is not None), None)
+    return None if oldest is None else not oldest
 
 
 def _moves(before: Sequence[int], after: Sequence[int], why: str) -> tuple[Move, ...]:

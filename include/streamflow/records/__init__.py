@@ -3,6 +3,7 @@
 from streamflow.records.account import Account, Profile
 from streamflow.records.change import ChannelChange, Move
 from streamflow.records.channel import Channel, Group
+from streamflow.records.decision import Decision
 from streamflow.records.event import Event
 from streamflow.records.failures import DeadMemory
 from streamflow.records.result import DECIDED, WORKING, AudioTrack, Result, Verdict, as_twin
@@ -18,6 +19,7 @@ __all__ = [
     "Channel",
     "ChannelChange",
     "DeadMemory",
+    "Decision",
     "Event",
     "Group",
     "Mode",

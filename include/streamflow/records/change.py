@@ -23,8 +23,9 @@ class ChannelChange(Record):
     """The change of a channel when it was finished.
 
     ``written`` is false when the change was only computed and not written to the source. ``conflict`` says why it
-    could not be written. ``stays`` holds the moves that the rules prevented, with the reasons. ``held`` lists the dead
-    streams that leave the channel once the run is known to remove few enough streams.
+    could not be written. ``hidden`` is set by a change that hid the channel, or showed it again. ``stays`` holds the
+    moves that the rules prevented, with the reasons. ``held`` lists the dead streams that leave the channel once the
+    run is known to remove few enough streams.
     """
 
     channel_id: int = Field(description="Id of the channel in Dispatcharr")
@@ -36,9 +37,12 @@ class ChannelChange(Record):
     stays: tuple[Move, ...] = Field((), description="Moves that the rules prevented")
     held: tuple[int, ...] = Field((), description="Ids of dead streams whose removal awaits approval")
     written: bool = Field(False, description="Whether the change was written to the source")
+    hidden: bool | None = Field(
+        None, description="True when the channel was hidden from outputs, false when it was shown again; else null"
+    )
     conflict: Sentence | None = Field(None, description="Reason why the change could not be written")
 
     @property
     def is_news(self) -> bool:
         """Return whether the change belongs into the channel's log, which keeps few changes."""
-        return self.before != self.after or self.conflict is not None
+        return self.before != self.after or self.conflict is not None or self.hidden is not None

@@ -16,7 +16,10 @@ class Group(Record):
 
 
 class Channel(Record):
-    """A channel and its alternative streams, best first."""
+    """A channel and its alternative streams, best first.
+
+    ``is_hidden`` marks a channel that its source leaves out of every output.
+    """
 
     id: int
     name: Name
@@ -27,3 +30,5 @@ class Channel(Record):
     own_name: Name | None = Field(
         default=None, description="Name that a user's override hides; Dispatcharr's events use it"
     )
+    tvg_id: Name | None = None
+    is_hidden: bool = False

@@ -1,4 +1,4 @@
-"""Failures of a stream, and the channels that it was removed from."""
+"""Failures of a stream, and its relation to channels that it is not in."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ from datetime import datetime
 
 from pydantic import Field
 
+from streamflow.records.decision import Decision
 from streamflow.records.record import Record
 
 
 class DeadMemory(Record):
-    """The consecutive failures of a stream, and the channels that it was removed from.
+    """The consecutive failures of a stream, the channels that it was removed from, and those that it may belong to.
 
-    ``removed_from`` maps each of these channels to the position that the stream had there.
+    ``removed_from`` maps each of the first to the position that the stream had there, ``decisions`` each of the others
+    to the decision about the stream.
     """
 
     failures: int = Field(0, description="Number of consecutive failures")
@@ -23,6 +25,9 @@ class DeadMemory(Record):
     )
     removed_from: dict[int, int] = Field(
         default_factory=dict, description="Positions that the stream had, by the channels that it was removed from"
+    )
+    decisions: dict[int, Decision] = Field(
+        default_factory=dict, description="Decisions about the stream as a candidate, by channel"
     )
 
     def has_returned_since(self, checked_at: datetime) -> bool:

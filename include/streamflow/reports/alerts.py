@@ -31,6 +31,7 @@ Kind = Literal[
     "channel_back",
     "provider_down",
     "provider_back",
+    "provider_refresh_failed",
     "line_down",
     "limit_exceeded",
     "workers_down",

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
 from pathlib import Path
-from typing import ClassVar, Protocol, Self
+from typing import ClassVar, Protocol, Self, runtime_checkable
 
 from redis import Redis
 
@@ -82,6 +83,20 @@ class Source(Protocol):
         """
 
 
+@runtime_checkable
+class ProviderRefresh(Protocol):
+    """A source that brings the lists of its providers up to date on request."""
+
+    def refresh_providers(self, min_age: timedelta, patience: timedelta) -> dict[int, str]:
+        """Refresh the active accounts, and wait for the end.
+
+        :param min_age: accounts that were refreshed since then are left alone.
+        :param patience: the longest wait for all of them.
+        :returns: the accounts whose refresh failed, each with the reason.
+        :raises SourceError: the source cannot be reached.
+        """
+
+
 class Destination(Protocol):
     """The place that keeps the order of channels. All methods raise SourceError while it cannot be reached."""
 
@@ -102,3 +117,14 @@ class Destination(Protocol):
 
     def write_results(self, channel_id: int, results: Iterable[Result]) -> None:
         """Write the measurements of the channel's streams, each with its score."""
+
+
+@runtime_checkable
+class ChannelEditor(Destination, Protocol):
+    """A destination whose channels may get any stream of the library, and may be hidden."""
+
+    def hide(self, channel_id: int, hidden: bool) -> None:
+        """Leave a channel out of every output, or put it back.
+
+        :raises UnknownRecord: the channel does not exist any more.
+        """

@@ -1,4 +1,4 @@
-"""``match``: propose streams for channels by their names. It changes nothing."""
+"""``match``: propose streams for channels by their names, or start the search of the stack."""
 
 from __future__ import annotations
 
@@ -11,15 +11,17 @@ from pydantic import ValidationError
 from rich.table import Table
 
 from streamflow.errors import ConfigError
-from streamflow.matching import Candidate, ChannelName, Rule, StreamName, match
-from streamflow.records import Channel, Stream
+from streamflow.lineup.offer import Offer
+from streamflow.matching.decision import Candidate
+from streamflow.matching.rule import Rule
+from streamflow.names import MATCH_DAG
 from streamflow.reports.csv_export import csv_parts
 from streamflow.udi.ports import Store
-from streamflow_stack.cli.console import output
+from streamflow_stack.cli.console import API, output
 from streamflow_stack.cli.local_udi import open_local
+from streamflow_stack.cli.remote import connect
 
 COLUMNS = ("channel", "stream", "account", "evidence")
-CHUNK = 5000
 
 Row = dict[str, Any]
 
@@ -41,50 +43,29 @@ def proposals(store: Store, rule: Rule, *, nearly: bool) -> Iterator[Row]:
 
     :param nearly: yield those that nearly fit instead, with the reason why they do not.
     """
-    groups = {group.id: group.name for group in store.library.groups()}
-    accounts = {account.id: account.name for account in store.library.accounts()}
-    channels = store.library.channels()
-    names = {channel.id: channel.name for channel in channels}
-    assigned = {stream for channel in channels for stream in channel.stream_ids}
-    streams = {stream.id: stream for stream in _read(store, store.library.stream_ids())}
-
-    def guide_id(channel: Channel) -> str:
-        first = streams.get(channel.stream_ids[0]) if channel.stream_ids else None
-        return (first.tvg_id if first else None) or ""
-
-    wanted = [
-        ChannelName(channel.id, channel.name, guide_id(channel), groups.get(channel.group_id or 0, ""))
-        for channel in channels
-    ]
-    offered = [
-        StreamName(
-            stream.id,
-            stream.name,
-            stream.tvg_id or "",
-            groups.get(stream.group_id or 0, ""),
-            stream.account_id,
-            accounts.get(stream.account_id or 0, ""),
-        )
-        for stream in streams.values()
-        if stream.id not in assigned
-    ]
-    for outcome in match(wanted, offered, [rule]):
+    offer = Offer.read(store.library)
+    for outcome in offer.outcomes([rule]):
         if isinstance(outcome, Candidate) == nearly or outcome.channel_id is None:
             continue
-        stream = streams[outcome.stream_id]
+        stream = offer.streams[outcome.stream_id]
         yield {
             "channel_id": outcome.channel_id,
-            "channel": names[outcome.channel_id],
+            "channel": offer.channels[outcome.channel_id].name,
             "stream_id": stream.id,
             "stream": stream.name,
-            "account": accounts.get(stream.account_id or 0, ""),
+            "account": offer.account_name(stream),
             "evidence": outcome.evidence if isinstance(outcome, Candidate) else outcome.reason,
         }
 
 
-def _read(store: Store, stream_ids: list[int]) -> Iterator[Stream]:
-    for start in range(0, len(stream_ids), CHUNK):
-        yield from store.library.streams(stream_ids[start : start + CHUNK]).values()
+def run_search() -> None:
+    """Start the DAG that matches, and print where its proposals are."""
+    api = connect()
+    settings = api.request("GET", f"{API}/settings")["matching"]
+    run_id = api.trigger(MATCH_DAG, {"dry": not settings["enabled"]})
+    click.echo(f"{MATCH_DAG} searches: run {run_id}")
+    if not settings["enabled"]:
+        click.echo("It is a dry search, because matching.enabled is false.")
 
 
 @click.command(short_help="Propose streams for channels by their names.")
@@ -95,6 +76,9 @@ def _read(store: Store, stream_ids: list[int]) -> Iterator[Stream]:
 @click.option("--account", "accounts", multiple=True, metavar="NAME", help="Only streams of these accounts.")
 @click.option("--exclude", multiple=True, metavar="NAME", help="Never these streams.")
 @click.option("--nearly", is_flag=True, help="Show the streams that nearly fit, with the reason why they do not.")
+@click.option(
+    "--run", "is_search", is_flag=True, help="Start the search of the running stack, by the rules in the settings."
+)
 @click.option("--format", "form", type=click.Choice(["table", "json", "csv"]), default="table", show_default=True)
 def command(
     channels: tuple[str, ...],
@@ -102,13 +86,19 @@ def command(
     accounts: tuple[str, ...],
     exclude: tuple[str, ...],
     nearly: bool,
+    is_search: bool,
     form: str,
 ) -> None:
     """Show which streams outside of all channels belong to a channel, and why. Nothing is changed.
 
     Names are compared without case, accents, country prefixes and quality words; a time-shifted or foreign version is
     another channel. The library is that of the last refresh in this home, so the stack need not run.
+
+    With --run, the running stack searches by the rules in the settings, and proposes, asks and adds as they say.
     """
+    if is_search:
+        run_search()
+        return
     rows = sorted(
         proposals(open_local(), rule_of(channels=channels, by=by, accounts=accounts, exclude=exclude), nearly=nearly),
         key=lambda row: (row["channel"].casefold(), row["stream"].casefold()),

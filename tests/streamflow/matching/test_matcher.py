@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from streamflow.matching import Candidate, ChannelName, Refusal, Rule, StreamName, match
+from streamflow.matching.decision import Candidate, Refusal
+from streamflow.matching.matcher import match
+from streamflow.matching.records import ChannelName, StreamName
+from streamflow.matching.rule import Rule
 
 NAMES = [
     "Das Erste",

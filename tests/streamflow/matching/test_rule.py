@@ -8,7 +8,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from streamflow.matching import Candidate, ChannelName, Rule, StreamName, match
+from streamflow.matching.decision import Candidate
+from streamflow.matching.matcher import match
+from streamflow.matching.records import ChannelName, StreamName
+from streamflow.matching.rule import Rule
 
 
 def test_a_rule_has_the_defaults_of_the_contract() -> None:

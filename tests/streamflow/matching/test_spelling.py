@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamflow.matching import spelling_of
-from streamflow.matching.spelling import group_country, guide_country
+from streamflow.matching.spelling import group_country, guide_country, spelling_of
 
 
 @pytest.mark.parametrize(

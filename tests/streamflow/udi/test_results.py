@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from streamflow.records import AudioTrack, DeadMemory
+from streamflow.records import AudioTrack, DeadMemory, Decision
 from streamflow.udi import bounds
 from streamflow.udi.ports import Store
 from support.udi_records import NOW, library, result, stream
@@ -162,3 +162,21 @@ def test_pruning_without_a_library_deletes_no_stream(store: Store) -> None:
     store.runs.settle("no run", result(10).model_copy(update={"checked_at": datetime(2020, 1, 1, tzinfo=UTC)}))
     assert store.prune()["streams"] == 0
     assert store.results.latest(10) is not None
+
+
+def test_decisions_are_found_without_a_search(store: Store) -> None:
+    decision = Decision(state="rejected", at=NOW, why="the name fits", asked_by="run")
+    decided = DeadMemory(failures=1, decisions={2: decision})
+    store.results.remember_dead({10: decided, 11: DeadMemory(failures=2)})
+    assert store.results.decided() == {10: decided}
+    store.results.remember_dead({10: DeadMemory(failures=1)})
+    assert store.results.decided() == {}
+
+
+def test_a_decision_about_a_stream_that_was_never_checked_follows_it_to_its_new_id(store: Store) -> None:
+    decided = DeadMemory(decisions={2: Decision(state="rejected", at=NOW)})
+    store.publish(library(stream(10), stream(11, provider_id="p")))
+    store.results.remember_dead({11: decided})
+    store.publish(library(stream(10)))
+    store.publish(library(stream(10), stream(12, provider_id="p")))
+    assert store.results.decided()[12] == decided

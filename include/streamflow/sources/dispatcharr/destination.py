@@ -14,7 +14,7 @@ from streamflow.udi.snapshot import Snapshot
 
 
 class Channels:
-    """Reads and writes the streams of channels. See :class:`streamflow.sources.source.Destination`."""
+    """Reads and writes the streams of channels. See :class:`streamflow.sources.source.ChannelEditor`."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -53,6 +53,10 @@ class Channels:
             if "Invalid pk" in str(refused):
                 raise SourceConflict(f"a stream of channel {channel_id} does not exist any more") from refused
             raise
+
+    def hide(self, channel_id: int, hidden: bool) -> None:
+        """Leave a channel out of every output, or put it back."""
+        self._session.call("PATCH", f"/api/channels/channels/{channel_id}/", body={"hidden_from_output": hidden})
 
     def write_results(self, channel_id: int, results: Iterable[Result]) -> None:
         """Merge measurements into the statistics of the channel's streams.

@@ -116,6 +116,8 @@ def channel_of(raw: Raw) -> Channel:
         group_id=effective(raw, "channel_group_id"),
         uuid=raw.get("uuid"),
         stream_ids=tuple(dict.fromkeys(raw["streams"])),
+        tvg_id=raw.get("effective_tvg_id") or raw.get("tvg_id") or None,
+        is_hidden=bool(raw.get("hidden_from_output")),
     )
 
 

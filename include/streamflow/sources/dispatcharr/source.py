@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -11,7 +12,7 @@ from redis import Redis
 from streamflow.errors import ConfigError, SourceRefused, UnknownRecord
 from streamflow.records import Event, Stream
 from streamflow.sources.broken import BrokenRecords
-from streamflow.sources.dispatcharr import events, library
+from streamflow.sources.dispatcharr import events, library, providers
 from streamflow.sources.dispatcharr.destination import Channels
 from streamflow.sources.dispatcharr.session import Session
 from streamflow.sources.dispatcharr.tokens import Tokens
@@ -146,6 +147,13 @@ class Dispatcharr:
         """
         found = list(events.recordings(self._session))
         return [*found, *events.programmes(self._session)] if with_programmes else found
+
+    def refresh_providers(self, min_age: timedelta, patience: timedelta) -> dict[int, str]:
+        """Refresh the active accounts, and return those whose refresh failed, each with the reason.
+
+        :raises SourceError: Dispatcharr cannot be reached.
+        """
+        return providers.refresh(self._session, min_age, patience)
 
     def viewers(self) -> dict[int, int]:
         """Return the number of connections that viewers use, by the id of the account's profile.

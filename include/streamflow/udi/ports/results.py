@@ -57,6 +57,9 @@ class Results(Protocol):
     def remember_dead(self, memories: Mapping[int, DeadMemory]) -> None:
         """Replace the memory of failures of streams, in one step."""
 
+    def decided(self) -> dict[int, DeadMemory]:
+        """Return the memory of the streams with a decision about a channel that they may belong to."""
+
     def removed_streams(self, channel_id: int) -> dict[int, int]:
         """Return the streams that the policy removed from a channel, with the position that each had."""
 

@@ -152,7 +152,8 @@ class Publishing:
         indexes = self._connection.get_many(edits.names)
         gone = self._gone(map(library.stream, streams.added))
         former_ids = renamed(removed, map(library.stream, streams.added), gone)
-        left = self._results.checked_of(set(streams.removed) - set(former_ids.values()))
+        leaving = set(streams.removed) - set(former_ids.values())
+        left = self._results.checked_of(leaving) | self._results.dead_memory(leaving).keys()
         return Changes(
             kinds=kinds,
             writes=writes | edits.apply(indexes),

@@ -20,6 +20,8 @@ from streamflow.udi.snapshot import to_json
 
 # A history takes up to 50 KB in a reply.
 HISTORIES_AT_ONCE = 100
+# The set of the streams with a decision about a channel.
+DECIDED = "decided"
 
 
 class RedisResults:
@@ -97,6 +99,10 @@ class RedisResults:
             for stream_id, memory in memories.items():
                 _remember(batch, stream_id, memory, former.get(stream_id, DeadMemory()))
             batch.execute()
+
+    def decided(self) -> dict[int, DeadMemory]:
+        """Return the memory of the streams with a decision about a channel."""
+        return self.dead_memory(self._connection.ids("SMEMBERS", DECIDED))
 
     def removed_streams(self, channel_id: int) -> dict[int, int]:
         """Return the streams that the policy removed from a channel, with the position that each had."""
@@ -192,6 +198,7 @@ class RedisResults:
             batch.hdel(PREFIX + "result", *fields)
             batch.hdel(PREFIX + "dead", *fields)
             batch.zrem(PREFIX + "checked", *fields)
+            batch.srem(PREFIX + DECIDED, *fields)
             batch.unlink(*(f"{PREFIX}history:{stream}" for stream in stream_ids))
             for stream, result in results.items():
                 batch.srem(f"{PREFIX}verdict:{result.verdict}", stream)
@@ -212,6 +219,10 @@ def _positions(removed: dict[bytes, bytes]) -> dict[int, int]:
 
 def _remember(batch: Pipeline, stream_id: int, memory: DeadMemory, former: DeadMemory) -> None:
     batch.hset(PREFIX + "dead", str(stream_id), to_json(memory))
+    if memory.decisions:
+        batch.sadd(PREFIX + DECIDED, str(stream_id))
+    elif former.decisions:
+        batch.srem(PREFIX + DECIDED, str(stream_id))
     for channel in former.removed_from.keys() - memory.removed_from.keys():
         batch.hdel(f"{PREFIX}channel:{channel}:removed", str(stream_id))
     for channel, position in memory.removed_from.items():

@@ -147,7 +147,8 @@ def _take_gone(db: sqlite3.Connection, library: LibraryTexts, added: Iterable[in
 def _remember_gone(db: sqlite3.Connection, removed: Iterable[Stream]) -> None:
     """Store the identities of the removed streams that have results, for the case that they come back."""
     db.executemany(
-        "INSERT OR REPLACE INTO gone SELECT ?1, ?2 WHERE EXISTS (SELECT 1 FROM result WHERE stream_id = ?2)",
+        "INSERT OR REPLACE INTO gone SELECT ?1, ?2 WHERE EXISTS (SELECT 1 FROM result WHERE stream_id = ?2) "
+        "OR EXISTS (SELECT 1 FROM dead WHERE stream_id = ?2)",
         [(mark, stream.id) for stream in removed for mark in identities(stream)],
     )
 

@@ -100,6 +100,11 @@ class FileResults:
                     [(channel, stream_id, position) for channel, position in memory.removed_from.items()],
                 )
 
+    def decided(self) -> dict[int, DeadMemory]:
+        """Return the memory of the streams with a decision about a channel."""
+        rows = self._database.rows("SELECT stream_id, json FROM dead WHERE json ->> '$.decisions' IS NOT NULL")
+        return {stream: DeadMemory.model_validate_json(text) for stream, text in rows}
+
     def removed_streams(self, channel_id: int) -> dict[int, int]:
         """Return the streams that the policy removed from a channel, with the position that each had."""
         return dict(self._database.rows("SELECT stream_id, position FROM removed WHERE channel_id = ?", channel_id))

@@ -1,0 +1,106 @@
+"""Changes of the lineup: streams are added behind those that are there, and channels are hidden and shown.
+
+Each change goes into the channel's log, so that it can be undone like the changes of checks.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from streamflow.errors import SourceConflict, UnknownRecord
+from streamflow.lineup.decisions import Pair, decide
+from streamflow.records import ChannelChange, Decision, Move
+from streamflow.sources import ChannelEditor
+from streamflow.udi.ports import Store
+
+log = logging.getLogger(__name__)
+
+# A concurrent edit by a user wins; after this many conflicts the channel stays unchanged.
+TRIES = 3
+
+
+def add(
+    store: Store, destination: ChannelEditor, channel_id: int, reasons: Mapping[int, str], run_id: str | None
+) -> ChannelChange:
+    """Add streams to a channel, behind those that are there, and record the change.
+
+    A repeated call changes nothing. When somebody edits the channel at each try, or it does not exist any more, the
+    recorded change says so.
+
+    :param reasons: the streams in their order, each with the reason.
+    :raises SourceError: the destination cannot be written now.
+    """
+    now = datetime.now(UTC)
+    try:
+        before, after = _append(destination, channel_id, tuple(reasons))
+    except (SourceConflict, UnknownRecord) as problem:
+        channel = store.library.channel(channel_id)
+        present = channel.stream_ids if channel else ()
+        change = ChannelChange(
+            channel_id=channel_id, run_id=run_id, at=now, before=present, after=present, conflict=str(problem)
+        )
+        store.runs.finish_channel(change)
+        return change
+    store.library.reorder(channel_id, after)
+    added: dict[Pair, Decision | None] = {
+        (channel_id, stream): Decision(state="added", at=now, why=why) for stream, why in reasons.items()
+    }
+    decide(store, added, forget_removal=True)
+    change = ChannelChange(
+        channel_id=channel_id,
+        run_id=run_id,
+        at=now,
+        before=before,
+        after=after,
+        moves=tuple(
+            Move(stream_id=stream, before=None, after=after.index(stream), why=reasons[stream])
+            for stream in after[len(before) :]
+        ),
+        written=True,
+    )
+    if change.is_news:
+        store.runs.finish_channel(change)
+    return change
+
+
+def hide(store: Store, destination: ChannelEditor, channel_id: int, run_id: str | None, *, hidden: bool) -> None:
+    """Leave a channel out of every output, or put it back, and record the change.
+
+    :raises SourceError: the destination cannot be written now.
+    :raises UnknownRecord: the channel does not exist any more.
+    """
+    destination.hide(channel_id, hidden)
+    present = destination.order(channel_id)
+    store.runs.finish_channel(
+        ChannelChange(
+            channel_id=channel_id,
+            run_id=run_id,
+            at=datetime.now(UTC),
+            before=present,
+            after=present,
+            hidden=hidden,
+            written=True,
+        )
+    )
+
+
+def _append(
+    destination: ChannelEditor, channel_id: int, streams: tuple[int, ...]
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Append the streams that the channel lacks, and return its order before and after."""
+    tries = 0
+    while True:
+        before = destination.order(channel_id)
+        after = (*before, *(stream for stream in streams if stream not in before))
+        try:
+            if after != before:
+                destination.write_order(channel_id, before, after)
+        except SourceConflict as conflict:
+            tries += 1
+            if tries == TRIES:
+                raise
+            log.info("channel %s: %s; the streams are added again", channel_id, conflict)
+        else:
+            return before, after
