@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Literal
 
 from streamflow.config import Safety
+from streamflow.probing.target import BESIDE_OTHERS, FAILED_WITH
 from streamflow.records import Result
 
 # Failures that a provider which is down, or which bans the login, shows for every stream.
@@ -28,8 +30,8 @@ REACHABILITY = frozenset(
 )
 # One stream alone cannot show that a provider is down.
 LEAST_STREAMS = 2
-# The field of ``Result.extra`` that keeps the reason of a failure that was withdrawn.
-FAILED_WITH = "failed_with"
+# A provider counts a connection for at most this time after its end.
+STILL_COUNTED = timedelta(seconds=60)
 # The field of ``Result.extra`` that marks a result as undecided because of an outage.
 OUTAGE = "outage"
 
@@ -54,8 +56,8 @@ def failure(result: Result) -> str | None:
     """Return the reason of a result that a provider which is down explains, or None for every other result."""
     if result.verdict == "dead" and result.reason in REACHABILITY:
         return result.reason
-    withdrawn = result.extra.get(FAILED_WITH)
-    return withdrawn if result.verdict == "unknown" and isinstance(withdrawn, str) else None
+    reason = result.extra.get(FAILED_WITH)
+    return reason if result.verdict == "unknown" and isinstance(reason, str) else None
 
 
 def is_reached(result: Result) -> bool:
@@ -75,16 +77,16 @@ def judge(results: Iterable[Result], alive: Collection[int], safety: Safety) -> 
     with the share ``provider_down_share``. A login with fewer such streams must fail with all of them. So a provider
     that goes down in the middle of a run is found too, and a provider that is back closes the circuit again.
 
+    A refusal such as 403 beside other connections of the login may mean one too many. It counts when no stream was
+    reached in the minute before it or since, and a stream that was probed alone afterwards is refused as well.
+
     :param results: the results of this run for the login's streams, in any order.
     :param alive: the login's streams in this run that worked at their last check before.
     """
-    newest = sorted(
-        filter(is_evidence, results),
-        key=lambda result: result.checked_at,
-        reverse=True,
-    )
-    evidence = [result for result in newest if is_reached(result) or result.stream_id in alive]
+    newest = _unexplained(sorted(filter(is_evidence, results), key=lambda result: result.checked_at, reverse=True))
     failed = tuple(result for result in reversed(newest) if failure(result))
+    newest = _confirmed(newest)
+    evidence = [result for result in newest if is_reached(result) or result.stream_id in alive]
     needed = min(len(alive), safety.provider_down_least)
     if needed < LEAST_STREAMS:
         return Circuit("closed", failed)
@@ -112,6 +114,30 @@ def withdrawn(result: Result, cause: str) -> Result:
             "extra": result.extra | {FAILED_WITH: failure(result), OUTAGE: True},
         }
     )
+
+
+def _unexplained(newest: list[Result]) -> list[Result]:
+    """Return the results without the refusals of a provider that was busy with connections that it served."""
+    served = next((result.checked_at for result in newest if is_reached(result)), None)
+    return [
+        result
+        for result in newest
+        if served is None or BESIDE_OTHERS not in result.extra or _began(result) > served + STILL_COUNTED
+    ]
+
+
+def _confirmed(newest: list[Result]) -> list[Result]:
+    """Return the results without the refusals beside others that no later refusal of a stream alone confirms."""
+    alone = [_began(result) for result in newest if failure(result) and not result.extra.get(BESIDE_OTHERS)]
+    return [
+        result
+        for result in newest
+        if not result.extra.get(BESIDE_OTHERS) or any(result.checked_at <= began for began in alone)
+    ]
+
+
+def _began(result: Result) -> datetime:
+    return result.checked_at - timedelta(seconds=result.elapsed_s or 0)
 
 
 def _cause(evidence: Collection[Result]) -> str:

@@ -17,7 +17,7 @@ KEPT_SECONDS = 2 * 86_400
 # The pause between two probes behind an open circuit.
 PROBE_SECONDS = 60
 # The fields of a failed try that a circuit is judged by.
-EVIDENCE = {"stream_id", "checked_at", "verdict", "reason", "run_id", "extra"}
+EVIDENCE = {"stream_id", "checked_at", "elapsed_s", "verdict", "reason", "run_id", "extra"}
 
 
 class RedisMarks:

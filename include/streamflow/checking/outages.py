@@ -134,7 +134,7 @@ class Outages:
         """Store failures as undecided, and return the channels that wait for no other stream."""
         ready: set[int] = set()
         for failed in failures:
-            if failed.verdict == "dead":
+            if circuit.OUTAGE not in failed.extra:
                 ready.update(self.store.runs.settle(self.run_id, circuit.withdrawn(failed, cause)))
         return sorted(ready)
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Self
 
-from streamflow.checking.circuit import FAILED_WITH, REACHABILITY
+from streamflow.checking.circuit import REACHABILITY
 from streamflow.checking.feedback import is_suspicious
 from streamflow.config import Probe
 from streamflow.probing import ProbeOutcome
+from streamflow.probing.target import FAILED_WITH
 from streamflow.records.record import Record
 
 # A provider that stays full for this many tries in a row leaves the stream undecided.

@@ -81,6 +81,7 @@ def _refusal_fields(end: End, refusal_of: Callable[..., Refusal]) -> dict[str, A
         "detail": refusal.detail,
         "retryable": refusal.retryable,
         "retry_after": refusal.retry_after,
+        "extra": refusal.extra,
     }
 
 

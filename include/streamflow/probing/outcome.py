@@ -37,7 +37,7 @@ def refused(refusal: Refusal, started: float, **extra: Any) -> ProbeOutcome:
     :param extra: further facts for the result; those that are empty are left out.
     """
     result = result_of(refusal.verdict, refusal.reason, refusal.detail, started)
-    if noted := {name: value for name, value in extra.items() if value}:
+    if noted := refusal.extra | {name: value for name, value in extra.items() if value}:
         result = result.model_copy(update={"extra": noted})
     return ProbeOutcome(result, None, refusal.retryable, refusal.retry_after)
 

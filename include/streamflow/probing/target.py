@@ -32,6 +32,11 @@ LIBAV = {
 MAX_THUMBNAIL_BYTES = 20_000
 SLATE_BYTES = 64 * 36
 
+# Fields of ``Result.extra``. A busy provider sends the same status as one that is down: the reason of the stream in
+# that case, and whether other connections of the login were in use.
+FAILED_WITH = "failed_with"
+BESIDE_OTHERS = "beside_others"
+
 #: A recording's address, that of a panel's channel, of a file, or of anything else.
 AddressForm = Literal["recording", "panel", "file", "other"]
 

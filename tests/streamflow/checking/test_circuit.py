@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from streamflow.checking.circuit import REACHABILITY, Circuit, failure, is_reached, judge, withdrawn
 from streamflow.config import Safety
+from streamflow.probing.target import BESIDE_OTHERS, FAILED_WITH
 from streamflow.records import Result
 
 START = datetime(2026, 1, 2, 3, tzinfo=UTC)
@@ -86,6 +87,33 @@ def test_undecided_results_say_nothing_about_the_provider() -> None:
     failures = [result(i, "unauthorized") for i in range(1, 5)]
     assert judged(*failures, *busy).state in ("closed", "undecided")
     assert judged(*failures, *busy, result(5, "unauthorized")).state == "open"
+
+
+def refused(stream_id: int, *, at: int, alone: bool = False) -> Result:
+    """Return the result of a stream that was refused with a 429, which took a second."""
+    extra = {FAILED_WITH: "http_4xx", BESIDE_OTHERS: not alone}
+    busy = result(stream_id, "provider_busy", verdict="unknown", at=at)
+    return busy.model_copy(update={"extra": extra, "elapsed_s": 1.0})
+
+
+def test_refusals_beside_others_count_once_a_stream_alone_is_refused_as_well() -> None:
+    beside = [refused(i, at=i) for i in range(1, 5)]
+    assert judged(*beside, refused(5, at=5)).state == "closed"
+    # The last one is still under way when the stream alone begins.
+    assert judged(*beside, refused(5, at=4, alone=True)).state == "undecided"
+    circuit = judged(*beside, refused(5, at=6, alone=True))
+    assert circuit.state == "open"
+    assert [one.stream_id for one in circuit.failed] == [1, 2, 3, 4, 5]
+    assert judged(*beside, result(5, "unauthorized", at=6)).state == "open"
+
+
+@pytest.mark.parametrize(("served_at", "state"), [(99, "closed"), (70, "closed"), (30, "open"), (200, "closed")])
+def test_refusals_beside_a_stream_that_played_lately_mean_a_busy_provider(served_at: int, state: str) -> None:
+    refusals = [refused(i, at=99 + i, alone=i == 19) for i in range(1, 20)]
+    circuit = judged(result(20, at=served_at), *refusals)
+    assert circuit.state == state
+    if state == "closed":
+        assert circuit.failed == ()
 
 
 def test_the_share_is_a_setting() -> None:

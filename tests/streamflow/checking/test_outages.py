@@ -40,8 +40,8 @@ def opened(store: Store, run_id: str = "run", marks: MemoryMarks | None = None) 
 def found(stream_id: int, reason: str | None = None, *, second: int = 0, run_id: str = "run", **fields: Any) -> Result:
     at = NOW + timedelta(seconds=second or stream_id)
     account = 2 if stream_id in SOUTH else 1
-    verdict = "dead" if reason else "ok"
-    return result(stream_id, verdict, at=at, reason=reason, run_id=run_id, account_id=account, **fields)  # type: ignore[arg-type]
+    verdict = fields.pop("verdict", "dead" if reason else "ok")
+    return result(stream_id, verdict, at=at, reason=reason, run_id=run_id, account_id=account, **fields)
 
 
 def verdicts(store: Store) -> dict[int, str]:
@@ -71,6 +71,21 @@ def test_a_short_failure_of_first_tries_ends_with_the_next_try(store: Store) -> 
     assert [outages.bar("north", stream_id, 1) for stream_id in (2, 3)] == ["", ""]
     outages.settle("north", found(2, "no_data", second=21))
     assert verdicts(store) == {1: "ok", 2: "dead"}
+
+
+def test_refusals_for_want_of_a_connection_are_withdrawn_with_the_outage(store: Store) -> None:
+    outages = opened(store)
+    beside, alone = ({"failed_with": "unauthorized", "beside_others": is_beside} for is_beside in (True, False))
+    outages.settle("north", found(1, "provider_busy", extra=beside, verdict="unknown"))
+    outages.suspect("north", found(2, "provider_busy", extra=beside, verdict="unknown"))
+    assert outages.marks.causes() == {}
+    outages.suspect("north", found(3, "provider_busy", extra=alone, verdict="unknown"))
+    assert outages.bar("north", 4, 0) == ""
+    assert outages.bar("north", 5, 0).endswith("3 of 3 streams that worked before failed (3 unauthorized)")
+    # A check that was under way is decided in the same way.
+    outages.settle("north", found(6, "provider_busy", extra=beside, verdict="unknown"))
+    reasons = {stream_id: one.reason for stream_id, one in store.results.latest_of(NORTH).items()}
+    assert reasons == {1: "source_unavailable", 6: "source_unavailable"}
 
 
 def test_a_failed_try_that_is_no_sign_of_an_outage_is_no_evidence(store: Store) -> None:

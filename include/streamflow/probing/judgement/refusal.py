@@ -9,12 +9,16 @@ import traceback
 from collections.abc import Mapping
 from http import HTTPStatus
 from pathlib import Path
+from typing import Any
 
+from streamflow.probing.target import BESIDE_OTHERS, FAILED_WITH
 from streamflow.records import Verdict
 
 # Connection limit reached or account locked: codes of the standard, and codes that panels invented.
 BUSY = frozenset({429, 456, 458, 459, 503, 509})
 MAX_RETRY_AFTER = 600.0
+# Reasons of the statuses that a provider which is down, or which bans a login, sends as well as a busy one.
+_AMBIGUOUS = {403: "unauthorized", 429: "http_4xx", 503: "http_5xx", 509: "http_5xx"}
 # HDHomeRun's codes: system busy, tuner in use, all tuners in use.
 _TUNER_BUSY = frozenset({"803", "804", "805"})
 # Unknown channel, tune failed, no video data, and content under protection.
@@ -32,6 +36,7 @@ class Refusal(Exception):
     """A stream that gave no media; ``retryable`` and ``retry_after`` as in a ProbeOutcome.
 
     :param detail: a sentence of evidence, without a URL.
+    :param extra: further facts for the result, as JSON values.
     """
 
     def __init__(
@@ -42,6 +47,7 @@ class Refusal(Exception):
         *,
         retryable: bool = True,
         retry_after: float | None = None,
+        extra: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(f"{verdict}: {reason}: {detail}")
         self.verdict = verdict
@@ -49,6 +55,7 @@ class Refusal(Exception):
         self.detail = detail
         self.retryable = retryable
         self.retry_after = retry_after
+        self.extra = dict(extra or {})
 
 
 def dead(reason: str, detail: str, *, retryable: bool = True) -> Refusal:
@@ -56,9 +63,9 @@ def dead(reason: str, detail: str, *, retryable: bool = True) -> Refusal:
     return Refusal("dead", reason, detail, retryable=retryable)
 
 
-def busy(detail: str, retry_after: float | None = None) -> Refusal:
+def busy(detail: str, retry_after: float | None = None, extra: Mapping[str, Any] | None = None) -> Refusal:
     """Return the refusal of a provider without a free connection, which never counts against the stream."""
-    return Refusal("unknown", "provider_busy", detail, retry_after=retry_after)
+    return Refusal("unknown", "provider_busy", detail, retry_after=retry_after, extra=extra)
 
 
 def cancelled() -> Refusal:
@@ -91,13 +98,14 @@ def of_status(status: int, headers: Mapping[str, str], text: bytes = b"", *, acc
     detail = f"HTTP {status} {_phrase(status)}".strip()
     if tuner := of_tuner(headers.get("x-hdhomerun-error", "")):
         return tuner
+    evidence = {FAILED_WITH: _AMBIGUOUS[status], BESIDE_OTHERS: account_busy} if status in _AMBIGUOUS else None
     if status in BUSY:
-        return busy(detail, retry_after(headers.get("retry-after")))
-    if status == 403 and account_busy:
-        return busy(f"{detail} while other connections of the account were in use")
+        return busy(detail, retry_after(headers.get("retry-after")), evidence)
     if status in (401, 403):
         if refusal := of_text(text):
             return refusal
+        if status == 403 and account_busy:
+            return busy(f"{detail} while other connections of the account were in use", extra=evidence)
         return dead("unauthorized", detail, retryable=status == 403)
     if status in (404, 410):
         return dead(f"http_{status}", detail, retryable=False)

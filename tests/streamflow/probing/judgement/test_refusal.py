@@ -43,6 +43,16 @@ def test_a_status_has_one_meaning(status: int, verdict: str, reason: str, retrya
 def test_403_means_too_many_connections_where_the_account_is_in_use() -> None:
     assert refusal.of_status(403, {}, account_busy=True).reason == "provider_busy"
     assert refusal.of_status(401, {}, account_busy=True).reason == "unauthorized"
+    assert refusal.of_status(403, {}, b"This stream is geo-blocked", account_busy=True).reason == "geo_blocked"
+
+
+@pytest.mark.parametrize(
+    ("status", "failure"),
+    [(403, "unauthorized"), (429, "http_4xx"), (503, "http_5xx"), (509, "http_5xx"), (458, None), (404, None)],
+)
+def test_a_status_of_busy_providers_and_of_those_that_are_down_names_both(status: int, failure: str | None) -> None:
+    expected = {"failed_with": failure, "beside_others": True} if failure else {}
+    assert refusal.of_status(status, {}, account_busy=True).extra == expected
 
 
 @pytest.mark.parametrize(
