@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Annotated, Literal
 
@@ -77,6 +78,13 @@ class Result(Record):
     def is_working(self) -> bool:
         """Return whether the stream was served and plays."""
         return self.verdict in WORKING
+
+    def is_usable(self, unusable: Collection[str]) -> bool:
+        """Return whether people can watch the stream.
+
+        :param unusable: the reasons for which a degraded stream cannot be watched, see ``scoring.unusable_reasons``.
+        """
+        return self.is_working and self.reason not in unusable
 
     @property
     def lines(self) -> int | None:

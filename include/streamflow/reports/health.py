@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 
 from pydantic import BaseModel, Field
@@ -21,7 +21,7 @@ class Share(BaseModel):
     name: str = Field(description="Name of the account or group")
     streams: int = Field(description="Number of its streams in the run")
     decided: int = Field(description="Number of streams with a verdict about the stream")
-    working: int = Field(description="Number of streams that are `ok` or `degraded`")
+    working: int = Field(description="Number of streams that can be watched")
     verdicts: dict[str, int] = Field(description="Number of streams by verdict")
     share_working: float | None = Field(description="null when nothing was decided", examples=[0.9])
 
@@ -32,7 +32,7 @@ class WeakChannel(BaseModel):
     channel_id: int = Field(description="Id of the channel in Dispatcharr")
     name: str = Field(description="Name of the channel")
     streams: int = Field(description="Number of its streams")
-    working: int = Field(description="Number of streams that are `ok` or `degraded`")
+    working: int = Field(description="Number of streams that can be watched")
     best_score: float | None = Field(description="Highest score of its streams")
 
 
@@ -68,15 +68,18 @@ class HealthReport(BaseModel):
     duplicates: list[Duplicate] = Field(description="URLs that several streams have")
 
 
-def report(store: Store, state: RunState) -> HealthReport:
+def report(store: Store, state: RunState, unusable: Collection[str] = ()) -> HealthReport:
     """Return the report of a run, finished or not.
 
+    :param unusable: the reasons for which a degraded stream cannot be watched.
     :raises UdiUnavailable: the store cannot be read.
     """
     run = state.run
     verdicts = _verdicts(state)
     streams = store.library.streams(verdicts)
     results = {id: result for id, result in store.results.latest_of(verdicts).items() if result.run_id == run.run_id}
+    hidden = {id for id, result in results.items() if result.reason in unusable}
+    outcomes = {id: (verdict, verdict in WORKING and id not in hidden) for id, verdict in verdicts.items()}
     channels = store.library.channels(run.channels)
     accounts = {account.id: account.name for account in store.library.accounts()}
     groups = {group.id: group.name for group in store.library.groups()}
@@ -84,11 +87,11 @@ def report(store: Store, state: RunState) -> HealthReport:
         run_id=run.run_id,
         started_at=run.started_at,
         finished_at=state.finished_at,
-        total=_share(None, "all streams", verdicts.values()),
-        accounts=_shares(verdicts, {id: stream.account_id for id, stream in streams.items()}, accounts),
-        groups=_shares(verdicts, {id: stream.group_id for id, stream in streams.items()}, groups),
+        total=_share(None, "all streams", outcomes.values()),
+        accounts=_shares(outcomes, {id: stream.account_id for id, stream in streams.items()}, accounts),
+        groups=_shares(outcomes, {id: stream.group_id for id, stream in streams.items()}, groups),
         worst_channels=_worst(
-            channels, store.results.latest_of({id for channel in channels for id in channel.stream_ids})
+            channels, store.results.latest_of({id for channel in channels for id in channel.stream_ids}), unusable
         ),
         mislabelled=mislabelled(results, streams, accounts),
         duplicates=_duplicates(store, streams),
@@ -104,11 +107,13 @@ def _twins(run: Run) -> Iterable[tuple[int, tuple[int, ...]]]:
     return ((id, twins) for id, twins in run.twins.items() if id in run.stream_ids)
 
 
-def _shares(verdicts: Mapping[int, str], owners: Mapping[int, int | None], names: Mapping[int, str]) -> list[Share]:
+def _shares(
+    outcomes: Mapping[int, tuple[str, bool]], owners: Mapping[int, int | None], names: Mapping[int, str]
+) -> list[Share]:
     """Return the share of each owner (an account or a group) of streams, the worst first."""
-    by_owner: dict[int | None, list[str]] = {}
-    for id, verdict in verdicts.items():
-        by_owner.setdefault(owners.get(id), []).append(verdict)
+    by_owner: dict[int | None, list[tuple[str, bool]]] = {}
+    for id, outcome in outcomes.items():
+        by_owner.setdefault(owners.get(id), []).append(outcome)
     shares = [
         _share(owner, names.get(owner, f"{owner}") if owner is not None else "none", own)
         for owner, own in by_owner.items()
@@ -116,10 +121,11 @@ def _shares(verdicts: Mapping[int, str], owners: Mapping[int, int | None], names
     return sorted(shares, key=lambda share: (share.share_working is None, share.share_working or 0, share.name))
 
 
-def _share(id: int | None, name: str, verdicts: Iterable[str]) -> Share:
-    counts = Counter(verdicts)
-    working = sum(counts[verdict] for verdict in WORKING)
-    decided = working + counts["dead"]
+def _share(id: int | None, name: str, outcomes: Collection[tuple[str, bool]]) -> Share:
+    """Return the share of streams by their outcomes: verdict, and whether the stream can be watched."""
+    counts = Counter(verdict for verdict, _ in outcomes)
+    working = sum(is_usable for _, is_usable in outcomes)
+    decided = sum(counts[verdict] for verdict in DECIDED)
     return Share(
         id=id,
         name=name,
@@ -131,11 +137,11 @@ def _share(id: int | None, name: str, verdicts: Iterable[str]) -> Share:
     )
 
 
-def _worst(channels: Iterable[Channel], results: Mapping[int, Result]) -> list[WeakChannel]:
+def _worst(channels: Iterable[Channel], results: Mapping[int, Result], unusable: Collection[str]) -> list[WeakChannel]:
     weak = []
     for channel in channels:
         checked = [results[id] for id in channel.stream_ids if id in results]
-        working = sum(result.verdict in WORKING for result in checked)
+        working = sum(result.is_usable(unusable) for result in checked)
         if working == len(channel.stream_ids) or not any(result.verdict in DECIDED for result in checked):
             continue
         scores = [result.score for result in checked if result.score is not None]

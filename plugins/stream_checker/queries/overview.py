@@ -56,7 +56,7 @@ class Provider(BaseModel):
     name: str = Field(description="Name of the account", examples=["Provider A"])
     is_active: bool = Field(description="Whether the account is active")
     decided: int = Field(description="Number of its streams that a check has decided about")
-    working: int = Field(description="Number of its streams that are `ok` or `degraded`")
+    working: int = Field(description="Number of its streams that can be watched")
     undecided: int = Field(
         description="Number of the decided streams whose newest checks decided nothing, for example because the "
         "provider is down: their last known state is counted"
@@ -111,8 +111,7 @@ def overview(
     # During an outage the last known state counts, so that a provider that is down leaves no channel undecided.
     known = {stream: one.decided for stream, one in current.items() if one.decided}
     decided, unusable = set(known), settings.scoring.unusable_reasons
-    working = {stream for stream, one in known.items() if one.verdict in WORKING}
-    usable = {stream for stream in working if known[stream].reason not in unusable}
+    usable = {stream for stream, one in known.items() if one.verdict in WORKING and one.reason not in unusable}
     as_of = {stream: one.checked_at for stream, one in known.items() if not current[stream].is_decided}
     channels = {channel.id: channel for channel in store.library.channels()}
     health = {channel.id: _health(channel, usable, decided) for channel in channels.values()}
@@ -132,7 +131,7 @@ def overview(
         dark=[_listed(channel, usable) for channel in dark[:MAX_LISTED]],
         weak=[_listed(channel, usable) for channel in weak[:MAX_LISTED]],
         changes=_changes(store, channels, changes),
-        providers=_providers(store, limiter, working, decided, as_of),
+        providers=_providers(store, limiter, usable, decided, as_of),
         last_run=runs[0] if runs else None,
         next_check=airflow.next_check,
         next_schedule=airflow.next_schedule,
@@ -190,7 +189,7 @@ def _changes(store: Store, channels: Mapping[int, Channel], changes: Sequence[Ch
 
 
 def _providers(
-    store: Store, limiter: Limiter, working: set[int], decided: set[int], as_of: Mapping[int, float]
+    store: Store, limiter: Limiter, usable: set[int], decided: set[int], as_of: Mapping[int, float]
 ) -> list[Provider]:
     try:
         uses = {one.account_id: one for one in limiter.snapshot().accounts}
@@ -205,7 +204,7 @@ def _providers(
                 name=account.name,
                 is_active=account.is_active,
                 decided=len(streams & decided),
-                working=len(streams & working),
+                working=len(streams & usable),
                 undecided=len(streams & as_of.keys()),
                 as_of=min((datetime.fromtimestamp(as_of[one], UTC) for one in streams & as_of.keys()), default=None),
                 max_streams=account.max_streams,

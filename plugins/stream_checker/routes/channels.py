@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path
@@ -22,7 +23,7 @@ from streamflow.config import Config
 from streamflow.ordering.undo import undo
 from streamflow.policies.fitting import pinned, place_of, policy_of
 from streamflow.policies.pins import with_pin
-from streamflow.records import WORKING, Channel, ChannelChange, Result
+from streamflow.records import Channel, ChannelChange, Result
 from streamflow.udi.ports import Store
 
 router = APIRouter(prefix="/channels", tags=["channels"], dependencies=[Reader])
@@ -40,7 +41,9 @@ class ListedChannel(BaseModel):
     group_id: int | None = Field(description="Id of the channel's group")
     streams: int = Field(description="Number of its streams")
     checked: int = Field(description="Number of its streams that have a result")
-    working: int = Field(description="Number of its streams that are `ok` or `degraded`")
+    working: int = Field(
+        description="Number of its streams that can be watched: `ok`, or degraded for none of `scoring.unusable_reasons`"
+    )
 
 
 class ChannelPage(BaseModel):
@@ -91,6 +94,7 @@ class ChannelDetail(BaseModel):
 def list_channels(
     store: OpenStore,
     name_index: OpenNameIndex,
+    redis: OpenRedis,
     group_id: GroupFilter = None,
     q: NameFilter = None,
     limit: PageLimit = 100,
@@ -103,20 +107,21 @@ def list_channels(
     ids, next_cursor = cursors.page(matching_ids, cursor, limit)
     channels = {channel.id: channel for channel in store.library.channels(ids)}
     results = store.results.latest_of({id for channel in channels.values() for id in channel.stream_ids})
-    listed = [_listed(channels[id], results) for id in ids if id in channels]
+    unusable = shared_settings.load(redis).scoring.unusable_reasons
+    listed = [_listed(channels[id], results, unusable) for id in ids if id in channels]
     return ChannelPage(channels=listed, total=len(matching_ids), next_cursor=next_cursor)
 
 
-def _listed(channel: Channel, results: dict[int, Result]) -> ListedChannel:
-    verdicts = [results[id].verdict for id in channel.stream_ids if id in results]
+def _listed(channel: Channel, results: dict[int, Result], unusable: Collection[str]) -> ListedChannel:
+    own = [results[id] for id in channel.stream_ids if id in results]
     return ListedChannel(
         id=channel.id,
         name=channel.name,
         number=channel.number,
         group_id=channel.group_id,
         streams=len(channel.stream_ids),
-        checked=len(verdicts),
-        working=sum(verdict in WORKING for verdict in verdicts),
+        checked=len(own),
+        working=sum(result.is_usable(unusable) for result in own),
     )
 
 

@@ -25,7 +25,7 @@ from stream_checker.queries.report_file import (
 from stream_checker.queries.run_outcomes import RunOutcome
 from stream_checker.queries.stream_names import NamedResult, NamedStream, StreamNames
 from stream_checker.resources import OpenRedis, OpenRunOutcomes, OpenStore
-from streamflow import sources
+from streamflow import shared_settings, sources
 from streamflow.checking.subject import Subject
 from streamflow.ordering.undo import conflict, last_of_run, undo
 from streamflow.records import ChannelChange, Mode, RunState
@@ -142,10 +142,12 @@ def get_run(
 def get_report(
     run_id: RunId,
     store: OpenStore,
+    redis: OpenRedis,
     format: Annotated[FileFormat, Query(description="`csv` and `html` are files")] = "json",
 ) -> HealthReport | Response:
     """Return the share of working streams by group and account, the worst channels and mislabelled streams."""
-    report = health_report(store, existing_run(store, run_id))
+    unusable = shared_settings.load(redis).scoring.unusable_reasons
+    report = health_report(store, existing_run(store, run_id), unusable)
     match format:
         case "json":
             return report

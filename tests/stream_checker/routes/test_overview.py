@@ -7,6 +7,9 @@ from contextlib import AbstractContextManager
 
 import httpx
 
+from streamflow.udi import Udi
+
+from .. import library
 from ..library import RUN
 
 
@@ -27,3 +30,13 @@ def test_accounts_are_listed_worst_first_also_without_redis(
     with redis_away():
         away = admin.get("/overview").json()
         assert [one["believed_limit"] for one in away["providers"]] == [None, None, None]
+
+
+def test_a_channel_of_streams_that_nobody_can_watch_counts_none_as_working(admin: httpx.Client, udi: Udi) -> None:
+    def working() -> int:
+        return int(admin.get("/channels", params={"q": "Das Erste"}).json()["channels"][0]["working"])
+
+    assert working() == 2
+    udi.runs.settle("no run", library.result(1, verdict="degraded", reason="black_video"))
+    udi.runs.settle("no run", library.result(3, verdict="degraded", reason="low_bitrate"))
+    assert working() == 1

@@ -77,3 +77,16 @@ def test_a_run_without_any_decided_stream_has_a_report(store: Store) -> None:
     assert state
     found = report(store, state)
     assert (found.total.share_working, found.worst_channels, found.finished_at) == (None, [], None)
+
+
+def test_a_stream_that_nobody_can_watch_does_not_count_as_working(store: Store) -> None:
+    run = Run(run_id="black", started_at=NOW, mode="concurrent", stream_ids=(1, 2), channels={1: (1, 2)})
+    store.runs.open(run)
+    store.runs.settle("black", result(1, "degraded", run_id="black", reason="black_video"))
+    store.runs.settle("black", result(2, "degraded", run_id="black", reason="low_bitrate"))
+    state = store.runs.state("black")
+    assert state
+    found = report(store, state, ("black_video",))
+    assert (found.total.decided, found.total.working, found.total.share_working) == (2, 1, 0.5)
+    assert [(one.channel_id, one.working) for one in found.worst_channels] == [(1, 1)]
+    assert report(store, state).worst_channels == []
