@@ -1,4 +1,4 @@
-"""Thumbnails: the last picture of each stream, one file each, in the home."""
+"""Thumbnails: the last picture of each stream and the one before it, in the home."""
 
 from __future__ import annotations
 
@@ -9,25 +9,27 @@ from pathlib import Path
 from streamflow.files import replacing
 
 MAX_BYTES = 20_000
-# 20,000 pictures of at most 20 KB take 400 MB of the disk.
+# 20,000 pictures of at most 20 KB take 400 MB of the disk. A former picture is older than most, and deleted first.
 KEPT = 20_000
 
 
-def path(home: Path, stream_id: int) -> Path:
-    """Return the file of a stream's picture. The files are spread over 256 folders."""
-    return home / "thumbnails" / f"{stream_id % 256:02x}" / f"{stream_id}.jpg"
+def path(home: Path, stream_id: int, *, former: bool = False) -> Path:
+    """Return the file of a stream's picture, or of the one before it. The files are spread over 256 folders."""
+    return home / "thumbnails" / f"{stream_id % 256:02x}" / f"{stream_id}{'.former' if former else ''}.jpg"
 
 
 def save(home: Path, stream_id: int, jpeg: bytes) -> None:
-    """Replace the picture of a stream. A reader sees the former or the new picture, never a part."""
+    """Replace the picture of a stream, and keep the former one. A reader sees a whole picture, never a part."""
+    with suppress(FileNotFoundError):
+        path(home, stream_id).replace(path(home, stream_id, former=True))
     with replacing(path(home, stream_id), durable=False) as new:
         new.write(jpeg)
 
 
-def load(home: Path, stream_id: int) -> bytes | None:
-    """Return the picture of a stream as JPEG, or None if there is none."""
+def load(home: Path, stream_id: int, *, former: bool = False) -> bytes | None:
+    """Return the picture of a stream, or the one before it, as JPEG; None if there is none."""
     try:
-        return path(home, stream_id).read_bytes()
+        return path(home, stream_id, former=former).read_bytes()
     except FileNotFoundError:
         return None
 

@@ -26,9 +26,11 @@ from stream_checker.routes import (
     me,
     metrics,
     overview,
+    pins,
     playlist,
     policies,
     probes,
+    proxy,
     results,
     runs,
     schedules,
@@ -51,7 +53,7 @@ problem documents (RFC 9457) that name the wrong field.
 # In the order of the API's document.
 ROUTES = (
     concurrency, workers, probes, results, streams, channels, checks, estimate, schedules, me, overview, groups, runs,
-    events, hooks, playlist, settings, policies, explanations, accounts, alerts, metrics, leases,
+    events, hooks, playlist, settings, policies, pins, proxy, explanations, accounts, alerts, metrics, leases,
 )  # fmt: skip
 
 

@@ -164,7 +164,11 @@ class CheckStream(SlotOperator):
 
     def _try(self, context: Context, check: Check, slot: Holder, state: State) -> None:
         if not state:
-            metrics.admitted(context["ti"].start_date)
+            started = context["ti"].start_date
+            metrics.admitted(started)
+            waited = (datetime.now(UTC) - started).total_seconds() if started else 0.0
+            account = self.subject.account.name if self.subject.account else "no account"
+            log.info("slot of %r after a wait of %.1f s", account, waited)
         if pause := self._pause(context):
             raise TryAgain(pause, "as many people watch as pause the run", state)
         if retry := check.attempt(slot, Tries.model_validate(state)):

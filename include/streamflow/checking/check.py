@@ -15,10 +15,10 @@ from streamflow.checking.circuit import OUTAGE
 from streamflow.checking.logins import url_for
 from streamflow.checking.ports import ResultSink, SlateMemory, Slot
 from streamflow.checking.subject import Subject
-from streamflow.checking.tries import Tries, pause_before_next
+from streamflow.checking.tries import Tries, address_class, pause_before_next
 from streamflow.config import Config
 from streamflow.errors import UdiUnavailable
-from streamflow.probing import ProbeOutcome, ProbeTarget, Progress, probe
+from streamflow.probing import ProbeOutcome, ProbeTarget, Progress, probe, report
 from streamflow.records import Result, Stream
 from streamflow.scoring import score
 from streamflow.udi import ports as udi
@@ -89,9 +89,12 @@ class Check:
                 slot.release(succeeded=False, starved=None)
             self.results.keep(known or self.subject.vanished())
             return None
+        address = address_class(stream.url or "", by_proxy=self.settings.probe.proxy is not None)
         outcome = self._probed(stream, slot)
-        done = tries.after(outcome)
+        done = tries.after(outcome, address)
         delay = pause_before_next(outcome, done, self.settings.probe)
+        decision = "the verdict stands" if delay is None else f"tried again in {delay:.0f} s, as the verdict may change"
+        log.info("try %d of %r, %s: %s\n%s", done.attempts, self.subject.label, address, decision, report(outcome))
         if slot:
             slot.check()
             retry_after = delay or self.settings.probe.retry_delay
@@ -166,9 +169,10 @@ class Check:
             log.warning("progress is not shown: %s", error)
 
     def _scored(self, stream: Stream, result: Result, tries: Tries) -> Result:
-        """Return the result with its score and, after several tries, the findings of each."""
+        """Return the result with its score and its class of address or, after several tries, the findings of each."""
         account = self.subject.account
-        findings = {"tries": list(tries.tries)} if tries.attempts > 1 else {}
+        each = list(tries.tries)
+        findings = {"tries": each} if tries.attempts > 1 else {"address": each[-1]["address"]}
         return result.model_copy(
             update={
                 # The URL of a further login differs; the stream is known by its own.

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 from streamflow.checking.circuit import REACHABILITY
 from streamflow.checking.feedback import is_suspicious
 from streamflow.config import Probe
+from streamflow.net.address_policy import normalized_host, reach_of_name
 from streamflow.probing import ProbeOutcome
 from streamflow.probing.target import FAILED_WITH
 from streamflow.records.record import Record
 
 # A provider that stays full for this many tries in a row leaves the stream undecided.
 BUSY_TRIES = 8
-FINDINGS = ("verdict", "reason", "detail", "elapsed_s")
+FINDINGS = ("verdict", "reason", "detail", "elapsed_s", "first_frame_ms")
 
 
 class Tries(Record):
@@ -39,9 +41,15 @@ class Tries(Record):
         reason = self.tries[-1]["reason"] if self.tries else None
         return {FAILED_WITH: reason} if reason in REACHABILITY else {}
 
-    def after(self, outcome: ProbeOutcome) -> Self:
-        """Return the tries with one more."""
-        findings = {name: getattr(outcome.result, name) for name in FINDINGS}
+    def after(self, outcome: ProbeOutcome, address: str = "") -> Self:
+        """Return the tries with one more.
+
+        :param address: the class of the address, see :func:`address_class`.
+        """
+        result = outcome.result
+        findings = {name: getattr(result, name) for name in FINDINGS}
+        findings |= {"first_byte_ms": result.extra.get("first_byte_ms"), "address": address}
+        findings["at"] = result.checked_at.isoformat()
         return self.model_copy(
             update={
                 "attempts": self.attempts + 1,
@@ -50,6 +58,16 @@ class Tries(Record):
                 "suspicious": is_suspicious(outcome),
             }
         )
+
+
+def address_class(url: str, *, by_proxy: bool) -> str:
+    """Return the class of a stream's address, for example ``http, public``, without the name of its host."""
+    try:
+        parts = urlsplit(url.partition("|")[0].strip())
+        reach = reach_of_name(normalized_host(parts.hostname or ""))
+    except ValueError:
+        return "no address"
+    return f"{parts.scheme}, {reach}{', by a proxy' if by_proxy else ''}"
 
 
 def pause_before_next(outcome: ProbeOutcome, tries: Tries, settings: Probe) -> float | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import Path, Query
+from pydantic import Field
 
 from stream_checker.http import cursors
 
@@ -19,7 +20,15 @@ RunId = Annotated[
 ]
 AccountFilter = Annotated[int | None, Query(ge=0, le=MAX_ID, description="Only streams of this account")]
 GroupFilter = Annotated[int | None, Query(ge=0, le=MAX_ID, description="Only members of this group")]
-ChannelFilter = Annotated[int | None, Query(ge=0, le=MAX_ID, description="Only streams of this channel")]
+# A URL with this number of ids has about 10 KB, and servers accept 64 KB.
+MAX_SELECTED = 500
+_Ids = list[Annotated[int, Field(ge=0, le=MAX_ID)]]
+ChannelsFilter = Annotated[
+    _Ids | None, Query(max_length=MAX_SELECTED, description="Only streams of these channels", examples=[[1, 2]])
+]
+StreamsFilter = Annotated[
+    _Ids | None, Query(max_length=MAX_SELECTED, description="Only these streams", examples=[[12, 13]])
+]
 NameFilter = Annotated[str | None, Query(max_length=200, description="Only names that contain this text")]
 Cursor = Annotated[
     str | None,

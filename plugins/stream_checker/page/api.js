@@ -21,6 +21,7 @@ export const airflowUrl = (path) => new URL(path, AIRFLOW).href;
 
 /** Send a request to one of StreamFlow's routes and return its JSON. */
 export const get = (path, options) => request(apiUrl(path), options);
+export const getFile = (path) => request(apiUrl(path), { isFile: true });
 export const put = (path, body) => request(apiUrl(path), { method: "PUT", body });
 export const post = (path, body) => request(apiUrl(path), { method: "POST", body });
 
@@ -54,7 +55,7 @@ export const answerRequest = (runId, option, channels) =>
     body: { chosen_options: [option], params_input: { channel_ids: channels } },
   });
 
-async function request(url, { method = "GET", body, signal, tries = MAX_TRIES } = {}) {
+async function request(url, { method = "GET", body, signal, isFile = false, tries = MAX_TRIES } = {}) {
   const headers = body === undefined ? {} : { "Content-Type": "application/json" };
   let response;
   try {
@@ -65,8 +66,9 @@ async function request(url, { method = "GET", body, signal, tries = MAX_TRIES } 
   }
   if (response.status === 429 && tries > 1) {
     await new Promise((resolve) => setTimeout(resolve, 1000 * (Number(response.headers.get("retry-after")) || 1)));
-    return request(url, { method, body, signal, tries: tries - 1 });
+    return request(url, { method, body, signal, isFile, tries: tries - 1 });
   }
+  if (isFile && response.ok) return response.blob();
   const type = response.headers.get("content-type") ?? "";
   const data = type.includes("json") ? parseJson(await response.text()) : null;
   // The health of the workers has status 503 when nothing can be checked.

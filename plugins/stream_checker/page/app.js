@@ -9,7 +9,6 @@ import { NowView } from "./views/now.js";
 import { OverviewView } from "./views/overview.js";
 import { ResultsView } from "./views/results.js";
 import { RunView } from "./views/run.js";
-import { StreamView } from "./views/stream.js";
 
 /** A view whose module is loaded when it is first shown. */
 function lazy(load) {
@@ -38,7 +37,7 @@ const VIEWS = {
   help: { title: "Help", View: lazy(() => import("./views/help.js").then((module) => module.HelpView)) },
   provider: { title: "Provider", View: lazy(() => import("./views/provider.js").then((module) => module.ProviderView)), parent: "now" },
   report: { title: "Health report", View: lazy(() => import("./views/report.js").then((module) => module.ReportView)), parent: "run" },
-  stream: { title: "Stream", View: StreamView, parent: "results" },
+  stream: { title: "Stream", View: lazy(() => import("./views/stream.js").then((module) => module.StreamView)), parent: "results" },
 };
 
 function App() {

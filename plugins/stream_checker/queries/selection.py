@@ -48,15 +48,18 @@ class Order(StrEnum):
 class Filters:
     """Conditions on a stream and its latest result; None sets no condition, and all others must hold.
 
+    :param channel_ids: the streams of any of these channels.
     :param text: part of the stream's name.
+    :param stream_ids: these streams.
     """
 
-    channel_id: int | None = None
+    channel_ids: tuple[int, ...] | None = None
     account_id: int | None = None
     group_id: int | None = None
     verdict: Verdict | None = None
     reason: str | None = None
     text: str | None = None
+    stream_ids: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -80,9 +83,11 @@ class Selection:
             if filters.verdict
             else store.results.checked_since(BEGIN_OF_TIME)
         )
-        if filters.channel_id is not None:
-            channel = store.library.channel(filters.channel_id)
-            ids.intersection_update(channel.stream_ids if channel else ())
+        if filters.stream_ids is not None:
+            ids.intersection_update(filters.stream_ids)
+        if filters.channel_ids is not None:
+            channels = store.library.channels(filters.channel_ids)
+            ids.intersection_update(id for channel in channels for id in channel.stream_ids)
         if filters.account_id is not None:
             ids.intersection_update(store.library.streams_of_account(filters.account_id))
         if filters.group_id is not None:

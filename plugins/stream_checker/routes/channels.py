@@ -13,7 +13,7 @@ from stream_checker.http.access import EditingUser, Reader
 from stream_checker.http.parameters import MAX_ID, ChannelId, Cursor, GroupFilter, NameFilter, PageLimit
 from stream_checker.http.problems import Problem, responses
 from stream_checker.http.throttle import at_most
-from stream_checker.queries.dispatcharr_page import channels_page
+from stream_checker.queries.dispatcharr_address import channels_page
 from stream_checker.queries.policy_preview import label
 from stream_checker.queries.stream_names import NamedResult, NamedStream, StreamNames
 from stream_checker.resources import OpenLimiter, OpenNameIndex, OpenRedis, OpenStore
@@ -42,7 +42,8 @@ class ListedChannel(BaseModel):
     streams: int = Field(description="Number of its streams")
     checked: int = Field(description="Number of its streams that have a result")
     working: int = Field(
-        description="Number of its streams that can be watched: `ok`, or degraded for none of `scoring.unusable_reasons`"
+        description="Number of its streams that can be watched: `ok`, or degraded, but for none of the reasons in "
+        "`scoring.unusable_reasons`"
     )
 
 

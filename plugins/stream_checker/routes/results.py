@@ -15,11 +15,12 @@ from stream_checker.http.access import Reader
 from stream_checker.http.parameters import (
     MAX_ID,
     AccountFilter,
-    ChannelFilter,
+    ChannelsFilter,
     Cursor,
     GroupFilter,
     NameFilter,
     PageLimit,
+    StreamsFilter,
 )
 from stream_checker.http.problems import responses
 from stream_checker.http.throttle import at_most
@@ -55,7 +56,7 @@ def selection(
     store: OpenStore,
     name_index: OpenNameIndex,
     result_index: OpenResultIndex,
-    channel_id: ChannelFilter = None,
+    channel_id: ChannelsFilter = None,
     account_id: AccountFilter = None,
     group_id: GroupFilter = None,
     status: Annotated[Verdict | None, Query(description="Only results with this verdict")] = None,
@@ -63,12 +64,21 @@ def selection(
         str | None, Query(max_length=60, description="Only results with this reason", examples=["http_404"])
     ] = None,
     q: NameFilter = None,
+    stream_id: StreamsFilter = None,
     sort: Annotated[
         Order, Query(description="Order of the results; `-` is descending; results without a value come last")
     ] = Order.ID,
 ) -> Selection:
     """Return the selection that the query describes."""
-    filters = Filters(channel_id, account_id, group_id, status, reason, q)
+    filters = Filters(
+        None if channel_id is None else tuple(channel_id),
+        account_id,
+        group_id,
+        status,
+        reason,
+        q,
+        None if stream_id is None else tuple(stream_id),
+    )
     return Selection(store, name_index, result_index, filters, sort)
 
 

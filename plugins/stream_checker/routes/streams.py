@@ -93,14 +93,15 @@ def get_history(
 )
 def get_thumbnail(
     stream_id: StreamId,
+    former: Annotated[bool, Query(description="The picture before the latest one")] = False,
     if_none_match: Annotated[
         str | None, Header(max_length=1000, description="ETag of the thumbnail that the client has")
     ] = None,
 ) -> Response:
     """Return the latest thumbnail of a stream as JPEG."""
-    picture = thumbnails.load(config.home(), stream_id)
+    picture = thumbnails.load(config.home(), stream_id, former=former)
     if picture is None:
-        raise Problem(404, f"Stream {stream_id} has no thumbnail.")
+        raise Problem(404, f"Stream {stream_id} has no {'former ' if former else ''}thumbnail.")
     headers = {"ETag": etag(picture), "Cache-Control": CACHE_CONTROL}
     if is_current(headers["ETag"], if_none_match):
         return Response(status_code=304, headers=headers)

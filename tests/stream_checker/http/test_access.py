@@ -45,6 +45,7 @@ CHANGES = [
     ("POST", "/policies/replay", {"policies": []}),
     ("POST", "/channels/1/pins", {"stream_id": 1, "pinned": False}),
     ("POST", "/schedules/preview", {}),
+    ("POST", "/pins", {"streams": [1], "pinned": False}),
     ("POST", "/checks", {"channels": []}),
     ("POST", "/runs/none/stop", None),
     ("POST", "/runs/none/undo", None),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from datetime import timedelta
 
 import httpx
 
@@ -37,6 +38,7 @@ def test_a_channel_of_streams_that_nobody_can_watch_counts_none_as_working(admin
         return int(admin.get("/channels", params={"q": "Das Erste"}).json()["channels"][0]["working"])
 
     assert working() == 2
-    udi.runs.settle("no run", library.result(1, verdict="degraded", reason="black_video"))
-    udi.runs.settle("no run", library.result(3, verdict="degraded", reason="low_bitrate"))
+    now = library.NOW + timedelta(seconds=1)
+    udi.runs.settle("no run", library.result(1, verdict="degraded", reason="black_video", checked_at=now))
+    udi.runs.settle("no run", library.result(3, verdict="degraded", reason="low_bitrate", checked_at=now))
     assert working() == 1

@@ -154,3 +154,13 @@ def test_only_a_stream_of_the_channel_can_be_pinned(
 def test_a_stream_that_another_policy_pins_is_not_released(admin: httpx.Client) -> None:
     admin.put("/policies", json=[{"match": {}, "pin": ["Channel 3*"]}])
     assert admin.post("/channels/1/pins", json={"stream_id": 3, "pinned": False}).status_code == 409
+
+
+def test_many_streams_are_pinned_and_released_at_once(admin: httpx.Client) -> None:
+    change = {"streams": [3, 30], "channels": [2], "pinned": True}
+    assert admin.post("/pins", json=change).json() == {"places": 4, "channels": 2}
+    pins = {one["name"]: one["pin"] for one in admin.get("/policies").json()["policies"]}
+    assert pins == {"Pins of Das Erste": [3], "Pins of Second": [4, 5, 6]}
+    assert admin.post("/pins", json=change | {"pinned": False}).json() == {"places": 4, "channels": 2}
+    assert admin.get("/policies").json()["policies"] == []
+    assert admin.post("/pins", json={"streams": [30], "pinned": True}).json() == {"places": 0, "channels": 0}

@@ -85,3 +85,21 @@ def test_an_unchanged_response_is_a_304(admin: httpx.Client, udi: Udi) -> None:
     before = admin.get("/probes")
     udi.progress.publish(4, {"seconds": 9.9, "bytes": 1, "bitrate_kbps": 1, "first_frame_ms": 1, "phase": "sampling"})
     assert admin.get("/probes", headers={"If-None-Match": before.headers["etag"]}).status_code == 200
+
+
+def test_a_selection_of_streams_and_of_channels_is_exported(admin: httpx.Client) -> None:
+    def exported(**query: Any) -> list[int]:
+        return sorted(
+            one["stream_id"] for one in admin.get("/results/export", params=query | {"format": "json"}).json()
+        )
+
+    assert exported(stream_id=[7, 9, 999]) == [7, 9]
+    assert exported(channel_id=[1, 2]) == [1, 2, 3]
+    assert exported(channel_id=[1], stream_id=[3, 7]) == [3]
+    assert admin.get("/results/export", params={"stream_id": [1] * 501}).status_code == 422
+
+
+def test_a_playlist_of_a_selection_needs_dispatcharrs_proxy(admin: httpx.Client) -> None:
+    response = admin.get("/proxy/playlist.m3u", params={"stream_id": [1]})
+    assert response.status_code == 409
+    assert "only Dispatcharr has a proxy" in response.json()["detail"]

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from streamflow.checking.tries import BUSY_TRIES, Tries, pause_before_next
+import pytest
+
+from streamflow.checking.tries import BUSY_TRIES, Tries, address_class, pause_before_next
 from streamflow.config import Probe
 from streamflow.probing import ProbeOutcome
 from support.library import result
@@ -68,3 +70,30 @@ def test_only_a_refusal_by_a_still_picture_is_suspicious() -> None:
 def test_the_state_of_an_earlier_version_is_read() -> None:
     tries = Tries.model_validate({"attempts": 2, "busy": 1, "tries": [{"reason": "no_data"}], "added later": 1})
     assert (tries.attempts, tries.busy, tries.suspicious) == (2, 1, False)
+
+
+@pytest.mark.parametrize(
+    ("url", "by_proxy", "expected"),
+    [
+        ("http://user:secret@provider.example:8080/live/1.ts", False, "http, public"),
+        ("https://10.0.0.7/1.ts|User-Agent=x", False, "https, private"),
+        ("rtsp://[::1]/1", False, "rtsp, private"),
+        ("http://169.254.169.254/", False, "http, forbidden"),
+        ("http://provider.example/1.ts", True, "http, public, by a proxy"),
+        ("http://[broken/1.ts", False, "no address"),
+    ],
+)
+def test_the_class_of_an_address_names_no_host(url: str, by_proxy: bool, expected: str) -> None:
+    assert address_class(url, by_proxy=by_proxy) == expected
+
+
+def test_each_try_has_its_times_and_its_address() -> None:
+    measured = result(1, "ok", first_frame_ms=420, elapsed_s=10.2, extra={"first_byte_ms": 80})
+    [one] = Tries().after(ProbeOutcome(measured), "http, public").tries
+    assert (one["address"], one["first_byte_ms"], one["first_frame_ms"], one["elapsed_s"]) == (
+        "http, public",
+        80,
+        420,
+        10.2,
+    )
+    assert one["at"] == measured.checked_at.isoformat()

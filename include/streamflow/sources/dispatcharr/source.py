@@ -14,6 +14,7 @@ from streamflow.records import Event, Stream
 from streamflow.sources.broken import BrokenRecords
 from streamflow.sources.dispatcharr import events, library, providers
 from streamflow.sources.dispatcharr.destination import Channels
+from streamflow.sources.dispatcharr.proxy import Proxy
 from streamflow.sources.dispatcharr.session import Session
 from streamflow.sources.dispatcharr.tokens import Tokens
 from streamflow.sources.dispatcharr.webhooks import Webhooks
@@ -40,6 +41,7 @@ class Dispatcharr:
         self._session = session
         self.channels = Channels(session)
         self.webhooks = Webhooks(session)
+        self.proxy = Proxy(session)
 
     @classmethod
     def from_env(cls, env: Mapping[str, str], home: Path, redis: Redis | None = None) -> Self:

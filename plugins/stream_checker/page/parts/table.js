@@ -1,17 +1,22 @@
 import { count } from "../format.js";
 import { html, useState } from "../html.js";
+import { ColumnChoice, useColumns } from "./columns.js";
 
 /**
  * A table. A column has a `title` and a `cell` that renders a row. `head` names the row, `number` aligns to the right,
  * `clip` truncates long texts, and `minor` hides the column on a phone. A column with `sort` sorts by that name:
  * `sorted` is the current order, with a `-` when it is descending, and `onSort` receives the new one. The table shows
- * `step` rows, and as many more at each press of a button.
+ * `step` rows, and as many more at each press of a button. With `choose`, a name, the user chooses its columns; `fixed`
+ * ones and the head stay.
  */
-export function Table({ caption, columns, rows, id, empty = "None.", sorted = "", onSort, step = 100 }) {
+export function Table({ caption, columns: all, rows, id, empty = "None.", sorted = "", onSort, step = 100, choose = null }) {
   const [steps, setSteps] = useState(1);
+  const choice = useColumns(choose, all);
+  const columns = choice.shown;
   const left = rows.length - steps * step;
   const kind = (column) => [column.minor && "minor", column.number && "number", column.clip && "clip"].filter(Boolean).join(" ");
   return html`
+    ${choose && html`<${ColumnChoice} choice=${choice} />`}
     <div class="scroll" role="region" aria-label=${caption} tabindex="0">
       <table>
         <caption>${caption}</caption>

@@ -6,8 +6,10 @@ import { html } from "../html.js";
 import { useLive } from "../live.js";
 import { post } from "../api.js";
 import { ActionButton, CheckNow } from "../parts/action_button.js";
+import { Filters } from "../parts/filters.js";
 import { Failure, Loading } from "../parts/notice.js";
 import { PageButtons, pagesOf } from "../parts/pages.js";
+import { SelectionBar, selectColumn, useSelection } from "../parts/selection.js";
 import { Thumbnail } from "../parts/thumbnail.js";
 import { Table } from "../parts/table.js";
 import { Verdict } from "../parts/verdict.js";
@@ -23,22 +25,24 @@ function Channels({ filters }) {
   const query = new URLSearchParams({ ...pages.chosen, limit: 50, ...(pages.cursor && { cursor: pages.cursor }) });
   const { data: page, error } = useLive(`channels?${query}`, [], REFRESH_MS);
   const groups = useLive("groups", [], SLOW_MS).data?.groups ?? [];
+  const selection = useSelection();
   const group = new Map(groups.map((one) => [one.id, one.name]));
   return html`
-    <div class="row" role="search" aria-label="Channels">
-      <label>Name<input type="search" maxlength="200" value=${pages.chosen.q ?? ""} onChange=${(event) => pages.filter({ q: event.target.value.trim() })} /></label>
+    <${Filters} label="Channels" set=${pages.chosen.group_id ? 1 : 0} search=${html`<label>Name<input type="search" maxlength="200" value=${pages.chosen.q ?? ""} onChange=${(event) => pages.filter({ q: event.target.value.trim() })} /></label>`}>
       <label>Group
         <select value=${pages.chosen.group_id ?? ""} onChange=${(event) => pages.filter({ group_id: event.target.value })}>
           <option value="">all</option>
           ${groups.map((one) => html`<option value=${one.id} selected=${String(one.id) === pages.chosen.group_id}>${one.name}</option>`)}
         </select>
       </label>
-    </div>
+    <//>
     <${Failure} error=${error} />
     ${!page && !error && html`<${Loading} what="the channels" />`}
     ${page && html`
-      <${Table} caption=${plural(page.total, "channel")} rows=${page.channels} id=${(row) => row.id}
+      <${SelectionBar} selection=${selection} field="channels" noun="channel" />
+      <${Table} caption=${plural(page.total, "channel")} rows=${page.channels} id=${(row) => row.id} choose="channels"
         columns=${[
+          selectColumn(selection, page.channels, (row) => row.id),
           { title: "Number", number: true, cell: (row) => row.number },
           { title: "Channel", head: true, cell: (row) => html`<a href=${link("channel", row.id)}>${row.name}</a>` },
           { title: "Group", minor: true, clip: true, cell: (row) => group.get(row.group_id) },

@@ -1,21 +1,24 @@
 // The latest result of every stream. The server filters, sorts and pages.
 
+import { OuterLink } from "../airflow.js";
 import { apiUrl, get } from "../api.js";
 import { ago, bitrate, byName, count, fps, moment, plural, quality, score, size, words } from "../format.js";
 import { html, useEffect, useState } from "../html.js";
 import { useLive } from "../live.js";
 import { useExplanations } from "../parts/explanation.js";
 import { CheckNow } from "../parts/action_button.js";
+import { Filters } from "../parts/filters.js";
 import { Sparkline } from "../parts/sparkline.js";
 import { Failure, Loading } from "../parts/notice.js";
 import { PageButtons, pagesOf } from "../parts/pages.js";
+import { SelectionBar, selectColumn, useSelection } from "../parts/selection.js";
 import { Thumbnail } from "../parts/thumbnail.js";
 import { Table } from "../parts/table.js";
 import { VERDICTS, Verdict } from "../parts/verdict.js";
-import { useRights } from "../rights.js";
 import { link } from "../router.js";
 
 const PAGE = 50;
+const FILTERS = ["status", "reason", "account_id", "group_id"];
 const TYPING_MS = 300;
 // A search in a large library takes the server some time.
 const REFRESH_MS = 15000;
@@ -29,10 +32,10 @@ export function ResultsView({ filters }) {
   const { data: page, error } = useLive(`results?${query}`, [], REFRESH_MS);
   const accounts = useLive("concurrency/status", [], REFRESH_MS).data?.accounts.toSorted(byName) ?? [];
   const groups = useLive("groups", [], SLOW_MS).data?.groups ?? [];
+  const selection = useSelection();
   const reasons = (useExplanations()?.verdicts ?? []).filter((one) => one.reasons.length > 0 && (!chosen.status || one.word === chosen.status));
   return html`
-    <div class="row" role="search" aria-label="Results">
-      <${Search} text=${chosen.q ?? ""} search=${(q) => filter({ q })} />
+    <${Filters} label="Results" search=${html`<${Search} text=${chosen.q ?? ""} search=${(q) => filter({ q })} />`} set=${FILTERS.filter((name) => chosen[name]).length}>
       <label>Verdict
         <select value=${chosen.status ?? ""} onChange=${(event) => filter({ status: event.target.value, reason: "" })}>
           <option value="">all</option>
@@ -58,12 +61,13 @@ export function ResultsView({ filters }) {
         </select>
       </label>
       ${chosen.group_id && html`<${CheckNow} of=${{ groups: [Number(chosen.group_id)] }}>Check the group<//>`}
-      <span class="whole">Export ${["csv", "json"].map((format) => html`<a class="button" download href=${apiUrl(`results/export?${new URLSearchParams({ ...chosen, format })}`)}>${format.toUpperCase()}</a> `)}</span>
-    </div>
+      <span class="whole">Export all ${["csv", "json"].map((format) => html`<${OuterLink} download href=${apiUrl(`results/export?${new URLSearchParams({ ...chosen, format })}`)}>${format.toUpperCase()}<//> `)}</span>
+    <//>
     <${Failure} error=${error} />
     ${!page && !error && html`<${Loading} what="the results" />`}
     ${page && html`
-      <${Results} page=${page} first=${pages.number * PAGE + 1} sorted=${chosen.sort ?? ""} sort=${(sort) => filter({ sort })} />
+      <${SelectionBar} selection=${selection} field="streams" noun="stream" />
+      <${Results} page=${page} selection=${selection} first=${pages.number * PAGE + 1} sorted=${chosen.sort ?? ""} sort=${(sort) => filter({ sort })} />
       <${PageButtons} pages=${pages} next=${page.next_cursor} />
     `}
   `;
@@ -100,23 +104,15 @@ function useScores(streams) {
   return scores;
 }
 
-function Results({ page, first, sorted, sort }) {
-  const { mayEdit } = useRights();
-  const [picked, setPicked] = useState(() => new Set());
-  const pick = (stream, isPicked) => setPicked((before) => new Set(isPicked ? [...before, stream] : [...before].filter((one) => one !== stream)));
+function Results({ page, selection, first, sorted, sort }) {
   const scores = useScores(page.results.map((row) => row.stream_id));
   const last = first + page.results.length - 1;
   const caption = page.results.length ? `${count(first)} to ${count(last)} of ${count(page.total)} streams` : "No streams";
   return html`
     <div aria-live="polite" class="hidden">${caption}</div>
-    ${picked.size > 0 && html`<div class="row" role="group" aria-label="Selected streams">
-      <span>${plural(picked.size, "stream")} selected</span>
-      <${CheckNow} of=${{ streams: [...picked] }} kind="main">Check the selected<//>
-      <button type="button" onClick=${() => setPicked(new Set())}>Clear</button>
-    </div>`}
-    <${Table} caption=${caption} rows=${page.results} id=${(row) => row.stream_id} empty="No result matches the filters." sorted=${sorted} onSort=${sort}
+    <${Table} caption=${caption} rows=${page.results} id=${(row) => row.stream_id} empty="No result matches the filters." sorted=${sorted} onSort=${sort} choose="results"
       columns=${[
-        ...(mayEdit ? [{ title: "Select", cell: (row) => html`<input type="checkbox" aria-label=${`Select ${row.name ?? row.stream_id}`} checked=${picked.has(row.stream_id)} onChange=${(event) => pick(row.stream_id, event.target.checked)} />` }] : []),
+        selectColumn(selection, page.results, (row) => row.stream_id),
         { title: "Picture", cell: (row) => html`<${Thumbnail} stream=${row.stream_id} name=${row.name ?? "the stream"} />` },
         { title: "Stream", head: true, sort: "name", cell: (row) => html`<a href=${link("stream", row.stream_id)}>${row.name ?? row.stream_id}</a>` },
         { title: "Verdict", cell: (row) => html`<${Verdict} of=${row.verdict} reason=${row.reason} />` },

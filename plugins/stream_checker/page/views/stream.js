@@ -11,6 +11,7 @@ import { Thumbnail } from "../parts/thumbnail.js";
 import { Table } from "../parts/table.js";
 import { Verdict } from "../parts/verdict.js";
 import { link, useTitle } from "../router.js";
+import { Comparison, Tries } from "./stream_checks.js";
 
 export function StreamView({ id }) {
   const { data: stream, error } = useLive(`streams/${encodeURIComponent(id)}`, ["result"]);
@@ -36,6 +37,8 @@ export function StreamView({ id }) {
         </dl>
       </section>
     </div>
+    ${result && html`<${Tries} result=${result} />`}
+    ${past.length > 1 && html`<${Comparison} stream=${stream} latest=${past[0]} former=${past[1]} />`}
     <section aria-labelledby="past">
       <h2 id="past">Past results</h2>
       <${Table} caption=${plural(past.length, "result")} rows=${past} id=${(row) => row.checked_at}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from stream_checker.queries.dispatcharr_page import channels_page
+from stream_checker.queries.dispatcharr_address import channels_page
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,51 @@
+"""The page of a stream: the tries of its last check, and its two latest checks side by side."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from streamflow import thumbnails
+from streamflow.udi import Udi
+from support.browser import Browser
+
+from ..library import NOW, result
+from ..server import Server
+from .place import in_browser, show
+
+TRY = {"verdict": "dead", "reason": "http_5xx", "detail": "503", "elapsed_s": 0.4, "address": "http, public"}
+PIXEL = bytes.fromhex(
+    "ffd8ffe000104a46494600010100000100010000ffdb004300"
+    + "01" * 64
+    + "ffc0000b080001000101011100ffc40014000100000000000"
+    "00000000000000000000003ffc40014100100000000000000000000000000000000ffda0008010100003f0037ffd9"
+)
+
+
+@in_browser
+def test_tries_and_differences_are_shown_with_both_pictures(browser: Browser, server: Server, udi: Udi) -> None:
+    home = server.home / "streamflow"
+    for _ in range(2):
+        thumbnails.save(home, 1, PIXEL)
+    tries = [
+        TRY | {"first_byte_ms": None, "first_frame_ms": None, "at": NOW.isoformat()},
+        TRY | {"verdict": "ok", "reason": None, "first_byte_ms": 90, "first_frame_ms": 410, "at": NOW.isoformat()},
+    ]
+    latest = {"checked_at": NOW + timedelta(seconds=1), "attempts": 2, "extra": {"tries": tries}}
+    udi.runs.settle("no run", result(1, **latest, height=720, width=1280, score=0.6, bitrate_kbps=6100))
+    show(browser, server, "stream/1")
+    browser.until_shown("2 connections", "HTTP 5xx", "http, public", "0.1 s", "The two latest checks", "1280×720")
+    marked = "[...document.querySelectorAll('mark')].map((one) => one.innerText)"
+    assert browser.value(marked) == ["0.83", "0.60", "1920×1080", "1280×720"]
+    assert browser.value("[...document.querySelectorAll('.pictures img')].map((one) => one.alt)") == [
+        "Former picture of Channel 1 HD",
+        "Latest picture of Channel 1 HD",
+    ]
+    for former in (False, True):
+        thumbnails.path(home, 1, former=former).unlink()
+
+
+@in_browser
+def test_a_check_with_one_connection_shows_its_try(browser: Browser, server: Server, udi: Udi) -> None:
+    udi.runs.settle("no run", result(30, extra={"first_byte_ms": 80, "address": "https, private"}))
+    show(browser, server, "stream/30")
+    browser.until_shown("1 connection", "https, private", "0.1 s", "0.4 s", "10.2 s")
