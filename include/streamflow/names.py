@@ -33,6 +33,14 @@ UDI_ASSET: Final = "streamflow://udi"
 RESULTS_ASSET: Final = "streamflow://results"
 
 
+def chain_part(first: str, number: int) -> str:
+    """Return the id of a run of a chain.
+
+    :param first: the id of the chain's first run, whose number is 1.
+    """
+    return first if number == 1 else f"{first}__part{number}"
+
+
 def schedule_dag(name: str) -> str:
     """Return the DAG of a schedule of checks."""
     return f"check_{name}"

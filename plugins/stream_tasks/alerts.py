@@ -67,6 +67,6 @@ def _document(raised: Sequence[Alert], what: str, run_id: str | None) -> dict[st
 
 def _chain(store: Store, first: str, number: int, last: RunState) -> list[RunState]:
     """Return the runs of a chain that the UDI still holds."""
-    ids = [first, *(f"{first}__part{part}" for part in range(2, number))]
+    ids = [names.chain_part(first, part) for part in range(1, number)]
     states = [store.runs.state(id) for id in ids if id != last.run.run_id]
     return [*(state for state in states if state), last]

@@ -14,7 +14,7 @@ from stream_tasks import resources
 from stream_tasks.limits import configure
 from stream_tasks.refresh import bring_in
 from stream_tasks.write_back import may_write
-from streamflow import config, homes, shared_settings
+from streamflow import config, faults, homes, names, shared_settings
 from streamflow.errors import UdiUnavailable, UnknownRecord
 from streamflow.planning import plan as planning
 from streamflow.planning.params import CheckParams
@@ -29,7 +29,7 @@ def plan(params: dict[str, Any], run_id: str) -> list[dict[str, Any]]:
 
     :returns: the arguments of each concurrent check, in the order to start them.
     """
-    with resources.redis() as redis:
+    with resources.redis() as redis, faults.noted(redis, run_id):
         store, settings = resources.udi(redis), shared_settings.load(redis)
         if store.library.refreshed_at() is None:
             bring_in(redis, store)
@@ -108,7 +108,7 @@ def next_run_id(run: Run, params: dict[str, Any]) -> str | None:
     It derives from the chain alone, so that a repeated trigger starts no second run.
     """
     chain = _next_link(run, params)
-    return f"{chain['first']}__part{chain['number']}" if run.remaining else None
+    return names.chain_part(chain["first"], chain["number"]) if run.remaining else None
 
 
 def _next_link(run: Run, params: dict[str, Any]) -> dict[str, Any]:

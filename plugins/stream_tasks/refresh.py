@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from typing import Any
 
 from redis import Redis
@@ -13,10 +14,10 @@ from stream_tasks import resources
 from stream_tasks.limits import configure
 from stream_tasks.panels import ask_panels
 from stream_tasks.schedule import ZONE_KEY
-from streamflow import config, shared_settings, sources
+from streamflow import config, faults, names, shared_settings, sources
 from streamflow.errors import SourceError
 from streamflow.lineup.decisions import note_edits
-from streamflow.sources.first_look import forget_fault
+from streamflow.sources.first_look import forget_fault, hint
 from streamflow.sources.source import Source
 from streamflow.udi import Udi
 
@@ -31,7 +32,8 @@ def refresh(*, force: bool = False) -> dict[str, Any]:
     """
     with resources.redis() as redis:
         store = resources.udi(redis)
-        report = bring_in(redis, store, force=force)
+        with faults.noted(redis, names.REFRESH_DAG, hint(os.environ)):
+            report = bring_in(redis, store, force=force)
         try:
             ask_panels(redis, store, shared_settings.load(redis))
         except LimiterUnavailable as error:

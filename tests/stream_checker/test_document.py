@@ -140,7 +140,9 @@ def test_only_throttled_routes_document_a_429() -> None:
         "/results/export",
         "/results/scores",
         "/runs",
+        "/proxy/playlist.m3u",
         "/runs/{run_id}",
+        "/runs/{run_id}/airflow",
         "/runs/{run_id}/report",
         "/schedules/preview",
     }

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from account_limiter.core.errors import LimiterUnavailable
 from account_limiter.core.history import History
-from account_limiter.core.records import AccountId, AccountState, BudgetState, LeaseState, Snapshot
+from account_limiter.core.records import AccountId, AccountLimit, AccountState, BudgetState, LeaseState, Snapshot
 from account_limiter.redis.limiter import Limiter
 
 
@@ -154,6 +154,7 @@ def router(
     editor: Any,
     expensive: Sequence[Any] = (),
     status_model: type[Status] = Status,
+    known_accounts: Callable[[], Sequence[AccountLimit]] = tuple,
 ) -> APIRouter:
     """Return the routes under ``/concurrency``.
 
@@ -162,6 +163,7 @@ def router(
     :param reader: ``Depends`` that rejects users who may not read.
     :param editor: ``Depends`` that rejects users who may not change.
     :param expensive: ``Depends`` that limit the calls of slow routes.
+    :param known_accounts: returns the accounts that the status lists while Redis is away.
     :param status_model: model of the status, for an application that shows labels as fields of their own.
     """
     routes = APIRouter(prefix="/concurrency", tags=["concurrency"])
@@ -176,7 +178,9 @@ def router(
             snapshot = limiter.snapshot()
         except LimiterUnavailable:
             limit = GlobalUse(limit=concurrency.global_limit, active=0, waiting=0)
-            return status_model(mode="sequential", redis="down", all=limit, accounts=[], leases=[])
+            accounts = [_unused(account) for account in known_accounts()]
+            away = {"mode": "sequential", "redis": "down", "all": limit, "accounts": accounts, "leases": []}
+            return status_model.model_validate(away)
         return status_model.model_validate(_status(snapshot, concurrency))
 
     @routes.get("/history", dependencies=[reader, *expensive])
@@ -211,6 +215,19 @@ def _status(snapshot: Snapshot, concurrency: Concurrency) -> dict[str, Any]:
         "leases": [_lease(lease) for lease in snapshot.leases],
         "open_at": _time(snapshot.open_at) if snapshot.open_at > snapshot.at else None,
     }
+
+
+def _unused(account: AccountLimit) -> dict[str, Any]:
+    counts = dict.fromkeys(("viewers", "elsewhere", "active", "waiting", "priority"), 0)
+    limit = sum(budget.limit for budget in account.sources)
+    limits: dict[str, Any] = {
+        "limit": limit,
+        "believed_limit": limit,
+        "effective_limit": limit or None,
+        "evidence": [],
+        "budgets": [],
+    }
+    return {"account_id": account.account_id, "name": account.name, "enabled": account.active, **counts, **limits}
 
 
 def _history(history: History) -> UseHistory:

@@ -1,6 +1,7 @@
 // Requests to StreamFlow's routes and to Airflow's REST API with the session of Airflow's UI. URLs are relative to the
 // page, so they also work behind a proxy's path prefix.
 
+import { failed, responded } from "./contact.js";
 import { parseJson } from "./text.js";
 
 const STREAMFLOW = new URL("../", document.baseURI);
@@ -24,9 +25,6 @@ export const get = (path, options) => request(apiUrl(path), options);
 export const getFile = (path) => request(apiUrl(path), { isFile: true });
 export const put = (path, body) => request(apiUrl(path), { method: "PUT", body });
 export const post = (path, body) => request(apiUrl(path), { method: "POST", body });
-
-/** Return a run as Airflow knows it. */
-export const airflowRun = (dag, run) => request(airflowUrl(`api/v2/dags/${dag}/dagRuns/${encodeURIComponent(run)}`));
 
 /** Return whether a DAG is paused. */
 export const isPaused = async (dag) => (await request(airflowUrl(`api/v2/dags/${dag}`))).is_paused;
@@ -62,8 +60,10 @@ async function request(url, { method = "GET", body, signal, isFile = false, trie
     response = await fetch(url, body === undefined ? { method, headers, signal } : { method, headers, signal, body: JSON.stringify(body) });
   } catch (error) {
     if (error.name === "AbortError") throw error;
+    failed();
     throw new Problem(0, "The server does not respond.");
   }
+  responded();
   if (response.status === 429 && tries > 1) {
     await new Promise((resolve) => setTimeout(resolve, 1000 * (Number(response.headers.get("retry-after")) || 1)));
     return request(url, { method, body, signal, isFile, tries: tries - 1 });

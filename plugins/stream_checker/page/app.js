@@ -1,5 +1,7 @@
 // The frame of the page: the navigation and the view that the URL names.
 
+import { useContact } from "./contact.js";
+import { moment } from "./format.js";
 import { html, render, useEffect, useState } from "./html.js";
 import { Failure, Loading } from "./parts/notice.js";
 import { keepPlaceInParent, link, useRoute, useTitle } from "./router.js";
@@ -8,7 +10,6 @@ import { ChannelView } from "./views/channel.js";
 import { NowView } from "./views/now.js";
 import { OverviewView } from "./views/overview.js";
 import { ResultsView } from "./views/results.js";
-import { RunView } from "./views/run.js";
 
 /** A view whose module is loaded when it is first shown. */
 function lazy(load) {
@@ -25,7 +26,7 @@ function lazy(load) {
 const VIEWS = {
   overview: { title: "Overview", View: OverviewView },
   now: { title: "Now", View: NowView },
-  run: { title: "Run", View: RunView },
+  run: { title: "Run", View: lazy(() => import("./views/run.js").then((module) => module.RunView)) },
   results: { title: "Results", View: ResultsView },
   channel: { title: "Channels", View: ChannelView },
   approvals: { title: "Approvals", View: lazy(() => import("./views/approvals.js").then((module) => module.ApprovalsView)) },
@@ -55,8 +56,15 @@ function App() {
           .map(([view, { title }]) => html`<a href=${link(view)} aria-current=${view === parent ? "page" : null}>${title}</a>`)}
       </nav>
     </header>
+    <${Silence} />
     <main id="main" tabindex="-1"><${View} key=${name} ...${route} /></main>
   `;
+}
+
+/** Tells that the server is silent, so that what is shown may be old. */
+function Silence() {
+  const { isLost, lastAt } = useContact();
+  return isLost && html`<p class="notice dead silence" role="alert">StreamFlow does not respond. Everything on this page is as of ${moment(lastAt)}. If it stays away, look whether <code>./streamflow up</code> or its container runs.</p>`;
 }
 
 function focusMain(event) {

@@ -115,5 +115,8 @@ export function runName(id, startedAt) {
 /** Return the words of a reason or another name of the API. */
 export const words = (name) => name.replaceAll("_", " ").replace(ACRONYMS, (acronym) => acronym.toUpperCase());
 
+/** Return the reason of a move; the names of streams in it stay as they are. */
+export const moveReason = (why) => why.split(/(“[^”]*”)/).map((part, i) => (i % 2 ? part : words(part))).join("");
+
 /** Return a text with its ISO 8601 times as local times. */
 export const localTimes = (text) => text.replace(ISO_TIME, (time) => moment(time));

@@ -1,6 +1,7 @@
 // Data that stays current: loaded again after an event of the server, and from time to time in case events fail.
 
 import { apiUrl, get } from "./api.js";
+import { responded } from "./contact.js";
 import { useEffect, useState } from "./html.js";
 import { parseJson } from "./text.js";
 
@@ -20,6 +21,7 @@ function connect() {
   source = opened;
   for (const kind of KINDS) {
     opened.addEventListener(kind, (event) => {
+      responded();
       const data = parseJson(event.data);
       for (const listener of listeners.get(kind)) listener(data);
     });

@@ -18,10 +18,12 @@ from airflow.models.taskinstance import TaskInstance
 from airflow.utils.session import create_session
 from airflow.utils.state import DagRunState, TaskInstanceState
 from airflow.utils.types import DagRunTriggeredByType
-from sqlalchemy import or_, select, update
+from pydantic import BaseModel, Field
+from redis import Redis
+from sqlalchemy import func, or_, select, update
 
 from stream_checker.http.problems import Problem
-from streamflow import names
+from streamflow import faults, names
 
 STOP_EVENT = "streamflow_stop"
 # States in which a task still has something to do. A task without a state is not scheduled yet.
@@ -96,6 +98,33 @@ def dag_states(schedules: Collection[str]) -> DagStates:
     if following is None:
         return DagStates(bool(paused), refresh_failed_at=failed_at)
     return DagStates(bool(paused), following.next_dagrun_create_after, scheduling[following.dag_id], failed_at)
+
+
+class AirflowRun(BaseModel):
+    """A run of the checks as Airflow knows it."""
+
+    state: str | None = Field(
+        description="State in Airflow: `queued`, `running`, `success` or `failed`; null for an unknown run"
+    )
+    paused: bool = Field(description="Whether the DAG of the checks is paused, so that none of its tasks starts")
+    failed_tasks: dict[str, int] = Field(description="Number of failed task instances by task", examples=[{"plan": 1}])
+    reason: str | None = Field(description="Reason why the plan failed; null when it did not, or is not known")
+
+
+def airflow_run(redis: Redis, run_id: str) -> AirflowRun:
+    """Return the state of a run in Airflow, and why it failed."""
+    own = (TaskInstance.dag_id == names.CHECK_DAG, TaskInstance.run_id == run_id)
+    with create_session(scoped=False) as session:
+        state = session.scalar(select(DagRun.state).where(DagRun.dag_id == names.CHECK_DAG, DagRun.run_id == run_id))
+        paused = session.scalar(select(DagModel.is_paused).where(DagModel.dag_id == names.CHECK_DAG))
+        failed = select(TaskInstance.task_id, func.count()).where(*own, TaskInstance.state == TaskInstanceState.FAILED)
+        tasks = {row[0]: row[1] for row in session.execute(failed.group_by(TaskInstance.task_id))}
+    return AirflowRun(
+        state=None if state is None else str(state),
+        paused=bool(paused),
+        failed_tasks=tasks,
+        reason=faults.reason_of(redis, run_id),
+    )
 
 
 def stop_checks(run_id: str, user: BaseUser, *, is_planned: bool) -> int | None:

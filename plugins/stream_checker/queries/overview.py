@@ -13,6 +13,7 @@ from account_limiter import Limiter, LimiterUnavailable
 from stream_checker.queries.dag_runs import DagStates
 from stream_checker.queries.result_index import ResultIndex
 from stream_checker.queries.run_outcomes import RunOutcome, RunOutcomes
+from stream_checker.queries.stream_names import mentioned, named_reason
 from streamflow import names
 from streamflow.config import Config
 from streamflow.records import WORKING, Channel, ChannelChange, RunState
@@ -72,6 +73,7 @@ class Overview(BaseModel):
 
     refreshed_at: datetime | None = Field(description="Time of the last refresh of the library; null before the first")
     refresh_failed_at: datetime | None = Field(description="End of the last refresh, if it failed")
+    refresh_fault: str | None = Field(description="Reason why it failed, with what to do; null when not known")
     channels: dict[Health, int] = Field(
         description="Number of channels by health: `whole` (every stream works), `weak` (some do), `dark` (none does), "
         "`undecided` (not checked yet)"
@@ -101,8 +103,11 @@ def overview(
     outcomes: RunOutcomes,
     limiter: Limiter,
     airflow: DagStates,
+    refresh_fault: str | None = None,
 ) -> Overview:
     """Return the overview.
+
+    :param refresh_fault: the reason why the last refresh failed.
 
     :raises UdiUnavailable: when the UDI cannot be read.
     """
@@ -127,6 +132,7 @@ def overview(
     return Overview(
         refreshed_at=store.library.refreshed_at(),
         refresh_failed_at=airflow.refresh_failed_at,
+        refresh_fault=refresh_fault if airflow.refresh_failed_at else None,
         channels=_counts(health.values()),
         dark=[_listed(channel, usable) for channel in dark[:MAX_LISTED]],
         weak=[_listed(channel, usable) for channel in weak[:MAX_LISTED]],
@@ -171,8 +177,8 @@ def _by_number(channel: Channel) -> tuple[bool, float, int]:
 
 def _changes(store: Store, channels: Mapping[int, Channel], changes: Sequence[ChannelChange]) -> list[RecentChange]:
     moved = sorted((one for one in changes if one.moves), key=lambda one: one.at, reverse=True)[:MAX_LISTED]
-    firsts = {stream for one in moved for stream in (*one.before[:1], *one.after[:1])}
-    names = {stream.id: stream.name for stream in store.library.streams(firsts).values()}
+    ids = {id for one in moved for id in (*one.before[:1], *one.after[:1], *mentioned(one.moves[0].why))}
+    names = {stream.id: stream.name for stream in store.library.streams(ids).values()}
     return [
         RecentChange(
             channel_id=one.channel_id,
@@ -181,7 +187,7 @@ def _changes(store: Store, channels: Mapping[int, Channel], changes: Sequence[Ch
             run_id=one.run_id,
             first_before=next((names.get(stream) for stream in one.before), None),
             first_after=next((names.get(stream) for stream in one.after), None),
-            why=one.moves[0].why,
+            why=named_reason(one.moves[0].why, names),
             written=one.written,
         )
         for one in moved

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from pydantic import BaseModel, Field
 
+from streamflow import names
 from streamflow.records import Mode, RunState
 from streamflow.udi.ports import Store
 
@@ -22,10 +23,11 @@ class RunOutcome(BaseModel):
     mode: Mode = Field(description="Whether streams are checked at the same time or one after another")
     started_at: datetime = Field(description="Start of the run")
     finished_at: datetime | None = Field(description="End of the run; null while it runs")
-    verdicts: dict[str, int] = Field(
+    verdicts: Counter[str] = Field(
         description="Number of streams by verdict; those without a verdict are `pending`",
         examples=[{"ok": 40, "dead": 2}],
     )
+    remaining: int = Field(description="Number of streams that are left for the next run of the chain")
 
 
 class RunOutcomes:
@@ -49,6 +51,18 @@ class RunOutcomes:
         self._finished = cached | finished if len(cached) < MAX_CACHED else finished
         return outcomes
 
+    def chain(self, store: Store, first: str, number: int) -> list[RunOutcome]:
+        """Return the outcomes of the runs of a chain that the UDI holds, in their order.
+
+        :param first: the id of its first run.
+        :param number: the number of a run that the chain has.
+        :raises UdiUnavailable: when the UDI cannot be read.
+        """
+        parts = self.get(store, (names.chain_part(first, part) for part in range(1, number + 1)))
+        while following := self.get(store, [names.chain_part(first, number := number + 1)]):
+            parts += following
+        return parts
+
 
 def _outcome(state: RunState) -> RunOutcome:
     return RunOutcome(
@@ -56,5 +70,6 @@ def _outcome(state: RunState) -> RunOutcome:
         mode=state.run.mode,
         started_at=state.run.started_at,
         finished_at=state.finished_at,
-        verdicts=dict(Counter(state.streams.values())),
+        verdicts=Counter(state.streams.values()),
+        remaining=state.run.remaining,
     )

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 
 from pydantic import BaseModel, Field
 
-from streamflow.records import Result
+from streamflow.records import ChannelChange, Move, Result
 from streamflow.udi.ports import Store
+
+# A stream in the reason of a move, see streamflow.ordering.moves.
+_MENTION = re.compile(r"\bstream (\d+)\b")
 
 
 class NamedStream(BaseModel):
@@ -57,6 +61,30 @@ class StreamNames:
         return NamedResult.model_construct(
             **dict(result), name=self.name(result.stream_id), account=self._accounts.get(result.account_id)
         )
+
+
+def named_reason(why: str, names: Mapping[int, str]) -> str:
+    """Return the reason of a move with the names of the streams that it mentions by id, in quotation marks."""
+
+    def name(mention: re.Match[str]) -> str:
+        stream_id = int(mention[1])
+        return f"“{names[stream_id]}”" if stream_id in names else mention[0]
+
+    return _MENTION.sub(name, why)
+
+
+def named_change(change: ChannelChange, names: Mapping[int, str]) -> ChannelChange:
+    """Return a change whose reasons name the streams that they mention."""
+
+    def named(moves: Iterable[Move]) -> tuple[Move, ...]:
+        return tuple(move.model_copy(update={"why": named_reason(move.why, names)}) for move in moves)
+
+    return change.model_copy(update={"moves": named(change.moves), "stays": named(change.stays)})
+
+
+def mentioned(why: str) -> set[int]:
+    """Return the ids of the streams that a reason mentions."""
+    return {int(id) for id in _MENTION.findall(why)}
 
 
 def latest_results(store: Store, stream_ids: Iterable[int]) -> list[NamedResult]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path
@@ -15,15 +15,16 @@ from stream_checker.http.problems import Problem, responses
 from stream_checker.http.throttle import at_most
 from stream_checker.queries.dispatcharr_address import channels_page
 from stream_checker.queries.policy_preview import label
-from stream_checker.queries.stream_names import NamedResult, NamedStream, StreamNames
-from stream_checker.resources import OpenLimiter, OpenNameIndex, OpenRedis, OpenStore
+from stream_checker.queries.result_index import IndexedResult
+from stream_checker.queries.stream_names import NamedResult, NamedStream, StreamNames, named_change
+from stream_checker.resources import OpenLimiter, OpenNameIndex, OpenRedis, OpenResultIndex, OpenStore
 from stream_checker.routes import stored_settings
 from streamflow import shared_settings, sources
 from streamflow.config import Config
 from streamflow.ordering.undo import undo
 from streamflow.policies.fitting import pinned, place_of, policy_of
 from streamflow.policies.pins import with_pin
-from streamflow.records import Channel, ChannelChange, Result
+from streamflow.records import WORKING, Channel, ChannelChange, Result
 from streamflow.udi.ports import Store
 
 router = APIRouter(prefix="/channels", tags=["channels"], dependencies=[Reader])
@@ -95,26 +96,31 @@ class ChannelDetail(BaseModel):
 def list_channels(
     store: OpenStore,
     name_index: OpenNameIndex,
+    results: OpenResultIndex,
     redis: OpenRedis,
     group_id: GroupFilter = None,
     q: NameFilter = None,
     limit: PageLimit = 100,
     cursor: Cursor = None,
 ) -> ChannelPage:
-    """Return channels in the order of their ids."""
+    """Return channels in the order of their ids. Their counts are at most a few seconds old.
+
+    A stream whose newest checks decided nothing counts by its last known state.
+    """
     matching_ids = set(name_index.channels(store, q or ""))
     if group_id is not None:
         matching_ids.intersection_update(store.library.channels_of_group(group_id))
     ids, next_cursor = cursors.page(matching_ids, cursor, limit)
     channels = {channel.id: channel for channel in store.library.channels(ids)}
-    results = store.results.latest_of({id for channel in channels.values() for id in channel.stream_ids})
     unusable = shared_settings.load(redis).scoring.unusable_reasons
-    listed = [_listed(channels[id], results, unusable) for id in ids if id in channels]
+    current = results.current(store)
+    listed = [_listed(channels[id], current, unusable) for id in ids if id in channels]
     return ChannelPage(channels=listed, total=len(matching_ids), next_cursor=next_cursor)
 
 
-def _listed(channel: Channel, results: dict[int, Result], unusable: Collection[str]) -> ListedChannel:
+def _listed(channel: Channel, results: Mapping[int, IndexedResult], unusable: Collection[str]) -> ListedChannel:
     own = [results[id] for id in channel.stream_ids if id in results]
+    known = [one.decided for one in own if one.decided]
     return ListedChannel(
         id=channel.id,
         name=channel.name,
@@ -122,7 +128,7 @@ def _listed(channel: Channel, results: dict[int, Result], unusable: Collection[s
         group_id=channel.group_id,
         streams=len(channel.stream_ids),
         checked=len(own),
-        working=sum(result.is_usable(unusable) for result in own),
+        working=sum(one.verdict in WORKING and one.reason not in unusable for one in known),
     )
 
 
@@ -138,6 +144,7 @@ def get_channel(channel_id: ChannelId, store: OpenStore, redis: OpenRedis) -> Ch
     names, results = StreamNames(store, mentioned_ids), store.results.latest_of(channel.stream_ids)
     policies = shared_settings.load(redis).policies
     groups = {group.id: group.name for group in store.library.groups()} if policies else {}
+    stream_names = {id: name for id in mentioned_ids if (name := names.name(id))}
     place = place_of(policies, channel, groups)
     pins = pinned(policy_of(policies, channel, groups), store.library.streams(channel.stream_ids).values())
     return ChannelDetail(
@@ -148,8 +155,8 @@ def get_channel(channel_id: ChannelId, store: OpenStore, redis: OpenRedis) -> Ch
             for position, id in enumerate(channel.stream_ids, 1)
         ],
         removed=[RemovedStream(stream_id=id, name=names.name(id), position=at + 1) for id, at in removed.items()],
-        last_change=change,
-        names={id: name for id in mentioned_ids if (name := names.name(id))},
+        last_change=change and named_change(change, stream_names),
+        names=stream_names,
         dispatcharr=channels_page(),
     )
 
@@ -231,10 +238,11 @@ def list_changes(channel_id: ChannelId, store: OpenStore) -> ChannelChanges:
     """Return the stored changes of a channel, newest first."""
     changes = _changes(store, channel_id)
     mentioned = {id for change in changes for id in (*change.before, *change.after)}
-    names = StreamNames(store, mentioned)
+    found = StreamNames(store, mentioned)
+    names = {id: name for id in mentioned if (name := found.name(id))}
     return ChannelChanges(
-        changes=[NumberedChange(**dict(change), n=number_of(change)) for change in changes],
-        names={id: name for id in mentioned if (name := names.name(id))},
+        changes=[NumberedChange(**dict(named_change(change, names)), n=number_of(change)) for change in changes],
+        names=names,
     )
 
 

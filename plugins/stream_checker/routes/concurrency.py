@@ -9,6 +9,7 @@ from fastapi import APIRouter, Body
 from fastapi.routing import APIRoute
 from pydantic import AliasPath, Field
 
+from account_limiter import AccountLimit
 from account_limiter.web import routes as limiter_routes
 from account_limiter.web.routes import Concurrency
 from stream_checker import resources
@@ -18,6 +19,7 @@ from stream_checker.http.throttle import at_most
 from stream_checker.routes.stored_settings import CONCURRENCY, change_section
 from streamflow import config, shared_settings
 from streamflow.config import ConcurrentStreams
+from streamflow.errors import UdiUnavailable
 
 
 def _label(name: str, description: str) -> Any:
@@ -56,6 +58,15 @@ def concurrency() -> Concurrency:
     return Concurrency(section.enabled, section.global_limit)
 
 
+def known_accounts() -> list[AccountLimit]:
+    """Return the accounts of the library, as far as the file store holds it."""
+    try:
+        accounts = resources.store().library.accounts()
+    except UdiUnavailable:
+        return []
+    return [AccountLimit(one.id, one.name, one.max_streams, active=one.is_active) for one in accounts]
+
+
 def _limiter_routes() -> APIRouter:
     """Return the limiter's routes. Those that take long are throttled, and documented so."""
     throttle = at_most(4)
@@ -66,6 +77,7 @@ def _limiter_routes() -> APIRouter:
         editor=Editor,
         expensive=[throttle],
         status_model=Status,
+        known_accounts=known_accounts,
     )
     for route in routes.routes:
         if isinstance(route, APIRoute) and throttle in route.dependencies:

@@ -10,7 +10,7 @@ from stream_checker.http.throttle import at_most
 from stream_checker.queries.dag_runs import dag_states
 from stream_checker.queries.overview import Overview, overview
 from stream_checker.resources import OpenLimiter, OpenRedis, OpenResultIndex, OpenRunOutcomes, OpenStore
-from streamflow import shared_settings
+from streamflow import faults, names, shared_settings
 
 router = APIRouter(prefix="/overview", tags=["overview"], dependencies=[Reader])
 
@@ -22,4 +22,4 @@ def get_overview(
     """Return the state of all channels and accounts, the changes of the last 24 hours, and what waits for a person."""
     settings = shared_settings.load(redis)
     states = dag_states([entry.name for entry in settings.schedule.checks])
-    return overview(store, settings, results, outcomes, limiter, states)
+    return overview(store, settings, results, outcomes, limiter, states, faults.reason_of(redis, names.REFRESH_DAG))

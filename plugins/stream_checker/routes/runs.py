@@ -13,7 +13,7 @@ from stream_checker.http.access import EditingUser, Reader
 from stream_checker.http.parameters import RunId
 from stream_checker.http.problems import Problem, responses
 from stream_checker.http.throttle import at_most
-from stream_checker.queries.dag_runs import stop_checks
+from stream_checker.queries.dag_runs import AirflowRun, airflow_run, stop_checks
 from stream_checker.queries.report_file import (
     HEALTH_SECTIONS,
     TYPES,
@@ -22,7 +22,7 @@ from stream_checker.queries.report_file import (
     report_csv,
     report_html,
 )
-from stream_checker.queries.run_outcomes import RunOutcome
+from stream_checker.queries.run_outcomes import RunOutcome, RunOutcomes
 from stream_checker.queries.stream_names import NamedResult, NamedStream, StreamNames
 from stream_checker.resources import OpenRedis, OpenRunOutcomes, OpenStore
 from streamflow import shared_settings, sources
@@ -45,6 +45,18 @@ class RunStream(NamedStream):
 
     state: str = Field(description="Its verdict in this run, else `running` or `pending`", examples=["ok"])
     result: NamedResult | None = Field(description="Its result of this run; null while there is none")
+
+
+class ChainProgress(BaseModel):
+    """The progress of a chain of runs, which checks a larger library than one run may."""
+
+    part: int = Field(description="Number of this run in the chain, from 1")
+    parts: list[str] = Field(description="Ids of the runs that the chain has so far")
+    total: int = Field(description="Number of streams of all parts, those still to come included")
+    done: int = Field(description="Number of streams that have a verdict, in all parts")
+    expected_end: datetime | None = Field(
+        description="End at the rate so far; null before the first verdict and after the last"
+    )
 
 
 class RunDetail(BaseModel):
@@ -74,6 +86,7 @@ class RunDetail(BaseModel):
     skipped: dict[int, str] = Field(description="Reasons of the streams that were not planned, by stream id")
     remaining: int = Field(description="Number of streams that are left for the next run of the chain")
     next_run_id: str | None = Field(description="Id of the next run of the chain; null when there is none")
+    chain: ChainProgress | None = Field(description="Progress of the whole chain; null for a run without one")
     summary: dict[str, Any] | None = Field(description="Summary of the run; null while it runs")
 
 
@@ -99,13 +112,14 @@ def list_runs(
 def get_run(
     run_id: RunId,
     store: OpenStore,
+    outcomes: OpenRunOutcomes,
     streams: Annotated[bool, Query(description="Whether to include the state of each stream")] = True,
 ) -> RunDetail:
     """Return the progress of a run: counts by verdict, rate, expected end and the state of each stream."""
     state = existing_run(store, run_id)
     counts = Counter(state.streams.values())
     total, done = len(state.streams), len(state.streams) - counts[PENDING]
-    rate, end = pace(state, done, total, datetime.now(UTC))
+    rate, end = pace(state.run.started_at, state.finished_at, done, total)
     return RunDetail(
         run_id=state.run.run_id,
         mode=state.run.mode,
@@ -126,6 +140,7 @@ def get_run(
         skipped=state.run.skipped,
         remaining=state.run.remaining,
         next_run_id=(state.summary or {}).get("next_run_id"),
+        chain=_chain(store, outcomes, state),
         summary=state.summary,
     )
 
@@ -157,6 +172,12 @@ def get_report(
             note = f"Started {report.started_at:%Y-%m-%d %H:%M} UTC"
             page = report_html(report, HEALTH_SECTIONS, f"Health report of {report.run_id}", note)
             return file_response(page, "health-report", format)
+
+
+@router.get("/{run_id}/airflow", responses=responses(401, 403, 422, 429), dependencies=[at_most(8)])
+def get_airflow_run(run_id: RunId, redis: OpenRedis) -> AirflowRun:
+    """Return the state of a run in Airflow: whether it waits, is paused or has failed, and why."""
+    return airflow_run(redis, run_id)
 
 
 class StoppedRun(BaseModel):
@@ -241,13 +262,33 @@ def existing_run(store: Store, run_id: str) -> RunState:
     return state
 
 
-def pace(state: RunState, done: int, total: int, now: datetime) -> tuple[float | None, datetime | None]:
+def pace(
+    started_at: datetime, finished_at: datetime | None, done: int, total: int
+) -> tuple[float | None, datetime | None]:
     """Return the verdicts a minute, and the time of the last verdict at that rate."""
-    elapsed = ((state.finished_at or now) - state.run.started_at).total_seconds()
+    now = datetime.now(UTC)
+    elapsed = ((finished_at or now) - started_at).total_seconds()
     if not done or elapsed <= 0:
         return None, None
-    end = None if state.finished_at or done == total else now + timedelta(seconds=elapsed / done * (total - done))
+    end = None if finished_at or done == total else now + timedelta(seconds=elapsed / done * (total - done))
     return round(done / elapsed * 60, 2), end
+
+
+def _chain(store: Store, outcomes: RunOutcomes, state: RunState) -> ChainProgress | None:
+    """Return the progress of the chain that a run is part of."""
+    link = state.run.params.get("chain") or {"first": state.run.run_id, "number": 1}
+    if not state.run.remaining and link["number"] == 1:
+        return None
+    parts = outcomes.chain(store, link["first"], link["number"])
+    total = sum(one.verdicts.total() for one in parts) + parts[-1].remaining
+    done = total - parts[-1].remaining - sum(one.verdicts[PENDING] for one in parts)
+    return ChainProgress(
+        part=link["number"],
+        parts=[one.run_id for one in parts],
+        total=total,
+        done=done,
+        expected_end=pace(parts[0].started_at, None if parts[-1].remaining else parts[-1].finished_at, done, total)[1],
+    )
 
 
 def _streams(store: Store, state: RunState) -> list[RunStream]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import timedelta
 
 import httpx
 
+from streamflow.records import ChannelChange, Move
 from streamflow.udi import Udi
 
 from .. import library
@@ -41,4 +43,20 @@ def test_a_channel_of_streams_that_nobody_can_watch_counts_none_as_working(admin
     now = library.NOW + timedelta(seconds=1)
     udi.runs.settle("no run", library.result(1, verdict="degraded", reason="black_video", checked_at=now))
     udi.runs.settle("no run", library.result(3, verdict="degraded", reason="low_bitrate", checked_at=now))
-    assert working() == 1
+    deadline = time.monotonic() + 30
+    while working() != 1:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def test_reasons_name_streams_and_never_ids(admin: httpx.Client, udi: Udi) -> None:
+    why = "best score 0.83, more than 0.050 above stream 2 with 0.700"
+    move = Move(stream_id=1, before=1, after=0, why=why)
+    at = library.NOW + timedelta(seconds=1)
+    change = ChannelChange(channel_id=2, run_id=RUN, at=at, before=(2, 1), after=(1, 2), moves=(move,), stays=(move,))
+    udi.runs.finish_channel(change)
+    expected = "best score 0.83, more than 0.050 above “Channel 2 UHD” with 0.700"
+    assert expected in [one["why"] for one in admin.get("/overview").json()["changes"]]
+    last = admin.get("/channels/2").json()["last_change"]
+    assert (last["moves"][0]["why"], last["stays"][0]["why"]) == (expected, expected)
+    assert admin.get("/channels/2/changes").json()["changes"][0]["moves"][0]["why"] == expected

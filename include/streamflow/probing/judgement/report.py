@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from streamflow.explanations import explained
 from streamflow.probing.target import ProbeOutcome
 
 _EARLY_ENDS = {
@@ -11,11 +12,14 @@ _EARLY_ENDS = {
 
 
 def report(outcome: ProbeOutcome) -> str:
-    """Return verdict and reason, then what was measured, one line each."""
+    """Return verdict and reason with what they mean, then what was measured, one line each."""
     result, extra = outcome.result, outcome.result.extra
     reason = f": {result.reason}" if result.reason else ""
     detail = f" ({result.detail})" if result.detail else ""
     lines = [f"{result.verdict}{reason}{detail}"]
+    if result.reason:
+        about = explained(result.verdict, result.reason)
+        lines.append(f"meaning   {about.meaning} {about.advice}".rstrip())
     if result.width:
         scan = "i" if result.interlaced else "p"
         video = [f"{result.width}x{result.height}{scan}", f"{result.fps or 0:g} fps"]

@@ -1,7 +1,7 @@
 // The list of channels, and one channel: its streams in order and its last change.
 
 import { OuterLink } from "../airflow.js";
-import { ago, bitrate, count, fps, moment, plural, quality, runKind, score, size, words } from "../format.js";
+import { ago, bitrate, count, fps, moment, moveReason, plural, quality, runKind, score, size } from "../format.js";
 import { html } from "../html.js";
 import { useLive } from "../live.js";
 import { post } from "../api.js";
@@ -148,7 +148,7 @@ function Moves({ caption, moves, name, empty }) {
         { title: "Stream", head: true, cell: (move) => name(move.stream_id) },
         { title: "From", number: true, cell: (move) => place(move.before, "new") },
         { title: "To", number: true, cell: (move) => place(move.after, "removed") },
-        { title: "Reason", cell: (move) => words(move.why) },
+        { title: "Reason", cell: (move) => moveReason(move.why) },
       ]} />
   `;
 }

@@ -25,9 +25,9 @@ export function NowView() {
   const close = () => setDialog(null);
   return html`
     <${Failure} error=${status.error ?? probes.error} />
-    ${now.redis === "down" && html`<p class="notice degraded" role="alert">Redis is unavailable. Streams are checked one after another until it is back.</p>`}
+    ${now.redis === "down" && html`<p class="notice degraded" role="alert">Redis is unavailable. Streams are checked one after another until it is back. The accounts below are as at their last refresh, and nobody knows who uses them.</p>`}
     <${AllChecks} now=${now} open=${setDialog} />
-    <${Accounts} accounts=${now.accounts} />
+    <${Accounts} accounts=${now.accounts} isKnown=${now.redis === "up"} />
     <${RunningProbes} probes=${probes.data} progress=${progress} />
     ${dialog === "limit" && html`<${LimitDialog} limit=${now.global.limit} close=${close} done=${status.reload} />`}
     ${dialog === "reset" && html`<${ResetDialog} now=${now} close=${close} done=${status.reload} />`}
@@ -87,11 +87,11 @@ const hasNoProvider = (account) => !Number.isInteger(account.account_id);
 const isIdle = (account) =>
   !account.active && !account.viewers && !account.elsewhere && !account.waiting && account.believed_limit === account.max_streams;
 
-function Accounts({ accounts }) {
+function Accounts({ accounts, isKnown }) {
   const listed = accounts.filter((account) => !(hasNoProvider(account) && isIdle(account)));
-  const idle = listed.length > FEW ? listed.filter(isIdle) : [];
+  const idle = listed.length > FEW && isKnown ? listed.filter(isIdle) : [];
   const shown = listed.filter((account) => !idle.includes(account));
-  const cards = (some) => html`<div class="cards">${some.toSorted(byName).map((account) => html`<${Account} key=${account.account_id} ...${account} />`)}</div>`;
+  const cards = (some) => html`<div class="cards">${some.toSorted(byName).map((account) => html`<${Account} key=${account.account_id} ...${account} isKnown=${isKnown} />`)}</div>`;
   return html`
     <section aria-labelledby="accounts">
       <h2 id="accounts">Accounts</h2>
@@ -102,7 +102,7 @@ function Accounts({ accounts }) {
   `;
 }
 
-function Account({ name, account_id, max_streams, effective_limit, believed_limit, evidence, viewers, elsewhere, active, waiting, enabled }) {
+function Account({ name, account_id, max_streams, effective_limit, believed_limit, evidence, viewers, elsewhere, active, waiting, enabled, isKnown }) {
   const excess = max_streams ? active + viewers + elsewhere - max_streams : 0;
   return html`
     <div class=${`card ${excess > 0 ? "over" : ""}`}>
@@ -110,13 +110,14 @@ function Account({ name, account_id, max_streams, effective_limit, believed_limi
         <h3 class="clip" title=${name}>${Number.isInteger(account_id) ? html`<a href=${link("provider", account_id)}>${name || `Account ${account_id}`}</a>` : name}</h3>
         <span class="muted small whole">${!enabled ? "inactive" : max_streams ? `limit ${count(max_streams)}` : "no limit"}</span>
       </div>
-      <${SlotBar} limit=${max_streams || believed_limit} active=${active} viewers=${viewers} elsewhere=${elsewhere} effective=${effective_limit} />
+      ${!isKnown && html`<p class="small degraded">use not known</p>`}
+      ${isKnown && html`<${SlotBar} limit=${max_streams || believed_limit} active=${active} viewers=${viewers} elsewhere=${elsewhere} effective=${effective_limit} />
       <div class="small">
         <span class="key active"><span>${count(active)} checking</span></span>
         ${viewers > 0 && html`<span class="key viewers"><span>${count(viewers)} watched</span></span>`}
         ${elsewhere > 0 && html`<span class="key elsewhere"><span>${count(elsewhere)} elsewhere</span></span>`}
         ${waiting > 0 && html`<span class="key waiting"><span>${count(waiting)} waiting</span></span>`}
-      </div>
+      </div>`}
       ${excess > 0 && html`<div class="small dead" role="status"><strong>${plural(excess, "connection")} above the limit</strong></div>`}
       <${LearnedLimit} limit=${max_streams} believed=${believed_limit} evidence=${evidence} />
       ${Number.isInteger(account_id) && enabled && html`<div class="row"><${CheckNow} of=${{ accounts: [account_id] }} label=${`Check now: all streams of ${name}`} /></div>`}

@@ -1,7 +1,7 @@
 // The first view: is everything all right, what did the checks do, and what waits for a person.
 
 import { put } from "../api.js";
-import { ago, byName, count, dayClock, moment, percent, plural, runName, words } from "../format.js";
+import { ago, byName, count, dayClock, moment, moveReason, percent, plural, runName } from "../format.js";
 import { html } from "../html.js";
 import { useLive } from "../live.js";
 import { ActionButton, CheckNow } from "../parts/action_button.js";
@@ -28,13 +28,16 @@ export function OverviewView() {
   `;
 }
 
+/** Why a refresh failed, and what to do. */
+const RefreshFault = ({ fault }) => html`${fault ? html`<strong class="any">${/[.!?]$/.test(fault) ? fault : `${fault}.`}</strong>` : html`the log of <code>refresh_udi</code> in Airflow names the reason.`} <code>./streamflow doctor</code> tests the address and the login.`;
+
 /** What is missing before anything can be checked, and what has failed since. */
 function SetUp({ now }) {
   if (!now.refreshed_at) {
-    return html`<p class="notice degraded" role="status">The library is empty: no accounts and channels were read yet. ${now.refresh_failed_at ? "The last refresh has failed." : "The first refresh starts by itself."}
+    return html`<p class="notice degraded" role="status">The library is empty: no accounts and channels were read yet. ${now.refresh_failed_at ? html`The refresh failed ${ago(now.refresh_failed_at)}: <${RefreshFault} fault=${now.refresh_fault} />` : "The first refresh starts by itself."}
       Set <code>DISPATCHARR_URL</code> and its login, test them with <code>./streamflow doctor</code>, and run the DAG <code>refresh_udi</code> in Airflow.</p>`;
   }
-  return now.refresh_failed_at && html`<p class="notice degraded" role="status">The library is ${ago(now.refreshed_at)}: its refresh failed ${ago(now.refresh_failed_at)}. The log of <code>refresh_udi</code> in Airflow names the reason, and <code>./streamflow doctor</code> tests the login.</p>`;
+  return now.refresh_failed_at && html`<p class="notice degraded" role="status">Library last refreshed ${ago(now.refreshed_at)}, refresh failed ${ago(now.refresh_failed_at)}: <${RefreshFault} fault=${now.refresh_fault} /></p>`;
 }
 
 const KINDS = [["ok", "whole", "whole"], ["degraded", "weak", "weak"], ["dead", "dark", "dark"], ["pending", "undecided", "not checked"]];
@@ -92,7 +95,7 @@ const Changes = ({ changes }) => html`
     <${Table} caption=${plural(changes.length, "channel")} rows=${changes} id=${(row) => `${row.channel_id} ${row.at}`} step=${10} empty="No check has moved a stream."
       columns=${[
         { title: "Channel", head: true, cell: (row) => html`<a href=${link("channel", row.channel_id)}>${row.name}</a>` },
-        { title: "First choice, and why", cell: (row) => html`${row.first_before === row.first_after ? "stays" : html`${row.first_before ?? "none"} → <strong>${row.first_after ?? "none"}</strong>`}<div class="muted small">${words(row.why)}</div>` },
+        { title: "First choice, and why", cell: (row) => html`${row.first_before === row.first_after ? "stays" : html`${row.first_before ?? "none"} → <strong>${row.first_after ?? "none"}</strong>`}<div class="muted small">${moveReason(row.why)}</div>` },
         { title: "When", minor: true, cell: (row) => html`<time datetime=${row.at} title=${moment(row.at)}>${ago(row.at)}</time>${!row.written && html` <span class="muted">not written</span>`}` },
       ]} />
   </section>

@@ -1,9 +1,9 @@
 // One run: its progress, its findings and each of its streams.
 
 import { AirflowLink, DAG, runPath } from "../airflow.js";
-import { airflowRun, post } from "../api.js";
+import { post } from "../api.js";
 import { ago, bitrate, count, decimal, fps, moment, percent, plural, quality, runName, score, size, words } from "../format.js";
-import { html, useEffect, useState } from "../html.js";
+import { html, useState } from "../html.js";
 import { useLive } from "../live.js";
 import { ActionButton } from "../parts/action_button.js";
 import { ShareBar } from "../parts/bars.js";
@@ -31,6 +31,7 @@ function Run({ id, filters }) {
   const chosen = id ?? runs[0] ?? null;
   const path = chosen && `runs/${encodeURIComponent(chosen)}`;
   const { data: run, error, reload } = useLive(path && `${path}?streams=false`, ["result", "run"]);
+  const airflow = useLive(path && !run?.finished_at ? `${path}/airflow` : null, ["run"]).data;
   const streams = useLive(path, ["result", "run"], STREAMS_MS, STREAMS_MS).data?.streams;
   useTitle(run && runName(run.run_id, run.started_at));
   if (list.data && !chosen) return html`<p class="muted">There is no run yet. Start a check on the page <a href=${link("now")}>Now</a>.</p>`;
@@ -44,34 +45,37 @@ function Run({ id, filters }) {
       </label>
       ${chosen && html`<${AirflowLink} to=${runPath(chosen)}>Show the run in Airflow<//> <a href=${link("report", chosen)}>Health report</a>`}
     </div>
-    ${error?.status === 404 ? html`<${Unplanned} run=${chosen} />` : html`<${Failure} error=${error ?? list.error} />`}
+    ${error?.status === 404 ? airflow && html`<${Unplanned} airflow=${airflow} />` : html`<${Failure} error=${error ?? list.error} />`}
     ${!run && !error && html`<${Loading} what="the run" />`}
-    ${run && html`<${Controls} run=${run} done=${reload} /><${Progress} run=${run} /><${Findings} run=${run} />${streams && html`<${Streams} streams=${streams} state=${filters.get("state") ?? ""} run=${chosen} />`}`}
+    ${run && html`<${Controls} run=${run} done=${reload} /><${Progress} run=${run} airflow=${airflow} /><${Findings} run=${run} />${streams && html`<${Streams} streams=${streams} state=${filters.get("state") ?? ""} run=${chosen} />`}`}
   `;
 }
 
-const POLL_MS = 2000;
-const UNPLANNED = {
-  queued: "Starting…",
-  running: "Starting…",
-  failed: "The run failed before it had planned anything. Its log in Airflow names the reason.",
-  success: "The run has ended, and its data has been deleted.",
-};
-
 /** A run that is not planned: Airflow knows whether it starts, waits or has failed. */
-function Unplanned({ run }) {
-  const [text, setText] = useState("Starting…");
-  useEffect(() => {
-    let timer = null;
-    const ask = async () => {
-      const state = await airflowRun(DAG, run).then((found) => found.state, (problem) => problem.status);
-      setText(state === 404 ? "Airflow knows no such run." : (UNPLANNED[state] ?? "Starting…"));
-      timer = setTimeout(ask, POLL_MS);
-    };
-    ask();
-    return () => clearTimeout(timer);
-  }, [run]);
-  return html`<p class="notice" role="status">${text}</p>`;
+function Unplanned({ airflow: { state, paused, ...failure } }) {
+  if (state === null) return html`<p class="notice" role="status">Airflow knows no such run.</p>`;
+  if (state === "failed") return html`<p class="notice dead" role="status">The run has failed before it had planned anything: ${failureText(failure)}</p>`;
+  if (state === "success") return html`<p class="notice" role="status">The run has ended, and its data has been deleted.</p>`;
+  return html`<p class="notice ${paused ? "degraded" : ""}" role="status">${paused ? PAUSED : "Starting…"}</p>`;
+}
+
+const PAUSED = html`Paused: the checks start nothing until they are resumed on the page <a href=${link("now")}>Now</a>.`;
+
+/** Return why a run has failed, as far as it is known. */
+function failureText({ reason, failed_tasks: tasks }) {
+  if (reason) return reason;
+  const names = Object.entries(tasks).map(([task, number]) => (number > 1 ? `${task} (${count(number)} times)` : task));
+  return names.length ? `the task ${names.join(", ")} has failed; its log in Airflow names the reason.` : "somebody has marked it as failed in Airflow.";
+}
+
+/** Return what keeps an unfinished run from its end, as `[title, text]`; null while it goes on. */
+function hindrance(run, airflow) {
+  if (run.finished_at || !airflow) return null;
+  const { state, paused, ...failure } = airflow;
+  if (state === null) return ["Deleted", "Somebody has deleted the run in Airflow: no further stream is checked."];
+  if (state === "failed") return ["Failed", `The run has failed: ${failureText(failure)}`];
+  if (state === "success") return ["Ended", "The run has ended in Airflow without its last task: the channels that were not finished stay as they were."];
+  return paused ? ["Paused", PAUSED] : null;
 }
 
 /** Stops a run that is in progress, or undoes one that has changed channels. */
@@ -108,21 +112,27 @@ function summary(outcome) {
   return [runName(outcome.run_id, outcome.started_at), ...kinds.map((kind) => `${count(outcome.verdicts[kind])} ${kind}`)].join(" · ");
 }
 
-function Progress({ run }) {
+function Progress({ run, airflow }) {
   const kinds = [...VERDICTS, "pending"];
+  const { chain } = run;
+  const [stop, why] = hindrance(run, airflow) ?? [];
+  const [total, done] = chain ? [chain.total, chain.done] : [run.total, run.done];
+  const end = stop ? null : chain ? chain.expected_end : run.expected_end;
   return html`
     <section aria-labelledby="progress" class="card">
       <div class="spread">
-        <h2 id="progress">${run.stopped ? "Stopped" : run.finished_at ? "Finished" : "Progress"}: ${runName(run.run_id, run.started_at)}</h2>
-        <span><span class="big">${percent(run.total ? run.done / run.total : 1)}</span> ${count(run.done)} of ${count(run.total)}</span>
+        <h2 id="progress">${stop ?? (run.stopped ? "Stopped" : run.finished_at ? "Finished" : "Progress")}: ${runName(run.run_id, run.started_at)}</h2>
+        <span><span class="big">${percent(total ? done / total : 1)}</span> ${count(done)} of ${count(total)}</span>
       </div>
+      ${why && html`<p class="notice degraded" role="status">${why}</p>`}
+      ${chain && html`<p class="muted">Part ${count(chain.part)} of a check that is too large for one run. This part: ${count(run.done)} of ${count(run.total)}.</p>`}
       <${ShareBar} label="Streams by verdict" parts=${kinds.map((kind) => [kind, run.verdicts[kind] ?? 0])} />
       <p>${kinds.filter((kind) => run.verdicts[kind]).map((kind) => html`<span class="key ${kind}"><span>${count(run.verdicts[kind])} ${kind}</span></span>`)}</p>
       <dl class="facts">
         <dt>Id in Airflow</dt><dd class="muted">${run.run_id}</dd>
         <dt>Started</dt><dd>${moment(run.started_at)} <span class="muted">(${ago(run.started_at)}, ${run.mode})</span></dd>
         ${run.finished_at && html`<dt>Finished</dt><dd>${moment(run.finished_at)}</dd>`}
-        ${run.expected_end && html`<dt>Expected end</dt><dd>${moment(run.expected_end)} <span class="muted">(${ago(run.expected_end)})</span></dd>`}
+        ${end && html`<dt>Expected end</dt><dd>${moment(end)} <span class="muted">(${ago(end)})</span></dd>`}
         ${run.rate_per_minute !== null && html`<dt>Rate</dt><dd>${decimal(run.rate_per_minute)} streams per minute</dd>`}
         <dt>Channels</dt><dd>${count(run.finished_channels.length)} of ${count(run.channels.length)} finished</dd>
         ${Object.keys(run.skipped).length > 0 && html`<dt>Skipped</dt><dd>${plural(Object.keys(run.skipped).length, "stream")}</dd>`}

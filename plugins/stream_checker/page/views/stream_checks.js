@@ -53,12 +53,12 @@ export function Comparison({ stream, latest, former }) {
     <section aria-labelledby="comparison">
       <h2 id="comparison">The two latest checks</h2>
       <div class="pictures"><${Thumbnail} stream=${stream.id} name=${stream.name} former large /><${Thumbnail} stream=${stream.id} name=${stream.name} large /></div>
-      <${Table} caption=${changed.size ? `${plural(changed.size, "difference")}, marked` : "Nothing has changed"} rows=${rows} id=${([name]) => name}
+      <div class="compared"><${Table} caption=${changed.size ? `${plural(changed.size, "difference")}, marked` : "Nothing has changed"} rows=${rows} id=${([name]) => name}
         columns=${[
           { title: "Value", head: true, cell: (fact) => html`${fact[0]}${changed.has(fact) && html` <span class="muted small">changed</span>`}` },
-          { title: html`Before, ${when(former)}`, cell: (fact) => cell(fact, former) },
-          { title: html`Latest, ${when(latest)}`, cell: (fact) => cell(fact, latest) },
-        ]} />
+          { title: html`Before <span class="muted small">${when(former)}</span>`, cell: (fact) => cell(fact, former) },
+          { title: html`Latest <span class="muted small">${when(latest)}</span>`, cell: (fact) => cell(fact, latest) },
+        ]} /></div>
     </section>
   `;
 }
@@ -76,7 +76,7 @@ export function Tries({ result }) {
           { title: "Verdict", head: true, cell: (row) => html`<${Verdict} of=${row.verdict} reason=${row.reason} />` },
           { title: "Detail", minor: true, cell: (row) => row.detail },
           { title: "Address", cell: (row) => row.address },
-          { title: "First byte", number: true, cell: (row) => seconds(row.first_byte_ms) ?? "–" },
+          { title: "First byte", number: true, minor: true, cell: (row) => seconds(row.first_byte_ms) ?? "–" },
           { title: "First picture", number: true, cell: (row) => seconds(row.first_frame_ms) ?? "–" },
           { title: "Length", number: true, cell: (row) => `${decimal(row.elapsed_s)} s` },
           { title: "Ended", minor: true, cell: (row) => moment(row.at) },
