@@ -13,12 +13,15 @@ from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOpe
 from airflow.sdk import Asset, Param, TriggerRule, dag, task
 
 from stream_tasks.check import CheckStream
+from stream_tasks.choices import choices
 from streamflow import names
 
 # Airflow passes these to a task by the names of its arguments.
 Injected = Any
 RESULTS = Asset(names.RESULTS_ASSET)
 IDS: dict[str, Any] = {"type": ["null", "array"], "items": {"type": "integer", "minimum": 0, "maximum": 2**63 - 1}}
+# Names to choose from in Airflow's form, for each parameter that has some.
+NAMES = choices()
 LABELLED: dict[str, Any] = {"map_index_template": "{{ task.stream_label }}", "do_xcom_push": False}
 
 
@@ -37,9 +40,18 @@ LABELLED: dict[str, Any] = {"map_index_template": "{{ task.stream_label }}", "do
         "execution_timeout": timedelta(minutes=30),
     },
     params={
-        "channel_ids": Param(None, **IDS, description="Channels to check; null = all, [] = none"),
-        "group_ids": Param(None, **IDS, description="Channel groups to check; null = all, [] = none"),
-        "account_ids": Param(None, **IDS, description="Only streams of these accounts; null = all, [] = none"),
+        "channel_ids": Param(
+            None, **IDS, **NAMES.get("channel_ids", {}), description="Channels to check; null = all, [] = none"
+        ),
+        "group_ids": Param(
+            None, **IDS, **NAMES.get("group_ids", {}), description="Channel groups to check; null = all, [] = none"
+        ),
+        "account_ids": Param(
+            None,
+            **IDS,
+            **NAMES.get("account_ids", {}),
+            description="Only streams of these accounts; null = all, [] = none",
+        ),
         "stream_ids": Param(None, **IDS, description="Only these streams; null = all of channels, [] = none"),
         "force": Param(False, type="boolean", description="Check fresh streams again"),
         "mode": Param("auto", enum=["auto", "concurrent", "sequential"]),

@@ -33,6 +33,9 @@ log = logging.getLogger(__name__)
 LABEL_LENGTH = 250
 # Pause between two looks for Redis before a check without a slot.
 AWAY_POLL_SECONDS = 1.0
+# A concurrent check waits this long for Redis to return, without a worker, before it is left to be checked alone.
+PATIENCE_SECONDS = 120.0
+PATIENCE_PAUSE_SECONDS = 5.0
 
 
 def _is_retry(context: Context, retries: int) -> bool:
@@ -67,8 +70,10 @@ class CheckStream(SlotOperator):
         self.radio = radio
         self.sequential = sequential
         self._prepared: Check | None = None
-        # The tries of a check without a slot.
+        # The tries of a check that has no slot now.
         self._state: State = {}
+        # The time since which a concurrent check waits for Redis to return.
+        self._away_since: float | None = None
 
     @cached_property
     def opened(self) -> Resources:
@@ -94,6 +99,7 @@ class CheckStream(SlotOperator):
     def resume(self, context: Context, event: dict[str, Any], state: State | None = None) -> Any:
         """Continue after the wait for a slot, unless the window has closed meanwhile."""
         _end_after_closing(context)
+        self._state = state or {}
         return super().resume(context, event, state)
 
     def slot_work(self, context: Context) -> SlotWork:
@@ -115,10 +121,19 @@ class CheckStream(SlotOperator):
             without_limiter=partial(self._without_limiter, context),
         )
 
-    def try_again(self, context: Context, event: Any = None, state: State | None = None) -> Any:  # noqa: ARG002
-        """Continue a check that had no slot at its last try: with one if Redis is back."""
+    def try_again(
+        self,
+        context: Context,
+        event: Any = None,  # noqa: ARG002
+        state: State | None = None,
+        since: float | None = None,
+    ) -> Any:
+        """Continue a check that has no slot: with one if Redis is back.
+
+        :param since: the time since which a concurrent check waits for Redis.
+        """
         _end_after_closing(context)
-        self._state = state or {}
+        self._state, self._away_since = state or {}, since
         return self._attempt(context, self.slot_work(context), rank="", state=self._state)
 
     def _check_alone(self, context: Context) -> Any:
@@ -187,6 +202,7 @@ class CheckStream(SlotOperator):
             # The checks of the newer version run beside this one.
             raise error
         if not self.sequential:
+            self._await_redis(error)
             log.warning("left to be checked one after another: %s", error)
             return None
         if homes.has_others(config.home()):
@@ -195,6 +211,15 @@ class CheckStream(SlotOperator):
         if self._is_away():
             return self._check_alone(context)
         return self.try_again(context, state=self._state)
+
+    def _await_redis(self, error: LimiterUnavailable) -> None:
+        """Defer the task for a moment, unless Redis has been away for too long: most absences are short."""
+        now = time.time()
+        since = self._away_since or now
+        if now - since < PATIENCE_SECONDS:
+            log.warning("waits for Redis, for %.0f s so far: %s", now - since, error)
+            moment = DateTimeTrigger(datetime.now(UTC) + timedelta(seconds=PATIENCE_PAUSE_SECONDS))
+            self.defer(trigger=moment, method_name="try_again", kwargs={"since": since, "state": self._state})
 
     def _check(self, context: Context) -> Check:
         """Return the check, the same one in the whole process: it may have claimed the probe behind an open circuit."""

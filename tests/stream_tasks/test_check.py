@@ -20,7 +20,7 @@ from redis import Redis
 from account_limiter import Limiter, LimiterOutdated, LimiterUnavailable, connect
 from account_limiter.redis.library import LAYOUT, library
 from lab import Account, Behaviour, Channel, Group, Lab, Library, Media, Stream, running
-from stream_tasks import limits, resources
+from stream_tasks import check, limits, resources
 from stream_tasks.absence import Absence
 from stream_tasks.check import CheckStream
 from stream_tasks.finish import finish_run, summarise
@@ -406,7 +406,34 @@ def test_streams_without_a_result_are_left_to_the_sequential_checks(store: Udi, 
     plan(PARAMS | {"channel_ids": [1]}, RUN)
     run_check(1)
     monkeypatch.setattr(resources, "connect", lambda: connect(unix_socket_path=str(home / "nowhere")))
+    monkeypatch.setattr(check, "PATIENCE_SECONDS", 0.0)
     run_check(2)
+    assert leftover(RUN, {}) == [{"stream_id": 2}]
+
+
+def test_after_an_absence_of_redis_of_45_seconds_the_rest_of_the_run_is_concurrent_again(
+    store: Udi, home: Path, redis_client: Redis, monkeypatch: Any
+) -> None:
+    plan(PARAMS | {"channel_ids": [1]}, RUN)
+    present = resources.connect
+    monkeypatch.setattr(resources, "connect", lambda: connect(unix_socket_path=str(home / "nowhere")))
+
+    def look(waiting: dict[str, Any]) -> None:
+        task = CheckStream(task_id="check", stream_id=1, retries=RETRIES)
+        task.try_again(context(), **waiting) if waiting else task.execute(context())
+
+    waiting: dict[str, Any] = {}
+    for second in range(0, 45, 5):
+        with pytest.raises(TaskDeferred) as deferred:
+            look(waiting)
+        assert deferred.value.method_name == "try_again", second
+        waiting = dict(deferred.value.kwargs or {})
+        # The pause before the next look.
+        waiting["since"] -= 5
+    monkeypatch.setattr(resources, "connect", present)
+    look(waiting)
+    result = store.results.latest(1)
+    assert result and (result.run_id, result.reason) == (RUN, "http_404")
     assert leftover(RUN, {}) == [{"stream_id": 2}]
 
 
