@@ -15,6 +15,7 @@ BENCHMARKS = {
     "check": ["bench.check"],
     "matching": ["bench.matching"],
     "udi": ["bench.udi"],
+    "page": ["bench.page"],
     "run": ["bench.run"],
     "faults": ["bench.faults"],
 }

@@ -1,0 +1,167 @@
+"""Measure the requests of each view of the page, over a library of 20,000 streams in 2,000 channels.
+
+A real API server of Airflow answers them, one at a time, to a user with a token, as a browser sends them. Each line has
+the view, the share of its requests that needs the most time, and over all of its requests the median and the 95th
+percentile in milliseconds. The server has a database and a Redis of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+from redis import Redis
+
+from bench.udi import library
+from streamflow.records import Result, Run
+from streamflow.udi import open_udi
+from streamflow_stack import ports
+from streamflow_stack.airflow import root
+from streamflow_stack.redis import temporary_server
+
+STREAMS, ROUNDS, PATIENCE_SECONDS = 20_000, 40, 300.0
+RUN_STREAMS = 500
+VERDICTS = (("ok", None), ("ok", None), ("ok", None), ("degraded", "black_video"), ("dead", "http_404"))
+RUN = "manual__2026-01-02T03:04:05+00:00"
+
+
+def requests(stream_ids: Sequence[int]) -> Mapping[str, list[str]]:
+    """Return the requests of each view.
+
+    :param stream_ids: streams of the first page of the results.
+    """
+    scores = "&".join(f"stream_id={id}" for id in stream_ids[:50])
+    return {
+        "overview": ["overview", "estimate"],
+        "now": ["concurrency/status", "probes"],
+        "run": ["runs?limit=50", f"runs/{RUN}?streams=false", f"runs/{RUN}", f"runs/{RUN}/airflow"],
+        "results": ["results?limit=50", "groups", "explanations", f"results/scores?{scores}"],
+        "results, sorted and filtered": ["results?limit=50&sort=-score&status=ok", "results?limit=50&q=number 1"],
+        "channels": ["channels?limit=50", "channels?limit=50&q=number 1"],
+        "channel": ["channels/1", "channels/1/changes"],
+        "stream": [f"streams/{stream_ids[0]}", f"streams/{stream_ids[0]}/history"],
+        "history": ["concurrency/history"],
+        "policies": ["policies"],
+        "settings": ["settings", "settings/schema", "settings/changes"],
+        "workers": ["workers/health"],
+        "provider": ["accounts/1/report"],
+        "report": [f"runs/{RUN}/report"],
+    }
+
+
+def run(streams: int = STREAMS, rounds: int = ROUNDS) -> Iterator[dict[str, Any]]:
+    """Yield the figures of each view."""
+    with tempfile.TemporaryDirectory(prefix="page-") as folder, temporary_server() as redis:
+        home = Path(folder)
+        with Redis(unix_socket_path=str(redis.socket)) as client:
+            ids = _fill(client, home / "streamflow", streams)
+        with _api(home, redis.socket) as api:
+            for view, paths in requests(ids).items():
+                yield {"benchmark": "page", "streams": streams, "view": view} | _measured(api, paths, rounds)
+
+
+def _measured(api: httpx.Client, paths: list[str], rounds: int) -> dict[str, Any]:
+    """Return the figures of some requests, without the first round, which fills the caches."""
+    times: dict[str, list[float]] = {path: [] for path in paths}
+    for _ in range(rounds + 1):
+        for path, taken in times.items():
+            began = time.perf_counter()
+            response = api.get(path)
+            taken.append((time.perf_counter() - began) * 1000)
+            # The health of the workers has status 503, because there is no worker.
+            if response.status_code not in (200, 503):
+                response.raise_for_status()
+    p95s = {path: statistics.quantiles(taken[1:], n=20)[-1] for path, taken in times.items()}
+    slowest = max(p95s, key=lambda path: p95s[path])
+    every = [one for taken in times.values() for one in taken[1:]]
+    return {
+        "median_ms": round(statistics.median(every), 1),
+        "p95_ms": round(p95s[slowest], 1),
+        "slowest": slowest.partition("?")[0],
+    }
+
+
+def _fill(redis: Redis, home: Path, streams: int) -> list[int]:
+    """Publish a library with a result for each stream, and a run; return the ids of the streams."""
+    store, snapshot, now = open_udi(redis, home), library(streams), datetime.now(UTC)
+    store.publish(snapshot, force=True)
+    ids = [stream.id for stream in snapshot.streams]
+    for place, stream in enumerate(snapshot.streams):
+        verdict, reason = VERDICTS[place % len(VERDICTS)]
+        measured = {"score": place % 100 / 100, "bitrate_kbps": 1000 + place % 9000, "width": 1920, "height": 1080}
+        result = {"stream_id": stream.id, "account_id": stream.account_id, "verdict": verdict, "reason": reason}
+        at = {"checked_at": now - timedelta(seconds=place % 80_000)}
+        store.runs.settle("no run", Result.model_validate(result | measured | at))
+    chosen = [channel for channel in snapshot.channels if channel.id <= RUN_STREAMS // 10]
+    channels = {channel.id: channel.stream_ids for channel in chosen}
+    planned = tuple(dict.fromkeys(id for own in channels.values() for id in own))
+    store.runs.open(Run(run_id=RUN, started_at=now, mode="concurrent", stream_ids=planned, channels=channels))
+    return sorted(ids)
+
+
+@contextmanager
+def _api(home: Path, socket: Path) -> Iterator[httpx.Client]:
+    """Start an API server with a database of its own, and return a client with a token."""
+    address = f"http://127.0.0.1:{ports.any_free()}"
+    settings = {
+        "CORE__DAGS_FOLDER": str(home / "dags"),
+        "CORE__PLUGINS_FOLDER": str(root() / "plugins"),
+        "CORE__LOAD_EXAMPLES": "False",
+        "CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
+        "CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(home / "passwords.json"),
+        "DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}",
+        "API__BASE_URL": address,
+        "API_AUTH__JWT_SECRET": "a secret of this benchmark alone, of more than sixty-four bytes in all, for HS512",
+        "LOGGING__BASE_LOG_FOLDER": str(home / "logs"),
+        "USAGE_DATA_COLLECTION__ENABLED": "False",
+    }
+    env = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "REDIS", "STREAMFLOW"))}
+    env |= {
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW_API_APPS": "core",
+        "STREAMFLOW_HOME": str(home / "streamflow"),
+        "REDIS_SOCKET": str(socket),
+        "PYTHONPATH": os.pathsep.join(str(root() / part) for part in ("include", "plugins")),
+        **{f"AIRFLOW__{name}": value for name, value in settings.items()},
+    }
+    subprocess.run([sys.executable, "-m", "airflow", "db", "migrate"], env=env, check=True, capture_output=True)
+    command = [sys.executable, "-m", "uvicorn", "airflow.api_fastapi.main:app", "--log-level", "warning"]
+    server = subprocess.Popen(
+        [*command, "--port", address.rpartition(":")[2]], env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        token = _token(address, server)
+        headers = {"Authorization": f"Bearer {token}"}
+        with httpx.Client(base_url=f"{address}/api/stream-checker/", headers=headers, timeout=60) as client:
+            yield client
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def _token(address: str, server: subprocess.Popen[bytes]) -> str:
+    """Return a token as soon as the server responds."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            return str(httpx.get(f"{address}/auth/token", timeout=60).raise_for_status().json()["access_token"])
+        except httpx.TransportError:
+            if server.poll() is not None or time.monotonic() > deadline:
+                raise
+            time.sleep(0.2)
+
+
+if __name__ == "__main__":
+    for line in run():
+        print(json.dumps(line), flush=True)
