@@ -62,6 +62,8 @@ def export_playlist(
         for one, path in chosen
         if path
     ]
+    if not entries:
+        raise Problem(409, "Dispatcharr plays none of these: it has no such channel or stream any more.")
     headers = {"Content-Disposition": 'attachment; filename="selection.m3u"'}
     return PlainTextResponse(
         "".join(f"{line}\n" for line in export.lines(entries)), headers=headers, media_type=MEDIA_TYPE

@@ -45,6 +45,14 @@ def test_tries_and_differences_are_shown_with_both_pictures(browser: Browser, se
 
 
 @in_browser
+def test_a_stream_that_no_proxy_plays_tells_why(browser: Browser, server: Server, udi: Udi) -> None:
+    show(browser, server, "stream/1")
+    browser.reach("Open in a player")
+    browser.press("Enter")
+    browser.until_shown("only Dispatcharr has a proxy for players")
+
+
+@in_browser
 def test_a_check_with_one_connection_shows_its_try(browser: Browser, server: Server, udi: Udi) -> None:
     udi.runs.settle("no run", result(30, extra={"first_byte_ms": 80, "address": "https, private"}))
     show(browser, server, "stream/30")

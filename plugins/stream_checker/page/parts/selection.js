@@ -1,10 +1,10 @@
 // Rows that the user has ticked, over all pages of a list, and what can be done with them.
 
-import { save } from "../airflow.js";
 import { post } from "../api.js";
 import { count, plural } from "../format.js";
 import { html, useState } from "../html.js";
 import { ActionButton, CheckNow } from "./action_button.js";
+import { SaveButton } from "./save_button.js";
 
 // The server accepts this number of ids in a request.
 const MAX = 500;
@@ -46,28 +46,22 @@ export function selectColumn({ picked, pick }, rows, id) {
 /** Checks, pins or exports the selection. `field` names its records in the API: `streams` or `channels`. */
 export function SelectionBar({ selection: { picked, clear }, field, noun }) {
   const [outcome, setOutcome] = useState("");
-  const [error, setError] = useState(null);
   if (picked.size === 0) return null;
   const ids = [...picked];
   const pin = (pinned) => async () => {
     const { places, channels } = await post("pins", { [field]: ids, pinned });
     setOutcome(places ? `${pinned ? "Pinned" : "Released"}: ${plural(places, "stream")} in ${plural(channels, "channel")}.` : "No channel holds these streams.");
   };
-  const keep = async (path, format) => {
-    setError(null);
-    const query = new URLSearchParams([...ids.map((id) => [`${noun}_id`, id]), ...(path.endsWith("export") ? [["format", format]] : [])]);
-    await save(`${path}?${query}`, `${field}.${format}`).catch(setError);
-  };
+  const query = (format) => new URLSearchParams([...ids.map((id) => [`${noun}_id`, id]), ...(format === "m3u" ? [] : [["format", format]])]);
   return html`
     <div class="row selection" role="group" aria-label=${`Selected ${field}`}>
       <strong role="status">${plural(picked.size, noun)} selected${picked.size === MAX && ` (${count(MAX)} at most)`}</strong>
       <${CheckNow} of=${{ [field]: ids }} kind="main">Check the selected<//>
       <${ActionButton} action=${pin(true)}>Pin their places<//>
       <${ActionButton} action=${pin(false)}>Release<//>
-      ${FILES.map(([title, path, format, about]) => html`<button type="button" title=${about} onClick=${() => keep(path, format)}>${title}</button>`)}
+      ${FILES.map(([title, path, format, about]) => html`<${SaveButton} path=${`${path}?${query(format)}`} name=${`${field}.${format}`} about=${about}>${title}<//>`)}
       <button type="button" onClick=${clear}>Clear</button>
       ${outcome && html`<span class="below" role="status">${outcome}</span>`}
-      ${error && html`<span class="below dead small" role="alert">${error.message}</span>`}
     </div>
   `;
 }

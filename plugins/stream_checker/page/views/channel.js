@@ -9,6 +9,7 @@ import { ActionButton, CheckNow } from "../parts/action_button.js";
 import { Filters } from "../parts/filters.js";
 import { Failure, Loading } from "../parts/notice.js";
 import { PageButtons, pagesOf } from "../parts/pages.js";
+import { Play } from "../parts/save_button.js";
 import { SelectionBar, selectColumn, useSelection } from "../parts/selection.js";
 import { Thumbnail } from "../parts/thumbnail.js";
 import { Table } from "../parts/table.js";
@@ -74,6 +75,7 @@ function Channel({ id }) {
     <section aria-labelledby="channel">
       <div class="row"><h2 id="channel">${channel.name}</h2>
         <${CheckNow} of=${{ channels: [channel.id] }} kind="main" />
+        <${Play} query=${{ channel_id: channel.id }} name=${channel.name} />
         ${channel.policy && html`<span class="muted">policy <a href=${link("policies")}>${channel.policy}</a></span>`}</div>
       <${Table} caption="Streams, first choice first" rows=${channel.streams} id=${(row) => row.stream_id} empty="The channel has no stream."
         columns=${[

@@ -6,6 +6,7 @@ import { useLive } from "../live.js";
 import { Explanation } from "../parts/explanation.js";
 import { CheckNow } from "../parts/action_button.js";
 import { Sparkline } from "../parts/sparkline.js";
+import { Play } from "../parts/save_button.js";
 import { Failure, Loading } from "../parts/notice.js";
 import { Thumbnail } from "../parts/thumbnail.js";
 import { Table } from "../parts/table.js";
@@ -21,7 +22,7 @@ export function StreamView({ id }) {
   const { result, failures } = stream;
   return html`
     <${Failure} error=${error} />
-    <div class="row"><h2>${stream.name}</h2><${CheckNow} of=${{ streams: [stream.id] }} kind="main" /></div>
+    <div class="row"><h2>${stream.name}</h2><${CheckNow} of=${{ streams: [stream.id] }} kind="main" /><${Play} query=${{ stream_id: stream.id }} name=${stream.name} /></div>
     <div class="columns">
       <section class="card" aria-label="Last check">
         <${Thumbnail} stream=${stream.id} name=${stream.name} large />
