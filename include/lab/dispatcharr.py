@@ -23,8 +23,9 @@ ACCESS_SECONDS = 30 * 60
 REFRESH_SECONDS = 86_400
 LOGINS_PER_MINUTE = 3
 MAX_PAGE_SIZE = 10_000
-# The events that StreamFlow understands, of those that Dispatcharr knows.
+# The fields of a channel that a client may change here.
 _CHANGEABLE = ("streams", "name", "channel_number", "hidden_from_output")
+# The events that StreamFlow understands, of those that Dispatcharr knows.
 EVENTS = {"m3u_refresh", "channel_start", "channel_stop", "channel_failover", "channel_error"}
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -171,7 +172,8 @@ class Dispatcharr:
 
     # -- channels ----------------------------------------------------------------------------
     async def _channels(self, request: web.Request) -> web.Response:
-        channels = list(self.state.channels.values())
+        hidden = {"hidden": (True,), "all": (True, False)}.get(request.query.get("visibility_filter", ""), (False,))
+        channels = [one for one in self.state.channels.values() if one["hidden_from_output"] in hidden]
         if "page" in request.query or "page_size" in request.query:
             return _page(request, channels)
         return _json(channels)
@@ -369,15 +371,24 @@ class Dispatcharr:
 
 
 def _initial(library: Library, url_of: Callable[[Stream], str]) -> State:
+    custom_id = max((account.id for account in library.accounts), default=0) + 1
     custom = {
-        "id": max((account.id for account in library.accounts), default=0) + 1,
-        "name": "custom", "account_type": "STD", "server_url": None, "username": None, "max_streams": 0,
-        "is_active": True, "profiles": [],
+        "id": custom_id, "name": "custom", "account_type": "STD", "server_url": None, "username": None,
+        "password": "", "max_streams": 0, "is_active": True,
+        "profiles": [
+            {
+                "id": custom_id * 10, "name": "custom Default", "max_streams": 0, "is_active": True,
+                "is_default": True, "current_viewers": 0, "search_pattern": "^(.*)$", "replace_pattern": "$1",
+                "exp_date": None, "custom_properties": {},
+            }
+        ],
     }  # fmt: skip
     accounts: list[dict[str, Any]] = [
         {
             "id": account.id, "name": account.name, "account_type": account.account_type,
-            "server_url": "http://provider.lab.invalid", "username": account.username, "password": "",
+            "server_url": "http://provider.lab.invalid", "username": account.username,
+            # An administrator's reply holds the password, also inside each profile as the panel sent it.
+            "password": account.password,
             "max_streams": account.max_streams, "is_active": account.is_active, "status": "success", "user_agent": 1,
             "updated_at": "2026-01-01T00:00:00Z", "last_message": None,
             "server_group": None, "custom_properties": {}, "stale_stream_days": 7, "priority": 0, "exp_date": None,
@@ -386,6 +397,9 @@ def _initial(library: Library, url_of: Callable[[Stream], str]) -> State:
                     "id": account.id * 10, "name": f"{account.name} Default", "max_streams": account.max_streams,
                     "is_active": True, "is_default": True, "current_viewers": 0, "search_pattern": "^(.*)$",
                     "replace_pattern": "$1", "exp_date": None,
+                    "custom_properties": {
+                        "user_info": {"username": account.username, "password": account.password, "auth": 1}
+                    },
                 }
             ],
         }

@@ -93,12 +93,12 @@ class Session:
             reply = self._send(method, path, params, body)
         return content(reply, f"{method} {path}", statuses)
 
-    def records(self, path: str) -> list[Any]:
+    def records(self, path: str, params: Mapping[str, Any] | None = None) -> list[Any]:
         """Return a whole list.
 
         :raises SourceUnavailable: the reply is not a list.
         """
-        reply = self.call("GET", path)
+        reply = self.call("GET", path, params=params)
         if not isinstance(reply, list):
             raise SourceUnavailable(f"GET {path}: the reply is not a list")
         return reply

@@ -89,7 +89,8 @@ class Dispatcharr:
             "account", records("/api/m3u/accounts/"), lambda raw: library.account_of(raw, agents), broken
         )
         groups = library.read("group", records("/api/channels/groups/"), library.group_of, broken)
-        raw_channels = records("/api/channels/channels/")
+        # Dispatcharr lists channels that are hidden from output only on request.
+        raw_channels = records("/api/channels/channels/", {"visibility_filter": "all"})
         channels = library.read("channel", raw_channels, library.channel_of, broken)
         logins = library.Logins()
         streams = self._streams(broken, logins, library.PageProfiles.of(self._profiles(), raw_channels))

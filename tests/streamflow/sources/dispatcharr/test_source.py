@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -104,6 +105,18 @@ def test_a_users_overrides_of_a_channel_win(source: Dispatcharr, served: Lab) ->
     assert (first.name, first.number) == ("Uno", 7.0)
     # Dispatcharr's events name the channel without the override.
     assert (first.own_name, second.own_name) == (own_name, None)
+
+
+def test_channels_that_are_hidden_from_output_are_read_too(source: Dispatcharr, served: Lab) -> None:
+    served.servers.dispatcharr.state.channels[2]["hidden_from_output"] = True
+    assert len(source._session.records("/api/channels/channels/")) == 1
+    assert [channel.id for channel in source.fetch().channels] == [1, 2]
+
+
+def test_passwords_that_an_administrator_receives_are_not_read(source: Dispatcharr, served: Lab) -> None:
+    assert "secret-n" in json.dumps(source._session.records("/api/m3u/accounts/"))
+    snapshot = source.fetch()
+    assert "secret-" not in repr([list(snapshot.accounts), snapshot.broken])
 
 
 def test_accounts_that_share_a_login_share_a_budget(source: Dispatcharr, served: Lab) -> None:
