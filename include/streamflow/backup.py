@@ -1,10 +1,13 @@
-"""Backups: settings, policies, results, and the memory of dead and removed streams, in one file without any address.
+"""Backups: settings, policies, results, memories and the changes of channels, in one file without any address.
+
+The memory of a stream holds its failures, and the channels that it was removed from.
 
 Streams are known by the hash of their URL, and channels, groups and accounts by their names. So a backup fits a
 Dispatcharr that was set up again and gave everything other ids.
 
-A backup is text in JSON, one record a line, compressed with gzip: a header, a record for each stream, and an end that
-shows that the file is complete. ``python -m streamflow.backup`` makes the backup of the night.
+A backup is text in JSON, one record a line, compressed with gzip: a header, a record for each stream and for each
+changed channel, and an end that shows that the file is complete. ``python -m streamflow.backup`` makes the backup of
+the night.
 """
 
 from __future__ import annotations
@@ -28,7 +31,7 @@ from streamflow.config import Config
 from streamflow.errors import BackupError, ConfigError
 from streamflow.files import replacing
 from streamflow.masking import mask
-from streamflow.records import Channel, DeadMemory, Decision, Result
+from streamflow.records import Channel, ChannelChange, DeadMemory, Decision, Move, Result
 from streamflow.udi import Udi
 from streamflow.udi.ports import Library
 from streamflow.udi.sqlite.store import FileStore
@@ -38,7 +41,7 @@ log = logging.getLogger(__name__)
 
 KIND = "streamflow backup"
 # Raised when an older version could not read the file any more.
-FORMAT = 1
+FORMAT = 2
 # The longest line: 50 results with all their measurements take less than a tenth of it.
 MAX_LINE = 8 << 20
 # Streams that are restored in one step.
@@ -82,10 +85,19 @@ class StreamRecord(BaseModel):
     memory: DeadMemory | None = None
 
 
+class ChannelRecord(BaseModel):
+    """The changes of a channel, oldest first, and the URL hashes of the streams in them."""
+
+    channel_id: int
+    streams: dict[int, str]
+    changes: list[ChannelChange]
+
+
 class End(BaseModel):
-    """The last record of a backup."""
+    """The last record of a backup. Format 1 holds no channels."""
 
     streams: int
+    channels: int = 0
 
 
 class Report(BaseModel):
@@ -95,6 +107,7 @@ class Report(BaseModel):
     streams: int = 0
     memories: int = 0
     removed: int = 0
+    changes: int = 0
     settings: Config | None = None
     left_out: list[str] = []
 
@@ -124,13 +137,16 @@ def write(store: FileStore, settings: Config, file: Path) -> int:
             streams={stream.id: stream.url_hash for stream in library.streams(_pins(dumped)).values()},
         ),
     )
-    count = 0
+    count = channels = 0
     with replacing(file) as raw, gzip.GzipFile(fileobj=raw, mode="wb", filename="", compresslevel=6) as out:
         _put(out, header.model_dump(mode="json"))
         for record in _records(store):
             _put(out, record.model_dump(mode="json", exclude_none=True))
             count += 1
-        _put(out, End(streams=count).model_dump())
+        for log_of_channel in _logs(store):
+            _put(out, log_of_channel.model_dump(mode="json", exclude_defaults=True))
+            channels += 1
+        _put(out, End(streams=count, channels=channels).model_dump())
     return count
 
 
@@ -148,6 +164,14 @@ def _records(store: FileStore) -> Iterator[StreamRecord]:
     decided = [stream_id for stream_id, memory in memories.items() if memory.decisions]
     for stream_id, stream in store.library.streams(decided).items():
         yield StreamRecord(url_hash=stream.url_hash, results=[], memory=memories[stream_id])
+
+
+def _logs(store: FileStore) -> Iterator[ChannelRecord]:
+    for channel in store.library.channels():
+        if changes := store.runs.changes(channel.id)[::-1]:
+            ids = {stream for change in changes for stream in (*change.before, *change.after)}
+            hashes = {stream.id: stream.url_hash for stream in store.library.streams(ids).values()}
+            yield ChannelRecord(channel_id=channel.id, streams=hashes, changes=changes)
 
 
 def _put(out: gzip.GzipFile, record: Mapping[str, Any]) -> None:
@@ -182,7 +206,7 @@ def _pins(settings: Mapping[str, Any]) -> list[int]:
 
 # -- reading ---------------------------------------------------------------------------------
 def restore(udi: Udi, file: Path, present: Config | None) -> Report:
-    """Restore the results and the memory of a backup into the UDI, and return the settings to be stored.
+    """Restore results, memories and changes of a backup into the UDI, and return the settings to be stored.
 
     Results of later checks stay. A repeated call changes nothing more.
 
@@ -200,6 +224,8 @@ def restore(udi: Udi, file: Path, present: Config | None) -> Report:
     unknown = 0
     for records in _steps(_streams(file)):
         unknown += _restore_streams(udi, records, ids, report)
+    for record in _channel_records(file):
+        report.changes += _restore_log(udi, record, ids)
     if unknown:
         report.left_out.append(f"{unknown} streams that are not in the library now")
     if ids.missing:
@@ -243,6 +269,47 @@ def _restore_streams(udi: Udi, records: list[StreamRecord], ids: Ids, report: Re
     return unknown
 
 
+def _restore_log(udi: Udi, record: ChannelRecord, ids: Ids) -> int:
+    """Restore the changes of a channel, and return the number of those that were not in its log."""
+    channel = ids.channel(record.channel_id)
+    if channel is None:
+        return 0
+    members = frozenset(channel.stream_ids)
+    streams = {}
+    for former, url_hash in record.streams.items():
+        found = udi.library.streams_of_url(url_hash)
+        if found:
+            streams[former] = next((i for i in found if i in members), found[0])
+    present = set(udi.runs.changes(channel.id))
+    changes = (_renumbered(change, channel.id, streams) for change in record.changes)
+    new = [change for change in changes if change.is_news and change not in present]
+    for change in new:
+        udi.runs.finish_channel(change)
+    return len(new)
+
+
+def _renumbered(change: ChannelChange, channel_id: int, streams: Mapping[int, int]) -> ChannelChange:
+    """Return a change with the ids of this library, without the streams that left it."""
+
+    def ids(former: Iterable[int]) -> tuple[int, ...]:
+        return tuple(dict.fromkeys(streams[i] for i in former if i in streams))
+
+    def moves(former: Iterable[Move]) -> tuple[Move, ...]:
+        known = (move for move in former if move.stream_id in streams)
+        return tuple(move.model_copy(update={"stream_id": streams[move.stream_id]}) for move in known)
+
+    return change.model_copy(
+        update={
+            "channel_id": channel_id,
+            "before": ids(change.before),
+            "after": ids(change.after),
+            "held": ids(change.held),
+            "moves": moves(change.moves),
+            "stays": moves(change.stays),
+        }
+    )
+
+
 def _settings(header: Header, ids: Ids, present: Config, report: Report) -> Config:
     settings = ids.settings(header.settings or {})
     kept = present.model_dump(mode="json")
@@ -279,7 +346,13 @@ class Ids:
         self._accounts = _by_name(names.accounts, {each.id: each.name for each in library.accounts()})
         self._groups = _by_name(names.groups, {each.id: each.name for each in library.groups()})
         self._channels = _channels(names.channels, library.channels())
+        self._channel = {channel.id: channel for channel in library.channels()}
         self._streams = {i: found[0] for i, url in names.streams.items() if (found := library.streams_of_url(url))}
+
+    def channel(self, former: int) -> Channel | None:
+        """Return the channel of this library; None where it has no counterpart."""
+        present = self._new(former, self._channels, "channels")
+        return None if present is None else self._channel[present]
 
     def memory(self, memory: DeadMemory) -> DeadMemory:
         """Return the memory of a stream with the channels of this library."""
@@ -358,15 +431,18 @@ def _channels(former: Mapping[int, tuple[str, float | None]], present: Iterable[
 def _checked(file: Path) -> Header:
     """Return the header of a backup that was read to its end."""
     header: Header | None = None
-    count, end = 0, None
+    streams = channels = 0
+    end: End | None = None
     for line in _lines(file):
         if header is None:
             header = _header(line, file)
-        elif b'"url_hash"' in line[:20]:
-            count += 1
+        elif _is_stream(line):
+            streams += 1
+        elif _is_channel(line):
+            channels += 1
         else:
             end = _record(End, line, file)
-    if header is None or end is None or end.streams != count:
+    if header is None or end is None or (end.streams, end.channels) != (streams, channels):
         raise BackupError(f"{file} is incomplete: take another backup")
     return header
 
@@ -389,7 +465,19 @@ def _header(line: bytes, file: Path) -> Header:
 
 
 def _streams(file: Path) -> Iterator[StreamRecord]:
-    return (_record(StreamRecord, line, file) for line in islice(_lines(file), 1, None) if b'"url_hash"' in line[:20])
+    return (_record(StreamRecord, line, file) for line in islice(_lines(file), 1, None) if _is_stream(line))
+
+
+def _channel_records(file: Path) -> Iterator[ChannelRecord]:
+    return (_record(ChannelRecord, line, file) for line in islice(_lines(file), 1, None) if _is_channel(line))
+
+
+def _is_stream(line: bytes) -> bool:
+    return b'"url_hash"' in line[:20]
+
+
+def _is_channel(line: bytes) -> bool:
+    return b'"channel_id"' in line[:20]
 
 
 R = TypeVar("R", bound=BaseModel)

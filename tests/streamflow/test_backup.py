@@ -17,7 +17,7 @@ from lab import Account, Channel, Group, Lab, Library, Media, Stream, running
 from streamflow import backup, config
 from streamflow.config import Config
 from streamflow.errors import BackupError
-from streamflow.records import DeadMemory, Decision, Result
+from streamflow.records import ChannelChange, DeadMemory, Decision, Move, Result
 from streamflow.sources import opened
 from streamflow.udi import Udi, open_udi
 from streamflow.udi.sqlite.store import FileStore
@@ -111,6 +111,14 @@ def old(redis_client: Redis, dispatcharr: Lab, tmp_path: Path, monkeypatch: pyte
         for stream in range(1, 6):
             check(udi, stream, night, width=1280, height=720, score=stream / 10)
         check(udi, 6, night, "dead", reason="no_data", detail="http://provider.test/***")
+    for hour, (before, after) in enumerate([((4, 6, 5), (4, 5, 6)), ((4, 5, 6), (4, 5))]):
+        left = Move(stream_id=6, before=1 + hour, after=None if hour else 2, why="dead")
+        udi.runs.finish_channel(
+            ChannelChange(
+                channel_id=2, run_id="night 1", at=NOW + timedelta(hours=hour), before=before, after=after,
+                moves=(left,), held=() if hour else (6, 77), written=True,
+            )
+        )  # fmt: skip
     udi.results.remember_dead({6: DeadMemory(failures=2, first_dead=NOW, removed_from={2: 1, 77: 0})})
     return home
 
@@ -147,6 +155,21 @@ def test_results_memory_and_removals_come_back_under_the_new_ids(new: Udi, file:
     assert new.results.dead_memory([6994]) == {6994: DeadMemory(failures=2, first_dead=NOW, removed_from={298: 1})}
     assert new.results.removed_streams(298) == {6994: 1}
     assert "references to 1 accounts, 1 channels that have no counterpart" in report.left_out[-1]
+
+
+def test_the_changes_of_channels_come_back_under_the_new_ids_once(new: Udi, file: Path) -> None:
+    assert [backup.restore(new, file, Config()).changes for _ in range(2)] == [2, 0]
+    removed, moved = new.runs.changes(298)
+    assert (removed.at, removed.before, removed.after) == (NOW + timedelta(hours=1), (6996, 6995, 6994), (6996, 6995))
+    assert (moved.before, moved.after, moved.held) == ((6996, 6994, 6995), (6996, 6995, 6994), (6994,))
+    assert moved.moves == (Move(stream_id=6994, before=1, after=2, why="dead"),)
+
+
+def test_a_backup_of_format_1_has_no_changes(new: Udi, file: Path) -> None:
+    header, *rest, _, end = lines(file)
+    changed(file, [header | {"format": 1}, *rest, {"streams": end["streams"]}])
+    report = backup.restore(new, file, Config())
+    assert (report.results, report.changes) == (12, 0)
 
 
 def test_settings_name_the_new_ids_and_keep_this_machines_proxies(new: Udi, file: Path) -> None:
@@ -215,8 +238,8 @@ def changed(file: Path, records: list[dict[str, Any]]) -> Path:
 
 def test_a_newer_format_is_refused_with_the_fix(new: Udi, file: Path) -> None:
     header, *rest = lines(file)
-    changed(file, [header | {"format": 2, "version": "3.0.0", "names": "another shape"}, *rest])
-    with pytest.raises(BackupError, match=r"format 2.*update StreamFlow to 3\.0\.0 or later"):
+    changed(file, [header | {"format": 3, "version": "3.0.0", "names": "another shape"}, *rest])
+    with pytest.raises(BackupError, match=r"format 3.*update StreamFlow to 3\.0\.0 or later"):
         backup.restore(new, file, Config())
 
 

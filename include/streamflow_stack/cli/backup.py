@@ -15,8 +15,8 @@ from streamflow.udi.sqlite.store import FileStore
 def command(file: Path) -> None:
     """Write a backup of this home into FILE, which only its owner can read.
 
-    It holds settings, policies, results, and the memory of dead and removed streams, and no address and no password.
-    The stack may run meanwhile.
+    It holds settings, policies, results, the memory of dead and removed streams, and the changes of channels; no
+    address and no password. The stack may run meanwhile.
     """
     home = config.home()
     count = backup.write(FileStore(home / "udi" / "udi.db"), config.load(), file)

@@ -17,7 +17,7 @@ from streamflow_stack.cli.remote import connect
 
 @click.command(short_help="Bring a backup back.")
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
-@click.option("--without-settings", is_flag=True, help="Restore results and memory only.")
+@click.option("--without-settings", is_flag=True, help="Leave the settings as they are.")
 def command(file: Path, without_settings: bool) -> None:
     """Bring the backup in FILE back.
 
@@ -37,7 +37,7 @@ def command(file: Path, without_settings: bool) -> None:
         _resize_pool(present, report.settings)
     click.echo(
         f"restored {report.results:,} results of {report.streams:,} streams, the failures of {report.memories:,} "
-        f"streams and {report.removed:,} removals from channels"
+        f"streams, {report.removed:,} removals from channels and {report.changes:,} changes of channels"
     )
     for left_out in report.left_out:
         click.echo(f"left out: {left_out}")
