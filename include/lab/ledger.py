@@ -60,6 +60,8 @@ class Ledger:
     def __init__(self, accounts: list[Account]) -> None:
         self._lines = {account.id: _Line() for account in accounts}
         self._accounts = accounts
+        # The seconds for which a closed connection of each account still counts.
+        self.lingers = {account.id: account.linger_s for account in accounts}
         self._whole = Count()
         self._past: deque[Connection] = deque(maxlen=KEPT_CONNECTIONS)
 
@@ -98,8 +100,8 @@ class Ledger:
         line.open.remove(connection)
         line.count.current -= 1
         self._whole.current -= 1
-        if connection.account.linger_s:
-            line.lingering.append(time.monotonic() + connection.account.linger_s)
+        if seconds := self.lingers[connection.account.id]:
+            line.lingering.append(time.monotonic() + seconds)
         self._past.append(connection)
 
     def _cut(self, line: _Line) -> None:

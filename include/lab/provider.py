@@ -40,6 +40,7 @@ class Provider:
         self.app.router.add_get("/lab/record", self._record)
         self.app.router.add_post("/lab/reset", self._reset)
         self.app.router.add_post("/lab/outages", self._set_outages)
+        self.app.router.add_post("/lab/lingers", self._set_lingers)
         Playlists(self).add_routes(self.app.router)
         Panel(self).add_routes(self.app.router)
 
@@ -92,6 +93,10 @@ class Provider:
 
     async def _set_outages(self, request: web.Request) -> web.Response:
         self.outages = {int(account): status for account, status in (await request.json())["outages"].items()}
+        return web.json_response({})
+
+    async def _set_lingers(self, request: web.Request) -> web.Response:
+        self.ledger.lingers |= {int(account): seconds for account, seconds in (await request.json())["lingers"].items()}
         return web.json_response({})
 
     async def _edge(self, request: web.Request) -> web.StreamResponse:

@@ -98,7 +98,7 @@ class Provider:
         self.closed.append(self.clock.now)
 
 
-def run_checks(limiter: Limiter, clock: Clock, provider: Provider, checks: int) -> None:
+def run_checks(limiter: Limiter, clock: Clock, provider: Provider, checks: int, retry: float = RETRY) -> None:
     """Run checks of account 1 as tasks do: a refused one waits and asks again."""
     numbers = itertools.count()
     waiting: list[tuple[float, Request]] = [(0.0, Request(f"check-{next(numbers)}", 1)) for _ in range(checks)]
@@ -119,9 +119,38 @@ def run_checks(limiter: Limiter, clock: Clock, provider: Provider, checks: int) 
                 if provider.admits():
                     running.append((clock.now + SAMPLE, answer.lease))
                 else:
-                    limiter.report_busy(answer.lease, retry_after=RETRY)
+                    limiter.report_busy(answer.lease, retry_after=retry)
                     limiter.release(answer.lease)
-                    waiting.append((clock.now + RETRY, request))
+                    waiting.append((clock.now + retry, request))
+
+
+def test_two_refusals_at_the_same_time_are_explained_by_one_delay(
+    limiter: Limiter, clock: Clock, take: Take, request_of: RequestOf
+) -> None:
+    limiter.configure(accounts=[AccountLimit(1, limit=2)], global_limit=0, stagger_delay=0)
+    limiter.open_now()
+    for lease in [take(1), take(1)]:
+        limiter.release(lease, succeeded=True)
+    clock.move(1)
+    refused = [take(1), take(1)]
+    clock.move(0.2)
+    for lease in refused:
+        limiter.report_busy(lease, retry_after=2)
+        limiter.release(lease)
+    budget = budget_of(limiter)
+    assert (budget.believed, budget.believed_limit, budget.release.seconds) == (0, 2, 3.0)
+    assert budget.lingering == 2
+
+
+@pytest.mark.parametrize("linger", [3, 30, 55])
+def test_a_delay_is_learned_with_a_short_pause_between_tries(limiter: Limiter, clock: Clock, linger: float) -> None:
+    limiter.configure(accounts=[AccountLimit(1, limit=2)], global_limit=0, stagger_delay=0)
+    limiter.open_now()
+    provider = Provider(clock, 2, linger)
+    run_checks(limiter, clock, provider, 16, retry=2)
+    assert provider.refused <= 6
+    assert budget_of(limiter).believed_limit == 2
+    assert budget_of(limiter).release.seconds >= linger
 
 
 @pytest.mark.parametrize("limit", [1, 2, 5])

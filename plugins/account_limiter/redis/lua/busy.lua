@@ -4,8 +4,9 @@
 -- lease.
 local SUSPECTED_MS = 60 * 1000
 
--- A growing delay explains at most this number of refusals, until a success at the limit confirms it.
-local MOST_EXPLAINED = 5
+-- A growing delay explains at most this number of refusals, until a success at the limit confirms it. It doubles with
+-- each, so that it can grow to the longest one.
+local MOST_EXPLAINED = 6
 
 local function learn(budget, most)
   budget.believed, budget.learned_at = lower(most, budget.believed), now
@@ -29,17 +30,21 @@ end
 -- Returns the time between a refused connection's start and the release that explains the refusal, 0 without one. A
 -- provider that has served as many connections at the same time refuses because it still counts closed ones.
 local function gap_of(budget, lease)
-  local most, connections = lower(bound(budget), budget.believed), held(budget.id) + others(budget)
-  if budget.release_delay or most == 0 or connections > math.min(most, budget.proven) then return 0 end
-  if delay_of(budget) >= LONGEST_DELAY_MS or (budget.delay_refusals or 0) >= MOST_EXPLAINED then return 0 end
+  if budget.release_delay then return 0 end
   local began = lease.began or lease.acquired
+  -- A delay that was learned after this connection began explains its refusal as well.
+  if delay_of(budget) > 0 and began <= budget.delay_at then return budget.delay_gap end
+  local most, connections = lower(bound(budget), budget.believed), held(budget.id) + others(budget)
+  if most == 0 or connections > math.min(most, budget.proven) then return 0 end
+  if delay_of(budget) >= LONGEST_DELAY_MS or (budget.delay_refusals or 0) >= MOST_EXPLAINED then return 0 end
   local closed = ended_before(budget.id, began)[most - connections + 1]
   return closed and math.max(1, began - closed) or 0
 end
 
 -- Holds slots after their release for longer than the gap, and those that were released lately at once.
 local function learn_delay(budget, gap)
-  local delay = math.min(LONGEST_DELAY_MS, gap + math.max(2000, math.floor(gap / 2)))
+  if delay_of(budget) > 0 and gap <= budget.delay_gap then return end
+  local delay = math.min(LONGEST_DELAY_MS, gap + math.max(2000, gap))
   budget.learned_delay = math.max(delay_of(budget), delay)
   budget.delay_at, budget.delay_gap, budget.delay_words = now, gap, ''
   budget.delay_refusals = (budget.delay_refusals or 0) + 1
