@@ -94,8 +94,11 @@ def fleet(fleet_processes: Processes, fleet_home: Path, provider: Lab, host: Sec
             host,
         )
         if host.name:
-            served = [redis_port, database.port, fleet.api_port, relay.port, urlsplit(provider.provider).port or 0]
-            fleet_processes.start("relay", host.reach(served), {"PATH": os.environ["PATH"]}, last=True)
+            served, path = [redis_port, database.port, fleet.api_port, relay.port], {"PATH": os.environ["PATH"]}
+            fleet_processes.start("relay", host.reach(served), path, last=True)
+            # The provider stays within reach of a host that is cut off, and sees its connections end.
+            streams = host.reach([urlsplit(provider.provider).port or 0], lasting=True)
+            fleet_processes.start("relay-streams", streams, path, last=True)
         fleet.start("redis")
         fleet.run("init")
         for name in fleet.names():

@@ -1,7 +1,7 @@
-"""Two hosts on one machine: this one, and a network namespace that a cable joins to it.
+"""Two hosts on one machine: this one, and a network namespace that two cables join to it.
 
 Each host has a loopback interface of its own. The services of the first host listen on its loopback only, so relays on
-both ends of the cable make their ports reachable on the loopback of the second host.
+both ends of a cable make their ports reachable on the loopback of the second host. The second cable stays plugged in.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ from pathlib import Path
 
 from support.relay import HOST, Relay
 
-# The addresses of the cable's ends: of a private network that differs between tests that run at the same time.
+# The addresses of the cables' ends: of private networks that differ between tests that run at the same time.
 _NETWORK = f"10.203.{os.getpid() % 256}"
 HERE, THERE = f"{_NETWORK}.1", f"{_NETWORK}.2"
+HERE_LASTING, THERE_LASTING = f"{_NETWORK}.5", f"{_NETWORK}.6"
 
 
 @dataclass
@@ -33,17 +34,19 @@ class SecondHost:
         """Return the command that runs another command on the second host."""
         return ["ip", "netns", "exec", self.name, *words] if self.name else list(words)
 
-    def reach(self, ports: Sequence[int], own: str = HOST) -> list[str]:
+    def reach(self, ports: Sequence[int], own: str = HOST, *, lasting: bool = False) -> list[str]:
         """Let the second host reach ports of this one; return the command of the relay on its side.
 
         :param own: the address of the second host at which the relay listens.
+        :param lasting: by the cable that stays plugged in.
         """
-        self.relays += [Relay(port, own=(HERE, port)) for port in ports]
+        here = HERE_LASTING if lasting else HERE
+        self.relays += [Relay(port, own=(here, port)) for port in ports]
         program = Path(__file__).with_name("relay.py")
-        return self.command([sys.executable, str(program), own, HERE, *map(str, ports)])
+        return self.command([sys.executable, str(program), own, here, *map(str, ports)])
 
     def unplug(self) -> None:
-        """Pull the cable: packets get lost, and no connection is told."""
+        """Pull the first cable: packets get lost, and no connection is told."""
         _ip("link", "set", self._cable, "down")
 
     def plug(self) -> None:
@@ -66,15 +69,16 @@ def second_host() -> Iterator[SecondHost]:
         yield SecondHost(why_not=output.strip())
         return
     try:
-        _ip("link", "add", host._cable, "type", "veth", "peer", "name", "cable", "netns", host.name)
-        _ip("addr", "add", f"{HERE}/30", "dev", host._cable)
-        _ip("link", "set", host._cable, "up")
-        for words in (
-            ["addr", "add", f"{THERE}/30", "dev", "cable"],
-            ["link", "set", "cable", "up"],
-            ["link", "set", "lo", "up"],
+        _ip("-n", host.name, "link", "set", "lo", "up")
+        for name, far, here, there in (
+            (host._cable, "cable", HERE, THERE),
+            (f"{host._cable}b", "lasting", HERE_LASTING, THERE_LASTING),
         ):
-            _ip("-n", host.name, *words)
+            _ip("link", "add", name, "type", "veth", "peer", "name", far, "netns", host.name)
+            _ip("addr", "add", f"{here}/30", "dev", name)
+            _ip("link", "set", name, "up")
+            _ip("-n", host.name, "addr", "add", f"{there}/30", "dev", far)
+            _ip("-n", host.name, "link", "set", far, "up")
         yield host
     finally:
         for relay in host.relays:
