@@ -142,7 +142,7 @@ class Server:
         while True:
             assert self._process and self._process.poll() is None, self.log.read_text()
             try:
-                httpx.get(f"{self.address}/api/v2/version", timeout=1).raise_for_status()
+                httpx.get(f"{self.address}/api/v2/version", timeout=10).raise_for_status()
                 return
             except httpx.TransportError:
                 assert time.monotonic() < deadline, self.log.read_text()
