@@ -16,8 +16,7 @@ from stream_checker.queries.prometheus import LastRun
 from stream_checker.queries.result_index import ResultIndex
 from stream_checker.queries.run_outcomes import RunOutcomes
 from streamflow import config
-from streamflow.udi import open_udi
-from streamflow.udi.ports import Store
+from streamflow.udi import Udi, open_udi
 
 
 @lru_cache(maxsize=1)
@@ -27,7 +26,7 @@ def redis() -> Redis:
 
 
 @lru_cache(maxsize=1)
-def store() -> Store:
+def store() -> Udi:
     """Return the UDI, which reads the file store while Redis is unavailable."""
     return open_udi(redis(), config.home())
 
@@ -74,7 +73,7 @@ def lease_book() -> LeaseBook:
     return LeaseBook(limiter(), config.home() / "leases.json")
 
 
-OpenStore = Annotated[Store, Depends(store)]
+OpenStore = Annotated[Udi, Depends(store)]
 OpenLimiter = Annotated[Limiter, Depends(limiter)]
 OpenLastRun = Annotated[LastRun, Depends(last_run)]
 OpenLeaseBook = Annotated[LeaseBook, Depends(lease_book)]

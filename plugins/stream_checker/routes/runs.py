@@ -25,12 +25,13 @@ from stream_checker.queries.report_file import (
 from stream_checker.queries.run_outcomes import RunOutcome, RunOutcomes
 from stream_checker.queries.stream_names import NamedResult, NamedStream, StreamNames
 from stream_checker.resources import OpenRedis, OpenRunOutcomes, OpenStore
-from streamflow import shared_settings, sources
+from streamflow import config, homes, shared_settings, sources
 from streamflow.checking.subject import Subject
 from streamflow.ordering.undo import conflict, last_of_run, undo
 from streamflow.records import ChannelChange, Mode, RunState
 from streamflow.reports.health import HealthReport
 from streamflow.reports.health import report as health_report
+from streamflow.udi import Udi
 from streamflow.udi.ports import Store
 
 router = APIRouter(prefix="/runs", tags=["runs"], dependencies=[Reader])
@@ -251,12 +252,14 @@ def undo_run(
     return UndoneRun(undone=undone, conflicts=conflicts)
 
 
-def existing_run(store: Store, run_id: str) -> RunState:
+def existing_run(store: Udi, run_id: str) -> RunState:
     """Return the state of a run.
 
-    :raises Problem: 404 when the UDI does not hold the run.
+    :raises Problem: 404 when the UDI does not hold the run; 503 when it may be held by another machine.
     """
     state = store.runs.state(run_id)
+    if state is None and store.is_away and homes.has_others(config.home()):
+        raise Problem(503, f"Redis is away, and this machine's file store does not hold run {run_id}.")
     if state is None:
         raise Problem(404, f"Run {run_id} does not exist.")
     return state

@@ -54,6 +54,19 @@ def test_a_reset_drops_leases_and_waiters(admin: httpx.Client, limiter: Limiter,
         limiter.renew(lease)
 
 
+def test_without_redis_a_run_of_another_machine_is_not_denied(
+    admin: httpx.Client, server: Server, redis_away: Callable[[], AbstractContextManager[None]]
+) -> None:
+    other = server.home / "streamflow" / "homes.json"
+    with redis_away():
+        problem(admin.get("/runs/unknown"), 404)
+        other.write_text('{"another-home": {"at": 0}}')
+        try:
+            assert "Redis is away" in problem(admin.get("/runs/unknown"), 503)["detail"]
+        finally:
+            other.unlink()
+
+
 def test_without_redis_the_status_is_sequential_and_changes_are_refused(
     admin: httpx.Client, redis_away: Callable[[], AbstractContextManager[None]]
 ) -> None:
