@@ -25,7 +25,7 @@ from streamflow.udi.ports import Store
 
 log = logging.getLogger(__name__)
 
-# How often events are looked for, in minutes.
+# Minutes between two looks for events.
 EVERY_MINUTES = 5
 _TOLD_SECONDS = 2 * 86_400
 # The events of the next day as the last look found them, for the page. They lapse when nobody looks any more.

@@ -46,7 +46,7 @@ logging.getLogger("urllib3").setLevel(logging.INFO)
 
 @dataclass(frozen=True)
 class Delivery:
-    """What became of an alert at one recipient.
+    """The delivery of an alert to one recipient.
 
     :param recipient: the service, without its address.
     """

@@ -39,8 +39,8 @@ def parse(data: Any, origin: str = "stream_checker_config.json") -> Config:
         return Config.model_validate(data)
     except ValidationError as error:
         faults = tuple((".".join(map(str, e["loc"])), _fault(e)) for e in error.errors())
-        told = "; ".join(f"{path or '(top level)'}: {message}" for path, message in faults)
-        raise ConfigError(f"{origin}: {told}", faults) from error
+        listed = "; ".join(f"{path or '(top level)'}: {message}" for path, message in faults)
+        raise ConfigError(f"{origin}: {listed}", faults) from error
 
 
 def with_section(config: Config, section: str, change: Any) -> Config:

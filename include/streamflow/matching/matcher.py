@@ -103,7 +103,7 @@ class _Matcher:
         for channel in self._channels:
             self._index(channel)
         self._expressions = _Expressions(rules)
-        # How often the streams of each account state each country.
+        # The number of streams by account and stated country.
         self._by_account: dict[int | None, Counter[str]] = defaultdict(Counter)
         # The countries that streams and channels state for each key.
         self._countries: dict[str, set[str]] = defaultdict(set)

@@ -1,4 +1,4 @@
-"""What matching reads of channels and streams."""
+"""The fields of channels and streams that matching reads."""
 
 from __future__ import annotations
 

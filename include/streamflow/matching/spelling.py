@@ -44,7 +44,7 @@ _HD_PLUS = re.compile(r"\bHD\+(?!\s?\d)", re.IGNORECASE)
 _RATE = re.compile(r"\b(\d{2,3})\s?fps\b", re.IGNORECASE)
 _PICTURE = re.compile(r"\d{3,4}[pi](?:\d{2,3})?(?:fps)?|\d{2,3}fps")
 _TOKEN = re.compile(r"[^\W_]+")
-# What every tag, event and rate has, so that most names are not searched for them.
+# Marks of tags, events and rates; names without any are not searched for them.
 _MARK = re.compile(rf"{_SEPARATOR}|[\[\](){{}}]|\s[-–]\s")
 _EVENT_HINT = re.compile(r"ppv|per view|\svs?\.?\s|@|\d[:h]\d|event|match|game|ufc|nba|nfl|nhl|mlb|ncaa|mls|epl")
 _RATE_HINT = re.compile(r"[Ff][Pp][Ss]")

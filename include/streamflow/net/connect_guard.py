@@ -1,7 +1,7 @@
 """Connections that a library opens by itself, such as libav's for a redirect, decided one by one.
 
 The kernel stops each call of ``connect(2)`` by the guarded thread and asks (``seccomp_unotify(2)``, Linux 5.5). Another
-thread of the same process reads the address and answers. It is a guard against where a server leads, not against a
+thread of the same process reads the address and decides. It is a guard against where a server leads, not against a
 library that was taken over: that could change the address after the decision.
 """
 

@@ -21,7 +21,7 @@ from streamflow.probing.protocols.source_info import SourceInfo
 
 # More than a batch, or the sound of a sample in segments of its own.
 MAX_BYTES = 150_000_000
-# The fetcher answers at once; on a machine without a free core it takes longer.
+# The fetcher replies at once; on a machine without a free core it takes longer.
 GRACE_SECONDS = 10.0
 _HEAD_BYTES = 16
 

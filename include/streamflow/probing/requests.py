@@ -20,7 +20,7 @@ class FetchRequest:
 
 @dataclass(frozen=True)
 class MeasureRequest:
-    """What the process that measures must know of a stream. Its URL, with a login, is not among it.
+    """The facts about a stream that the measuring process needs, without its URL, which holds a login.
 
     :param known_slates: see :attr:`streamflow.probing.target.ProbeTarget.known_slates`, each in base 64.
     """

@@ -42,7 +42,7 @@ def connect(connection_id: str = DEFAULT_CONNECTION_ID, **options: Any) -> Redis
 
 
 def watching(redis: Redis) -> Redis:
-    """Return a client of the same server that notices its return soon: it connects anew for each failed command."""
+    """Return a client of the same server that notices its return soon: it reconnects for each failed command."""
     known = redis.connection_pool
     options = {**known.connection_kwargs, "socket_connect_timeout": 1.0, "retry": Retry(NoBackoff(), 0)}
     return Redis(connection_pool=ConnectionPool(connection_class=known.connection_class, **options))

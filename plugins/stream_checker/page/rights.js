@@ -1,4 +1,4 @@
-// The rights of the user, asked once: whoever may not change anything sees no button for it.
+// The rights of the user, asked once: a user without the right to change something sees no button for it.
 
 import { get } from "./api.js";
 import { useEffect, useState } from "./html.js";

@@ -14,7 +14,7 @@ router = APIRouter(prefix="/alerts", tags=["alerts"])
 
 
 class AlertDelivery(BaseModel):
-    """What became of the test at one recipient."""
+    """The delivery of the test to one recipient."""
 
     recipient: str = Field(description="Service of the recipient; its address is a secret", examples=["tgram://***"])
     accepted: bool = Field(description="Whether the recipient accepted the alert; the log has the reason if not")

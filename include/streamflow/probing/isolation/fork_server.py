@@ -26,8 +26,8 @@ from typing import NoReturn
 from streamflow.probing.isolation import memory, sandbox, seccomp
 
 MAX_ORDER_BYTES = 1000
-# What the processes of a job may take once they have come to the largest usual pictures (2160 lines), and the time
-# after which they have. Without as much memory a job waits for others to end.
+# Memory of a job that decodes the largest usual pictures (2160 lines), and the time after which it takes as much.
+# Without this memory a job waits for others to end.
 JOB_BYTES = 120_000_000
 SETTLE_SECONDS = 5.0
 # While jobs wait, the memory is looked at this often.
@@ -129,7 +129,7 @@ class _Server:
         self._jobs.append(job)
         self._selector.register(job.control, selectors.EVENT_READ, job)
         try:
-            # Its caller may not have waited for so long.
+            # The caller may have given up before.
             if not _has_gone(job.control):
                 job.control.send(TAKEN)
                 self._fork(job)

@@ -282,8 +282,8 @@ class VideoAnalyzer:
 
 def _prepare(video: VideoStream) -> None:
     context = video.codec_context
-    # Frame threads would keep a picture each: a 2160-line stream then takes 250 MB. Nor may a decoder's process start
-    # any.
+    # Frame threads would keep a picture each: a 2160-line stream then takes 250 MB. The sandbox of a decoder
+    # allows none either.
     context.thread_count = 1
     context.skip_frame = "NONKEY"
     context.options = dict(_LIMITS)

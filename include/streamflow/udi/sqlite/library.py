@@ -84,7 +84,7 @@ class FileLibrary:
         return self._database.ids("SELECT channel_id FROM member WHERE stream_id = ? ORDER BY 1", stream_id)
 
     def orders(self) -> int:
-        """Return 0: whoever publishes excludes the writers of orders."""
+        """Return 0: a publication excludes the writers of orders."""
         return 0
 
     def reorder(self, channel_id: int, stream_ids: Sequence[int]) -> None:

@@ -33,7 +33,7 @@ local function gives_way(lease, over)
 end
 
 -- The last argument is 'beat' for a lease that lives for lease_ttl, 'keep' for one with a fixed life, and 'extend' to
--- set this life anew.
+-- set this life again.
 transition('renew', function(args)
   local id, holder, generation, account_id, budget_id, age, life, rest, limit, global_limit, info, kind = unpack(args)
   generation, age, life = tonumber(generation), tonumber(age), tonumber(life)

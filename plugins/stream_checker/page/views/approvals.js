@@ -39,7 +39,7 @@ function Request({ runId, subject, channels, answered }) {
   return html`
     <section class="card" aria-label=${subject}>
       <h2>${subject}</h2>
-      <p class="muted">The check removed nothing: so many dead streams at once are often an outage of the provider. Without an answer they stay.</p>
+      <p class="muted">The check removed nothing: many dead streams at once are often an outage of the provider. They stay unless you decide otherwise.</p>
       <${Failure} error=${error} />
       <${Table} caption=${plural(channels.length, "channel")} rows=${channels} id=${(row) => row.channel_id}
         columns=${[

@@ -64,7 +64,7 @@ def _sound_start(segment: bytearray) -> int:
 
 
 class _Blocks:
-    """AES-128 in CBC mode; the chain begins anew with each slice and each frame of sound."""
+    """AES-128 in CBC mode; the chain starts again with each slice and each frame of sound."""
 
     def __init__(self, key: bytes, vector: bytes) -> None:
         self._cipher = Cipher(algorithms.AES(key), modes.CBC(vector))
