@@ -26,7 +26,10 @@ MAX_PAGE_SIZE = 10_000
 # The fields of a channel that a client may change here.
 _CHANGEABLE = ("streams", "name", "channel_number", "hidden_from_output")
 # The events that StreamFlow understands, of those that Dispatcharr knows.
-EVENTS = {"m3u_refresh", "channel_start", "channel_stop", "channel_failover", "channel_error"}
+EVENTS = {
+    "m3u_refresh", "channel_failover", "channel_error", "channel_start", "channel_stop", "stream_switch",
+    "channel_reconnect",
+}  # fmt: skip
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

@@ -134,7 +134,10 @@ REASONS: Mapping[Verdict, Mapping[str, Explanation]] = {
         ),
     },
     "skipped": {
-        "fresh": Explanation("The last result is recent enough.", "Start the check with force to probe it anyway."),
+        "fresh": Explanation(
+            "The last result is recent enough, or (watched) people have watched the stream for ten minutes since.",
+            "Start the check with force to probe it anyway.",
+        ),
         "account_inactive": Explanation("The account is switched off.", "Switch it on in Dispatcharr."),
         "unsupported_protocol": Explanation(
             "StreamFlow cannot open this kind of address.", "Only a player can show whether the stream works."

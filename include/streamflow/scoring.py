@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from streamflow.config import Scoring
-from streamflow.records import DECIDED, WORKING, Result
+from streamflow.records import DECIDED, WORKING, Playback, Result
 
 FULL_BITRATE_KBPS = 8000
 # Above the full bitrate each doubling adds this much, up to the bound.
@@ -63,20 +63,20 @@ def score(result: Result, settings: Scoring, account: str | None = None) -> floa
     return round(max(0.0, quality + addend), 4)
 
 
-def reliability(history: Sequence[Result], half_life_days: float) -> float:
-    """Return the share of checks that found the stream working, from 0 to 1; 1 without any decided check.
+def reliability(history: Sequence[Result], half_life_days: float, playbacks: Sequence[Playback] = ()) -> float:
+    """Return the share of good checks and playbacks of a stream, from 0 to 1; 1 without any.
 
-    A check counts half as much as one that is ``half_life_days`` newer. Ages are relative to the newest check, so that
-    the share changes with new checks alone and not with the time of day.
+    A check is good when the stream worked, a playback when it did not break. Each counts half as much as one that is
+    ``half_life_days`` newer. Ages are relative to the newest one, so that the share changes with new ones alone and
+    not with the time of day.
     """
-    decided = [result for result in history if result.verdict in DECIDED]
-    if not decided:
+    seen = [(result.checked_at, result.verdict in WORKING) for result in history if result.verdict in DECIDED]
+    seen += [(playback.ended_at, playback.is_good) for playback in playbacks if playback.is_telling]
+    if not seen:
         return 1.0
-    newest = max(result.checked_at for result in decided)
-    ages = [(newest - result.checked_at).total_seconds() / SECONDS_PER_DAY for result in decided]
-    weights = [math.exp2(-age / half_life_days) for age in ages]
-    working = sum(weight for result, weight in zip(decided, weights, strict=True) if result.verdict in WORKING)
-    return working / sum(weights)
+    newest = max(at for at, _ in seen)
+    weights = [math.exp2(-(newest - at).total_seconds() / SECONDS_PER_DAY / half_life_days) for at, _ in seen]
+    return sum(weight for (_, is_good), weight in zip(seen, weights, strict=True) if is_good) / sum(weights)
 
 
 def reliable_score(points: float, history: Sequence[Result], settings: Scoring) -> float:
@@ -84,9 +84,9 @@ def reliable_score(points: float, history: Sequence[Result], settings: Scoring) 
     return round(points * reliability_factor(history, settings), 4)
 
 
-def reliability_factor(history: Sequence[Result], settings: Scoring) -> float:
-    """Return the factor by which past failures lower the score of a stream: 1 for a stream that never failed."""
-    return 1 - settings.reliability_weight * (1 - reliability(history, settings.reliability_half_life_days))
+def reliability_factor(history: Sequence[Result], settings: Scoring, playbacks: Sequence[Playback] = ()) -> float:
+    """Return the factor by which past failures and broken playbacks lower the score of a stream: 1 without any."""
+    return 1 - settings.reliability_weight * (1 - reliability(history, settings.reliability_half_life_days, playbacks))
 
 
 def _bitrate(result: Result, *, by_codec: bool) -> float:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from streamflow.config import Scoring, Weights
-from streamflow.records import AudioTrack, Result, Verdict
+from streamflow.records import AudioTrack, Playback, Result, Verdict
 from streamflow.scoring import reliability, reliable_score, score
 
 DEFAULT = Scoring()
@@ -78,6 +78,20 @@ def test_reliability_is_the_share_of_working_checks_weighted_by_age() -> None:
     assert reliability(nights("dead", "unknown", "dead"), 14) == 0.0
     assert reliability(nights("ok", "dead"), 1) == pytest.approx(1 / 1.5)
     assert reliability(nights("ok", *["dead"] * 9), 10_000) == pytest.approx(0.1, abs=1e-3)
+
+
+def test_playbacks_that_broke_lower_reliability_like_failed_checks() -> None:
+    at = datetime(2026, 1, 31, tzinfo=UTC)
+
+    def played(minutes: float, breaks: int = 0) -> Playback:
+        begin = at - timedelta(minutes=minutes)
+        return Playback(stream_id=1, channel_id=1, url_hash="", begun_at=begin, ended_at=at, breaks=breaks)
+
+    assert reliability(nights("ok"), 14, [played(1, breaks=1)]) == 0.5
+    assert reliability(nights("dead"), 14, [played(30)]) == 0.5
+    # A short playback without a break says nothing.
+    assert reliability(nights("ok"), 14, [played(1)]) == reliability(nights("ok"), 14, [played(30)]) == 1.0
+    assert reliability([], 14, [played(1, breaks=3)]) == 0.0
 
 
 def test_a_stream_that_was_dead_nine_of_ten_nights_loses_its_place() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from streamflow.records import Account, Channel, ChannelChange, Group, Result, Run, Stream
+from streamflow.records import Account, Channel, ChannelChange, Group, Playback, Result, Run, Stream
 from streamflow.udi.snapshot import Snapshot
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -46,3 +46,10 @@ def planned(run_id: str = "run", channels: dict[int, tuple[int, ...]] | None = N
 def change(channel_id: int, run_id: str | None = "run", *, minutes: float = 0, **fields: Any) -> ChannelChange:
     given = {"before": (10, 11), "after": (11, 10), "written": True}
     return ChannelChange(channel_id=channel_id, run_id=run_id, at=NOW + timedelta(minutes=minutes), **(given | fields))
+
+
+def playback(stream_id: int, minutes: float = 0, **fields: Any) -> Playback:
+    """Return a playback of twenty minutes that began ``minutes`` after :data:`NOW`."""
+    begin = NOW + timedelta(minutes=minutes)
+    given = {"channel_id": 1, "url_hash": "hash", "begun_at": begin, "ended_at": begin + timedelta(minutes=20)}
+    return Playback.model_validate({"stream_id": stream_id} | given | fields)

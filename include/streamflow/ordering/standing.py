@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 
 from streamflow.config import Config, Scoring
-from streamflow.records import DECIDED, WORKING, Account, DeadMemory, Result
+from streamflow.records import DECIDED, WORKING, Account, DeadMemory, Playback, Result
 from streamflow.scoring import reliability_factor, score
 from streamflow.udi.ports import Store
 
@@ -65,11 +65,13 @@ def standings(
     :raises UdiUnavailable: the store cannot be read.
     """
     histories, memories = store.results.histories(stream_ids, HISTORY), store.results.dead_memory(stream_ids)
+    playbacks = store.results.playbacks(stream_ids)
     accounts = {account.id: account for account in store.library.accounts()}
     found = {}
     for stream_id in stream_ids:
         memory = memories.get(stream_id, DeadMemory())
-        found[stream_id] = standing(histories.get(stream_id, ()), memory, accounts, settings.scoring, dead_like)
+        history, played = histories.get(stream_id, ()), playbacks.get(stream_id, ())
+        found[stream_id] = standing(history, memory, accounts, settings.scoring, dead_like, played)
     return found
 
 
@@ -79,8 +81,9 @@ def standing(
     accounts: Mapping[int, Account],
     scoring: Scoring,
     dead_like: Collection[str] = (),
+    playbacks: Sequence[Playback] = (),
 ) -> Standing:
-    """Return the standing of one stream by its past results, newest first."""
+    """Return the standing of one stream by its past results, newest first, and by its playbacks."""
     decided = next((past for past in history if past.verdict in DECIDED), None)
     if decided is None:
         return Standing(None, None, memory)
@@ -88,7 +91,7 @@ def standing(
     account = accounts.get(decided.account_id) if decided.account_id is not None else None
     is_dead_like = _is_dead_like(decided, dead_like)
     points = 0.0 if is_dead_like else score(decided, scoring, account.name if account else None) or 0.0
-    factor = reliability_factor(judged, scoring)
+    factor = reliability_factor(judged, scoring, playbacks)
     return Standing(
         decided, round(points * factor, 4), remembered(memory, judged), is_dead_like, account, reliability=factor
     )

@@ -8,12 +8,9 @@ from datetime import datetime
 from typing import Self
 
 from streamflow.config import Freshness
-from streamflow.records import Verdict
+from streamflow.records import DECIDED, WORKING, Playback, Verdict
+from streamflow.records.playback import ENOUGH
 from streamflow.udi.ports import Store
-
-# A check with another verdict decided nothing: it is never fresh.
-DECIDED: tuple[Verdict, ...] = ("ok", "degraded", "dead")
-WORKING: tuple[Verdict, ...] = ("ok", "degraded")
 
 
 @dataclass(frozen=True)
@@ -23,13 +20,16 @@ class LastChecks:
     :param times: the time of the last check of each stream that was checked.
     :param verdicts: the verdict of each last check that decided something.
     :param failures: for dead streams, the number of checks in a row that found them dead.
-    :param changed: streams that have another URL since, and dead ones that a refresh has brought back since.
+    :param changed: streams that have another URL since, and dead ones that a refresh has brought back, or that were
+        played, since.
+    :param watched: the last playback of each working stream that replaces a check: it was played for long enough since.
     """
 
     times: Mapping[int, datetime]
     verdicts: Mapping[int, Verdict]
     failures: Mapping[int, int]
     changed: Collection[int]
+    watched: Mapping[int, Playback]
 
     @classmethod
     def load(cls, store: Store, stream_ids: Collection[int]) -> Self:
@@ -42,14 +42,25 @@ class LastChecks:
         memories = store.results.dead_memory(dead)
         failures = {stream: memory.failures for stream, memory in memories.items()}
         returned = {stream for stream, memory in memories.items() if memory.has_returned_since(times[stream])}
-        return cls(times, verdicts, failures, store.results.changed_urls(times) | returned)
+        watched = _watched(store, times)
+        changed = store.results.changed_urls(times) | returned | watched.keys() & set(dead)
+        working = {stream: one for stream, one in watched.items() if verdicts.get(stream) in WORKING}
+        return cls(times, verdicts, failures, changed, working)
 
     def is_fresh(self, stream_id: int, freshness: Freshness, now: datetime) -> bool:
-        """Return whether the last check decided about this URL, and not too long ago."""
+        """Return whether the last check decided about this URL, and it or a playback was not too long ago."""
         verdict = self.verdicts.get(stream_id)
         if verdict is None or stream_id in self.changed:
             return False
-        return now - self.times[stream_id] <= freshness.pause(verdict, self.failures.get(stream_id, 1))
+        pause = freshness.pause(verdict, self.failures.get(stream_id, 1))
+        return now - self.times[stream_id] <= pause or self.is_watched(stream_id, freshness, now)
+
+    def is_watched(self, stream_id: int, freshness: Freshness, now: datetime) -> bool:
+        """Return whether the stream was played for long enough since its last check, and not too long ago."""
+        playback = self.watched.get(stream_id)
+        if playback is None or stream_id in self.changed:
+            return False
+        return now - playback.ended_at <= freshness.pause(self.verdicts[stream_id])
 
     def was_alive(self, store: Store, stream_id: int) -> bool:
         """Return whether the stream worked at its last check that decided something."""
@@ -72,3 +83,22 @@ class LastChecks:
             return 0, now
         has_dead = not by_age and any(self.verdicts.get(stream) == "dead" for stream in stream_ids)
         return (1 if has_dead else 2), min((self.times[stream] for stream in stream_ids), default=now)
+
+
+def _watched(store: Store, times: Mapping[int, datetime]) -> dict[int, Playback]:
+    """Return the last playback of each stream that was played for long enough since its last check.
+
+    It must be of the stream's present URL, without a break, and without other figures than the check's.
+    """
+    found = {}
+    for stream, past in store.results.playbacks(times).items():
+        since = [one for one in past if one.ended_at > times[stream]]
+        enough = next((one for one in since if one.since(times[stream]) >= ENOUGH), None)
+        if enough and not any(one.breaks for one in since):
+            found[stream] = enough
+    streams, results = store.library.streams(found), store.results.latest_of(found)
+    return {
+        stream: playback
+        for stream, playback in found.items()
+        if stream in streams and streams[stream].url_hash == playback.url_hash and playback.agrees(results[stream])
+    }

@@ -35,10 +35,14 @@ class Request:
 
 @dataclass(frozen=True)
 class Triage:
-    """The selected streams: those that are due, and the reason to skip each of the others."""
+    """The selected streams: those that are due, and the reason to skip each of the others.
+
+    ``watched`` maps those that were played for long enough since their last check to the end of that playback.
+    """
 
     due: frozenset[int]
     skipped: dict[int, str]
+    watched: dict[int, datetime]
 
 
 def plan(store: Store, settings: Config, request: Request) -> Run:
@@ -63,6 +67,7 @@ def plan(store: Store, settings: Config, request: Request) -> Run:
         channels=_members(selection, chosen),
         twins=twins,
         skipped=_skipped(triage, excluded, is_first=request.since is None),
+        watched=triage.watched if request.since is None else {},
         accounts=_by_account(probed),
         alive=_by_account(stream for stream in probed if checks.was_alive(store, stream.id)),
         radio_stream_ids=tuple(stream.id for stream in probed if stream.is_radio or stream.id in radio),
@@ -129,7 +134,7 @@ def _skipped(triage: Triage, excluded: Iterable[int], *, is_first: bool) -> dict
 
 
 def _triage(selection: Selection, checks: LastChecks, active: set[int], settings: Config, request: Request) -> Triage:
-    due, skipped = set(), {}
+    due, skipped, watched = set(), {}, {}
     window = request.params.window
     is_closed = window is not None and window.is_closed(request.now)
     for stream in selection.stream_ids:
@@ -137,13 +142,15 @@ def _triage(selection: Selection, checks: LastChecks, active: set[int], settings
             continue
         if not request.params.force and checks.is_fresh(stream, settings.freshness_hours, request.now):
             skipped[stream] = "fresh"
+            if checks.is_watched(stream, settings.freshness_hours, request.now):
+                watched[stream] = checks.watched[stream].ended_at
         elif stream not in active:
             skipped[stream] = "account_inactive"
         elif is_closed:
             skipped[stream] = "window_closed"
         else:
             due.add(stream)
-    return Triage(frozenset(due), skipped)
+    return Triage(frozenset(due), skipped, watched)
 
 
 def _by_urgency(selection: Selection, triage: Triage, checks: LastChecks, request: Request) -> list[list[int]]:

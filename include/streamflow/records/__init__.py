@@ -6,6 +6,7 @@ from streamflow.records.channel import Channel, Group
 from streamflow.records.decision import Decision
 from streamflow.records.event import Event
 from streamflow.records.failures import DeadMemory
+from streamflow.records.playback import Playback
 from streamflow.records.result import DECIDED, WORKING, AudioTrack, Result, Verdict, as_twin
 from streamflow.records.run import AccountShare, Mode, Run, RunState
 from streamflow.records.stream import Stream
@@ -24,6 +25,7 @@ __all__ = [
     "Group",
     "Mode",
     "Move",
+    "Playback",
     "Profile",
     "Result",
     "Run",

@@ -32,6 +32,8 @@ class Run(BaseModel):
     channels: dict[int, tuple[int, ...]]
     twins: dict[int, tuple[int, ...]] = Field(default_factory=dict)
     skipped: dict[int, str] = Field(default_factory=dict)
+    # The end of the playback that made a skipped stream fresh.
+    watched: dict[int, datetime] = Field(default_factory=dict)
     # Streams of radio channels: no video is expected of them.
     radio_stream_ids: tuple[int, ...] = ()
     # Streams left for the next run of the chain.

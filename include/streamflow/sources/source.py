@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import ClassVar, Protocol, Self, runtime_checkable
 
@@ -61,6 +61,14 @@ class Source(Protocol):
         A source that has no such figures returns an empty mapping.
 
         :raises SourceError: the figures cannot be read.
+        """
+
+    def played(self, stream_id: int, since: datetime) -> Mapping[str, object]:
+        """Return what the source measured of a stream that it played since a moment, by Dispatcharr's names.
+
+        A source that plays nothing, or measured nothing since, returns an empty mapping.
+
+        :raises SourceError: it cannot be read.
         """
 
     def time_zone(self) -> str | None:

@@ -3,6 +3,9 @@
 # Past results of a stream, and past changes of a channel.
 HISTORY = 50
 CHANGES = 50
+# Past playbacks of a stream, and the days for which they are kept.
+PLAYBACKS = 20
+PLAYBACK_DAYS = 30
 # The newest runs, for at most this number of days.
 RUNS = 200
 RUN_DAYS = 30

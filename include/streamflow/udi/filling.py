@@ -15,6 +15,7 @@ def fill(redis: RedisStore, file: FileStore) -> None:
     if refreshed_at:
         redis.publishing.publish(file.publishing.texts(), at=refreshed_at)
     redis.results.refill(file.results.pasts(), file.results.memories().items())
+    redis.results.add_playbacks(file.results.all_playbacks())
     redis.publishing.refill_gone(file.publishing.gone())
     for change in file.runs.all_changes():
         redis.runs.finish_channel(change)

@@ -15,7 +15,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import AliasChoices, BaseModel, BeforeValidator, Field
 
-from streamflow.records import ChannelChange, Result
+from streamflow.records import ChannelChange, Playback, Result
 from streamflow.udi.redis.store import RedisStore
 from streamflow.udi.sqlite.store import FileStore
 
@@ -138,6 +138,18 @@ class Added(Entry):
         redis.results.add(result for stream in self.stream_ids for result in reversed(file.results.history(stream)))
 
 
+class Played(Entry):
+    """Playbacks were added."""
+
+    kind = "playback"
+
+    playbacks: tuple[Playback, ...]
+
+    def replay(self, redis: RedisStore, file: FileStore) -> None:  # noqa: ARG002
+        """Add them again, by their streams and starts."""
+        redis.results.add_playbacks(self.playbacks)
+
+
 class Skipped(Entry):
     """The rest of a run's streams was skipped."""
 
@@ -185,6 +197,7 @@ WRITES: dict[str, Callable[..., Entry]] = {
     "library.reorder": lambda channel_id, *_, **__: Reordered(channel_id=channel_id),
     "results.remember_dead": lambda memories: Remembered(stream_ids=tuple(memories)),
     "results.add": lambda results: Added(stream_ids=tuple(dict.fromkeys(result.stream_id for result in results))),
+    "results.add_playbacks": lambda playbacks: Played(playbacks=tuple(playbacks)),
     "runs.open": lambda run: Opened(run_id=run.run_id),
     "runs.skip": lambda run_id, reason: Skipped(run_id=run_id, reason=reason),
     "runs.settle": lambda run_id, result: Settled(run_id=run_id, result=result),
@@ -192,7 +205,8 @@ WRITES: dict[str, Callable[..., Entry]] = {
     "runs.close": lambda run_id, summary, at: Closed(run_id=run_id, summary=summary, at=at),
 }
 KINDS: dict[str, type[Entry]] = {
-    entry.kind: entry for entry in (Published, Reordered, Remembered, Opened, Settled, Added, Skipped, Finished, Closed)
+    entry.kind: entry
+    for entry in (Published, Reordered, Remembered, Played, Opened, Settled, Added, Skipped, Finished, Closed)
 }
 
 

@@ -169,6 +169,7 @@ def _add_missing(redis: RedisStore, file: FileStore) -> None:
     missing = [stream for stream, check in checks.items() if _time(known, stream) < check[0]]
     pasts = (result for stream in missing for result in reversed(file.results.history(stream)))
     redis.results.refill(pasts, file.results.dead_memory(missing).items())
+    redis.results.add_playbacks(file.results.all_playbacks())
     for run_id in reversed(file.runs.newest(bounds.RUNS)):
         state = file.runs.state(run_id)
         if state:

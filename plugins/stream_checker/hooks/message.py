@@ -11,6 +11,8 @@ from stream_checker.queries.name_index import NameIndex
 from streamflow.udi.ports import Store
 
 MAX_TEXT = 1000
+# The year 2100.
+MAX_SECONDS = 4_102_444_800
 
 
 def _channel_reference(value: Any) -> int | str | None:
@@ -29,6 +31,15 @@ def _channel_reference(value: Any) -> int | str | None:
     return id
 
 
+def _number(value: Any) -> Any:
+    """Return a number of a template; None for what a template writes in place of a missing one."""
+    if not isinstance(value, str):
+        return value
+    text = value.strip().replace(",", ".")
+    return None if text in ("", "None") else text
+
+
+Number = BeforeValidator(_number)
 ChannelReference = Annotated[int | str | None, BeforeValidator(_channel_reference)]
 
 
@@ -51,6 +62,18 @@ class WebhookMessage(Payload):
     event: str = Field(min_length=1, max_length=100, description="Kind of the event", examples=["channel_error"])
     channel_name: str | None = Field(
         default=None, max_length=MAX_TEXT, description="Name of the channel", examples=["Das Erste"]
+    )
+    at: Annotated[float | None, Number] = Field(
+        default=None, ge=0, le=MAX_SECONDS, description="Time at which the event was sent, in seconds since 1970"
+    )
+    stream_id: Annotated[int | None, Number] = Field(
+        default=None, ge=0, le=MAX_ID, description="Id of the stream that plays from now on"
+    )
+    runtime: Annotated[float | None, Number] = Field(
+        default=None, ge=0, le=MAX_SECONDS, description="Seconds for which the channel was played"
+    )
+    total_bytes: Annotated[int | None, Number] = Field(
+        default=None, ge=0, le=MAX_ID, description="Bytes that the provider sent meanwhile"
     )
     payload: Payload = Field(default_factory=Payload, description="Dispatcharr's own payload")
 

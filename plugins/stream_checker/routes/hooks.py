@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast
 
 from fastapi import APIRouter, BackgroundTasks, Depends, Header
 from pydantic import BaseModel, Field
 
+from stream_checker.hooks import playbacks
 from stream_checker.hooks.message import WebhookMessage
 from stream_checker.http.forms import FormRoute
 from stream_checker.http.problems import responses
@@ -14,6 +15,7 @@ from stream_checker.http.shared_secret import SharedSecret
 from stream_checker.resources import OpenDebouncedRuns, OpenNameIndex, OpenRedis, OpenStore
 from stream_tasks.limits import count_viewers
 from streamflow import config
+from streamflow.planning import playback
 
 SECRET_VARIABLE = "STREAMFLOW_WEBHOOK_SECRET"  # noqa: S105
 REFRESH_EVENTS = {"m3u_refresh"}
@@ -40,9 +42,9 @@ router = APIRouter(prefix="/hooks", tags=["hooks"], dependencies=[Depends(requir
 class Accepted(BaseModel):
     """The response to a webhook."""
 
-    does: Literal["refresh", "check", "viewers", "nothing"] = Field(
-        description="Action that follows: a refresh of the UDI, a check of the channel, a new count of the viewers, or "
-        "none"
+    does: Literal["refresh", "check", "viewers", "evidence", "nothing"] = Field(
+        description="Action that follows: a refresh of the UDI, a check of the channel, a new count of the viewers, "
+        "evidence about the stream that plays, or none"
     )
 
 
@@ -57,6 +59,8 @@ def receive_webhook(
 ) -> Accepted:
     """Act on an event in Dispatcharr: refresh the UDI, check the channel, or count the viewers.
 
+    The events of a watched channel are evidence about its streams, too.
+
     A repeated message has no further effect. A channel is checked at most once in five minutes (a setting).
     """
     if message.event in REFRESH_EVENTS:
@@ -65,8 +69,13 @@ def receive_webhook(
     if message.event in FAILURE_EVENTS:
         channel_ids = message.channel_ids(store, name_index)
         return Accepted(does="check" if runs.check_channels(channel_ids) else "nothing")
+    if message.event in playback.EVENTS:
+        ids, kind = message.channel_ids(store, name_index), cast("playback.Kind", message.event)
+        tasks.add_task(lambda: playbacks.observe(redis, store, ids, kind, message))
     if message.event in VIEWER_EVENTS:
         # After the response, because Dispatcharr may serve no request while it waits for the response.
         tasks.add_task(lambda: count_viewers(redis, store, config.load()))
         return Accepted(does="viewers")
+    if message.event in playback.EVENTS:
+        return Accepted(does="evidence")
     return Accepted(does="nothing")

@@ -85,6 +85,10 @@ class RunDetail(BaseModel):
     finished_channels: list[ChannelChange] = Field(description="Changes of the channels that are finished")
     streams: list[RunStream] = Field(description="State of each planned stream; empty unless requested")
     skipped: dict[int, str] = Field(description="Reasons of the streams that were not planned, by stream id")
+    details: dict[int, str] = Field(
+        description="Details of these reasons, by stream id: `watched` and since when for streams that people watched",
+        examples=[{"12": "watched until 2026-01-02T03:04:05+00:00"}],
+    )
     remaining: int = Field(description="Number of streams that are left for the next run of the chain")
     next_run_id: str | None = Field(description="Id of the next run of the chain; null when there is none")
     chain: ChainProgress | None = Field(description="Progress of the whole chain; null for a run without one")
@@ -139,6 +143,9 @@ def get_run(
         finished_channels=list(state.finished_channels.values()),
         streams=_streams(store, state) if streams else [],
         skipped=state.run.skipped,
+        details={
+            stream: f"watched until {at.isoformat(timespec='seconds')}" for stream, at in state.run.watched.items()
+        },
         remaining=state.run.remaining,
         next_run_id=(state.summary or {}).get("next_run_id"),
         chain=_chain(store, outcomes, state),

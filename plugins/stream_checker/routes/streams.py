@@ -13,7 +13,7 @@ from stream_checker.http.parameters import StreamId
 from stream_checker.http.problems import Problem, responses
 from stream_checker.resources import OpenStore
 from streamflow import config, thumbnails
-from streamflow.records import DeadMemory, Result, Stream
+from streamflow.records import DeadMemory, Playback, Result, Stream
 from streamflow.udi.ports import Store
 
 router = APIRouter(prefix="/streams", tags=["streams"], dependencies=[Reader])
@@ -42,6 +42,9 @@ class StreamDetail(BaseModel):
     channels: list[ChannelPlace] = Field(description="Channels that contain it")
     result: Result | None = Field(description="Latest result; null before the first check")
     failures: DeadMemory | None = Field(description="Consecutive failures; null when its last check was good")
+    playbacks: list[Playback] = Field(
+        description="What people watched of it through Dispatcharr, newest first: evidence without a connection"
+    )
     progress: dict[str, Any] | None = Field(description="Progress of its running probe; null when none runs")
 
 
@@ -67,6 +70,7 @@ def get_stream(stream_id: StreamId, store: OpenStore) -> StreamDetail:
         ],
         result=store.results.latest(stream_id),
         failures=store.results.dead_memory([stream_id]).get(stream_id),
+        playbacks=store.results.playbacks([stream_id]).get(stream_id, []),
         progress=store.progress.running().get(stream_id),
     )
 

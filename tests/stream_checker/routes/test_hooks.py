@@ -70,6 +70,8 @@ def test_a_token_of_airflow_is_no_secret(admin: httpx.Client) -> None:
         ({"event": "channel_error"}, "nothing", set()),
         ({"event": "login_failed"}, "nothing", set()),
         ({"event": "channel_start", "channel_id": "u-1"}, "viewers", set()),
+        ({"event": "stream_switch", "channel_id": 1, "stream_id": "", "at": 1767323045}, "evidence", set()),
+        ({"event": "channel_stop", "channel_id": 1, "runtime": "None", "total_bytes": ""}, "viewers", set()),
     ],
 )
 def test_an_event_has_its_action(
@@ -132,7 +134,8 @@ def test_the_documented_templates_work_for_any_name_of_a_channel(
     does = {}
     with server.client() as dispatcharr:
         for template in documented_templates():
-            content = environment.from_string(template).render(channel_name=name)
+            # A tag of Django's, for the seconds since 1970.
+            content = environment.from_string(template.replace('{% now "U" %}', "1767323045")).render(channel_name=name)
             response = dispatcharr.post(
                 "/hooks/dispatcharr", content=content, headers=SECRET | {"Content-Type": "application/json"}
             )
@@ -144,6 +147,8 @@ def test_the_documented_templates_work_for_any_name_of_a_channel(
         "channel_error": "check",
         "channel_start": "viewers",
         "channel_stop": "viewers",
+        "stream_switch": "evidence",
+        "channel_reconnect": "evidence",
     }
     assert redis_client.smembers(CHANNELS_KEY) == {b"1"}
 

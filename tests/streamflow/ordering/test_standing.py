@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
+
 from streamflow.config import Config
 from streamflow.ordering.standing import remembered, standings
-from streamflow.records import DeadMemory
+from streamflow.records import DeadMemory, Playback
 from support.library import NOW, result, stored
 
 
@@ -40,3 +42,15 @@ def test_the_standing_names_verdict_reason_score_and_failures(tmp_path: Path) ->
     assert found[1].summary.endswith(", low_bitrate")
     assert found[2].summary == "dead: http_404, 2 times in a row"
     assert found[3].summary == found[4].summary == "not decided yet"
+
+
+def test_switches_away_from_a_stream_lower_its_score(tmp_path: Path) -> None:
+    store = stored(tmp_path, {1: [1, 2]})
+    for one in (1, 2):
+        store.runs.settle("no run", result(one))
+    store.results.add_playbacks([
+        Playback(stream_id=1, channel_id=1, url_hash="", begun_at=NOW, ended_at=NOW + timedelta(minutes=1), breaks=1)
+    ])  # fmt: skip
+    found = standings(store, [1, 2], Config())
+    assert (found[1].reliability, found[2].reliability) == (pytest.approx(0.9, abs=0.001), 1.0)
+    assert (found[1].score or 0) < (found[2].score or 0)

@@ -10,7 +10,7 @@ from streamflow.config import Config
 from streamflow.errors import UnknownRecord
 from streamflow.planning.params import CheckParams
 from streamflow.planning.plan import Request, plan
-from streamflow.records import Account, Channel, DeadMemory, Group, Run
+from streamflow.records import Account, Channel, DeadMemory, Group, Playback, Run
 from streamflow.udi.ports import Store
 from streamflow.udi.snapshot import Snapshot
 from streamflow.udi.sqlite.store import FileStore
@@ -153,6 +153,65 @@ def test_a_refresh_that_brings_a_dead_stream_back_ends_its_pause_once(tmp_path: 
     assert planned(store).stream_ids == (1,)
     store.runs.settle("no run", result(1, "dead", at=NOW - timedelta(hours=1)))
     assert planned(store).skipped == {1: "fresh"}
+
+
+def watched(stream_id: int = 1, *, hours: float = 2, minutes: float = 30, **fields: Any) -> Playback:
+    """Return a playback that began some hours ago and lasted some minutes."""
+    begin = NOW - timedelta(hours=hours)
+    given = {"channel_id": 1, "url_hash": stream(stream_id).url_hash, "begun_at": begin}
+    return Playback.model_validate(
+        {"stream_id": stream_id, **given, "ended_at": begin + timedelta(minutes=minutes), **fields}
+    )
+
+
+def test_a_stream_that_people_watched_since_its_check_needs_no_connection(tmp_path: Path) -> None:
+    # Both channels hold stream 1, which was watched in the first one.
+    store = stored(tmp_path, {1: [1, 2], 2: [1, 3]})
+    for one in (1, 2, 3):
+        store.runs.settle("no run", result(one, at=NOW - timedelta(hours=30)))
+    store.results.add_playbacks([watched()])
+    run = planned(store)
+    assert (sorted(run.stream_ids), run.skipped) == ([2, 3], {1: "fresh"})
+    assert run.watched == {1: NOW - timedelta(hours=1.5)}
+    assert sorted(planned(store, force=True).stream_ids) == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    "playbacks",
+    [
+        [watched(minutes=9)],
+        [watched(hours=40, minutes=60)],
+        [watched(hours=30.1, minutes=15)],
+        [watched(breaks=1)],
+        [watched(), watched(hours=20, minutes=1, breaks=1)],
+        [watched(url_hash="of its former address")],
+        [watched(width=720, height=576)],
+        [watched(video_codec="hevc")],
+        [watched(hours=29, minutes=60)],
+    ],
+    ids=["too short", "before the check", "mostly before the check", "broken", "broken once", "another address",
+         "another size", "another codec", "too long ago"],
+)  # fmt: skip
+def test_a_playback_that_proves_nothing_replaces_no_check(tmp_path: Path, playbacks: list[Playback]) -> None:
+    store = stored(tmp_path, {1: [1]})
+    store.runs.settle("no run", result(1, at=NOW - timedelta(hours=30)))
+    store.results.add_playbacks(playbacks)
+    run = planned(store)
+    assert (run.stream_ids, run.watched) == ((1,), {})
+
+
+def test_a_dead_stream_that_was_played_is_checked_at_once(tmp_path: Path) -> None:
+    store = stored(tmp_path, {1: [1, 2]})
+    for one in (1, 2):
+        store.runs.settle("no run", result(one, "dead", at=NOW - timedelta(hours=3)))
+    store.results.add_playbacks([watched(1)])
+    assert planned(store).stream_ids == (1,)
+
+
+def test_a_stream_that_was_never_checked_is_checked_although_it_was_played(tmp_path: Path) -> None:
+    store = stored(tmp_path, {1: [1]})
+    store.results.add_playbacks([watched(1)])
+    assert planned(store).stream_ids == (1,)
 
 
 def test_streams_of_inactive_accounts_are_skipped_even_those_that_dispatcharr_hides(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ from streamflow.udi.redis.runs import RedisRuns
 from streamflow.udi.redis.store import RedisStore
 from streamflow.udi.sqlite import publishing as file_publishing
 from streamflow.udi.sqlite.store import FileStore
-from support.udi_records import NOW, change, library, planned, result, stream
+from support.udi_records import NOW, change, library, planned, playback, result, stream
 
 
 class Parts:
@@ -90,6 +90,7 @@ def everything(store: Store) -> dict[str, Any]:
         "verdicts": [store.results.streams_of_verdict(verdict) for verdict in ("ok", "dead", "unknown")],
         "checked": store.results.checked_since(NOW),
         "memory": store.results.dead_memory(ids),
+        "playbacks": store.results.playbacks(ids),
         "removed": [store.results.removed_streams(i) for i in (1, 2)],
         "runs": store.runs.newest(),
         "run": [store.runs.state(run_id) for run_id in store.runs.newest()],
@@ -104,6 +105,7 @@ def begin_run(store: Store) -> None:
     store.runs.open(planned())
     store.runs.settle("run", result(10, "dead", reason="no_data"))
     store.results.remember_dead({10: DeadMemory(failures=1, first_dead=NOW)})
+    store.results.add_playbacks([playback(10)])
 
 
 def finish_run(store: Store) -> None:
@@ -112,6 +114,7 @@ def finish_run(store: Store) -> None:
     store.library.reorder(1, [11])
     store.results.remember_dead({10: DeadMemory(failures=2, first_dead=NOW, removed_from={1: 0})})
     store.runs.finish_channel(change(1))
+    store.results.add_playbacks([playback(11), playback(10, 30, breaks=1)])
     assert store.runs.settle("run", result(12, minutes=2)) == [2]
     store.runs.settle("no run", result(12, "unknown", minutes=1))
     store.runs.finish_channel(change(2))
@@ -147,7 +150,7 @@ def test_a_run_continues_without_redis_and_is_merged_later(
     warned = [record.message for record in caplog.records if record.levelno >= logging.WARNING]
     assert len(warned) == 1, warned
     assert "uses its file store: Redis cannot be reached" in warned[0]
-    assert "the UDI uses Redis again; merged 9 writes" in caplog.messages
+    assert "the UDI uses Redis again; merged 10 writes" in caplog.messages
 
 
 @pytest.mark.parametrize("lose", ["killed", "flushed"])

@@ -9,7 +9,7 @@ import pytest
 from streamflow.records import AudioTrack, DeadMemory, Decision
 from streamflow.udi import bounds
 from streamflow.udi.ports import Store
-from support.udi_records import NOW, library, result, stream
+from support.udi_records import NOW, library, playback, result, stream
 
 
 def test_a_result_is_returned_complete(store: Store) -> None:
@@ -180,3 +180,24 @@ def test_a_decision_about_a_stream_that_was_never_checked_follows_it_to_its_new_
     store.publish(library(stream(10)))
     store.publish(library(stream(10), stream(12, provider_id="p")))
     assert store.results.decided()[12] == decided
+
+
+def test_playbacks_are_kept_newest_first_and_replaced_by_their_start(store: Store) -> None:
+    given = [playback(10), playback(11, 5), playback(10, 60, breaks=2)]
+    store.results.add_playbacks(iter(given))
+    store.results.add_playbacks(given)
+    assert store.results.playbacks([10, 11, 12]) == {10: [given[2], given[0]], 11: [given[1]]}
+    shorter = playback(10, ended_at=NOW + timedelta(minutes=3))
+    store.results.add_playbacks([shorter])
+    assert store.results.playbacks([10]) == {10: [given[2], shorter]}
+    store.results.add_playbacks([])
+
+
+def test_the_playbacks_of_a_stream_are_bounded(store: Store) -> None:
+    store.results.add_playbacks([playback(10, minutes) for minutes in range(60)])
+    assert [one.begun_at for one in store.results.playbacks([10])[10]] == [
+        NOW + timedelta(minutes=59 - place) for place in range(bounds.PLAYBACKS)
+    ]
+    later = playback(11, minutes=60 * 24 * (bounds.PLAYBACK_DAYS + 2))
+    store.results.add_playbacks([later])
+    assert store.results.playbacks([10, 11]) == {11: [later]}

@@ -72,7 +72,7 @@ def assert_known(store: Store) -> None:
     assert store.runs.changes(1) == [change(1)]
 
 
-@pytest.mark.parametrize("layout", [2, 3])
+@pytest.mark.parametrize("layout", [2, 3, 4])
 def test_a_file_of_each_layout_is_read(tmp_path: Path, layout: int) -> None:
     assert_known(file_of(layout, tmp_path))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -171,6 +171,19 @@ class Dispatcharr:
             if profile is not None and "stop" not in str(channel.get("state", "")).lower():
                 connections[int(profile)] = connections.get(int(profile), 0) + 1
         return connections
+
+    def played(self, stream_id: int, since: datetime) -> Mapping[str, object]:
+        """Return the statistics of a stream, if Dispatcharr has updated them since a moment.
+
+        :raises SourceError: Dispatcharr cannot be read.
+        """
+        try:
+            raw = self._session.record(f"/api/channels/streams/{stream_id}/")
+            updated_at = datetime.fromisoformat(str(raw.get("stream_stats_updated_at")))
+        except (UnknownRecord, ValueError):
+            return {}
+        stats = raw.get("stream_stats")
+        return stats if isinstance(stats, dict) and updated_at >= since else {}
 
     def destination(self, store: Store) -> Channels:  # noqa: ARG002
         """Return Dispatcharr's own channels: it keeps the orders itself."""

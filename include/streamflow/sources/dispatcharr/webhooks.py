@@ -18,13 +18,19 @@ ROUTE = "/api/stream-checker/hooks/dispatcharr"
 INTEGRATIONS = "/api/connect/integrations/"
 SUBSCRIPTIONS = "/api/connect/subscriptions/"
 _CHANNEL = '"channel_name": "{{ channel_name|escapejs }}"'
+# Events may overtake each other. A value that is missing is an empty text.
+_AT = '"at": {% now "U" %}'
+_STREAM = '"stream_id": "{{ stream_id }}"'
+_PLAYED = '"runtime": "{{ runtime }}", "total_bytes": "{{ total_bytes }}"'
 # The payload of each event, as a Django template. Dispatcharr's own payload contains URLs with passwords.
 TEMPLATES = {
     "m3u_refresh": '{"event": "m3u_refresh"}',
     "channel_failover": f'{{"event": "channel_failover", {_CHANNEL}}}',
     "channel_error": f'{{"event": "channel_error", {_CHANNEL}}}',
-    "channel_start": '{"event": "channel_start"}',
-    "channel_stop": '{"event": "channel_stop"}',
+    "channel_start": f'{{"event": "channel_start", {_CHANNEL}, {_AT}, {_STREAM}}}',
+    "channel_stop": f'{{"event": "channel_stop", {_CHANNEL}, {_AT}, {_PLAYED}}}',
+    "stream_switch": f'{{"event": "stream_switch", {_CHANNEL}, {_AT}, {_STREAM}}}',
+    "channel_reconnect": f'{{"event": "channel_reconnect", {_CHANNEL}, {_AT}}}',
 }
 _MAX_TEXT = 300
 

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO, ClassVar, Self
 from urllib.parse import unquote, urlsplit
@@ -83,6 +84,10 @@ class Playlist:
         """
         count = sum(isinstance(entry, Entry) for entry in self.entries())
         return f"{self.name}: {count:,} streams"
+
+    def played(self, stream_id: int, since: datetime) -> Mapping[str, object]:  # noqa: ARG002
+        """Return nothing: a playlist plays no stream."""
+        return {}
 
     def time_zone(self) -> None:
         """Return nothing: a playlist has no settings."""

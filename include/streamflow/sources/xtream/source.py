@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar, Self
 from urllib.parse import quote, urlsplit
@@ -77,6 +78,10 @@ class Xtream:
         until = f", until {info.expires_at:%Y-%m-%d}" if info.expires_at else ""
         limit = "not named" if info.max_connections is None else info.max_connections or "unlimited"
         return f"{self.name}: {info.status or 'no status'}, connections: {limit}{until}"
+
+    def played(self, stream_id: int, since: datetime) -> Mapping[str, object]:  # noqa: ARG002
+        """Return nothing: a panel plays no stream."""
+        return {}
 
     def time_zone(self) -> None:
         """Return nothing: a panel tells the time zone of the provider, not of its users."""

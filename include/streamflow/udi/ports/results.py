@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Protocol
 
-from streamflow.records import DeadMemory, Result, Verdict
+from streamflow.records import DeadMemory, Playback, Result, Verdict
 
 
 class Results(Protocol):
@@ -59,6 +59,16 @@ class Results(Protocol):
 
     def decided(self) -> dict[int, DeadMemory]:
         """Return the memory of the streams with a decision about a channel that they may belong to."""
+
+    def add_playbacks(self, playbacks: Iterable[Playback]) -> None:
+        """Store playbacks. One with the stream and the start of a stored one replaces it.
+
+        The store keeps the last 20 of each stream, as far as they began within 30 days before the newest one. Machines
+        do not copy them from each other: without them a stream is merely checked.
+        """
+
+    def playbacks(self, stream_ids: Iterable[int]) -> dict[int, list[Playback]]:
+        """Return the last playbacks by stream, newest first, without the streams that were not played."""
 
     def removed_streams(self, channel_id: int) -> dict[int, int]:
         """Return the streams that the policy removed from a channel, with the position that each had."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import cast, get_args
 
 from redis.client import Pipeline
 
-from streamflow.records import DeadMemory, Result, Verdict
+from streamflow.records import DeadMemory, Playback, Result, Verdict
 from streamflow.records.stream import NO_URL_HASH
 from streamflow.udi import bounds
 from streamflow.udi.redis import blocks
@@ -103,6 +103,41 @@ class RedisResults:
     def decided(self) -> dict[int, DeadMemory]:
         """Return the memory of the streams with a decision about a channel."""
         return self.dead_memory(self._connection.ids("SMEMBERS", DECIDED))
+
+    def add_playbacks(self, playbacks: Iterable[Playback]) -> None:
+        """Store playbacks, by their streams and starts."""
+        playbacks = list(playbacks)
+        for chunk in chunks(playbacks):
+            with self._connection.batch() as batch:
+                for one in chunk:
+                    name = f"{PREFIX}playback:{one.stream_id}"
+                    batch.hset(name, str(one.begun_at.timestamp()), to_json(one))
+                    batch.expire(name, timedelta(days=bounds.PLAYBACK_DAYS))
+                    batch.zadd(PREFIX + "played", {str(one.stream_id): one.ended_at.timestamp()}, gt=True)
+                oldest = max(one.begun_at for one in chunk) - timedelta(days=bounds.PLAYBACK_DAYS)
+                batch.zremrangebyscore(PREFIX + "played", "-inf", f"({oldest.timestamp()}")
+                batch.execute()
+        for stream, past in self.playbacks({one.stream_id for one in playbacks}, most=None).items():
+            surplus = [str(one.begun_at.timestamp()) for one in past[bounds.PLAYBACKS :]]
+            if surplus:
+                with self._connection.commands() as redis:
+                    redis.hdel(f"{PREFIX}playback:{stream}", *surplus)
+
+    def playbacks(self, stream_ids: Iterable[int], most: int | None = bounds.PLAYBACKS) -> dict[int, list[Playback]]:
+        """Return the last playbacks by stream, newest first."""
+        played = self._connection.ids("ZRANGE", "played", 0, -1)
+        wanted = set(stream_ids).intersection(played) if played else ()
+        found: dict[int, list[Playback]] = {}
+        for chunk in chunks(wanted, HISTORIES_AT_ONCE):
+            with self._connection.batch(transaction=False) as batch:
+                for stream in chunk:
+                    batch.hvals(f"{PREFIX}playback:{stream}")
+                replies = zip(chunk, cast("list[list[bytes]]", batch.execute()), strict=True)
+            for stream, texts in replies:
+                past = sorted(map(Playback.model_validate_json, texts), key=lambda one: one.begun_at, reverse=True)
+                if past:
+                    found[stream] = past[:most]
+        return found
 
     def removed_streams(self, channel_id: int) -> dict[int, int]:
         """Return the streams that the policy removed from a channel, with the position that each had."""
@@ -199,7 +234,8 @@ class RedisResults:
             batch.hdel(PREFIX + "dead", *fields)
             batch.zrem(PREFIX + "checked", *fields)
             batch.srem(PREFIX + DECIDED, *fields)
-            batch.unlink(*(f"{PREFIX}history:{stream}" for stream in stream_ids))
+            batch.unlink(*(f"{PREFIX}{kind}:{stream}" for kind in ("history", "playback") for stream in stream_ids))
+            batch.zrem(PREFIX + "played", *fields)
             for stream, result in results.items():
                 batch.srem(f"{PREFIX}verdict:{result.verdict}", stream)
             for stream, memory in memories.items():

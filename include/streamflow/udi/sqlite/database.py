@@ -18,9 +18,9 @@ from streamflow.errors import UdiUnavailable
 
 # Longer than a writer that holds the lock may wait for a reply of Redis.
 BUSY_SECONDS = 30.0
-# The layout that store.sql makes, and the former one, from which migration.sql leads to it. A file without tables has
-# the layout 0. A file of an older layout is replaced.
-LAYOUT, FORMER = 3, 2
+# The layout that store.sql makes, and the former ones: migration_N.sql leads from the layout N to the next one. A file
+# without tables has the layout 0. A file of an older layout is replaced.
+LAYOUT, FORMER = 4, (2, 3)
 
 
 class Database:
@@ -137,8 +137,9 @@ def _lay_out(db: sqlite3.Connection, layout: int) -> None:
         return
     if layout > LAYOUT:
         raise sqlite3.DatabaseError(f"written by a newer StreamFlow (layout {layout}); update, or move the file away")
-    if layout == FORMER:
-        _run(db, "migration.sql")
+    if layout in FORMER:
+        for former in range(layout, LAYOUT):
+            _run(db, f"migration_{former}.sql")
         return
     tables = db.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'").fetchall()
     for (table,) in tables:

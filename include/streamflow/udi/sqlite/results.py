@@ -6,10 +6,10 @@ import json
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from streamflow.records import DeadMemory, Result, Verdict
+from streamflow.records import DeadMemory, Playback, Result, Verdict
 from streamflow.records.stream import NO_URL_HASH
 from streamflow.udi import bounds
 from streamflow.udi.snapshot import to_json
@@ -105,6 +105,34 @@ class FileResults:
         rows = self._database.rows("SELECT stream_id, json FROM dead WHERE json ->> '$.decisions' IS NOT NULL")
         return {stream: DeadMemory.model_validate_json(text) for stream, text in rows}
 
+    def add_playbacks(self, playbacks: Iterable[Playback]) -> None:
+        """Store playbacks, by their streams and starts."""
+        playbacks = list(playbacks)
+        newest = max((one.begun_at.timestamp() for one in playbacks), default=0.0)
+        with self._database.writing() as db:
+            for one in playbacks:
+                values = (one.stream_id, one.begun_at.timestamp(), to_json(one))
+                db.execute("INSERT OR REPLACE INTO playback VALUES (?, ?, ?)", values)
+                db.execute(
+                    "DELETE FROM playback WHERE stream_id = ?1 AND begun_at IN (SELECT begun_at FROM playback "
+                    "WHERE stream_id = ?1 ORDER BY begun_at DESC LIMIT -1 OFFSET ?2)",
+                    (one.stream_id, bounds.PLAYBACKS),
+                )
+            oldest = newest - timedelta(days=bounds.PLAYBACK_DAYS).total_seconds()
+            db.execute("DELETE FROM playback WHERE begun_at < ?", (oldest,))
+
+    def playbacks(self, stream_ids: Iterable[int]) -> dict[int, list[Playback]]:
+        """Return the last playbacks by stream, newest first."""
+        rows = self._database.of_ids("SELECT stream_id, begun_at, json FROM playback", "stream_id", stream_ids)
+        found: dict[int, list[Playback]] = {}
+        for stream, _, text in sorted(rows, key=lambda row: -row[1]):
+            found.setdefault(stream, []).append(Playback.model_validate_json(text))
+        return found
+
+    def all_playbacks(self) -> list[Playback]:
+        """Return the playbacks of all streams."""
+        return [Playback.model_validate_json(text) for (text,) in self._database.rows("SELECT json FROM playback")]
+
     def removed_streams(self, channel_id: int) -> dict[int, int]:
         """Return the streams that the policy removed from a channel, with the position that each had."""
         return dict(self._database.rows("SELECT stream_id, position FROM removed WHERE channel_id = ?", channel_id))
@@ -153,7 +181,7 @@ class FileResults:
                 "SELECT stream_id FROM result WHERE checked_at < ? AND stream_id NOT IN (SELECT id FROM stream)",
                 (before.timestamp(),),
             ).fetchall()
-            for table in ("result", "history", "dead", "removed", "gone"):
+            for table in ("result", "history", "dead", "removed", "gone", "playback"):
                 db.executemany(f"DELETE FROM {table} WHERE stream_id = ?", gone)  # noqa: S608
             db.execute("DELETE FROM progress WHERE until < ?", (time.time(),))
         return len(gone)

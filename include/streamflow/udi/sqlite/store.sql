@@ -18,6 +18,9 @@ CREATE TABLE history (
   stream_id INTEGER, checked_at REAL, run_id TEXT, json TEXT NOT NULL, PRIMARY KEY (stream_id, checked_at, run_id)
 ) WITHOUT ROWID;
 CREATE TABLE dead (stream_id INTEGER PRIMARY KEY, json TEXT NOT NULL);
+-- What people watched through Dispatcharr.
+CREATE TABLE playback (
+  stream_id INTEGER, begun_at REAL, json TEXT NOT NULL, PRIMARY KEY (stream_id, begun_at)) WITHOUT ROWID;
 CREATE TABLE removed (
   channel_id INTEGER, stream_id INTEGER, position INTEGER NOT NULL, PRIMARY KEY (channel_id, stream_id)) WITHOUT ROWID;
 CREATE INDEX removed_stream ON removed (stream_id);

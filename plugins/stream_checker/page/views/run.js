@@ -135,7 +135,7 @@ function Progress({ run, airflow }) {
         ${end && html`<dt>Expected end</dt><dd>${moment(end)} <span class="muted">(${ago(end)})</span></dd>`}
         ${run.rate_per_minute !== null && html`<dt>Rate</dt><dd>${decimal(run.rate_per_minute)} streams per minute</dd>`}
         <dt>Channels</dt><dd>${count(run.finished_channels.length)} of ${count(run.channels.length)} finished</dd>
-        ${Object.keys(run.skipped).length > 0 && html`<dt>Skipped</dt><dd>${plural(Object.keys(run.skipped).length, "stream")}</dd>`}
+        ${Object.keys(run.skipped).length > 0 && html`<dt>Skipped</dt><dd>${plural(Object.keys(run.skipped).length, "stream")}${Object.keys(run.details).length > 0 && html`, of which people have watched ${count(Object.keys(run.details).length)} since the last check`}</dd>`}
         ${run.remaining > 0 && html`<dt>Left</dt><dd>${plural(run.remaining, "stream")} for the next run of the chain</dd>`}
         ${run.next_run_id && html`<dt>Next run</dt><dd><a href=${link("run", run.next_run_id)}>part ${run.next_run_id.match(/\d+$/)?.[0] ?? "two"} of the chain</a></dd>`}
       </dl>

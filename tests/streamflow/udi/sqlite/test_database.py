@@ -38,12 +38,12 @@ def test_a_file_without_a_layout_number_is_replaced(tmp_path: Path) -> None:
     assert store.results.history(10) == [result(10)]
 
 
-def test_a_file_of_the_former_layout_keeps_its_data(tmp_path: Path) -> None:
+def test_a_file_of_a_former_layout_keeps_its_data(tmp_path: Path) -> None:
     FileStore(tmp_path / "udi.db").runs.settle("no run", result(10))
     with sqlite3.connect(tmp_path / "udi.db") as db:
-        for table in ("gone", "run_twin"):
+        for table in ("gone", "run_twin", "playback"):
             db.execute(f"DROP TABLE {table}")
-        db.execute(f"PRAGMA user_version = {database.FORMER}")
+        db.execute(f"PRAGMA user_version = {database.FORMER[0]}")
     store = FileStore(tmp_path / "udi.db")
     store.runs.open(planned())
     store.publish(library())
@@ -52,10 +52,11 @@ def test_a_file_of_the_former_layout_keeps_its_data(tmp_path: Path) -> None:
 
 
 def test_a_new_file_and_a_migrated_one_have_the_same_tables() -> None:
-    whole = resources.files("streamflow.udi.sqlite").joinpath("store.sql").read_text()
-    added = resources.files("streamflow.udi.sqlite").joinpath("migration.sql").read_text().split(";")
-    for statement in added:
-        assert statement[statement.index("CREATE") :].strip() in whole
+    scripts = resources.files("streamflow.udi.sqlite")
+    whole = scripts.joinpath("store.sql").read_text()
+    for former in database.FORMER:
+        for statement in scripts.joinpath(f"migration_{former}.sql").read_text().split(";"):
+            assert statement[statement.index("CREATE") :].strip() in whole
 
 
 def test_a_nested_transaction_is_a_part_of_the_outer_one(tmp_path: Path) -> None:
