@@ -21,6 +21,7 @@ from streamflow.planning.events import upcoming
 from streamflow.planning.params import CheckParams
 from streamflow.planning.plan import Request
 from streamflow.records import Event
+from streamflow.reports.late_events import LateEvent, LateEvents
 from streamflow.udi.ports import Store
 
 log = logging.getLogger(__name__)
@@ -47,7 +48,7 @@ def runs() -> list[dict[str, Any]]:
     """Return id and conf of the run for each event that starts soon.
 
     The id derives from the event, so that Airflow starts it once. An event that starts before its channel can be
-    checked is logged once, and not checked.
+    checked is not checked; the log and the overview tell it once.
 
     :raises SourceError: the source cannot be read.
     """
@@ -70,6 +71,7 @@ def runs() -> list[dict[str, Any]]:
             if expected.fits:
                 started.append({"trigger_run_id": run_id, "conf": conf})
             else:
+                LateEvents(redis).add(LateEvent(event=event, found_at=now, seconds=expected.seconds))
                 left = (event.starts_at - now) / timedelta(seconds=1)
                 log.warning(
                     "too late for %s %r of channel %d: it starts in %.0f s, and the check takes %.0f s",

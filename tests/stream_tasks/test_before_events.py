@@ -16,6 +16,7 @@ from stream_tasks.before_events import cron, next_events, runs
 from stream_tasks.refresh import refresh
 from streamflow import config
 from streamflow.config import BeforeEvents
+from streamflow.reports.late_events import LateEvents
 
 LIBRARY = Library(
     [Account(1, "North", "north", "secret-n", max_streams=1)],
@@ -77,7 +78,7 @@ def test_a_lost_claim_starts_no_run_of_another_id(dispatcharr: Any, redis_client
 
 
 def test_an_event_that_starts_too_soon_is_told_once_and_not_checked(
-    dispatcharr: Any, caplog: pytest.LogCaptureFixture
+    dispatcharr: Any, redis_client: Redis, caplog: pytest.LogCaptureFixture
 ) -> None:
     dispatcharr.recordings = [recording(1, 0.2)]
     with caplog.at_level(logging.WARNING):
@@ -85,6 +86,8 @@ def test_an_event_that_starts_too_soon_is_told_once_and_not_checked(
     told = [one.getMessage() for one in caplog.records if "too late" in one.getMessage()]
     assert len(told) == 1
     assert told[0].startswith("too late for recording 'Derby' of channel 1: it starts in 1")
+    (late,) = LateEvents(redis_client).recent()
+    assert (late.event.title, late.event.channel_id, late.seconds > 10) == ("Derby", 1, True)
 
 
 @pytest.mark.parametrize("guide", [{"epg_data_id": 5}, {"epg_data_id": 6, "effective_epg_data_id": 5}])

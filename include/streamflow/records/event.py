@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
+from pydantic import Field
+
 from streamflow.records.record import Record
 from streamflow.records.text import Sentence
 
@@ -12,7 +14,7 @@ from streamflow.records.text import Sentence
 class Event(Record):
     """A recording or a programme of a channel."""
 
-    kind: Literal["recording", "programme"]
-    channel_id: int
-    starts_at: datetime
-    title: Sentence = ""
+    kind: Literal["recording", "programme"] = Field(description="Kind of the event")
+    channel_id: int = Field(description="Id of the channel in Dispatcharr")
+    starts_at: datetime = Field(description="Start of the event")
+    title: Sentence = Field("", description="Title of the event", examples=["Derby"])

@@ -8,15 +8,18 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from pydantic import BaseModel, Field
+from redis import Redis
 
 from account_limiter import Limiter, LimiterUnavailable
 from stream_checker.queries.dag_runs import DagStates
 from stream_checker.queries.result_index import ResultIndex
 from stream_checker.queries.run_outcomes import RunOutcome, RunOutcomes
 from stream_checker.queries.stream_names import mentioned, named_reason
+from stream_tasks.schedule import zone_of
 from streamflow import names
 from streamflow.config import Config
 from streamflow.records import WORKING, Channel, ChannelChange, RunState
+from streamflow.reports.late_events import LateEvent, LateEvents
 from streamflow.udi.ports import Store
 
 MAX_LISTED = 50
@@ -91,6 +94,10 @@ class Overview(BaseModel):
     next_schedule: str | None = Field(description="Name of the schedule that starts it", examples=["night"])
     paused: bool = Field(description="Whether the DAG of the checks is paused, so that no scheduled check starts")
     held: list[ChannelHealth] = Field(description="Channels with streams whose removal waits for a person")
+    late_events: list[LateEvent] = Field(
+        description="Recordings and programmes of the last 24 hours before which there was no time for a check"
+    )
+    timezone: str = Field(description="Time zone of the schedules", examples=["Europe/Berlin"])
     asks_to_write: bool = Field(
         description="Whether a scheduled run has planned changes that it may not write until the owner agrees"
     )
@@ -103,6 +110,7 @@ def overview(
     outcomes: RunOutcomes,
     limiter: Limiter,
     airflow: DagStates,
+    redis: Redis,
     refresh_fault: str | None = None,
 ) -> Overview:
     """Return the overview.
@@ -143,6 +151,8 @@ def overview(
         next_schedule=airflow.next_schedule,
         paused=airflow.paused,
         held=[_listed(channels[id], usable) for id in dict.fromkeys(one.channel_id for one in changes if one.held)],
+        late_events=LateEvents(redis).recent(),
+        timezone=zone_of(redis, settings.schedule).key,
         asks_to_write=settings.safety.scheduled_write_back == "ask" and _has_planned(states),
     )
 

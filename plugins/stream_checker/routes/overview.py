@@ -22,4 +22,5 @@ def get_overview(
     """Return the state of all channels and accounts, the changes of the last 24 hours, and what waits for a person."""
     settings = shared_settings.load(redis)
     states = dag_states([entry.name for entry in settings.schedule.checks])
-    return overview(store, settings, results, outcomes, limiter, states, faults.reason_of(redis, names.REFRESH_DAG))
+    reason = faults.reason_of(redis, names.REFRESH_DAG)
+    return overview(store, settings, results, outcomes, limiter, states, redis, reason)

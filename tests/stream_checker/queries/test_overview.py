@@ -15,7 +15,8 @@ from stream_checker.queries.result_index import ResultIndex
 from stream_checker.queries.run_outcomes import RunOutcomes
 from streamflow import names
 from streamflow.config import Config
-from streamflow.records import ChannelChange, Move, Run
+from streamflow.records import ChannelChange, Event, Move, Run
+from streamflow.reports.late_events import LateEvent, LateEvents
 from streamflow.udi.ports import Store
 from support.library import NOW, result, stored
 
@@ -26,7 +27,7 @@ def shown(
     store: Store, redis: Redis, airflow: DagStates = NOBODY, results: ResultIndex | None = None, **settings: Any
 ) -> Overview:
     index = results or ResultIndex()
-    return overview(store, Config.model_validate(settings), index, RunOutcomes(), Limiter(redis), airflow)
+    return overview(store, Config.model_validate(settings), index, RunOutcomes(), Limiter(redis), airflow, redis)
 
 
 def test_channels_are_whole_weak_dark_or_undecided(tmp_path: Path, redis_client: Redis) -> None:
@@ -66,6 +67,16 @@ def test_a_withdrawn_verdict_is_not_shown_any_more(tmp_path: Path, redis_client:
     store.runs.settle("no run", result(1, "unknown", reason="source_unavailable"))
     assert shown(store, redis_client, results=results).channels["whole"] == 1
     assert results.current(store)[1].reason == "source_unavailable"
+
+
+def test_late_events_and_the_time_zone_are_told(tmp_path: Path, redis_client: Redis) -> None:
+    store, now = stored(tmp_path, {1: [1]}), datetime.now(UTC)
+    event = Event(kind="recording", channel_id=1, starts_at=now, title="Derby")
+    late = [LateEvent(event=event, found_at=now - timedelta(hours=hours), seconds=40) for hours in (25, 1)]
+    for one in late:
+        LateEvents(redis_client).add(one)
+    found = shown(store, redis_client, schedule={"timezone": "Europe/Berlin"})
+    assert (found.late_events, found.timezone) == ([late[1]], "Europe/Berlin")
 
 
 def test_a_scheduled_run_that_may_not_write_asks_for_consent(tmp_path: Path, redis_client: Redis) -> None:

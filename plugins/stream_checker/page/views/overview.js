@@ -56,7 +56,7 @@ const Health = ({ channels }) => {
 
 /** The last and the next check, and what waits for a person. */
 function Waiting({ now, done }) {
-  const { last_run: last, held } = now;
+  const { last_run: last, held, late_events: late } = now;
   const broken = last && (last.verdicts.dead ?? 0);
   return html`
     <section aria-labelledby="checks">
@@ -69,6 +69,7 @@ function Waiting({ now, done }) {
         </dl>
         ${now.asks_to_write && html`<div class="row"><span class="degraded">Scheduled checks have planned changes and wait for your consent to write them.</span>
           <${ActionButton} kind="main" action=${async () => (await put("settings/safety", { scheduled_write_back: "always" }), done())}>Let scheduled checks write<//></div>`}
+        ${late.map((one) => html`<p key=${`${one.event.channel_id} ${one.event.starts_at}`} class="degraded">No check before “${one.event.title || one.event.kind}” (<a href=${link("channel", one.event.channel_id)}>channel</a>, <time datetime=${one.event.starts_at}>${dayClock(one.event.starts_at)}</time>): it was found too late for a check of ${plural(Math.ceil(one.seconds), "second")}.</p>`)}
         ${held.length > 0 && html`<p class="degraded">The removal of dead streams waits in ${plural(held.length, "channel")}, because a run would remove too many (<a href=${link("approvals")}>decide</a>): ${held.slice(0, 5).map((one, i) => html`${i > 0 && ", "}<a href=${link("channel", one.channel_id)}>${one.name}</a>`)}${held.length > 5 && " …"}</p>`}
       </div>
     </section>
