@@ -18,6 +18,7 @@ BENCHMARKS = {
     "page": ["bench.page"],
     "run": ["bench.run"],
     "faults": ["bench.faults"],
+    "night": ["bench.night"],
 }
 # These take hours.
 LONG_BENCHMARKS = {"scale": ["bench.run", "scale"]}

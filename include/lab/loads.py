@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from lab.demo import demo
 from lab.library import Account, Behaviour, Channel, Group, Library, Stream
@@ -33,6 +34,17 @@ def equal(accounts: Sequence[int], streams: int, *, behaviour: Behaviour | None 
     return Library(known, listed, channels, [Group(1, "Load")])
 
 
+def with_dead(accounts: Sequence[int], streams: int) -> Library:
+    """Return a library like :func:`equal`, three of each ten streams of an account dead in the usual ways."""
+    library = equal(accounts, streams)
+    dead = (Behaviour("status", status=404), Behaviour("status", status=500), Behaviour("never"))
+    listed = []
+    for stream in library.streams:
+        place = stream.id // len(accounts) % 10
+        listed.append(replace(stream, behaviour=dead[place]) if place < len(dead) else stream)
+    return replace(library, streams=listed)
+
+
 # The libraries by the names of the option ``--library``.
 LIBRARIES: dict[str, Callable[[], Library]] = {
     "demo": demo,
@@ -41,5 +53,6 @@ LIBRARIES: dict[str, Callable[[], Library]] = {
     "makespan": lambda: equal([1, 2, 5, 0], 200),
     "fleet": lambda: equal([3, 5, 8, 0], 300),
     "gone": lambda: equal([0], 1000, behaviour=Behaviour("status", status=404)),
+    "night": lambda: with_dead([1, 2, 5], 30),
     "many": lambda: equal([0], 10_000, behaviour=Behaviour("status", status=404)),
 }
