@@ -93,6 +93,8 @@ class Check:
         outcome = self._probed(stream, slot)
         done = tries.after(outcome, address)
         delay = pause_before_next(outcome, done, self.settings.probe)
+        if delay is not None and outcome.result.verdict == "dead" and self.results.is_long_dead(stream):
+            delay = None
         decision = "the verdict stands" if delay is None else f"tried again in {delay:.0f} s, as the verdict may change"
         log.info("try %d of %r, %s: %s\n%s", done.attempts, self.subject.label, address, decision, report(outcome))
         if slot:

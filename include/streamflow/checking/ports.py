@@ -98,5 +98,8 @@ class ResultSink(Protocol):
     def recent(self, stream: Stream) -> Result | None:
         """Return a result that another run has found since this run was planned, and that is still fresh."""
 
+    def is_long_dead(self, stream: Stream) -> bool:
+        """Return whether the last checks in a row found the stream dead under the same URL: one try is enough."""
+
     def keep(self, result: Result, thumbnail: bytes | None = None) -> None:
         """Keep the result of a check, and a picture of the stream in JPEG."""

@@ -82,6 +82,16 @@ class RunResults:
         latest = self._latest.get(stream.id)
         return KnownFigures.of(latest) if latest and latest.url_hash == stream.url_hash else None
 
+    def is_long_dead(self, stream: Stream) -> bool:
+        """Return whether as many checks in a row as the policy asks for found the stream dead under the same URL."""
+        latest = self._latest.get(stream.id) or self.store.results.latest(stream.id)
+        if latest is None or latest.verdict != "dead" or latest.url_hash != stream.url_hash:
+            return False
+        memory = self.store.results.dead_memory([stream.id]).get(stream.id)
+        if memory is None or memory.has_returned_since(latest.checked_at):
+            return False
+        return memory.failures >= self.settings.dead_streams.after_failures
+
     def recent(self, stream: Stream) -> Result | None:
         """Return a result that another run has found since this run was planned, and that is still fresh."""
         latest = None if self.force else self.store.results.latest(stream.id)

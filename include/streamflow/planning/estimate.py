@@ -90,9 +90,12 @@ def estimate(store: Store, settings: Config, request: Request, believed: Mapping
 class Durations:
     """The time for which the check of a stream holds its slot: a mean of its account, apart for dead streams."""
 
-    def __init__(self, means: Mapping[tuple[int | None, bool], float], dead_ids: set[int], probe: Probe) -> None:
+    def __init__(
+        self, means: Mapping[tuple[int | None, bool], float], dead_ids: set[int], retried_ids: set[int], probe: Probe
+    ) -> None:
         self._means = means
         self._dead_ids = dead_ids
+        self._retried_ids = retried_ids
         self._probe = probe
 
     @classmethod
@@ -109,7 +112,10 @@ class Durations:
         for key, ids in sampled.items():
             if measured := [slot_seconds(results[id]) for id in ids if id in results and results[id].elapsed_s]:
                 means[key] = fmean(measured)
-        return cls(means, dead_ids, settings.probe)
+        memories = store.results.dead_memory(dead_ids)
+        enough = settings.dead_streams.after_failures
+        retried = {one for one in dead_ids if one not in memories or memories[one].failures < enough}
+        return cls(means, dead_ids, retried, settings.probe)
 
     def of(self, stream: Stream) -> float:
         """Return the seconds of a stream's check."""
@@ -117,8 +123,8 @@ class Durations:
         return (self._probe.sample_seconds + OPENING_SECONDS if mean is None else mean) + HANDOVER_SECONDS
 
     def pauses_of(self, stream: Stream) -> float:
-        """Return the seconds between the tries of a stream's check: a dead stream is tried again."""
-        return self._probe.retries * self._probe.retry_delay if stream.id in self._dead_ids else 0.0
+        """Return the seconds between the tries of a check: a dead stream is tried again until it is long dead."""
+        return self._probe.retries * self._probe.retry_delay if stream.id in self._retried_ids else 0.0
 
 
 def slot_seconds(result: Result) -> float:

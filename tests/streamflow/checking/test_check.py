@@ -81,6 +81,7 @@ class Bench:
     figures: KnownFigures | None = None
     kept_result: Result | None = None
     cause: str = ""
+    long_dead: bool = False
     suspected: list[Result] = field(default_factory=list)
 
     def known(self, account_id: int | None) -> tuple[bytes, ...]:
@@ -108,6 +109,9 @@ class Bench:
 
     def last_good(self, stream: Stream) -> KnownFigures | None:
         return self.figures
+
+    def is_long_dead(self, stream: Stream) -> bool:
+        return self.long_dead
 
     def keep(self, result: Result, thumbnail: bytes | None = None) -> None:
         self.results.append((result, thumbnail))
@@ -146,6 +150,16 @@ def test_a_stream_that_may_recover_is_tried_again_and_its_last_result_shows_each
     ((kept, _),) = around.results
     assert (kept.attempts, [one["reason"] for one in kept.extra["tries"]]) == (3, ["http_5xx"] * 3)
     assert slot.reports == [("released", False, None)]
+
+
+@pytest.mark.parametrize(
+    ("verdict", "reason", "again"), [("dead", "http_5xx", False), ("unknown", "provider_busy", True)]
+)
+def test_a_long_dead_stream_costs_one_try(verdict: Verdict, reason: str, again: bool) -> None:
+    around = bench(verdict, reason, retryable=True)
+    around.long_dead = True
+    assert bool(around.check().attempt(Slot(), Tries())) is again
+    assert len(around.results) == (not again)
 
 
 def test_a_refusal_is_reported_with_the_pause_that_the_provider_asks_for() -> None:

@@ -66,3 +66,30 @@ def test_a_dead_stream_that_a_refresh_brought_back_is_probed_again(tmp_path: Pat
     assert results.recent(stream(1)) == found
     store.results.remember_dead({1: DeadMemory(failures=1, returned_at=datetime.now(UTC) - timedelta(hours=1))})
     assert results.recent(stream(1)) is None
+
+
+@pytest.mark.parametrize(
+    ("failures", "fields", "long_dead"),
+    [
+        (2, {}, True),
+        (1, {}, False),
+        (2, {"url_hash": "that of another URL"}, False),
+        (2, {"returned_at": datetime.now(UTC)}, False),
+        (2, {"verdict": "ok"}, False),
+    ],
+    ids=["twice", "once", "another address", "back again", "working"],
+)
+def test_a_stream_is_long_dead_after_as_many_failures_as_the_policy_asks_for(
+    tmp_path: Path, failures: int, fields: dict[str, Any], long_dead: bool
+) -> None:
+    store, settings = stored(tmp_path, {1: [1]}), Config()
+    results = RunResults(
+        run_id="run", login="", outages=Outages(store, MemoryMarks(), settings.safety, "run"), store=store,
+        settings=settings, home=tmp_path, open_destination=nullcontext, count=lambda _: None,
+    )  # fmt: skip
+    assert not results.is_long_dead(stream(1))
+    memory = {"returned_at": fields.pop("returned_at")} if "returned_at" in fields else {}
+    past = {"verdict": "dead", "at": datetime.now(UTC) - timedelta(hours=30), "run_id": "another"} | fields
+    store.runs.settle("another", result(1, **past))
+    store.results.remember_dead({1: DeadMemory(failures=failures, **memory)})
+    assert results.is_long_dead(stream(1)) is long_dead

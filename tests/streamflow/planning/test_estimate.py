@@ -12,7 +12,7 @@ from streamflow.config import Config
 from streamflow.planning.estimate import HANDOVER_SECONDS, RUN_SECONDS, Estimate, estimate
 from streamflow.planning.params import CheckParams
 from streamflow.planning.plan import Request
-from streamflow.records import Account
+from streamflow.records import Account, DeadMemory
 from streamflow.udi.ports import Store
 from support.library import NOW, result, stored, stream
 
@@ -88,6 +88,9 @@ def test_the_pauses_of_the_last_dead_stream_lengthen_the_check(store: Store) -> 
     store.runs.settle("r", result(20, "dead", at=NOW - timedelta(hours=22), elapsed_s=1, extra={"tries": tries}))
     found = estimated(store, stream_ids=[20])
     assert found.seconds == pytest.approx(3 + HANDOVER_SECONDS + 2 * 10 + RUN_SECONDS)
+    # A long-dead stream is tried once.
+    store.results.remember_dead({20: DeadMemory(failures=2)})
+    assert estimated(store, stream_ids=[20], force=True).seconds == pytest.approx(3 + HANDOVER_SECONDS + RUN_SECONDS)
 
 
 def test_a_chain_waits_for_the_end_of_each_run(store: Store) -> None:
