@@ -13,6 +13,7 @@ import { Failure, Loading } from "../parts/notice.js";
 import { PageButtons, pagesOf } from "../parts/pages.js";
 import { SelectionBar, selectColumn, useSelection } from "../parts/selection.js";
 import { Thumbnail } from "../parts/thumbnail.js";
+import { Playlist } from "../parts/playlist.js";
 import { Table } from "../parts/table.js";
 import { VERDICTS, Verdict } from "../parts/verdict.js";
 import { link } from "../router.js";
@@ -63,6 +64,7 @@ export function ResultsView({ filters }) {
       ${chosen.group_id && html`<${CheckNow} of=${{ groups: [Number(chosen.group_id)] }}>Check the group<//>`}
       <span class="whole">Export all ${["csv", "json"].map((format) => html`<${OuterLink} download href=${apiUrl(`results/export?${new URLSearchParams({ ...chosen, format })}`)}>${format.toUpperCase()}<//> `)}</span>
     <//>
+    <${Playlist} />
     <${Failure} error=${error} />
     ${!page && !error && html`<${Loading} what="the results" />`}
     ${page && html`
