@@ -1,7 +1,8 @@
 """Finds streams that belong to channels, asks a person, adds them behind the streams that are there, and checks them.
 
-It follows each refresh of the library. The settings are `matching`. The first run, and the first one after a change of
-the rules, is dry: it only shows its proposals on the page. What a person rejects or takes out of a channel stays out.
+It follows each refresh of the library while `matching.enabled` is set. The settings are `matching`. The first run, and
+the first one after a change of the rules, is dry: it only shows its proposals on the page. What a person rejects or
+takes out of a channel stays out.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOpe
 from airflow.sdk import Asset, Param, TriggerRule, dag, task
 
 from stream_tasks.matching import AskMatches
+from stream_tasks.resources import settings
 from streamflow import names
 
 # Airflow passes these to a task by the names of its arguments.
@@ -24,7 +26,8 @@ RETRIED: dict[str, Any] = {"retries": 3, "retry_delay": timedelta(seconds=30)}
 @dag(
     dag_id=names.MATCH_DAG,
     description="Finds streams that belong to channels, and replaces or hides channels without a working stream",
-    schedule=Asset(names.UDI_ASSET),
+    # Airflow reads the settings with this file, so that a change is in force within two minutes.
+    schedule=Asset(names.UDI_ASSET) if settings().matching.enabled else None,
     catchup=False,
     # Runs that wait for an answer hold no worker and must not hold back the next search.
     max_active_runs=16,

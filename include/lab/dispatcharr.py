@@ -108,6 +108,7 @@ class Dispatcharr:
         post("/api/connect/subscriptions/", self._subscribe)
         get("/proxy/ts/status", self._status)
         get("/lab/dispatcharr", self._read_back)
+        post("/lab/dispatcharr", self._change_state)
         post("/lab/viewers", self._set_viewers)
         post("/lab/faults", self._set_faults)
 
@@ -362,6 +363,15 @@ class Dispatcharr:
                 "logins": state.logins,
             }
         )
+
+    async def _change_state(self, request: web.Request) -> web.Response:
+        """Change the streams of channels as a person would, and set the streams that the next refresh brings."""
+        asked = await request.json()
+        for channel_id, streams in asked.get("channels", {}).items():
+            self.state.channels[int(channel_id)]["streams"] = streams
+        # Each is like another stream, except for the values that are given.
+        self.state.coming = [self.state.streams[one.pop("like")] | one for one in asked.get("coming", [])]
+        return _json({})
 
     async def _set_viewers(self, request: web.Request) -> web.Response:
         self.state.viewers = (await request.json())["channels"]

@@ -23,6 +23,7 @@ from stream_checker.routes import (
     groups,
     hooks,
     leases,
+    matching,
     me,
     metrics,
     overview,
@@ -53,7 +54,7 @@ problem documents (RFC 9457) that name the wrong field.
 # In the order of the API's document.
 ROUTES = (
     concurrency, workers, probes, results, streams, channels, checks, estimate, schedules, me, overview, groups, runs,
-    events, hooks, playlist, settings, policies, pins, proxy, explanations, accounts, alerts, metrics, leases,
+    events, hooks, playlist, settings, policies, matching, pins, proxy, explanations, accounts, alerts, metrics, leases,
 )  # fmt: skip
 
 

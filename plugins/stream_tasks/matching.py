@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
@@ -19,10 +18,10 @@ from stream_tasks.question import escaped
 from stream_tasks.refresh import bring_in
 from streamflow import shared_settings, sources
 from streamflow.config import Config
-from streamflow.errors import UnknownRecord
-from streamflow.lineup import changes
+from streamflow.lineup import changes, provider_failures
+from streamflow.lineup.addition import Addition
 from streamflow.lineup.decisions import Pair, decide, decisions
-from streamflow.lineup.plan import Addition, Plan, digest, plan, replacements
+from streamflow.lineup.plan import Plan, digest, plan, replacements
 from streamflow.records import Decision
 from streamflow.reports.alerts import Condition
 from streamflow.udi.ports import Store
@@ -38,8 +37,6 @@ MOST_QUESTIONS = 8
 REFRESH_PATIENCE = timedelta(minutes=15)
 # The digest of the rules of the last dry search. Losing it costs one more dry search.
 SEEN_KEY = "{streamflow}:matching:seen"
-# The providers whose last refresh failed, with the reasons, for the page.
-FAILURES_KEY = "{streamflow}:matching:failures"
 
 
 class Found(BaseModel):
@@ -76,9 +73,7 @@ def _report(redis: Redis, store: Store, failures: Mapping[int, str]) -> None:
     names = {account.id: account.name for account in store.library.accounts()}
     for account, reason in failures.items():
         log.warning("the provider %s was not refreshed: %s", names.get(account, account), reason)
-    redis.delete(FAILURES_KEY)
-    if failures:
-        redis.hset(FAILURES_KEY, mapping={str(account): reason for account, reason in failures.items()})
+    provider_failures.remember(redis, failures)
     failed = Condition(
         "provider_refresh_failed",
         "providers could not be refreshed",
@@ -106,7 +101,7 @@ def search(params: Mapping[str, Any], run_id: str) -> dict[str, Any]:
                 return Found(is_dry=True).model_dump()
         found = plan(store, settings, params["channel_ids"])
         is_dry = params["dry"] or settings.safety.scheduled_write_back == "never" or not _has_seen(redis, settings)
-        propose(store, found.additions, None)
+        propose(store, [*found.additions, *found.trials], None)
         _withdraw(store, found, params["channel_ids"])
         if is_dry:
             _remember_seen(redis, settings)
@@ -309,31 +304,7 @@ def apply(found: Mapping[str, Any], answer: Mapping[str, Any] | None, run_id: st
             destination = source.destination(store)
             if not isinstance(destination, sources.ChannelEditor):
                 return []
-            return apply_to(store, destination, accepted, run_id, hide=hidden, show=outcome.plan.show)
-
-
-def apply_to(
-    store: Store,
-    destination: sources.ChannelEditor,
-    accepted: Iterable[Addition],
-    run_id: str | None,
-    *,
-    hide: Iterable[int] = (),
-    show: Iterable[int] = (),
-) -> list[dict[str, Any]]:
-    """Add streams to channels, hide and show channels, and return the run that checks and orders them, in a list."""
-    by_channel: dict[int, dict[int, str]] = defaultdict(dict)
-    for one in accepted:
-        by_channel[one.channel_id][one.stream_id] = one.why
-    added: set[int] = set()
-    for channel_id, reasons in by_channel.items():
-        change = changes.add(store, destination, channel_id, reasons, run_id)
-        added.update(set(change.after) - set(change.before))
-    for channel_id, hidden in [*((one, True) for one in hide), *((one, False) for one in show)]:
-        try:
-            changes.hide(store, destination, channel_id, run_id, hidden=hidden)
-        except UnknownRecord as error:
-            log.warning("channel %s: %s", channel_id, error)
+            added = changes.apply(store, destination, accepted, run_id, hide=hidden, show=outcome.plan.show).added
     return [{"conf": {"stream_ids": sorted(added)}}] if added else []
 
 

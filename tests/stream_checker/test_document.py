@@ -133,6 +133,8 @@ def test_only_throttled_routes_document_a_429() -> None:
         "/metrics",
         "/overview",
         "/leases",
+        "/matching/groups",
+        "/matching/test",
         "/playlist.m3u",
         "/policies/preview",
         "/policies/replay",

@@ -6,10 +6,13 @@ Each change goes into the channel's log, so that it can be undone like the chang
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from streamflow.errors import SourceConflict, UnknownRecord
+from streamflow.lineup.addition import Addition
 from streamflow.lineup.decisions import Pair, decide
 from streamflow.records import ChannelChange, Decision, Move
 from streamflow.sources import ChannelEditor
@@ -19,6 +22,42 @@ log = logging.getLogger(__name__)
 
 # A concurrent edit by a user wins; after this many conflicts the channel stays unchanged.
 TRIES = 3
+
+
+@dataclass(frozen=True)
+class Applied:
+    """The streams that were added, and the reasons by channel why others were not."""
+
+    added: frozenset[int]
+    conflicts: dict[int, str]
+
+
+def apply(
+    store: Store,
+    destination: ChannelEditor,
+    additions: Iterable[Addition],
+    run_id: str | None,
+    *,
+    hide: Iterable[int] = (),
+    show: Iterable[int] = (),
+) -> Applied:
+    """Add streams to their channels, and hide and show channels.
+
+    :raises SourceError: the destination cannot be written now; a repeated call does the rest.
+    """
+    reasons: dict[int, dict[int, str]] = defaultdict(dict)
+    for one in additions:
+        reasons[one.channel_id][one.stream_id] = one.why
+    written = [add(store, destination, channel_id, own, run_id) for channel_id, own in reasons.items()]
+    for channel_id, hidden in [*((one, True) for one in hide), *((one, False) for one in show)]:
+        try:
+            set_hidden(store, destination, channel_id, run_id, hidden=hidden)
+        except UnknownRecord as error:
+            log.warning("channel %s: %s", channel_id, error)
+    return Applied(
+        frozenset(stream for change in written for stream in set(change.after).difference(change.before)),
+        {change.channel_id: change.conflict for change in written if change.conflict},
+    )
 
 
 def add(
@@ -65,7 +104,7 @@ def add(
     return change
 
 
-def hide(store: Store, destination: ChannelEditor, channel_id: int, run_id: str | None, *, hidden: bool) -> None:
+def set_hidden(store: Store, destination: ChannelEditor, channel_id: int, run_id: str | None, *, hidden: bool) -> None:
     """Leave a channel out of every output, or put it back, and record the change.
 
     :raises SourceError: the destination cannot be written now.

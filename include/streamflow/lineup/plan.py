@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pydantic import BaseModel, Field
 
 from streamflow.config import Config
+from streamflow.lineup.addition import Addition
 from streamflow.lineup.choice import chosen
 from streamflow.lineup.dark_channels import DarkChannels, was_shown_by_a_person
 from streamflow.lineup.decisions import Pair, decisions
@@ -22,14 +23,6 @@ from streamflow.udi.ports import Store
 
 # Candidates of one dead channel that a run tries.
 MOST_TRIED = 10
-
-
-class Addition(BaseModel):
-    """A stream for a channel, and the reason."""
-
-    channel_id: int
-    stream_id: int
-    why: str
 
 
 class Plan(BaseModel):
@@ -102,7 +95,10 @@ def plan(store: Store, settings: Config, channel_ids: Sequence[int] | None = Non
             and not was_shown_by_a_person(store, offer.channels[id])
         ],
         show=list(dark.revived),
-        candidates={(channel, stream) for channel, found in candidates.items() for stream in found},
+        candidates={
+            *((channel, stream) for channel, found in candidates.items() for stream in found),
+            *((trial.channel_id, trial.stream_id) for trial in trials),
+        },
     )
 
 

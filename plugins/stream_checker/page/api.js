@@ -33,6 +33,10 @@ export const isPaused = async (dag) => (await request(airflowUrl(`api/v2/dags/${
 export const setPaused = async (dag, paused) =>
   (await request(airflowUrl(`api/v2/dags/${dag}?update_mask=is_paused`), { method: "PATCH", body: { is_paused: paused } })).is_paused;
 
+/** Start a run of a DAG and return its id. */
+export const startRun = async (dag, conf) =>
+  (await request(airflowUrl(`api/v2/dags/${dag}/dagRuns`), { method: "POST", body: { logical_date: null, conf } })).dag_run_id;
+
 const REMOVALS = "api/v2/dags/approve_removals/dagRuns";
 
 /** Return the removals that wait for an answer, each with its run, its question and its channels. */

@@ -31,6 +31,7 @@ const VIEWS = {
   channel: { title: "Channels", View: ChannelView },
   approvals: { title: "Approvals", View: lazy(() => import("./views/approvals.js").then((module) => module.ApprovalsView)) },
   history: { title: "History", View: lazy(() => import("./views/history.js").then((module) => module.HistoryView)) },
+  matching: { title: "Matching", View: lazy(() => import("./views/matching.js").then((module) => module.MatchingView)) },
   policies: { title: "Policies", View: lazy(() => import("./views/policies.js").then((module) => module.PoliciesView)) },
   schedules: { title: "Schedules", View: lazy(() => import("./views/schedules.js").then((module) => module.SchedulesView)) },
   settings: { title: "Settings", View: lazy(() => import("./views/settings.js").then((module) => module.SettingsView)) },

@@ -189,6 +189,7 @@ def test_it_follows_the_colour_scheme_and_fits_a_phone(browser: Browser, server:
         "stream/1",
         "history",
         "workers",
+        "matching",
         "settings",
     ):
         show(browser, server, place)
@@ -240,7 +241,7 @@ def test_the_limit_is_changed_and_the_slots_are_reset_by_keyboard(browser: Brows
 PLACES = [
     "overview",
     "now", "run", f"report/{quote(RUN, safe='')}", "results", "stream/1", "channel", "channel/1", "history", "workers",
-    "policies", "settings",
+    "policies", "matching", "settings",
 ]  # fmt: skip
 
 

@@ -68,7 +68,7 @@ def test_undo_takes_added_streams_out_for_good(store: Store) -> None:
 
 def test_a_hidden_channel_is_shown_again_by_undo(store: Store) -> None:
     channels = EditedChannels({1: (1, 2)})
-    changes.hide(store, channels, 1, "run", hidden=True)
+    changes.set_hidden(store, channels, 1, "run", hidden=True)
     assert channels.hidden == {1: True}
     (change,) = last_of_run(store.runs.changes(1), "run")
     assert undo(store, channels, [change], "undone by a test").hidden is False

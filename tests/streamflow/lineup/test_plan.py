@@ -147,7 +147,7 @@ def test_a_hidden_channel_is_shown_when_a_stream_works_again(tmp_path: Path) -> 
     # A person had hidden it.
     store.results.add([result(1, at=datetime.now(UTC) + timedelta(minutes=1)), result(2)])
     assert planned(store, **settings).show == []
-    changes.hide(store, EditedChannels({NEWS: (1,)}), NEWS, "run", hidden=True)
+    changes.set_hidden(store, EditedChannels({NEWS: (1,)}), NEWS, "run", hidden=True)
     assert planned(store, **settings).show == [NEWS]
     # Without the setting nothing would ever show it.
     store.results.add([result(1, "dead", at=datetime.now(UTC) + timedelta(minutes=2), reason="http_404")])
@@ -159,7 +159,7 @@ def test_a_channel_that_a_person_shows_again_is_not_hidden_another_time(tmp_path
     store = made(tmp_path, [])
     store.results.add([result(2)])
     die(store, 1)
-    changes.hide(store, EditedChannels({NEWS: (1,)}), NEWS, "run", hidden=True)
+    changes.set_hidden(store, EditedChannels({NEWS: (1,)}), NEWS, "run", hidden=True)
     assert planned(store, dead_channels={"action": "hide"}).hide == []
 
 

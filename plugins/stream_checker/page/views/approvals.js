@@ -1,6 +1,6 @@
 // Removals that wait for a person. The answers go to Airflow, which resumes the waiting task.
 
-import { answerRequest, openRequests } from "../api.js";
+import { answerRequest, get, openRequests } from "../api.js";
 import { count, plural, words } from "../format.js";
 import { html, useEffect, useState } from "../html.js";
 import { Failure, Loading } from "../parts/notice.js";
@@ -15,13 +15,16 @@ const SOME = "Remove those of the chosen channels";
 
 export function ApprovalsView() {
   const [requests, setRequests] = useState(null);
+  const [proposed, setProposed] = useState(0);
   const [error, setError] = useState(null);
   const load = () => openRequests().then((found) => (setRequests(found), setError(null)), setError);
   useEffect(() => void load(), []);
+  useEffect(() => void get("matching").then((state) => setProposed(state.decisions.proposed), setError), []);
   if (!requests) return html`<${Failure} error=${error} />${!error && html`<${Loading} what="the approvals" />`}`;
   return html`
     <${Failure} error=${error} />
-    ${requests.length === 0 && html`<p class="muted">Nothing waits for you.</p>`}
+    ${proposed > 0 && html`<p class="card"><a href=${link("matching")}>${plural(proposed, "stream")}</a> ${proposed === 1 ? "is" : "are"} proposed for channels.</p>`}
+    ${requests.length === 0 && proposed === 0 && html`<p class="muted">Nothing waits for you.</p>`}
     ${requests.map((request) => html`<${Request} key=${request.runId} ...${request} answered=${load} />`)}
   `;
 }
