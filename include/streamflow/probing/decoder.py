@@ -9,6 +9,7 @@ from dataclasses import astuple
 
 from pydantic import TypeAdapter
 
+from streamflow.picture_prints import MOST, with_prints
 from streamflow.probing import starvation
 from streamflow.probing.handover import FeedLost, ReceivedMedia
 from streamflow.probing.isolation import messages
@@ -18,6 +19,7 @@ from streamflow.probing.judgement.evidence import Delivery, Evidence
 from streamflow.probing.judgement.refusal import Refusal, fault
 from streamflow.probing.judgement.result_fields import content_type, extras, fields, note
 from streamflow.probing.media.analyzer import Analyzer, SampleOptions
+from streamflow.probing.media.fingerprint import spread
 from streamflow.probing.media.freeze import picture_statistics
 from streamflow.probing.media.luma import Picture
 from streamflow.probing.media.measurement import Measurement, Sample
@@ -27,7 +29,7 @@ from streamflow.probing.outcome import refused, result_of, to_json
 from streamflow.probing.protocols import http
 from streamflow.probing.protocols.source_info import SourceInfo
 from streamflow.probing.requests import MeasureRequest
-from streamflow.probing.target import ProbeOutcome, Progress
+from streamflow.probing.target import MAX_THUMBNAIL_BYTES, ProbeOutcome, Progress
 from streamflow.quality import quality
 
 # A shorter time in which this machine was starved is not worth noting.
@@ -129,7 +131,7 @@ class Judge:
         is_still = evidence.pictures.is_still
         return ProbeOutcome(
             result.model_copy(update={"quality": quality(result)}),
-            measurement.thumbnail,
+            _with_prints(measurement),
             retryable=judged.verdict in ("dead", "unknown") and judged.reason not in FINAL,
             slate=next(picture.grey for picture in measurement.pictures if picture.is_whole) if is_still else None,
         )
@@ -186,3 +188,11 @@ class Judge:
         if playout.stall_s or (not playlist and (playout.share or 0) < STEADY_SHARE):
             return False
         return verdict.judge(evidence).verdict == "ok" and verdict.has_bits_to_spare(evidence)
+
+
+def _with_prints(measurement: Measurement) -> bytes | None:
+    """Return the thumbnail with the fingerprints of the sample's pictures, as far as they fit."""
+    if measurement.thumbnail is None:
+        return None
+    marked = with_prints(measurement.thumbnail, spread(measurement.pictures, MOST))
+    return marked if len(marked) <= MAX_THUMBNAIL_BYTES else measurement.thumbnail

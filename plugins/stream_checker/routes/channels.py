@@ -19,9 +19,11 @@ from stream_checker.queries.result_index import IndexedResult
 from stream_checker.queries.stream_names import NamedResult, NamedStream, StreamNames, named_change
 from stream_checker.resources import OpenLimiter, OpenNameIndex, OpenRedis, OpenResultIndex, OpenStore
 from stream_checker.routes import stored_settings
-from streamflow import shared_settings, sources
+from streamflow import config, shared_settings, sources, thumbnails
 from streamflow.config import Config
+from streamflow.feeds import Sampled, compare
 from streamflow.ordering.undo import undo
+from streamflow.picture_prints import prints_of
 from streamflow.policies.fitting import pinned, place_of, policy_of
 from streamflow.policies.pins import with_pin
 from streamflow.records import WORKING, Channel, ChannelChange, Result
@@ -84,6 +86,12 @@ class ChannelDetail(BaseModel):
     policy: str | None = Field(description="Name of the policy that applies; null for the general settings")
     streams: list[RankedStream] = Field(description="Streams in their order, first choice first")
     removed: list[RemovedStream] = Field(description="Streams that were removed because they are dead")
+    same_feeds: list[list[int]] = Field(
+        description="Groups of its streams that show the same feed, by the pictures of their last checks"
+    )
+    other_feeds: list[int] = Field(
+        description="Its streams that show something else than a feed that at least two others show"
+    )
     last_change: ChannelChange | None = Field(description="Last change by a check; null before the first")
     names: dict[int, str] = Field(description="Names by stream id of all streams that occur in this document")
     dispatcharr: str | None = Field(
@@ -147,6 +155,7 @@ def get_channel(channel_id: ChannelId, store: OpenStore, redis: OpenRedis) -> Ch
     stream_names = {id: name for id in mentioned_ids if (name := names.name(id))}
     place = place_of(policies, channel, groups)
     pins = pinned(policy_of(policies, channel, groups), store.library.streams(channel.stream_ids).values())
+    feeds = compare(_sampled(results))
     return ChannelDetail(
         **channel.model_dump(include={"id", "name", "number", "group_id", "uuid"}),
         policy=None if place is None else label(policies, place),
@@ -155,10 +164,19 @@ def get_channel(channel_id: ChannelId, store: OpenStore, redis: OpenRedis) -> Ch
             for position, id in enumerate(channel.stream_ids, 1)
         ],
         removed=[RemovedStream(stream_id=id, name=names.name(id), position=at + 1) for id, at in removed.items()],
+        same_feeds=[list(group) for group in feeds.same],
+        other_feeds=list(feeds.other),
         last_change=change and named_change(change, stream_names),
         names=stream_names,
         dispatcharr=channels_page(),
     )
+
+
+def _sampled(results: dict[int, Result]) -> dict[int, Sampled]:
+    """Return the fingerprints of the pictures of results, as far as there are any."""
+    pictures = {stream: thumbnails.load(config.home(), stream) for stream in results}
+    prints = {stream: prints_of(jpeg) for stream, jpeg in pictures.items() if jpeg}
+    return {stream: Sampled(results[stream].checked_at, found) for stream, found in prints.items() if found}
 
 
 def _ranked(

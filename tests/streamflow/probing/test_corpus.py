@@ -11,6 +11,7 @@ import pytest
 
 from lab import Account, Lab, Library, Media, Stream, Truth, corpus, running
 from streamflow import config
+from streamflow.picture_prints import prints_of
 from streamflow.probing import ProbeOutcome, ProbeTarget, probe
 from streamflow.records import Result
 from support.probing.at_once import probe_all
@@ -119,6 +120,14 @@ def test_a_measured_picture_has_an_estimated_quality(lab: Lab) -> None:
 def test_a_thumbnail_is_taken_where_it_is_wanted(lab: Lab, thumbnails: bool) -> None:
     settings = SETTINGS.model_copy(update={"sample_seconds": 1, "thumbnails": thumbnails})
     assert bool(probe(ProbeTarget(lab.url("hd25_2m")), settings).thumbnail) is thumbnails
+
+
+def test_a_thumbnail_carries_the_fingerprints_of_the_samples_pictures(lab: Lab) -> None:
+    settings = SETTINGS.model_copy(update={"sample_seconds": 3})
+    jpeg = probe(ProbeTarget(lab.url("hd25_2m")), settings).thumbnail
+    assert jpeg
+    # All pictures of this test card have the same one.
+    assert len(prints_of(jpeg)) == 1
 
 
 @pytest.mark.parametrize("name", ["hd25_2m", "never", "silent", "hls_live", "stall"])

@@ -92,6 +92,8 @@ function Channel({ id }) {
           { title: "Quality", number: true, minor: true, cell: (row) => quality(row.result?.quality) },
           { title: "Place", cell: (row) => html`<${Pin} channel=${channel} stream=${row} done=${reload} />` },
         ]} />
+      ${channel.same_feeds.map((group) => html`<p class="muted" key=${group[0]}>The same feed, by the pictures of one round: ${group.map(name).join(", ")}.</p>`)}
+      ${channel.other_feeds.map((stream) => html`<p class="notice degraded" key=${stream}>${name(stream)} shows something else than the other streams at the same time. Watch it.</p>`)}
       ${channel.removed.length > 0 && html`<p>Removed because dead: ${channel.removed.map((one) => one.name ?? one.stream_id).join(", ")}. A removed stream returns when it works again.</p>`}
     </section>
     ${channel.last_change ? html`<${Change} change=${channel.last_change} name=${name} />` : html`<p class="muted">No check has changed this channel.</p>`}
@@ -115,7 +117,7 @@ function Past({ channel, past, done }) {
       <${Table} caption=${plural(past.changes.length, "change")} rows=${past.changes} id=${(row) => row.n} step=${10}
         columns=${[
           { title: "When", head: true, cell: (row) => html`<time datetime=${row.at} title=${moment(row.at)}>${ago(row.at)}</time>` },
-          { title: "First choice", cell: (row) => (row.before[0] === row.after[0] ? html`<span class="muted">${name(row.after[0])} stays</span>` : html`${name(row.before[0])} → <strong>${name(row.after[0])}</strong>`) },
+          { title: "First choice", cell: (row) => (row.hidden !== null ? (row.hidden ? "hidden from outputs" : "shown in outputs again") : row.before[0] === row.after[0] ? html`<span class="muted">${name(row.after[0])} stays</span>` : html`${name(row.before[0])} → <strong>${name(row.after[0])}</strong>`) },
           { title: "Moves", number: true, minor: true, cell: (row) => count(row.moves.length) },
           { title: "By", minor: true, cell: (row) => (row.run_id ? html`<a href=${link("run", row.run_id)}>${runKind(row.run_id)}</a>` : row.moves[0]?.why) },
           { title: "Undo", cell: (row) => (row.written ? html`<${ActionButton} label=${`Undo the change of ${moment(row.at)}`} action=${async () => (await post(`channels/${channel.id}/changes/${row.n}/undo`), done())}>Undo<//>` : html`<span class="muted">not written</span>`) },
