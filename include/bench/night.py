@@ -76,7 +76,9 @@ def real() -> tuple[list[dict[str, Any]], Seconds, Seconds]:
     figures = []
     with running("night", **NOW | BEFORE | {"freshness_hours": NOW["freshness_hours"]}) as bench:
         # The first run pays for cold workers, and is not measured.
-        bench.took(names.CHECK_DAG, {"force": True, "sample_seconds": 1, "stream_ids": [10, 11, 12], "write_back": False})
+        bench.took(
+            names.CHECK_DAG, {"force": True, "sample_seconds": 1, "stream_ids": [10, 11, 12], "write_back": False}
+        )
         before = bench.ran(names.CHECK_DAG, {"write_back": False})
         measured_before, figure = _compared(bench, before, "before", RETRY_PAUSES)
         figures.append(figure)
