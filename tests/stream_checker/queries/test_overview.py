@@ -42,7 +42,7 @@ def test_channels_are_whole_weak_dark_or_undecided(tmp_path: Path, redis_client:
     assert found.channels == {"whole": 1, "weak": 1, "dark": 1, "undecided": 2}
     assert [(one.name, one.usable, one.streams) for one in found.dark] == [("channel 3", 0, 2)]
     assert [(one.name, one.usable, one.streams) for one in found.weak] == [("channel 2", 1, 2)]
-    assert [(one.name, one.working, one.decided) for one in found.providers] == [("one", 4, 7)]
+    assert [(one.name, one.working, one.decided) for one in found.providers] == [("one", 3, 7)]
 
 
 def test_an_outage_shows_the_last_known_state_with_its_age(tmp_path: Path, redis_client: Redis) -> None:
