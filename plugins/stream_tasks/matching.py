@@ -305,7 +305,8 @@ def apply(found: Mapping[str, Any], answer: Mapping[str, Any] | None, run_id: st
             if not isinstance(destination, sources.ChannelEditor):
                 return []
             added = changes.apply(store, destination, accepted, run_id, hide=hidden, show=outcome.plan.show).added
-    return [{"conf": {"stream_ids": sorted(added)}}] if added else []
+    # A candidate that was tried is fresh, and without a check of it the channel would not be ordered.
+    return [{"conf": {"stream_ids": sorted(added), "force": True}}] if added else []
 
 
 def _answered(outcome: Found, answer: Mapping[str, Any] | None) -> tuple[list[Addition], set[Pair], list[int]]:

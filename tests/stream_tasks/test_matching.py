@@ -99,7 +99,7 @@ BEFORE = {NEWS: [1], SPORT: [2]}
 def test_the_first_search_and_each_one_after_a_change_of_the_rules_is_dry(store: Udi, provider: Lab) -> None:
     settle({"approve": False})
     assert search().is_dry
-    assert apply(search()) == [{"conf": {"stream_ids": [3, 4]}}]
+    assert apply(search()) == [{"conf": {"stream_ids": [3, 4], "force": True}}]
     assert orders(provider) == {NEWS: [1, 3], SPORT: [2, 4]}
     settle({"approve": False, "most_per_channel": 5})
     assert search().is_dry
@@ -197,7 +197,9 @@ def test_a_dead_channel_gets_the_candidates_that_work(store: Udi, provider: Lab)
     found = matching.search(PARAMS, "run")
     assert matching.trials(found) == [{"conf": {"stream_ids": [3], "force": True, "write_back": False}}]
     store.results.add([result(3, at=datetime.now(UTC), account_id=2)])
-    assert apply(Found.model_validate(matching.conclude(found, "run"))) == [{"conf": {"stream_ids": [3, 4]}}]
+    assert apply(Found.model_validate(matching.conclude(found, "run"))) == [
+        {"conf": {"stream_ids": [3, 4], "force": True}}
+    ]
     assert orders(provider)[NEWS] == [1, 3]
 
 

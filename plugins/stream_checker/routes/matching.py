@@ -189,7 +189,7 @@ def decide_proposals(wanted: Decisions, store: OpenStore, redis: OpenRedis, user
             applied = changes.apply(store, destination, additions, None)
     open_pairs = {pair for pair in rejected if known[pair].state != "added"}
     decide(store, {pair: Decision(state="rejected", at=now, why=known[pair].why) for pair in open_pairs})
-    run_id = start_check({"stream_ids": sorted(applied.added)}, user)[0] if applied.added else None
+    run_id = start_check({"stream_ids": sorted(applied.added), "force": True}, user)[0] if applied.added else None
     return DecisionOutcome(
         added=sorted(applied.added), rejected=len(open_pairs), conflicts=applied.conflicts, run_id=run_id
     )
