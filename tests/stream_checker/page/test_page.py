@@ -283,7 +283,7 @@ def test_numbers_and_dates_have_the_format_of_the_language(browser: Browser, ser
         script = f"location.host && localStorage.setItem('i18nextLng', '{language}')"
         added = browser.call("Page.addScriptToEvaluateOnNewDocument", source=script)["identifier"]
         show(browser, server, "stream/30")
-        browser.until_shown("Past results", "Bitrate")
+        browser.until_shown("Past results", "1 result\n", "Bitrate")
         day, bitrate = browser.value(f"[{row}.cells[0].innerText, {row}.cells[3].innerText]")
         seen[language] = (bitrate[:3], day.replace("\xa0", " ")[: len(FORMATS[language][1])])
         browser.call("Page.removeScriptToEvaluateOnNewDocument", identifier=added)
