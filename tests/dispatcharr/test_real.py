@@ -142,11 +142,13 @@ def test_measurements_are_merged_into_the_statistics(source: Dispatcharr, made: 
 
 
 def test_a_hidden_channel_stays_in_the_library(source: Dispatcharr, made: Set) -> None:
-    path = f"/api/channels/channels/{made.channel['id']}/"
-    made.api("PATCH", path, {"hidden_from_output": True})
+    source.channels.hide(made.channel["id"], True)
     assert made.channel["id"] not in [one["id"] for one in made.api("GET", "/api/channels/channels/")]
-    assert made.of(source.fetch())
-    made.api("PATCH", path, {"hidden_from_output": False})
+    channel = made.of(source.fetch())
+    assert channel
+    assert channel.is_hidden
+    source.channels.hide(made.channel["id"], False)
+    assert made.channel["id"] in [one["id"] for one in made.api("GET", "/api/channels/channels/")]
 
 
 def test_a_watched_channel_holds_a_connection_of_its_account(source: Dispatcharr, made: Set) -> None:

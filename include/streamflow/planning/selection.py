@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 from streamflow.errors import UnknownRecord
+from streamflow.lineup.dark_channels import was_hidden_by_streamflow
 from streamflow.planning.params import CheckParams
 from streamflow.records import Channel
 from streamflow.udi.ports import Library, Store
@@ -42,7 +43,7 @@ def select(store: Store, params: CheckParams) -> Selection:
     _check_ids(store.library, params)
     if params.selects_nothing:
         return Selection()
-    channels = _channels(store.library, params)
+    channels = _channels(store, params)
     removed = store.results.removed_of_channels([channel.id for channel in channels])
     passing = _passing_streams(store.library, params)
     streams = {
@@ -56,9 +57,15 @@ def select(store: Store, params: CheckParams) -> Selection:
     return Selection(tuple(channels), streams, _channelless(params, passing, streams.values()))
 
 
-def _channels(library: Library, params: CheckParams) -> list[Channel]:
-    """Return the channels that pass the filters of channels and groups, and hold a named stream."""
+def _channels(store: Store, params: CheckParams) -> list[Channel]:
+    """Return the channels that pass the filters of channels and groups, and hold a named stream.
+
+    A channel that a person has hidden is among them only when it is named, or one of its streams.
+    """
+    library = store.library
     channels = library.channels(params.channel_ids)
+    if params.channel_ids is None and params.stream_ids is None:
+        channels = [one for one in channels if not one.is_hidden or was_hidden_by_streamflow(store, one.id)]
     if params.group_ids is not None:
         channels = [channel for channel in channels if channel.group_id in params.group_ids]
     if params.stream_ids is not None:

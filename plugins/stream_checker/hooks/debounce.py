@@ -156,7 +156,7 @@ class DebouncedRuns:
 
     def _check_new_streams(self) -> None:
         library, checked_ids = self._store.library, self._store.results.checked_since(BEGIN_OF_TIME)
-        assigned_ids = {id for channel in library.channels() for id in channel.stream_ids}
+        assigned_ids = {id for channel in library.channels() if not channel.is_hidden for id in channel.stream_ids}
         new_ids = sorted(assigned_ids.intersection(library.stream_ids()).difference(checked_ids))
         if new_ids:
             self._trigger(names.CHECK_DAG, {"stream_ids": new_ids[:MAX_NEW_STREAMS]})

@@ -10,7 +10,7 @@ from streamflow.config import Config
 from streamflow.errors import UnknownRecord
 from streamflow.planning.params import CheckParams
 from streamflow.planning.plan import Request, plan
-from streamflow.records import Account, Channel, DeadMemory, Group, Playback, Run
+from streamflow.records import Account, Channel, ChannelChange, DeadMemory, Group, Playback, Run
 from streamflow.udi.ports import Store
 from streamflow.udi.snapshot import Snapshot
 from streamflow.udi.sqlite.store import FileStore
@@ -65,6 +65,23 @@ def test_a_stream_of_no_channel_is_checked_only_when_it_is_named(tmp_path: Path)
     assert (run.stream_ids, run.channels) == ((2,), {})
     assert planned(store, stream_ids=[2], account_ids=[2]).stream_ids == ()
     assert planned(store, stream_ids=[2], channel_ids=[1]).stream_ids == ()
+
+
+def test_a_hidden_channel_is_checked_only_when_it_is_named_or_streamflow_hid_it(tmp_path: Path) -> None:
+    store = FileStore(tmp_path / "udi.db")
+    channels = [Channel(id=i, name=f"channel {i}", stream_ids=(i,), is_hidden=i > 1) for i in (1, 2, 3)]
+    store.publish(
+        Snapshot(
+            accounts=[Account(id=1, name="one")],
+            groups=[],
+            streams=[stream(i) for i in (1, 2, 3)],
+            channels=channels,
+        )
+    )
+    store.runs.finish_channel(ChannelChange(channel_id=3, at=NOW, before=(3,), after=(3,), written=True, hidden=True))
+    assert sorted(planned(store).channels) == [1, 3]
+    assert planned(store, channel_ids=[2]).stream_ids == (2,)
+    assert planned(store, stream_ids=[2]).stream_ids == (2,)
 
 
 def test_streams_of_channels_and_groups_that_are_radio_are_marked(tmp_path: Path) -> None:
