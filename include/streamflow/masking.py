@@ -8,6 +8,9 @@ from urllib.parse import urlsplit
 # Stands for a password that is not shown.
 HIDDEN = "***"
 _URL = re.compile(r"\b[a-zA-Z][a-zA-Z0-9+.-]*://[^\s\"'<>]+")
+# URLs without a host, as the errors of HTTP clients name them, and the query of any other one.
+_PATH = re.compile(r"\b(url: ?)/[^\s\"'<>]+", re.IGNORECASE)
+_QUERY = re.compile(r"\?[\w.%\[\]-]+=[^\s\"'<>]*")
 
 
 def mask_url(url: str) -> str:
@@ -30,8 +33,9 @@ def host_of(url: str | None) -> str:
 
 
 def mask(text: str) -> str:
-    """Return the text with every URL in it masked."""
-    return _URL.sub(lambda match: mask_url(match.group()), text)
+    """Return the text with every URL in it masked, also those that lack a scheme and a host."""
+    masked = _URL.sub(lambda match: mask_url(match.group()), text)
+    return _QUERY.sub("?***", _PATH.sub(r"\1/***", masked))
 
 
 def hide_password(url: str) -> str:

@@ -26,3 +26,12 @@ def test_scheme_host_and_port_remain(url: str, shown: str) -> None:
 
 def test_text_without_a_url_stays() -> None:
     assert mask("HTTP 404 Not Found") == "HTTP 404 Not Found"
+
+
+def test_urls_without_a_host_are_masked() -> None:
+    pool = "HTTPConnectionPool(host='tv.test', port=80): Max retries exceeded with url: "
+    assert mask(f"{pool}/player_api.php?username=me&password=word (refused)") == f"{pool}/*** (refused)"
+    assert mask(f"{pool}/live/me/word/1.ts (refused)") == f"{pool}/*** (refused)"
+    assert mask("GET /get.php?username=me&password=word failed") == "GET /get.php?*** failed"
+    for text in ("is the address right? a = b", "re:(?=HD)a=b", "re:(?i)a=b"):
+        assert mask(text) == text
