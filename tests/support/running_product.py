@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+import httpx
 import psutil
 
 from lab import Library
@@ -41,6 +42,11 @@ class Product:
         run_id = self.api.trigger(CHECK_DAG, {"force": True} | conf)
         assert self.api.wait(CHECK_DAG, run_id, timeout=timeout, poll=0.5) == "success"
         return self.run(run_id)
+
+    def url(self, stream_id: int) -> str:
+        """Return the URL of a stream in the lab's Dispatcharr."""
+        state = httpx.get(f"{self.provider.dispatcharr}/lab/dispatcharr").raise_for_status().json()
+        return str(next(one["url"] for one in state["streams"] if one["id"] == stream_id))
 
     def run(self, run_id: str) -> dict[str, Any]:
         """Return a run as ``GET /runs/{run_id}`` does."""

@@ -44,6 +44,10 @@ class Lab:
         state = httpx.get(f"{self.dispatcharr}/lab/dispatcharr").raise_for_status().json()
         return {channel["id"]: channel for channel in state["channels"]}
 
+    def change(self, **state: Any) -> None:
+        """Change Dispatcharr's state as ``POST /lab/dispatcharr`` does."""
+        httpx.post(f"{self.dispatcharr}/lab/dispatcharr", json=state).raise_for_status()
+
 
 @contextmanager
 def lab(processes: Processes, home: Path, library: str = "demo") -> Iterator[Lab]:
