@@ -35,9 +35,13 @@ export function ScheduleDialog({ former, checks, schema, close, done }) {
       const [proposed, place] = withEntry(checks, former, draft);
       try {
         const all = await post("schedules/preview", { checks: proposed });
-        if (isShown) (setFaults({}), setTimes({ zone: all.timezone, ...all.checks[place] }));
+        if (!isShown) return;
+        setFaults({});
+        setTimes({ zone: all.timezone, ...all.checks[place] });
       } catch (problem) {
-        if (isShown) (setFaults(faultsOf(problem, place)), setTimes(null));
+        if (!isShown) return;
+        setFaults(faultsOf(problem, place));
+        setTimes(null);
       }
     }, PREVIEW_MS);
     return () => {
