@@ -14,5 +14,6 @@ def of_measurement(measurement: Measurement) -> Refusal | None:
         return dead("drm_protected", "the media are under common encryption", retryable=False)
     codec = measurement.unsupported_video or next(iter(measurement.unreadable), None)
     if codec and not measurement.has_video:
-        return Refusal("unknown", "codec_unsupported", f"no decoder for {codec}", retryable=False)
+        detail = f"no decoder for {codec}, or nothing that it can decode"
+        return Refusal("unknown", "codec_unsupported", detail, retryable=False)
     return None

@@ -128,14 +128,17 @@ def _sample(found: Measurement, received: ReceivedMedia, source: SourceInfo, req
 
 
 def _without_media(found: Measurement, received: ReceivedMedia, source: SourceInfo) -> Refusal:
-    if refusal := of_measurement(found):
+    lasted = (received.ended or time.monotonic()) - (received.first_byte or received.started)
+    is_cut = received.ended is not None and source.length is None and lasted < CUT_SECONDS
+    refusal = of_measurement(found)
+    # The first packets of a track may hold nothing that its decoder can begin with.
+    is_early = refusal and refusal.reason == "codec_unsupported" and (is_cut or received.bytes < LEAST_BYTES)
+    if refusal and not is_early:
         return refusal
     if found.headers.packets == 0 and _NULL_PACKET.match(received.head):
         return _null_packets(received)
     if received.failure:
         return received.failure
-    lasted = (received.ended or time.monotonic()) - (received.first_byte or received.started)
-    is_cut = received.ended is not None and source.length is None and lasted < CUT_SECONDS
     if is_cut and found.headers.packets > 0:
         return busy(f"cut off after {received.bytes} bytes")
     if received.bytes < LEAST_BYTES:

@@ -16,6 +16,7 @@ from support.probing.scripted import Scripted, response
 
 SETTINGS = config.Probe(sample_seconds=3, connect_timeout=1, read_timeout=2)
 HUGE = 2_624_204_796
+PACKET = 188
 NULL_PACKET = b"\x47\x1f\xff\x10" + bytes(184)
 
 
@@ -118,6 +119,18 @@ def test_a_short_finished_playlist_in_place_of_a_channel_is_not_live(
     assert (result.verdict, result.reason) == ("degraded" if reason else "ok", reason), result.detail
     if reason:
         assert result.detail == f"a recording of {seconds} s in place of a live stream"
+
+
+@pytest.mark.parametrize("place", [0, 2, 8, 21, 22])
+def test_a_live_stream_that_is_cut_off_at_once_is_a_refusal_wherever_it_began(
+    scripted: Scripted, lab_media: Media, place: int
+) -> None:
+    """Twenty packets may hold the tables, and a piece of sound that no decoder can begin with."""
+    data = bytes(lab_media.clip("hd25_2m").data)
+    start = len(data) // PACKET // 60 * place * PACKET
+    begun = b"HTTP/1.1 200 OK\r\nContent-Type: video/mp2t\r\n\r\n" + data[start : start + 20 * PACKET]
+    result = result_of(scripted.url("/live/user/secret/12.ts", begun))
+    assert (result.verdict, result.reason) == ("unknown", "provider_busy"), result.detail
 
 
 @pytest.mark.parametrize(
