@@ -10,7 +10,8 @@
     │   ├── SourceRefused        trying again does not help
     │   └── SourceConflict       the record was changed by somebody else
     ├── UdiUnavailable           the UDI's store cannot be reached
-    └── UnknownRecord            no record has this id (a LookupError too)
+    ├── UnknownRecord            no record has this id (a LookupError too)
+    └── UnusablePattern          a login's pattern cannot rewrite URLs
 """
 
 
@@ -55,3 +56,7 @@ class UdiUnavailable(StreamFlowError):
 
 class UnknownRecord(StreamFlowError, LookupError):
     """No record has this id."""
+
+
+class UnusablePattern(StreamFlowError):
+    """The pattern of a login cannot rewrite URLs; the message says why and repeats no part of it."""

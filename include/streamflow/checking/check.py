@@ -17,7 +17,7 @@ from streamflow.checking.ports import ResultSink, SlateMemory, Slot
 from streamflow.checking.subject import Subject
 from streamflow.checking.tries import Tries, address_class, pause_before_next
 from streamflow.config import Config
-from streamflow.errors import UdiUnavailable
+from streamflow.errors import UdiUnavailable, UnusablePattern
 from streamflow.probing import ProbeOutcome, ProbeTarget, Progress, probe, report
 from streamflow.records import Result, Stream
 from streamflow.scoring import score
@@ -85,12 +85,15 @@ class Check:
         stream = self.subject.stream
         known = self._known_result(tries) or (self.results.recent(stream) if stream and not tries.attempts else None)
         if stream is None or known:
-            if slot:
-                slot.release(succeeded=False, starved=None)
-            self.results.keep(known or self.subject.vanished())
+            self._end_unprobed(slot, known or self.subject.vanished())
+            return None
+        try:
+            url = url_for(stream, self.subject.account, slot.lease.budget_id if slot else None)
+        except UnusablePattern as error:
+            self._end_unprobed(slot, self.subject.undecided("unknown", "internal_error", str(error)))
             return None
         address = address_class(stream.url or "", by_proxy=self.settings.probe.proxy is not None)
-        outcome = self._probed(stream, slot)
+        outcome = self._probed(stream, url, slot)
         done = tries.after(outcome, address)
         delay = pause_before_next(outcome, done, self.settings.probe)
         if delay is not None and outcome.result.verdict == "dead" and self.results.is_long_dead(stream):
@@ -129,6 +132,11 @@ class Check:
         """Keep the result of a check without a limiter whose account has no connection to spare."""
         self.results.keep(self.subject.crowded_out())
 
+    def _end_unprobed(self, slot: Slot | None, result: Result) -> None:
+        if slot:
+            slot.release(succeeded=False, starved=None)
+        self.results.keep(result)
+
     def _known_result(self, tries: Tries) -> Result | None:
         """Return the result of a web page, or of a stream whose provider is down; None for any other stream."""
         if cause := self.results.outage(self.subject.stream_id, tries.attempts):
@@ -136,12 +144,12 @@ class Check:
             return result.model_copy(update={"extra": tries.evidence | {OUTAGE: True}})
         return self.subject.not_probeable()
 
-    def _probed(self, stream: Stream, slot: Slot | None) -> ProbeOutcome:
+    def _probed(self, stream: Stream, url: str, slot: Slot | None) -> ProbeOutcome:
         account, lease = self.subject.account, slot.lease if slot else None
         connections = lease.usage.connections if lease else 0
         is_full = lease is not None and connections > 1 and 0 < lease.budget_limit <= connections
         target = ProbeTarget(
-            url=url_for(stream, account, lease.budget_id if lease else None),
+            url=url,
             name=stream.name,
             account_id=stream.account_id,
             stream_id=stream.id,

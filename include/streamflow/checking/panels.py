@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 from streamflow.checking.budgets import budgets_of
 from streamflow.checking.logins import url_for
 from streamflow.config import Config
-from streamflow.errors import SourceError
+from streamflow.errors import SourceError, UnusablePattern
 from streamflow.records import Account
 from streamflow.sources.xtream import Panel, UserInfo
 from streamflow.sources.xtream.login import login_of
@@ -50,7 +50,11 @@ def panels_of(store: Store, settings: Config) -> dict[str, Panel]:
             continue
         streams = store.library.streams(store.library.streams_of_account(account.id)[:SAMPLED_STREAMS]).values()
         for budget in budgets_of(account):
-            logins = {panel_of(url_for(stream, account, budget), account) for stream in streams}
+            try:
+                logins = {panel_of(url_for(stream, account, budget), account) for stream in streams}
+            except UnusablePattern as error:
+                log.warning("no report about a login: %s", error)
+                continue
             # Streams of several logins in one account do not show the account's own.
             if len(logins) == 1 and (panel := logins.pop()):
                 panels.setdefault(budget, panel)

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Annotated, TypeAlias
 
 import re2
 from pydantic import PlainValidator, WithJsonSchema
 
+from streamflow import expressions
+
 EXPRESSION = "re:"
 MAX_LENGTH = 255
-# RE2 takes linear time, but builds an automaton that grows with the expression.
 MAX_MEMORY = 1 << 20
 
 
-@lru_cache(maxsize=1024)
-def _compiled(expression: str) -> re2._Regexp:
-    options = re2.Options()
-    options.log_errors = False
-    options.max_mem = MAX_MEMORY
-    return re2.compile(expression, options)
+def _compiled(pattern: str) -> re2._Regexp:
+    return expressions.compiled(pattern.removeprefix(EXPRESSION), MAX_MEMORY)
 
 
 def _valid(pattern: object) -> int | str:
@@ -29,12 +25,9 @@ def _valid(pattern: object) -> int | str:
         raise ValueError(f"not a name of 1 to {MAX_LENGTH} characters and not an id; write for example 'News*' or 12")
     if pattern.startswith(EXPRESSION):
         try:
-            _compiled(pattern.removeprefix(EXPRESSION))
-        except re2.error as error:
-            [cause] = error.args
-            # The cause repeats a part of the expression.
-            kind = cause.decode(errors="replace").partition(":")[0]
-            raise ValueError(f"not a regular expression of RE2 ({kind}); write for example 're:(?i)sport'") from None
+            _compiled(pattern)
+        except ValueError as error:
+            raise ValueError(f"not a regular expression of RE2 ({error}); write for example 're:(?i)sport'") from None
     return pattern
 
 
@@ -59,7 +52,7 @@ def matches(pattern: int | str, id: int | None, name: str | None) -> bool:
     if name is None:
         return False
     if pattern.startswith(EXPRESSION):
-        return _compiled(pattern.removeprefix(EXPRESSION)).search(name) is not None
+        return _compiled(pattern).search(name) is not None
     return name == pattern or ("*" in pattern and _globbed(pattern, name))
 
 

@@ -212,6 +212,17 @@ def test_the_url_is_that_of_the_login_whose_slot_is_held() -> None:
     assert around.results[0][0].url_hash == stream(1).url_hash
 
 
+def test_a_pattern_that_cannot_rewrite_the_url_ends_the_check_undecided() -> None:
+    further = Profile(id=11, name="second", search_pattern="(?=u)", replace_pattern="x")
+    account = ACCOUNT.model_copy(update={"profiles": (further,)})
+    around, slot = bench(), Slot(Lease(budget_id="profile-11"))
+    assert around.check(account=account).attempt(slot, Tries()) is None
+    kept = around.results[0][0]
+    assert (kept.verdict, kept.reason) == ("unknown", "internal_error")
+    assert kept.detail and "the profile second cannot be used" in kept.detail
+    assert (around.target, slot.reports) == (None, [("released", False, None)])
+
+
 def test_a_check_without_a_limiter_needs_no_slot() -> None:
     around = bench("degraded", "frozen_video", slate=SLATE)
     assert around.check().attempt(None, Tries()) is None

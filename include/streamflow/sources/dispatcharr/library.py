@@ -11,6 +11,8 @@ from typing import Any, Self, TypeVar
 
 from pydantic import ValidationError
 
+from streamflow import url_patterns
+from streamflow.errors import UnusablePattern
 from streamflow.masking import host_of
 from streamflow.records import Account, Channel, Group, Profile, Stream
 from streamflow.sources.broken import BrokenRecords
@@ -121,13 +123,17 @@ def channel_of(raw: Raw) -> Channel:
     )
 
 
-def account_of(raw: Raw, user_agents: dict[int, str]) -> Account:
-    """Return an account. Its default profile carries its limit and its budget."""
-    profiles = tuple(_profile(profile) for profile in raw.get("profiles") or ())
+def account_of(raw: Raw, user_agents: dict[int, str], broken: BrokenRecords) -> Account:
+    """Return an account. Its default profile carries its limit and its budget.
+
+    :param broken: takes the profiles whose patterns cannot be used.
+    """
+    name = raw["name"]
+    profiles = tuple(_usable(_profile(profile), name, broken) for profile in raw.get("profiles") or ())
     default = next((profile for profile in profiles if profile.is_default), None)
     return Account(
         id=raw["id"],
-        name=raw["name"],
+        name=name,
         account_type=raw.get("account_type") or "STD",
         max_streams=default.max_streams if default else raw.get("max_streams") or 0,
         is_active=bool(raw.get("is_active", True)),
@@ -160,6 +166,18 @@ def _profile(raw: Raw) -> Profile:
         search_pattern=raw.get("search_pattern") or "",
         replace_pattern=raw.get("replace_pattern") or "",
     )
+
+
+def _usable(profile: Profile, account: str, broken: BrokenRecords) -> Profile:
+    """Return a profile; an inactive one when its pattern cannot be used, so that checks use other logins."""
+    if profile.is_default or not profile.is_active:
+        return profile
+    try:
+        url_patterns.check(profile.search_pattern, profile.replace_pattern)
+    except UnusablePattern as error:
+        broken.add(f"profile {profile.name or profile.id} of {account}", f"{error}; checks use the other logins")
+        return profile.model_copy(update={"is_active": False})
+    return profile
 
 
 class Logins:

@@ -86,7 +86,7 @@ class Dispatcharr:
         broken = BrokenRecords("records")
         agents = dict(library.read("user agent", records("/api/core/useragents/"), library.user_agent_of, broken))
         accounts = library.read(
-            "account", records("/api/m3u/accounts/"), lambda raw: library.account_of(raw, agents), broken
+            "account", records("/api/m3u/accounts/"), lambda raw: library.account_of(raw, agents, broken), broken
         )
         groups = library.read("group", records("/api/channels/groups/"), library.group_of, broken)
         # Dispatcharr lists channels that are hidden from output only on request.

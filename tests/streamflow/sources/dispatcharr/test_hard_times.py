@@ -346,6 +346,22 @@ def test_accounts_have_their_profiles_user_agents_and_server_groups(source: Disp
     ]  # fmt: skip
 
 
+def test_a_profile_whose_pattern_cannot_be_used_is_reported_and_no_login(source: Dispatcharr, served: Lab) -> None:
+    further = {"max_streams": 2, "is_active": True, "is_default": False, "replace_pattern": "$1"}
+    account = state(served).accounts[0]
+    account["profiles"] += [
+        further | {"id": 11, "name": "second", "search_pattern": "(?<!x)password"},
+        further | {"id": 12, "name": "third", "search_pattern": "(?<user>[^/]+)"},
+    ]
+    fetched = source.fetch()
+    found = next(each for each in fetched.accounts if each.id == 1)
+    assert [(each.id, each.is_active) for each in found.profiles] == [(10, True), (11, False), (12, True)]
+    [(record, reason)] = fetched.broken
+    assert record == f"profile second of {found.name}"
+    assert "no look-around" in reason
+    assert "password" not in reason
+
+
 @pytest.mark.parametrize(
     ("groups", "words", "share"),
     [((4, 4), ("word", "word"), True), ((4, 5), ("word", "word"), False), ((4, 4), ("word", "other"), False)],
