@@ -96,20 +96,20 @@ async def serve(library: Library, media: Media, host: str = LOOPBACK) -> AsyncIt
 
     :param host: the address of this machine that it listens on.
     """
-    provider = Provider(library, media)
+    provider, in_url = Provider(library, media), f"[{host}]" if ":" in host else host
     async with _listening(provider.app, host, [None, _untrusted()]) as (plain, encrypted):
         with ExitStack() as sockets:
             places = {
-                "provider": f"http://{host}:{plain}",
-                "untrusted_tls": f"https://{host}:{encrypted}",
-                "not_tls": f"https://{host}:{plain}",
+                "provider": f"http://{in_url}:{plain}",
+                "untrusted_tls": f"https://{in_url}:{encrypted}",
+                "not_tls": f"https://{in_url}:{plain}",
                 "unresolvable": "http://provider.lab.invalid",
-                "refused": f"http://{host}:{_closed_port(sockets, host)}",
-                "silent": f"http://{host}:{_silent_port(sockets, host)}",
+                "refused": f"http://{in_url}:{_closed_port(sockets, host)}",
+                "silent": f"http://{in_url}:{_silent_port(sockets, host)}",
             }
             dispatcharr = Dispatcharr(library, lambda stream: _url(library, places, stream))
             async with _listening(dispatcharr.app, host, [None]) as (port,):
-                address = f"http://{host}:{port}"
+                address = f"http://{in_url}:{port}"
                 yield Lab(places["provider"], address, library, media, places, Servers(provider, dispatcharr))
 
 
@@ -143,18 +143,22 @@ def _untrusted() -> ssl.SSLContext:
 
 def _closed_port(sockets: ExitStack, host: str) -> int:
     """Return a port that refuses connections: it is bound, so that no other process takes it, and does not listen."""
-    bound = sockets.enter_context(socket.socket())
+    bound = sockets.enter_context(socket.socket(_family(host)))
     bound.bind((host, 0))
     return int(bound.getsockname()[1])
 
 
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
+
+
 def _silent_port(sockets: ExitStack, host: str) -> int:
     """Return a port on which connection attempts time out: it listens with a full queue."""
-    listening = sockets.enter_context(socket.socket())
+    listening = sockets.enter_context(socket.socket(_family(host)))
     listening.bind((host, 0))
     listening.listen(0)
     for _ in range(4):
-        waiting = sockets.enter_context(socket.socket())
+        waiting = sockets.enter_context(socket.socket(_family(host)))
         waiting.setblocking(False)
         waiting.connect_ex(listening.getsockname())
     return int(listening.getsockname()[1])

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from streamflow import retention
 from streamflow.errors import ConfigError
 from streamflow.files import replacing
-from streamflow_stack.ports import LOOPBACK
+from streamflow_stack.ports import loopback, reachable, url_host
 from streamflow_stack.secret import kept
 
 # The options of each part of Airflow. Tasks' logs are read from this machine's disk, so no part serves them.
@@ -121,16 +121,20 @@ def path_prefix(env: Mapping[str, str] = os.environ) -> str:
     return urlsplit(env.get("AIRFLOW__API__BASE_URL", "")).path.rstrip("/")
 
 
-def address(port: int) -> str:
-    """Return the URL of the API server on this machine."""
-    return f"http://{LOOPBACK}:{port}{path_prefix()}"
+def address(port: int, bind: str) -> str:
+    """Return the URL by which this machine reaches the API server.
+
+    :param bind: the address that the server listens on.
+    """
+    return f"http://{url_host(reachable(bind))}:{port}{path_prefix()}"
 
 
-def settings(home: Path, port: int, *, workers: int) -> dict[str, str]:
+def settings(home: Path, port: int, *, bind: str, workers: int) -> dict[str, str]:
     """Return the variables of Airflow that the embedded stack sets itself, whatever the user's environment says.
 
     Settings that every deployment shares are in ``airflow.cfg``.
 
+    :param bind: the address that the API server listens on.
     :param workers: the number of tasks that run at once.
     """
     folder = home / "airflow"
@@ -140,19 +144,19 @@ def settings(home: Path, port: int, *, workers: int) -> dict[str, str]:
         "AIRFLOW__CORE__EXECUTOR": "streamflow_stack.executor.LocalExecutor",
         "AIRFLOW__CORE__PARALLELISM": str(workers),
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords_file(home)),
-        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{address(port)}/execution/",
+        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{address(port, bind)}/execution/",
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{database_file(home)}?timeout={DATABASE_SECONDS}",
-        "AIRFLOW__API__HOST": LOOPBACK,
+        "AIRFLOW__API__HOST": bind,
         "AIRFLOW__API__PORT": str(port),
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(folder / "logs"),
     }
 
 
-def defaults(home: Path, port: int, env: Mapping[str, str]) -> dict[str, str]:
+def defaults(home: Path, port: int, env: Mapping[str, str], *, bind: str) -> dict[str, str]:
     """Return the variables of Airflow that the embedded stack sets where the user's environment does not."""
     keys = home / "airflow" / "keys"
     makers: dict[str, Callable[[], str]] = {
-        "AIRFLOW__API__BASE_URL": lambda: address(port),
+        "AIRFLOW__API__BASE_URL": lambda: address(port, bind),
         "AIRFLOW__API__SECRET_KEY": lambda: kept(keys / "api"),
         "AIRFLOW__API_AUTH__JWT_SECRET": lambda: kept(keys / "jwt"),
         "AIRFLOW__CORE__FERNET_KEY": lambda: kept(keys / "fernet", _fernet_key),
@@ -162,24 +166,27 @@ def defaults(home: Path, port: int, env: Mapping[str, str]) -> dict[str, str]:
 
 def overridden(env: Mapping[str, str]) -> list[str]:
     """Return the names of a user's variables of Airflow that the embedded stack ignores, sorted."""
-    own = {*FIXED, *settings(Path(), 0, workers=0)}
+    own = {*FIXED, *settings(Path(), 0, bind="", workers=0)}
     return sorted(name for name in own.intersection(env) if name.startswith("AIRFLOW__"))
 
 
-def environment(home: Path, port: int, *, workers: int) -> dict[str, str]:
+def environment(home: Path, port: int, *, workers: int, bind: str | None = None) -> dict[str, str]:
     """Return the environment of every process of the embedded stack.
 
     A user's variables of Airflow are passed on, except for those of :func:`overridden`.
 
     :param workers: the number of tasks that run at once.
+    :param bind: the address that the API server listens on; by default the loopback address.
     :raises ConfigError: ``STREAMFLOW_AIRFLOW_KEEP_DAYS`` is wrong.
+    :raises UnusableAddress: This machine has no loopback address.
     """
+    bind = bind or loopback()
     project = root()
     inherited = {name: value for name, value in os.environ.items() if name not in FIXED}
     return {
-        **defaults(home, port, inherited),
+        **defaults(home, port, inherited, bind=bind),
         **inherited,
-        **settings(home, port, workers=workers),
+        **settings(home, port, bind=bind, workers=workers),
         "STREAMFLOW_HOME": str(home),
         "STREAMFLOW_ROOT": str(project),
         # The title of a process must not overwrite its environment, by which a later start finds leftovers.

@@ -19,7 +19,7 @@ from urllib.parse import unquote, urlsplit
 from streamflow import names
 from streamflow.errors import StreamFlowError
 from streamflow_stack import airflow
-from streamflow_stack.ports import LOOPBACK
+from streamflow_stack.ports import loopback, url_host
 from streamflow_stack.state import read_state
 
 # Airflow's own bound; a part sends its heartbeat to Airflow's database every five seconds.
@@ -91,14 +91,17 @@ def worker(host: str, env: Mapping[str, str]) -> str | None:
 
 def api_server(host: str, env: Mapping[str, str]) -> str | None:
     """Check that the API server responds and reaches its database."""
-    return _unhealthy(_airflow(host, env), ("metadatabase",))
+    return _unhealthy(_airflow(_address(host, env)), ("metadatabase",))
 
 
 def stack(host: str, env: Mapping[str, str]) -> str | None:
     """Check every part of Airflow, the Redis that the tasks use, and that the source could be read."""
     _ping_redis(env)
     parts = ("metadatabase", "scheduler", "triggerer", "dag_processor")
-    return _unhealthy(_airflow(host, env), parts) or source_fault(env)
+    state = read_state(Path(env["STREAMFLOW_HOME"]))
+    # A running stack knows at which address it listens.
+    address = state.address if state and state.address else _address(host, env)
+    return _unhealthy(_airflow(address), parts) or source_fault(env)
 
 
 def _ping_redis(env: Mapping[str, str]) -> None:
@@ -123,7 +126,7 @@ def _ping_redis(env: Mapping[str, str]) -> None:
 def _ping_embedded_redis(port: int, password: str) -> None:
     # Inline commands (Redis serialization protocol specification, "Inline commands").
     try:
-        with socket.create_connection((LOOPBACK, port), RESPONSE_SECONDS) as connection:
+        with socket.create_connection((loopback(), port), RESPONSE_SECONDS) as connection:
             connection.sendall(f"AUTH {password}\r\nPING\r\nQUIT\r\n".encode())
             answer = connection.makefile("rb").read(1024)
     except OSError as error:
@@ -140,11 +143,15 @@ def source_fault(env: Mapping[str, str]) -> str | None:
         return None
 
 
-def _airflow(host: str, env: Mapping[str, str]) -> Mapping[str, Mapping[str, object]]:
+def _address(host: str, env: Mapping[str, str]) -> str:
     port = env.get("AIRFLOW__API__PORT") or DEFAULT_PORT
-    address = f"http://{host}:{port}{airflow.path_prefix(env)}/api/v2/monitor/health"
+    return f"http://{url_host(host)}:{port}{airflow.path_prefix(env)}"
+
+
+def _airflow(address: str) -> Mapping[str, Mapping[str, object]]:
+    address += "/api/v2/monitor/health"
     try:
-        with urllib.request.urlopen(address, timeout=RESPONSE_SECONDS) as response:
+        with urllib.request.urlopen(address, timeout=RESPONSE_SECONDS) as response:  # noqa: S310 - it is http
             health: Mapping[str, Mapping[str, object]] = json.load(response)
     except (OSError, ValueError) as error:
         raise Unreachable(f"{address}: {error}") from error

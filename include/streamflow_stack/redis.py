@@ -61,7 +61,7 @@ def command(
     :param options: further directives of redis.conf.
     """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    directives = {"bind": ports.LOOPBACK, "port": str(port), "dir": str(folder), "save": "", "daemonize": "no"}
+    directives = {"bind": ports.loopback(), "port": str(port), "dir": str(folder), "save": "", "daemonize": "no"}
     if socket:
         directives["unixsocket"] = str(socket)
     directives |= {"maxmemory-policy": "noeviction", **(options or {})}
@@ -98,7 +98,7 @@ def start(processes: Processes, home: Path) -> RedisAddress:
 
     :raises StackError: The server did not start.
     """
-    address = RedisAddress(ports.LOOPBACK, ports.any_free(), password=kept(password_file(home)))
+    address = RedisAddress(ports.loopback(), ports.any_free(), password=kept(password_file(home)))
     command(home / "redis", port=address.port, options={**DURABLE, "requirepass": address.password or ""})
     log = launch(processes, home)
 

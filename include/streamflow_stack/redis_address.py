@@ -16,7 +16,7 @@ from redis.retry import Retry
 
 from account_limiter.airflow.connection import CONNECTION_VARIABLE, DEFAULT_CONNECTION_ID, from_env, from_text
 from streamflow.errors import ConfigError
-from streamflow_stack.ports import LOOPBACK
+from streamflow_stack.ports import loopback, url_host
 from streamflow_stack.state import read_state
 
 CONNECT_SECONDS = 2.0
@@ -40,7 +40,7 @@ class RedisAddress:
     origin: str = "embedded"
 
     def __str__(self) -> str:
-        place = self.host if self.is_socket else f"{self.host}:{self.port}"
+        place = self.host if self.is_socket else f"{url_host(self.host)}:{self.port}"
         return f"{place} ({self.origin})"
 
     @property
@@ -51,14 +51,14 @@ class RedisAddress:
     @property
     def env(self) -> dict[str, str]:
         """The variables by which the processes of the embedded stack find this server."""
-        password = self.password or ""
+        password, host = self.password or "", url_host(self.host)
         return {
             "REDIS_HOST": self.host,
             "REDIS_PORT": str(self.port),
             "REDIS_DB": str(self.db),
             "REDIS_PASSWORD": password,
             "REDIS_SSL": str(self.ssl).lower(),
-            CONNECTION_VARIABLE: f"redis://:{quote(password, safe='')}@{self.host}:{self.port}/?db={self.db}",
+            CONNECTION_VARIABLE: f"redis://:{quote(password, safe='')}@{host}:{self.port}/?db={self.db}",
         }
 
     def client(self) -> Redis:
@@ -105,7 +105,7 @@ def embedded(home: Path) -> RedisAddress | None:
     state = read_state(home)
     if not state or not state.redis_port:
         return None
-    return RedisAddress(LOOPBACK, state.redis_port, password=password_file(home).read_text().strip())
+    return RedisAddress(loopback(), state.redis_port, password=password_file(home).read_text().strip())
 
 
 def password_file(home: Path) -> Path:

@@ -135,12 +135,14 @@ class Options:
     :param env: variables for all processes of the stack, which win over all others.
     :param workers: the number of tasks that run at once; by default the number of concurrent checks and a few more.
     :param lean: fork Airflow's parts from one process, so that the modules they share are in memory once.
+    :param bind: the address that Airflow's API server listens on; by default the loopback address.
     """
 
     port: int
     env: Mapping[str, str] = field(default_factory=dict)
     workers: int | None = None
     lean: bool = False
+    bind: str | None = None
 
 
 @contextmanager
@@ -151,11 +153,25 @@ def running(home: Path, options: Options, processes: Processes, say: Say) -> Ite
     :raises StackError: A part did not start.
     :raises ConfigError: A setting is wrong.
     :raises NoFreePort: No port is free.
+    :raises UnusableAddress: Airflow cannot listen on its address.
     """
+    bind = options.bind or ports.loopback()
+    with ports.reserved(options.port, bind) as port:
+        stack, embedded = _start(home, options, port, bind, processes, say)
+        write_state(home, StackState(stack.address, embedded.port if embedded else None, os.getpid()))
+        try:
+            yield stack
+        finally:
+            state_file(home).unlink(missing_ok=True)
+
+
+def _start(
+    home: Path, options: Options, port: int, bind: str, processes: Processes, say: Say
+) -> tuple[Stack, RedisAddress | None]:
+    """Start Redis and Airflow, and return the stack and the address of its embedded Redis."""
     settings = config.load()
-    port = ports.next_free(options.port)
     workers = options.workers or slots(settings) + SPARE_WORKERS
-    env = airflow.environment(home, port, workers=workers) | dict(options.env)
+    env = airflow.environment(home, port, bind=bind, workers=workers) | dict(options.env)
     embedded = None
     if redis_address.locate(env) is None:
         say("starting Redis")
@@ -165,18 +181,14 @@ def running(home: Path, options: Options, processes: Processes, say: Say) -> Ite
     airflow.make_passwords(home, env)
     say("preparing Airflow's database")
     database.prepare(home, env, settings)
-    stack = Stack(home, airflow.address(port), *airflow.login(home), env, processes)
+    stack = Stack(home, airflow.address(port, bind), *airflow.login(home), env, processes)
     if options.lean:
         processes.start("airflow", airflow.zygote(processes.logs), env)
     else:
         for component in airflow.COMPONENTS:
             stack.start(component)
     _await_airflow(stack, say)
-    write_state(home, StackState(stack.address, embedded.port if embedded else None, os.getpid()))
-    try:
-        yield stack
-    finally:
-        state_file(home).unlink(missing_ok=True)
+    return stack, embedded
 
 
 def _open_limiter(address: RedisAddress) -> None:

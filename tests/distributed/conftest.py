@@ -75,7 +75,7 @@ def fleet(fleet_processes: Processes, fleet_home: Path, provider: Lab, host: Sec
     relay = Relay(urlsplit(provider.dispatcharr).port or 0)
     redis_port = ports.any_free()
     values = {
-        "REDIS_HOST": ports.LOOPBACK,
+        "REDIS_HOST": ports.loopback(),
         "REDIS_PORT": str(redis_port),
         "DISPATCHARR_URL": relay.address,
         "DISPATCHARR_USERNAME": provider.username,

@@ -61,11 +61,11 @@ class Fleet:
             "/run/secrets": str(self.home / "secrets"),
             "/opt/streamflow": str(ROOT),
             "/etc/valkey/valkey.conf": (
-                f"{ROOT}/docker/valkey.conf --bind {ports.LOOPBACK} --port {self.redis_port} --dir {self.home}/redis"
+                f"{ROOT}/docker/valkey.conf --bind {ports.loopback()} --port {self.redis_port} --dir {self.home}/redis"
             ),
-            "@redis:6379": f"@{ports.LOOPBACK}:{self.redis_port}",
-            "@postgres:5432": f"@{ports.LOOPBACK}:{self.postgres.port}",
-            "http://api-server:8080": f"http://{ports.LOOPBACK}:{self.api_port}",
+            "@redis:6379": f"@{ports.loopback()}:{self.redis_port}",
+            "@postgres:5432": f"@{ports.loopback()}:{self.postgres.port}",
+            "http://api-server:8080": f"http://{ports.loopback()}:{self.api_port}",
         }.items():
             text = text.replace(there, here)
         return text
@@ -81,7 +81,7 @@ class Fleet:
             **env,
             "PATH": os.pathsep.join(path),
             "HOME": str(self.home),
-            "AIRFLOW__API__HOST": ports.LOOPBACK,
+            "AIRFLOW__API__HOST": ports.loopback(),
             "AIRFLOW__API__PORT": str(self.api_port),
             "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": served,
             "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": served,
@@ -142,7 +142,7 @@ class Fleet:
     def api(self) -> AirflowApi:
         """Return a client of Airflow's API."""
         password = (self.home / "secrets" / "airflow_admin_password").read_text()
-        return AirflowApi(f"http://{ports.LOOPBACK}:{self.api_port}", "admin", password)
+        return AirflowApi(f"http://{ports.loopback()}:{self.api_port}", "admin", password)
 
 
 def eventually(condition: Any, seconds: float = 60, pause: float = 0.2) -> Any:

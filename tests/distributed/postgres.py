@@ -68,7 +68,7 @@ def running(processes: Processes, password: str) -> Iterator[Postgres]:
         data, port = home / "data", ports.any_free()
         make = [folder / "initdb", "-D", data, "-U", "airflow", "--pwfile", words, "--auth=scram-sha-256", "-E", "UTF8"]
         subprocess.run([*as_user, *make, "--no-sync"], check=True, capture_output=True, cwd=home)
-        server = [folder / "postgres", "-D", data, "-p", port, "-h", ports.LOOPBACK, "-k", home, "-c", "fsync=off",
+        server = [folder / "postgres", "-D", data, "-p", port, "-h", ports.loopback(), "-k", home, "-c", "fsync=off",
                   "-c", "max_connections=200"]  # fmt: skip
         processes.start(NAME, [*as_user, *map(str, server)], {"PATH": os.environ["PATH"]}, last=True)
         _create_database(port, password)
@@ -94,7 +94,7 @@ def _create_database(port: int, password: str) -> None:
     while True:
         try:
             connection = psycopg2.connect(
-                host=ports.LOOPBACK, port=port, user="airflow", password=password, dbname="postgres"
+                host=ports.loopback(), port=port, user="airflow", password=password, dbname="postgres"
             )
             break
         except psycopg2.OperationalError:

@@ -246,7 +246,8 @@ def test_no_setting_of_airflow_stands_twice(tmp_path: Path) -> None:
     shared.read(airflow.CONFIGURATION)
     in_file = {f"AIRFLOW__{section}__{key}".upper() for section in shared.sections() for key in shared[section]}
     assert in_file
-    embedded = set(airflow.settings(tmp_path, 8080, workers=1)) | set(airflow.defaults(tmp_path, 8080, {}))
+    embedded = set(airflow.settings(tmp_path, 8080, bind="::1", workers=1))
+    embedded |= set(airflow.defaults(tmp_path, 8080, {}, bind="::1"))
     values = dict.fromkeys(variables(FULL), "1")
     composed = {name for one in services(FULL, values).values() for name in one.environment} | set(image_environment())
     assert in_file & (embedded | composed) == set()

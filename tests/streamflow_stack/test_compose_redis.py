@@ -32,7 +32,7 @@ def running(tmp_path: Path) -> Callable[[], AbstractContextManager[int]]:
     @contextmanager
     def server() -> Iterator[int]:
         port = ports.any_free()
-        own = f"{ROOT}/docker/valkey.conf --bind {ports.LOOPBACK} --port {port} --dir {tmp_path}"
+        own = f"{ROOT}/docker/valkey.conf --bind {ports.loopback()} --port {port} --dir {tmp_path}"
         command = program.replace("/run/secrets", str(tmp_path)).replace("/etc/valkey/valkey.conf", own)
         path = os.pathsep.join([str(tmp_path / "bin"), os.environ["PATH"]])
         with subprocess.Popen([shell, option, command], env={"PATH": path}) as process:

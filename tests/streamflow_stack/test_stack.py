@@ -43,7 +43,7 @@ def test_a_full_disk_is_reported_before_the_start(monkeypatch: pytest.MonkeyPatc
 
 def test_a_taken_port_gives_the_next_free_one() -> None:
     with socket.socket() as taken:
-        taken.bind((ports.LOOPBACK, 0))
+        taken.bind((ports.loopback(), 0))
         taken.listen()
         port = taken.getsockname()[1]
         assert not ports.is_free(port)
@@ -183,3 +183,24 @@ def test_pools_have_the_slots_of_the_settings() -> None:
     }
     unlimited = config.with_section(config.Config(), "concurrent_streams", {"global_limit": 0})
     assert pools.pools(unlimited)[names.CHECK_POOL]["slots"] == pools.UNLIMITED_SLOTS
+
+
+def test_two_stacks_do_not_touch_each_others_redis_and_processes(tmp_path: Path) -> None:
+    first, second = tmp_path / "home", tmp_path / "home2"
+    for home in (first, second):
+        home.mkdir()
+    with Processes(first) as processes:
+        address = redis.start(processes, first)
+        with address.client() as client:
+            client.set("of", "first")
+            for _ in range(2):
+                # Its start and its end look for leftovers of its home.
+                with Processes(second) as others:
+                    other = redis.start(others, second)
+                    assert other.port != address.port
+                    assert other.password != address.password
+                    with other.client() as stranger:
+                        assert stranger.get("of") in {None, b"second"}
+                        stranger.set("of", "second")
+            assert client.get("of") == b"first"
+        assert (processes.ended, processes.news()) == ({}, [])

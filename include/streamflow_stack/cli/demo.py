@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from streamflow import config, names
-from streamflow_stack import stack
+from streamflow_stack import ports, stack
 from streamflow_stack.cli.console import Steps, follow, measured, output, serve
 from streamflow_stack.processes import Processes, StackError
 
@@ -59,7 +59,8 @@ def lab(processes: Processes, home: Path, library: str = "demo") -> Iterator[Lab
     ready = home / "lab" / "ready.json"
     ready.unlink(missing_ok=True)
     env = {"PYTHONPATH": ":".join(p for p in sys.path if p.endswith("include")), "PATH": "/usr/bin:/bin"}
-    arguments = ["--home", str(home / "lab"), "--ready-file", str(ready), "--library", library]
+    arguments = ["--home", str(home / "lab"), "--ready-file", str(ready)]
+    arguments += ["--library", library, "--host", ports.loopback()]
     log = processes.start("lab", [sys.executable, "-m", "lab", *arguments], env)
     deadline = time.monotonic() + LAB_SECONDS
     while not ready.exists():

@@ -11,7 +11,7 @@ import click
 
 from streamflow.errors import StreamFlowError
 from streamflow_stack import health
-from streamflow_stack.ports import LOOPBACK
+from streamflow_stack.ports import loopback
 
 # Parts with a port are reached on loopback, the others are found by their host's name.
 LISTENING: dict[str, health.Check] = {"stack": health.stack, "api-server": health.api_server}
@@ -25,7 +25,7 @@ def command(part: str, host: str | None) -> None:
     """Check PART on this host (by default the whole stack) in the environment that it runs in."""
     check = LISTENING.get(part) or NAMED[part]
     try:
-        fault = check(host or (LOOPBACK if part in LISTENING else socket.gethostname()), os.environ)
+        fault = check(host or (loopback() if part in LISTENING else socket.gethostname()), os.environ)
     except StreamFlowError as error:
         fault = str(error)
     click.echo(f"{part}: {fault or 'healthy'}")

@@ -17,20 +17,20 @@ from streamflow.sources import m3u
 from streamflow.sources.first_look import look
 from streamflow_stack import stack
 from streamflow_stack.cli.console import Steps, output, serve
-from streamflow_stack.ports import LOOPBACK, exposure
+from streamflow_stack.ports import exposure
 from streamflow_stack.processes import Processes
 
 
 @click.command(short_help="Run the stack for your own Dispatcharr, Xtream login or playlist.")
 @click.option("--port", default=8080, show_default=True, help="Airflow's port; the next free one when it is in use.")
-@click.option("--bind", default=LOOPBACK, show_default=True, help="The address that Airflow listens on.")
+@click.option("--bind", help="The address that Airflow listens on; by default the loopback address, 127.0.0.1 or ::1.")
 @click.option(
     "--workers",
     type=click.IntRange(min=2),
     help="The number of tasks at once, about 100 MB each; by default global_limit and four more.",
 )
 @click.option("--lean", is_flag=True, help="Use less memory: fork Airflow's parts from one process.")
-def command(port: int, bind: str, workers: int | None, lean: bool) -> None:
+def command(port: int, bind: str | None, workers: int | None, lean: bool) -> None:
     """Start Redis (unless the environment names one) and Airflow, and serve until Ctrl-C.
 
     With STREAMFLOW_M3U=- the playlist is read from standard input and stored for the next time.
@@ -38,8 +38,8 @@ def command(port: int, bind: str, workers: int | None, lean: bool) -> None:
     home = config.home()
     console = output()
     with stack.owned(home):
-        env = {**_playlist(home), "AIRFLOW__API__HOST": bind}
-        options = stack.Options(port, env, workers, lean)
+        env = _playlist(home)
+        options = stack.Options(port, env, workers, lean, bind)
         # Wrong settings are reported before anything is started.
         sources.from_env(os.environ, home)
         if published := exposure(os.environ):
