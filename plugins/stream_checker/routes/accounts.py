@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from threading import Condition
 from typing import Annotated
 
+from cachetools import TTLCache, cached
 from fastapi import APIRouter, Path, Query, Response
 
 from account_limiter import Limiter, LimiterUnavailable
@@ -23,6 +25,10 @@ from stream_checker.resources import OpenLimiter, OpenStore
 from streamflow.errors import UnknownRecord
 from streamflow.reports.provider import ProviderReport
 from streamflow.reports.provider import report as provider_report
+from streamflow.udi.ports import Store
+
+# A report over 5,000 streams reads 150,000 results.
+KEPT, KEPT_SECONDS = 32, 60.0
 
 router = APIRouter(prefix="/accounts", tags=["results"], dependencies=[Reader])
 
@@ -48,7 +54,7 @@ def get_report(
     """
     believed, evidence = _belief(limiter, account_id)
     try:
-        report = provider_report(store, account_id, believed=believed, evidence=evidence)
+        report = _report(store, account_id, believed, evidence)
     except UnknownRecord as error:
         raise Problem(404, f"There is no account {account_id}.") from error
     match format:
@@ -64,6 +70,11 @@ def get_report(
             )
             page = report_html(report, PROVIDER_SECTIONS, f"Report card of {report.name}", note)
             return file_response(page, "provider-report", format)
+
+
+@cached(TTLCache(KEPT, KEPT_SECONDS), lambda _, *known: known, condition=Condition())
+def _report(store: Store, account_id: int, believed: int | None, evidence: tuple[str, ...]) -> ProviderReport:
+    return provider_report(store, account_id, believed=believed, evidence=evidence)
 
 
 def _belief(limiter: Limiter, account_id: int) -> tuple[int | None, tuple[str, ...]]:

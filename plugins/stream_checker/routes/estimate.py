@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from threading import Condition
 from typing import Annotated
 
+from cachetools import TTLCache, cached
 from fastapi import APIRouter, Query
 
 from stream_checker.http.access import Reader
@@ -15,9 +18,14 @@ from stream_checker.resources import OpenLimiter, OpenNameIndex, OpenRedis, Open
 from stream_tasks.limits import believed_limits
 from stream_tasks.schedule import entry_of, next_starts, selection, window_of, zone_of
 from streamflow import shared_settings
+from streamflow.config import Config
 from streamflow.planning.estimate import Estimate, estimate
 from streamflow.planning.params import CheckParams
 from streamflow.planning.plan import Request
+from streamflow.udi.ports import Store
+
+# An estimate over 20,000 streams takes more than a second, and the views of all users request the same ones.
+KEPT, KEPT_SECONDS = 64, 20.0
 
 router = APIRouter(tags=["checks"], dependencies=[Reader])
 
@@ -46,15 +54,16 @@ def get_estimate(
     schedule: ScheduleName = None,
 ) -> Estimate:
     """Estimate a check from stored results, without any connection to a provider."""
-    settings, now = shared_settings.load(redis), datetime.now(UTC)
+    settings, starts_at = shared_settings.load(redis), None
     if schedule is not None:
         entry = entry_of(settings.schedule, schedule)
         if entry is None:
             raise Problem(404, f"There is no schedule {schedule!r}.")
         zone = zone_of(redis, settings.schedule)
-        now = next(iter(next_starts(entry.cron, now, zone, 1)), now)
+        now = datetime.now(UTC)
+        starts_at = next(iter(next_starts(entry.cron, now, zone, 1)), now)
         params = CheckParams.model_validate(
-            {**selection(store.library, entry), "force": entry.force, "window": window_of(entry, now, zone)}
+            {**selection(store.library, entry), "force": entry.force, "window": window_of(entry, starts_at, zone)}
         )
     else:
         records, ids, faults = NamedRecords(store, name_index), {}, []
@@ -65,4 +74,18 @@ def get_estimate(
         if faults:
             raise Problem(422, "; ".join(f"{fault.field}: {fault.message}" for fault in faults), errors=faults)
         params = CheckParams.model_validate(ids | {"force": force})
-    return estimate(store, settings, Request("estimate", params, now), believed_limits(limiter))
+    return _estimate(store, settings, params, starts_at, believed_limits(limiter))
+
+
+def _key(
+    _: Store, settings: Config, params: CheckParams, starts_at: datetime | None, believed: Mapping[str, int]
+) -> tuple[object, ...]:
+    return settings.model_dump_json(), params.model_dump_json(), starts_at, *sorted(believed.items())
+
+
+@cached(TTLCache(KEPT, KEPT_SECONDS), _key, condition=Condition())
+def _estimate(
+    store: Store, settings: Config, params: CheckParams, starts_at: datetime | None, believed: Mapping[str, int]
+) -> Estimate:
+    """Return the estimate of a check that starts now, or at a given time."""
+    return estimate(store, settings, Request("estimate", params, starts_at or datetime.now(UTC)), believed)
