@@ -10,7 +10,7 @@ from redis import Redis
 
 from stream_tasks import recipients
 from stream_tasks.recipients import Delivery
-from streamflow import names
+from streamflow import names, shared_settings
 from streamflow.records import RunState
 from streamflow.reports.alert_memory import RedisMemory
 from streamflow.reports.alerts import Alert, Condition, alerts, night_report, of_run
@@ -29,7 +29,8 @@ def send_run(
     if not recipients.are_set():
         return []
     memory = RedisMemory(redis)
-    raised = alerts(of_run(store, state, exceeded), memory)
+    unusable = shared_settings.load(redis).scoring.unusable_reasons
+    raised = alerts(of_run(store, state, exceeded, unusable), memory)
     chain = params.get("chain") or {"first": state.run.run_id, "number": 1}
     first = str(chain["first"])
     is_over = first.startswith(names.SCHEDULED_RUN) and not state.run.remaining

@@ -43,7 +43,7 @@ def test_a_run_is_reported_once_and_without_a_url(store: Store, redis_client: Re
     (document,) = sent
     assert document["run_id"] == "r"
     assert [alert["kind"] for alert in document["alerts"]] == ["stream_dead", "channel_dark"]
-    assert document["text"].endswith("1 channels with no working stream left: channel 2")
+    assert document["text"].endswith("1 channels with no stream left that can be watched: channel 2")
     assert "provider.test" not in str(document)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Literal, Protocol, TypeAlias
@@ -15,7 +15,7 @@ from streamflow.checking.circuit import OUTAGE
 from streamflow.checking.outages import LINE_DOWN
 from streamflow.masking import mask
 from streamflow.plain_text import inert_text
-from streamflow.records import Result, RunState
+from streamflow.records import DECIDED, Result, RunState
 from streamflow.udi.ports import Store
 
 MOST_NAMED = 20
@@ -97,17 +97,20 @@ def alerts(conditions: Iterable[Condition], memory: Memory) -> list[Alert]:
     return [one for one in raised if one]
 
 
-def of_run(store: Store, state: RunState, exceeded: Mapping[int, int] | None = None) -> list[Condition]:
+def of_run(
+    store: Store, state: RunState, exceeded: Mapping[int, int] | None = None, unusable: Collection[str] = ()
+) -> list[Condition]:
     """Return the states that a finished run found.
 
     :param exceeded: by account the number of connections above its limit.
+    :param unusable: the reasons for which nobody can watch a degraded stream; such streams keep no channel alive.
     :raises UdiUnavailable: while the UDI is away.
     """
     results = _results(store, state)
     working = {result.stream_id for result in results.values() if result.is_working}
     died = [result.stream_id for result in results.values() if result.verdict == "dead" and _was_alive(store, result)]
     streams = store.library.streams([*died, *working])
-    dark, lit = _dark(store, state, set(died), working)
+    dark, lit = _dark(store, state, results, unusable)
     down, up = _outages(store, results)
     line_is_down = any(OUTAGE in result.extra and LINE_DOWN in (result.detail or "") for result in results.values())
     held, free = _held(store, state)
@@ -133,7 +136,7 @@ def of_run(store: Store, state: RunState, exceeded: Mapping[int, int] | None = N
         ),
         Condition(
             "channel_dark",
-            "channels with no working stream left",
+            "channels with no stream left that can be watched",
             dark,
             lit,
             ("channel_back", "channels that work again"),
@@ -230,17 +233,18 @@ def _outages(store: Store, results: Mapping[int, Result]) -> tuple[list[Named], 
     ]
 
 
-def _dark(store: Store, state: RunState, died: set[int], working: set[int]) -> tuple[list[Named], list[Named]]:
-    """Return the channels whose streams are all dead since this run, and those of which a stream works."""
+def _dark(
+    store: Store, state: RunState, results: Mapping[int, Result], unusable: Collection[str]
+) -> tuple[list[Named], list[Named]]:
+    """Return the channels of the run without a usable stream, and those with one that the run found."""
+    usable = {id for id, result in results.items() if result.is_usable(unusable)}
+    lost = {id for id, result in results.items() if result.verdict in DECIDED} - usable
     channels = store.library.channels(state.run.channels)
-    candidates = [channel for channel in channels if died.intersection(channel.stream_ids)]
-    results = store.results.latest_of({stream for channel in candidates for stream in channel.stream_ids})
-    dark: list[Named] = [
-        (channel.id, channel.name)
-        for channel in candidates
-        if all(stream in results and results[stream].verdict == "dead" for stream in channel.stream_ids)
-    ]
-    return dark, [(channel.id, channel.name) for channel in channels if working.intersection(channel.stream_ids)]
+    candidates = [channel for channel in channels if lost.intersection(channel.stream_ids)]
+    latest = store.results.latest_of({stream for channel in candidates for stream in channel.stream_ids})
+    lost = {id for id, result in latest.items() if result.verdict in DECIDED and not result.is_usable(unusable)}
+    dark: list[Named] = [(channel.id, channel.name) for channel in candidates if lost.issuperset(channel.stream_ids)]
+    return dark, [(channel.id, channel.name) for channel in channels if usable.intersection(channel.stream_ids)]
 
 
 def _left(state: RunState) -> list[Named]:

@@ -49,6 +49,15 @@ def test_a_channel_whose_last_stream_died_is_dark(store: Store) -> None:
     assert raised(store) == {"stream_dead": ["stream 3", "stream 4"], "channel_dark": ["channel 2"]}
 
 
+def test_a_channel_whose_last_stream_is_black_is_dark(store: Store) -> None:
+    settle(store, s3=("dead", "no_data"), s4=("degraded", "black_video"))
+    state = store.runs.state("r")
+    assert state
+    kinds = {one.kind for one in alerts(of_run(store, state, unusable=["black_video"]), Remembered())}
+    assert kinds == {"stream_dead", "channel_dark"}
+    assert "channel_dark" not in raised(store)
+
+
 def test_an_undecided_stream_keeps_its_channel_lit(store: Store) -> None:
     settle(store, s3=("dead", "no_data"), s4=("unknown", "slot_timeout"))
     assert raised(store) == {"stream_dead": ["stream 3"]}
