@@ -17,10 +17,10 @@ import { Section } from "./settings.js";
 
 const REFRESH_MS = 5000;
 const ORIGINS = {
-  setting: "the setting Timezone below",
-  machine: "this machine's variable TZ",
-  source: "Dispatcharr's settings",
-  default: "no time zone is set",
+  setting: "from the setting Timezone below",
+  machine: "from this machine's variable TZ",
+  source: "from Dispatcharr's settings",
+  default: "because no time zone is set",
 };
 
 export function SchedulesView() {
@@ -79,7 +79,7 @@ function useEstimates(checks) {
 }
 
 const Clock = ({ times }) => html`
-  <p class="muted">All times are those of <strong>${times.timezone}</strong>, from ${ORIGINS[times.timezone_from]}; it is ${zonedClock(new Date(), times.timezone)} there.
+  <p class="muted">All times are those of <strong>${times.timezone}</strong>, ${ORIGINS[times.timezone_from]}; it is ${zonedClock(new Date(), times.timezone)} there.
     A changed schedule is in force within ${duration(times.effective_within)}, without a restart.</p>
 `;
 
