@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import astuple
+from dataclasses import astuple, replace
 
 from pydantic import TypeAdapter
 
@@ -26,7 +26,8 @@ from streamflow.probing.media.measurement import Measurement, Sample
 from streamflow.probing.media.playout import simulate_playout
 from streamflow.probing.media.source import Source
 from streamflow.probing.outcome import refused, result_of, to_json
-from streamflow.probing.protocols import http
+from streamflow.probing.protocols import audio_rendition, http
+from streamflow.probing.protocols.audio_rendition import Sound
 from streamflow.probing.protocols.source_info import SourceInfo
 from streamflow.probing.requests import MeasureRequest
 from streamflow.probing.target import MAX_THUMBNAIL_BYTES, ProbeOutcome, Progress
@@ -37,6 +38,8 @@ LEAST_STARVED = 0.1
 # A sample may end early when the stream came at this share of real time at least.
 STEADY_SHARE = 0.95
 SHORT_SHARE_SECONDS = 1.2
+# Sound in segments of its own is known as well as the picture when this share of its time has come.
+SOUND_SHARE = 0.5
 # Measured faults that another try would find again.
 FINAL = ("drm_protected", "no_video", "codec_unsupported")
 
@@ -67,6 +70,8 @@ class Judge:
         self.started = time.monotonic()
         self._request = request
         self._channel = channel
+        # The sound of a playlist of its own so far, and the number of bytes that were heard for it.
+        self._sound, self._heard_bytes = Sound(), 0
 
     def conclude(self, take_sample: Callable[[], Sample]) -> None:
         """Take the sample and send the outcome, whatever happens.
@@ -100,6 +105,7 @@ class Judge:
             source,
             options,
             is_finite=lambda: self.info.is_finite,
+            with_sound=self._with_sound,
             is_healthy=self._is_healthy,
             on_progress=self.report,
         )
@@ -173,11 +179,25 @@ class Judge:
     def _is_radio(self) -> bool:
         return self._request.radio or label.says_radio(self._request.name)
 
+    def _with_sound(self, found: Measurement) -> Measurement:
+        """Return the figures with the sound that comes in segments of its own, once enough of it is there."""
+        playlist = self.info.playlist
+        if found.audio or not (playlist and playlist.audio):
+            return found
+        if len(playlist.audio) != self._heard_bytes:
+            self._heard_bytes = len(playlist.audio)
+            self._sound = audio_rendition.measure(bytes(playlist.audio), playlist.audio_language)
+        if self._sound.media_s < SOUND_SHARE * found.media_s:
+            return found
+        merged = replace(found)
+        self._sound.add_to(merged)
+        return merged
+
     def _is_healthy(self, measurement: Measurement) -> bool:
         """Return whether a sample that may end early would be ok, and comes fast enough to stay so."""
         playlist = self.info.playlist
-        if playlist and playlist.separate_audio:
-            # Sound in segments of its own is measured at the end.
+        if playlist and playlist.separate_audio and not measurement.audio:
+            # Too little of the sound in segments of its own has come.
             return False
         if playlist and playlist.is_live and not playlist.has_moved:
             # Its source may have stopped.

@@ -39,10 +39,12 @@ def hand_over(buffer: ReceiveBuffer, source: SourceInfo, media: Channel, refusal
     """
     threading.Thread(target=_obey, args=(media, buffer), name="handover", daemon=True).start()
     sent: dict[str, Any] | None = None
+    sent_audio = 0
     while True:
         batch = buffer.batch()
         facts = source.facts()
-        audio = bytes(source.playlist.audio) if batch.end and source.playlist else b""
+        audio = bytes(source.playlist.audio[sent_audio:]) if source.playlist else b""
+        sent_audio += len(audio)
         messages.send(media, _header(batch, None if facts == sent else facts, len(audio), refusal_of))
         sent = facts
         for data in (batch.data, audio):
@@ -66,9 +68,8 @@ def _header(
         "ended": batch.end.ended,
         "failure": _refusal_fields(batch.end, refusal_of),
         "starved": batch.end.starved,
-        "audio": audio,
     }
-    return {"marks": batch.marks, "size": len(batch.data), "source": facts, "end": end}
+    return {"marks": batch.marks, "size": len(batch.data), "audio": audio, "source": facts, "end": end}
 
 
 def _refusal_fields(end: End, refusal_of: Callable[..., Refusal]) -> dict[str, Any] | None:
@@ -199,11 +200,11 @@ class ReceivedMedia:
         self.last_chunk = data or self.last_chunk
         if header["source"]:
             self._source.update(header["source"])
+        if header["audio"] and self._source.playlist:
+            self._source.playlist.audio += self._media.recv_bytes(MAX_BYTES)
         if end := header["end"]:
             self._is_complete = True
             self.ended = end["ended"]
             self.failure = Refusal(**end["failure"]) if end["failure"] else None
             self.starved = [(due, came) for due, came in end["starved"]]
-            if end["audio"] and self._source.playlist:
-                self._source.playlist.audio[:] = self._media.recv_bytes(MAX_BYTES)
         return data

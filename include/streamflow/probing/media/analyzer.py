@@ -62,6 +62,7 @@ class Analyzer:
     """Takes one sample of a source and returns its :class:`Measurement`.
 
     :param is_finite: returns whether the source is a recording, which has an end.
+    :param with_sound: returns the figures with the sound so far, where that comes beside the source's own bytes.
     :param is_healthy: returns whether a sample with these figures would be ok.
     """
 
@@ -71,6 +72,7 @@ class Analyzer:
         options: SampleOptions,
         *,
         is_finite: Callable[[], bool] = lambda: False,
+        with_sound: Callable[[Measurement], Measurement] = lambda found: found,
         is_healthy: Callable[[Measurement], bool] = lambda _: False,
         on_progress: OnProgress = lambda *_: None,
     ) -> None:
@@ -78,6 +80,7 @@ class Analyzer:
         self._source = source
         self._options = options
         self._is_finite = is_finite
+        self._with_sound = with_sound
         self._is_healthy = is_healthy
         self._on_progress = on_progress
         self._reported_at = 0.0
@@ -230,22 +233,23 @@ class Analyzer:
         self._stop_check_at = lasted + STOP_CHECK_SECONDS
         part.conclude()
         self._figures.conclude()
-        reason = self._early_end(part, lasted)
-        if reason is None or not self._is_healthy(self.measurement):
+        found = self._with_sound(self.measurement)
+        reason = self._early_end(found, lasted, wants_sound=part.has_audio or bool(found.audio))
+        if reason is None or not self._is_healthy(found):
             return False
         self.measurement.saved_s = max(0.0, self._options.sample_seconds - lasted)
         self.measurement.early_end = reason
         return True
 
-    def _early_end(self, part: Part, lasted: float) -> EarlyEnd | None:
+    def _early_end(self, found: Measurement, lasted: float, *, wants_sound: bool) -> EarlyEnd | None:
         """Return why a healthy sample may end now; None where it may not."""
         options = self._options
 
         def suffices(known: KnownFigures | None) -> bool:
             return can_stop_early(
-                self.measurement,
+                found,
                 self._figures,
-                wants_sound=part.has_audio,
+                wants_sound=wants_sound,
                 sample_seconds=options.sample_seconds,
                 known=known,
             )

@@ -55,7 +55,9 @@ def measure(
         raise failure
     playlist = source.playlist
     if playlist and playlist.audio and not found.audio:
-        playlist.audio_failure = audio_rendition.measure(bytes(playlist.audio), playlist.audio_language, found)
+        sound = audio_rendition.measure(bytes(playlist.audio), playlist.audio_language)
+        sound.add_to(found)
+        playlist.audio_failure = sound.failure
     _check_length(found, received, source, request)
     source.notice_s = _notice_s(found, received, source, request.address_form)
     return _sample(found, received, source, request)
