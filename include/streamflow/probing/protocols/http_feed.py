@@ -49,7 +49,7 @@ def _opened(
     if may_be_list and (entry := first_entry(document)):
         yield from _listed(client, joined(address, entry), source, read_timeout)
     else:
-        yield from _followed(client, source, address, document, ahead_s)
+        yield from _followed(client, source, address, document, ahead_s, origin=url)
 
 
 def _note(response: HttpResponse, source: SourceInfo) -> None:
@@ -83,8 +83,10 @@ def _listed(client: HttpClient, url: str, source: SourceInfo, read_timeout: floa
     yield from _opened(client, url, source, read_timeout, may_be_list=False)
 
 
-def _followed(client: HttpClient, source: SourceInfo, url: str, document: bytes, ahead_s: float) -> Iterator[bytes]:
-    """Yield the media bytes behind a playlist or manifest."""
+def _followed(
+    client: HttpClient, source: SourceInfo, url: str, document: bytes, ahead_s: float, *, origin: str
+) -> Iterator[bytes]:
+    """Yield the media bytes behind a playlist or manifest from ``url``, where ``origin`` led."""
     is_hls = is_playlist(document[:HEAD_BYTES])
     info = source.playlist = PlaylistInfo("hls" if is_hls else "dash")
 
@@ -92,7 +94,7 @@ def _followed(client: HttpClient, source: SourceInfo, url: str, document: bytes,
         return not source.is_stopping
 
     stream = HlsFeed(client, info, is_wanted) if is_hls else DashFeed(client, info, is_wanted, ahead_s)
-    for chunk in stream.follow(url, document):
+    for chunk in stream.follow(url, document, origin):
         source.tls_fault = client.tls_fault
         yield chunk
 

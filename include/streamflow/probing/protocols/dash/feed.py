@@ -47,13 +47,15 @@ class DashFeed:
         self._audio_init: SegmentRef | None = None
         self._audio_done: tuple[float, int] | None = None
         self._failures = 0
+        self._origin = ""
 
-    def follow(self, url: str, document: bytes) -> Iterator[bytes]:
-        """Yield the media bytes of the stream behind the manifest ``document`` from ``url``.
+    def follow(self, url: str, document: bytes, origin: str) -> Iterator[bytes]:
+        """Yield the media bytes of the stream behind the manifest ``document`` from ``url``, where ``origin`` led.
 
         :raises Refusal: when there is nothing to yield, and when the stream fails later on.
         """
         first: Refusal | None = None
+        self._origin = origin
         for skipped in range(MAX_ATTEMPTS):
             current = self._parsed(document, url, skipped)
             try:
@@ -93,7 +95,8 @@ class DashFeed:
     def _reloaded(self, url: str, current: Manifest, skipped: int) -> tuple[str, Manifest]:
         """Return the current manifest, or the old one for up to three failed requests in a row."""
         try:
-            address, document = self._fetcher.document(url)
+            # The address that a redirect led to may expire.
+            address, document = self._fetcher.document(self._origin if self._failures else url)
             fresh = self._parsed(document, address, skipped)
         except Refusal as refusal:
             self._failures += 1

@@ -40,10 +40,15 @@ MAX_METHOD_CHARACTERS = 20
 
 @dataclass
 class _Track:
-    """A media playlist that is being followed."""
+    """A media playlist that is being followed.
+
+    :param url: where it was sent from, after redirects; its addresses are relative to that.
+    :param origin: the address that led there.
+    """
 
     url: str
     playlist: MediaPlaylist
+    origin: str
     position: Position = field(default_factory=Position)
     init: InitSection | None = None
     failures: int = 0
@@ -59,18 +64,18 @@ class HlsFeed:
         self._keys: dict[str, bytes] = {}
         self._variables: Mapping[str, str] = {}
 
-    def follow(self, url: str, document: bytes) -> Iterator[bytes]:
-        """Yield the media bytes of the stream behind the playlist ``document`` from ``url``.
+    def follow(self, url: str, document: bytes, origin: str) -> Iterator[bytes]:
+        """Yield the media bytes of the stream behind the playlist ``document`` from ``url``, where ``origin`` led.
 
         Audio of its own goes to the :class:`PlaylistInfo`, one segment after each one of the video.
 
         :raises Refusal: when there is nothing to yield, and when the stream fails later on.
         """
-        yield from self._followed(url, parse(document), MAX_DEPTH)
+        yield from self._followed(url, parse(document), MAX_DEPTH, origin)
 
-    def _followed(self, url: str, playlist: MasterPlaylist | MediaPlaylist, depth: int) -> Iterator[bytes]:
+    def _followed(self, url: str, playlist: MasterPlaylist | MediaPlaylist, depth: int, origin: str) -> Iterator[bytes]:
         if isinstance(playlist, MediaPlaylist):
-            yield from self._media(_Track(url, playlist), None)
+            yield from self._media(_Track(url, playlist, origin), None)
         elif depth == 0:
             raise dead("not_media", "lists of variants lead to further lists only", retryable=False)
         else:
@@ -96,11 +101,12 @@ class HlsFeed:
         raise first or dead("no_data", "the playlist names no variant")
 
     def _variant(self, url: str, master: MasterPlaylist, variant: Variant, depth: int) -> Iterator[bytes]:
-        address, playlist = self._fetch(joined(url, variant.uri))
+        origin = joined(url, variant.uri)
+        address, playlist = self._fetch(origin)
         if isinstance(playlist, MediaPlaylist):
-            yield from self._media(_Track(address, playlist), self._audio(url, master, variant))
+            yield from self._media(_Track(address, playlist, origin), self._audio(url, master, variant))
         else:
-            yield from self._followed(address, playlist, depth - 1)
+            yield from self._followed(address, playlist, depth - 1, origin)
 
     def _audio(self, url: str, master: MasterPlaylist, variant: Variant) -> _Track | None:
         """Return the audio of a variant that comes in a playlist of its own, and note all its renditions."""
@@ -121,10 +127,11 @@ class HlsFeed:
         return self._info.audio_opened(lambda: self._rendition(url, renditions[0]))
 
     def _rendition(self, url: str, rendition: Rendition) -> _Track:
-        address, playlist = self._fetch(joined(url, rendition.uri))
+        origin = joined(url, rendition.uri)
+        address, playlist = self._fetch(origin)
         if isinstance(playlist, MasterPlaylist):
             raise dead("not_media", "the playlist of the audio is a list of variants", retryable=False)
-        return _Track(address, playlist)
+        return _Track(address, playlist, origin)
 
     def _media(self, track: _Track, audio: _Track | None) -> Iterator[bytes]:
         """Yield the segments of a media playlist until it ends, stops or is no longer wanted."""
@@ -178,7 +185,8 @@ class HlsFeed:
     def _reload(self, track: _Track) -> None:
         """Fetch a live playlist again; keeps the old one when that fails, up to three times in a row."""
         try:
-            address, playlist = self._fetch(track.url)
+            # The address that a redirect led to may expire.
+            address, playlist = self._fetch(track.origin if track.failures else track.url)
         except Refusal as refusal:
             track.failures += 1
             if track.failures >= MAX_FAILURES_IN_A_ROW or not (is_passing(refusal) or refusal.reason == "not_media"):
