@@ -159,6 +159,7 @@ class Judge:
                 announced_jumps=playlist.announced_jumps,
                 is_sound_coming=playlist.is_audio_pending,
                 sound_failure=playlist.audio_failure,
+                has_sample_key=playlist.has_sample_key,
             )
         return Evidence(
             measurement,

@@ -19,6 +19,7 @@ class Delivery:
     :param announced_jumps: jumps of the time stamps that the playlist announced.
     :param is_sound_coming: whether sound in segments of its own may still come.
     :param sound_failure: why such sound never came.
+    :param has_sample_key: whether the samples were encrypted, with a key that anyone may fetch.
     """
 
     is_segmented: bool = False
@@ -27,6 +28,7 @@ class Delivery:
     announced_jumps: int = 0
     is_sound_coming: bool = False
     sound_failure: str | None = None
+    has_sample_key: bool = False
 
 
 @dataclass(frozen=True)

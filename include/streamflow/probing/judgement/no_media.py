@@ -11,7 +11,7 @@ def of_measurement(measurement: Measurement) -> Refusal | None:
     if measurement.headers.is_scrambled:
         return dead("drm_protected", "the packets are scrambled", retryable=False)
     if measurement.is_encrypted:
-        return dead("drm_protected", "the media are under common encryption", retryable=False)
+        return dead("drm_protected", "the media are encrypted sample by sample", retryable=False)
     codec = measurement.unsupported_video or next(iter(measurement.unreadable), None)
     if codec and not measurement.has_video:
         detail = f"no decoder for {codec}, or nothing that it can decode"

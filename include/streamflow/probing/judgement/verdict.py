@@ -73,7 +73,7 @@ def encrypted(evidence: Evidence) -> Judgement | None:
     if share > SCRAMBLED_SHARE:
         return Judgement("dead", "drm_protected", f"{share:.0%} of the packets are scrambled")
     if evidence.measurement.is_encrypted:
-        return Judgement("dead", "drm_protected", "the media are under common encryption")
+        return Judgement("dead", "drm_protected", "the media are encrypted sample by sample")
     return None
 
 
@@ -99,6 +99,8 @@ def undecodable(evidence: Evidence) -> Judgement | None:
     measurement = evidence.measurement
     if measurement.pictures:
         return None
+    if evidence.delivery.has_sample_key:
+        return Judgement("dead", "drm_protected", "the key that the playlist names opens no picture")
     if measurement.key_frames:
         frames = f"{measurement.key_frames} key frame{'s' if measurement.key_frames > 1 else ''}"
         return Judgement("dead", "undecodable", f"{frames} in {measurement.media_s:.1f} s, none could be decoded")

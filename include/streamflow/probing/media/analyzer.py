@@ -211,7 +211,7 @@ class Analyzer:
 
     @property
     def _is_locked(self) -> bool:
-        return self._boxes.is_encrypted and not self._has_key
+        return (self._boxes.is_encrypted and not self._has_key) or self.measurement.headers.programs.is_encrypted
 
     def _is_empty(self) -> bool:
         waited = time.monotonic() - self._began

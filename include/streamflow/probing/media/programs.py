@@ -15,7 +15,9 @@ DOLBY_VISION, TELETEXT = 0xB0, 0x56
 _REGISTRATION, _DVB_EXTENSION = 0x05, 0x7F
 # Stream types (ISO/IEC 13818-1, table 2-34; GY/T 257 and T/AVS for the AVS family; ATSC A/52, A/107 for DTS).
 _VIDEO_TYPES = frozenset({0x01, 0x02, 0x10, 0x1B, 0x1E, 0x1F, 0x20, 0x21, 0x24, 0x25, 0x32, 0x33, 0x35, 0x42,
-                          0xD1, 0xD2, 0xD4, 0xEA})  # fmt: skip
+                          0xD1, 0xD2, 0xD4, 0xDB, 0xEA})  # fmt: skip
+# H.264 whose slices are encrypted (Apple, "MPEG-2 Stream Encryption Format for HTTP Live Streaming").
+_ENCRYPTED_VIDEO_TYPE = 0xDB
 _AUDIO_TYPES = frozenset({0x03, 0x04, 0x0F, 0x11, 0x1C, 0x2D, 0x2E, 0x81, 0x82, 0x83, 0x84, 0x85, 0x87, 0x8A, 0xC1,
                           0xCF, 0xD3, 0xD5})  # fmt: skip
 _TYPE_NAMES = {
@@ -49,6 +51,11 @@ class Track:
     def is_video(self) -> bool:
         """Whether it is announced as video."""
         return self.stream_type in _VIDEO_TYPES
+
+    @property
+    def is_encrypted_video(self) -> bool:
+        """Whether it is announced as video whose pictures are encrypted."""
+        return self.stream_type == _ENCRYPTED_VIDEO_TYPE
 
     @property
     def is_audio(self) -> bool:
@@ -108,6 +115,12 @@ class Programs:
         """Return whether one of the track's descriptors has the tag."""
         track = self.track(pid)
         return track is not None and tag in track.tags
+
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether video is announced, and all of it is encrypted sample by sample."""
+        videos = [track for tracks in self.tracks.values() for track in tracks if track.is_video]
+        return bool(videos) and all(track.is_encrypted_video for track in videos)
 
     def take(self, pid: int, packet: bytes, index: int = 0) -> None:
         """Read a packet of a table.

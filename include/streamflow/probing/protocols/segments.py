@@ -53,6 +53,7 @@ class PlaylistInfo:
     :param segments: segments that were fetched, ``missing`` those that were not.
     :param announced_jumps: places where the playlist announces that the time stamps restart.
     :param separate_audio: languages of the audio in segments of its own, ``subtitles`` formats with languages.
+    :param encrypted: segments are encrypted, ``has_sample_key`` their samples are.
     :param sample_key: the key, in hexadecimal digits, of a fragmented file whose samples are encrypted with a key that
         anyone may fetch.
     :param audio: bytes of the audio in segments of its own, ``audio_language`` its language, and ``audio_failure``
@@ -69,6 +70,7 @@ class PlaylistInfo:
     segments: int = 0
     missing: int = 0
     encrypted: bool = False
+    has_sample_key: bool = False
     announced_jumps: int = 0
     separate_audio: list[str] = field(default_factory=list)
     subtitles: list[str] = field(default_factory=list)
@@ -245,7 +247,7 @@ def read_document(body: Iterator[bytes], begun: bytes = b"") -> bytes:
 def refuse_encrypted_entries(init: bytes) -> None:
     """Raise Refusal for an initialization segment whose sample entries are encrypted (ISO/IEC 23001-7)."""
     if any(name in init for name in (b"encv", b"enca", b"pssh")):
-        raise dead("drm_protected", "the media are under common encryption", retryable=False)
+        raise dead("drm_protected", "the media are encrypted sample by sample", retryable=False)
 
 
 def _bounded(body: Iterator[bytes]) -> Iterator[bytes]:

@@ -42,7 +42,7 @@ def test_a_healthy_stream_is_ok() -> None:
 @pytest.mark.parametrize(
     ("fields", "verdict", "reason", "detail"),
     [
-        ({"is_encrypted": True}, "dead", "drm_protected", "the media are under common encryption"),
+        ({"is_encrypted": True}, "dead", "drm_protected", "the media are encrypted sample by sample"),
         ({"format": VideoFormat()}, "dead", "no_video", "sound only"),
         ({"format": VideoFormat(), "audio": []}, "dead", "no_video", "neither video nor sound"),
         ({"video_packets": 0}, "dead", "no_video", "sound only; nothing of the announced video came"),
@@ -100,6 +100,12 @@ def test_an_early_end_is_the_providers_where_the_account_was_full(fields: dict[s
     judgement = judge(replace(ended, account_full=True))
     assert words(judgement) == ("unknown", "provider_busy")
     assert judgement.detail == "ended by itself after 3.0 s, while all connections of the account were in use"
+
+
+@pytest.mark.parametrize("key_frames", [0, 1, 10])
+def test_pictures_that_no_open_key_decrypts_are_protected_and_not_damaged(key_frames: int) -> None:
+    evidence = Evidence(watched(pictures=[], key_frames=key_frames), delivery=Delivery(has_sample_key=True))
+    assert words(judge(evidence)) == ("dead", "drm_protected")
 
 
 def test_segments_have_no_share_of_real_time() -> None:

@@ -225,7 +225,11 @@ class HlsFeed:
         secret, start = self._key(joined(track.url, key.uri)), vector(key.vector, segment.number)
         if not key.is_for_samples:
             yield from decrypted(media, secret, start)
-        elif segment.init is None:
+            return
+        self._info.has_sample_key = True
+        if len(secret) != sample_aes.BLOCK:
+            raise dead("drm_protected", "the server of the keys answers with something else", retryable=False)
+        if segment.init is None:
             yield from sample_aes.decrypted(media, secret, start)
         else:
             # The fragments name what is encrypted themselves (ISO/IEC 23001-7), and libav decrypts them.

@@ -35,10 +35,8 @@ Unit = Callable[[bytearray, "_Blocks"], None]
 def decrypted(body: Iterator[bytes], key: bytes, vector: bytes) -> Iterator[bytes]:
     """Yield a segment with clear samples, as long as the encrypted one.
 
-    :raises Refusal: when the key does not have the size that the cipher needs, and for an overlong segment.
+    :raises Refusal: for an overlong segment.
     """
-    if len(key) != BLOCK:
-        raise dead("undecodable", "the key does not have the size that AES-128 needs")
     segment = bytearray()
     for chunk in body:
         segment += chunk

@@ -11,6 +11,7 @@ from streamflow.probing import ProbeTarget, probe
 from streamflow.probing.judgement.refusal import Refusal
 from streamflow.probing.protocols.hls import sample_aes
 from streamflow.records import Result
+from support.probing.common_encryption import as_cbcs
 from support.probing.fragments import cut, fragmented, packed_sound
 from support.probing.sample_encryption import encrypt, encrypted_frames, pes_packets
 from support.probing.scripted import Scripted, response
@@ -91,16 +92,71 @@ def test_tracks_that_are_announced_as_clear_are_not_decrypted(scripted: Scripted
     assert (result.verdict, result.reason, result.decode_errors) == ("ok", None, 0), result.detail
 
 
-def test_encrypted_samples_of_a_fragmented_file_are_measured_as_clear_ones(scripted: Scripted, clip: Clip) -> None:
-    init, parts = fragmented(
-        clip, "video", encryption_scheme="cenc-aes-ctr", encryption_key=KEY.hex(), encryption_kid=bytes(16).hex()
-    )
-    map_tag = '#EXT-X-MAP:URI="/init"'
-    result = offered(scripted, parts[:6], '#EXT-X-KEY:METHOD=SAMPLE-AES-CTR,URI="/k"', map_tag, init=init)
+COUNTER = {"encryption_scheme": "cenc-aes-ctr", "encryption_key": KEY.hex(), "encryption_kid": bytes(16).hex()}
+MAP = '#EXT-X-MAP:URI="/init"'
+METHODS = {"cenc": "SAMPLE-AES-CTR", "cbcs": "SAMPLE-AES"}
+
+
+def protected(clip: Clip, scheme: str) -> tuple[bytes, list[bytes]]:
+    """Return initialization segment and fragments of the clip's video, encrypted by a scheme."""
+    init, parts = fragmented(clip, "video", **COUNTER)
+    return as_cbcs(init, parts[:6], KEY) if scheme == "cbcs" else (init, parts[:6])
+
+
+@pytest.mark.parametrize("scheme", METHODS)
+def test_encrypted_samples_of_a_fragmented_file_are_measured_as_clear_ones(
+    scripted: Scripted, clip: Clip, scheme: str
+) -> None:
+    init, parts = protected(clip, scheme)
+    result = offered(scripted, parts, f'#EXT-X-KEY:METHOD={METHODS[scheme]},URI="/k"', MAP, init=init)
     assert (result.verdict, result.reason) == ("degraded", "no_audio"), result.detail
     assert (result.height, result.fps, result.decode_errors) == (480, 30.0, 0)
-    locked = offered(scripted, parts[:6], map_tag, init=init)
-    assert (locked.verdict, locked.reason) == ("dead", "drm_protected")
+
+
+@pytest.mark.parametrize("scheme", METHODS)
+@pytest.mark.parametrize("carrier", ["hls", "dash", "dash that tells it", "file"])
+def test_common_encryption_without_a_key_is_protection_in_every_carrier(
+    scripted: Scripted, clip: Clip, scheme: str, carrier: str
+) -> None:
+    init, parts = protected(clip, scheme)
+    if carrier == "hls":
+        result = offered(scripted, parts, MAP, init=init)
+    elif carrier == "file":
+        scripted.serve("/1.mp4", init + b"".join(parts))
+        result = probe(ProbeTarget(scripted.url("/1.mp4")), SETTINGS).result
+    else:
+        scripted.serve("/init", init)
+        scripted.serve("/1", parts[0])
+        scheme_id = "urn:mpeg:dash:mp4protection:2011"
+        told = f'<ContentProtection schemeIdUri="{scheme_id}" value="{scheme}"/>' if "tells" in carrier else ""
+        manifest = (
+            f'<MPD mediaPresentationDuration="PT1S"><Period><AdaptationSet mimeType="video/mp4">{told}'
+            '<Representation id="v" width="640" height="480" bandwidth="9"><SegmentTemplate duration="1" '
+            'initialization="init" media="$Number$"/></Representation></AdaptationSet></Period></MPD>'
+        )
+        result = probe(ProbeTarget(scripted.url("/1.mpd", response(manifest.encode()))), SETTINGS).result
+    assert (result.verdict, result.reason) == ("dead", "drm_protected"), result.detail
+
+
+@pytest.mark.parametrize("answer", [b'{"error": "no licence"}', b""], ids=["no key", "empty"])
+@pytest.mark.parametrize("scheme", METHODS)
+def test_an_answer_that_is_no_key_is_protection_and_no_damage(
+    scripted: Scripted, clip: Clip, scheme: str, answer: bytes
+) -> None:
+    init, parts = protected(clip, scheme)
+    scripted.url("/other", response(answer))
+    result = offered(scripted, parts, f'#EXT-X-KEY:METHOD={METHODS[scheme]},URI="/other"', MAP, init=init)
+    assert (result.verdict, result.reason) == ("dead", "drm_protected"), result.detail
+
+
+@pytest.mark.parametrize("in_segments", [True, False])
+def test_a_transport_stream_that_announces_encrypted_pictures_is_protected(
+    scripted: Scripted, clip: Clip, in_segments: bool
+) -> None:
+    segments = [encrypt(piece, KEY, VECTOR) for piece in cut(clip)[:3]]
+    scripted.serve("/1.ts", b"".join(segments))
+    result = offered(scripted, segments) if in_segments else probe(ProbeTarget(scripted.url("/1.ts")), SETTINGS).result
+    assert (result.verdict, result.reason) == ("dead", "drm_protected"), result.detail
 
 
 @pytest.mark.parametrize(
