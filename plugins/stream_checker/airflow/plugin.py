@@ -62,3 +62,10 @@ class StreamCheckerPlugin(AirflowPlugin):
         from stream_checker.airflow.task_link import StreamLink
 
         return [StreamLink()]
+
+
+if sys.argv[1:2] == ["api-server"]:
+    # Before Airflow defines its routes, in the one process that has some.
+    from stream_checker.airflow import audit_log
+
+    audit_log.install()
