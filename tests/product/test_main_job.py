@@ -17,17 +17,9 @@ import pytest
 
 from streamflow.config import Config
 from streamflow_stack import redis
-from support.running_product import API, Product, eventually, probing
+from support.running_product import API, Product, eventually, probing, within_limits
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(420), pytest.mark.xdist_group("stack")]
-
-
-def within_limits(product: Product) -> bool:
-    record = product.provider.record()
-    assert record["global"]["peak"] <= 10
-    return all(a["max_streams"] == 0 or a["peak"] <= a["max_streams"] for a in record["accounts"]) and not any(
-        a["refused"] for a in record["accounts"]
-    )
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,7 @@ import httpx
 import psutil
 
 from lab import Library
+from streamflow.config import Config
 from streamflow.names import CHECK_DAG
 from streamflow_stack import stack
 from streamflow_stack.airflow_api import AirflowApi
@@ -84,6 +85,15 @@ def probing(product: Product) -> list[psutil.Process]:
         except psutil.Error:
             continue
     return processes
+
+
+def within_limits(product: Product) -> bool:
+    """Return whether the provider, by its own count since it was reset, saw no connection above any limit."""
+    record = product.provider.record()
+    assert record["global"]["peak"] <= Config().concurrent_streams.global_limit
+    return all(a["max_streams"] == 0 or a["peak"] <= a["max_streams"] for a in record["accounts"]) and not any(
+        a["refused"] for a in record["accounts"]
+    )
 
 
 def eventually(condition: Callable[[], Any], seconds: float = 30) -> Any:
