@@ -81,7 +81,8 @@ def follow(
         _show_progress(api, following, console, check)
         state = _state(api, following)
         if state is None:
-            console.print(f"[red]the run {following} ended before it had planned anything; see its log in Airflow[/]")
+            why = _fault(api, following)
+            console.print(f"the run {following} ended before it had planned anything: {why}", style="red", markup=False)
             return
         yield state
         following = state.get("next_run_id")
@@ -93,6 +94,12 @@ def _state(api: AirflowApi, run_id: str, **query: str) -> dict[str, Any] | None:
         "GET", f"{API}/runs/{quote(run_id, safe='')}", missing_ok=True, params=query
     )
     return state
+
+
+def _fault(api: AirflowApi, run_id: str) -> str:
+    """Return why the plan of a run failed."""
+    found = api.request("GET", f"{API}/runs/{quote(run_id, safe='')}/airflow", missing_ok=True)
+    return str((found or {}).get("reason") or "its log in Airflow tells why")
 
 
 def _show_progress(api: AirflowApi, run_id: str, console: Console, check: Callable[[], None]) -> None:

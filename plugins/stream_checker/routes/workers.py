@@ -16,6 +16,7 @@ from stream_checker.http.access import Reader
 from stream_checker.http.problems import responses
 from stream_checker.queries import workers
 from stream_checker.resources import OpenLimiter, OpenRedis
+from streamflow import faults, names
 from streamflow.probing.isolation import memory
 
 router = APIRouter(tags=["workers"], dependencies=[Reader])
@@ -57,6 +58,13 @@ class WaitersHealth(BaseModel):
     detail: str | None = Field(default=None, description="Consequence of an error; null when there is none")
 
 
+class SourceHealth(BaseModel):
+    """The source of channels and streams, as the last refresh of the library found it."""
+
+    status: Literal["healthy", "unhealthy"] = Field(description="Whether the last refresh succeeded")
+    detail: str | None = Field(default=None, description="Reason of its failure, with what to do; null without one")
+
+
 class MemoryHealth(BaseModel):
     """The memory of the container that this server runs in, or of its machine."""
 
@@ -79,6 +87,7 @@ class Health(BaseModel):
     dag_processor: ComponentHealth = Field(description="Airflow's DAG processor")
     redis: RedisHealth = Field(description="Redis, which holds the limits and the UDI")
     waiters: WaitersHealth = Field(description="The checks that wait for a slot")
+    source: SourceHealth = Field(description="Dispatcharr, the panel or the playlist, at the last refresh")
     memory: MemoryHealth = Field(description="The memory of this server's container, which the lite container shares")
 
 
@@ -88,7 +97,7 @@ DESCRIBED = {503: {"model": Health, "description": "Nothing can be checked"}, **
 @router.get("/workers/health", responses=DESCRIBED)
 @router.get("/celery/health", responses=DESCRIBED, name="celery_health")
 def get_health(response: Response, redis: OpenRedis, limiter: OpenLimiter) -> Health:
-    """Return the health of workers, scheduler, triggerer, Redis and waiting checks; 503 when nothing can be checked."""
+    """Return the health of all parts that a check needs; 503 when nothing can be checked."""
     airflow = get_airflow_health()
     components = {
         name: ComponentHealth(status=airflow[name]["status"], last_heartbeat=airflow[name][f"latest_{name}_heartbeat"])
@@ -96,10 +105,13 @@ def get_health(response: Response, redis: OpenRedis, limiter: OpenLimiter) -> He
     }
     alive = [WorkerHealth.model_validate(worker) for worker in workers.workers()]
     redis_health, waiters = _redis_health(redis), _waiters_health(limiter)
+    fault = faults.reason_of(redis, names.REFRESH_DAG)
+    source = SourceHealth(status="unhealthy" if fault else "healthy", detail=fault)
+    found = {part.status for part in components.values()} | {redis_health.status, waiters.status, source.status}
     status: Literal["healthy", "degraded", "unhealthy"] = "healthy"
     if components["scheduler"].status != "healthy" or not alive:
         status, response.status_code = "unhealthy", 503
-    elif {"healthy"} != {redis_health.status, waiters.status, *(component.status for component in components.values())}:
+    elif found != {"healthy"}:
         status = "degraded"
     return Health(
         status=status,
@@ -107,6 +119,7 @@ def get_health(response: Response, redis: OpenRedis, limiter: OpenLimiter) -> He
         workers=alive,
         redis=redis_health,
         waiters=waiters,
+        source=source,
         memory=_memory_health(),
         **components,
     )

@@ -8,10 +8,11 @@ from typing import Any
 
 import httpx
 import pytest
+from redis import Redis
 
 from account_limiter import Lease, LeaseLost, Limiter
 from stream_checker.routes import workers
-from streamflow import thumbnails
+from streamflow import faults, names, thumbnails
 from streamflow.udi import Udi
 
 from ..library import NOW, RUN, SECRET, STREAMS, result, url
@@ -202,6 +203,18 @@ def test_health_is_503_while_no_scheduler_runs(admin: httpx.Client) -> None:
         assert health["redis"]["status"] == "healthy"
         assert health["waiters"].items() >= {"status": "healthy", "unattended": 0}.items()
         assert {"scheduler", "triggerer", "dag_processor"} <= set(health)
+        assert health["source"] == {"status": "healthy", "detail": None}
+
+
+def test_health_tells_why_the_last_refresh_failed(admin: httpx.Client, redis_client: Redis) -> None:
+    with pytest.raises(OSError), faults.noted(redis_client, names.REFRESH_DAG, "; set DISPATCHARR_URL"):
+        raise OSError("connection refused")
+    try:
+        source = admin.get("/workers/health").json()["source"]
+    finally:
+        with faults.noted(redis_client, names.REFRESH_DAG):
+            pass
+    assert source == {"status": "unhealthy", "detail": "connection refused; set DISPATCHARR_URL"}
 
 
 @pytest.mark.parametrize(("kills", "status"), [(0, "healthy"), (3, "degraded")])

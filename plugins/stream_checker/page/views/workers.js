@@ -8,7 +8,7 @@ import { Failure, Loading } from "../parts/notice.js";
 import { Table } from "../parts/table.js";
 
 const LOOKS = { healthy: "ok", degraded: "degraded", unhealthy: "dead" };
-const PARTS = { scheduler: "Scheduler", triggerer: "Triggerer", dag_processor: "DAG processor", redis: "Redis", waiters: "Waiting checks", memory: "Memory" };
+const PARTS = { scheduler: "Scheduler", triggerer: "Triggerer", dag_processor: "DAG processor", redis: "Redis", waiters: "Waiting checks", source: "Source", memory: "Memory" };
 
 export function WorkersView() {
   const { data: health, error } = useLive("workers/health");
