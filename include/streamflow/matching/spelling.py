@@ -131,7 +131,8 @@ def spelling_of(name: str) -> Spelling:
     text = name[:MAX_CHARACTERS].strip()
     if not text.isascii():
         # Superscripts become letters: "ᴴᴰ" is "HD".
-        text = unicodedata.normalize("NFKC", text)
+        # One character can become eighteen.
+        text = unicodedata.normalize("NFKC", text)[:MAX_CHARACTERS].strip()
     if _is_heading(text):
         return Spelling("", kind="heading")
     kind = _kind(text.lower())

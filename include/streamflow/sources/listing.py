@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from streamflow.records import Channel
+from streamflow.records.text import NAME_LENGTH
 
 # Words of a name that describe the encoding, not the channel. RAW and 4K are not here: WWE RAW and Canal 4K are names.
 _QUALITY = re.compile(
@@ -107,7 +108,8 @@ def _channel(key: str, members: list[Listed]) -> Channel:
 
 def plain_name(name: str) -> str:
     """Return a channel's name without case, punctuation and words about quality, for comparing."""
-    plain = unicodedata.normalize("NFKC", name).casefold()
+    # Composing takes quadratic time where a letter has many accents.
+    plain = unicodedata.normalize("NFKC", name[:NAME_LENGTH]).casefold()
     plain = re.sub(r"\b4k\b", "uhd", plain)
     words = _PUNCTUATION.sub(" ", _QUALITY.sub(" ", plain)).split()
     return " ".join(words) or " ".join(plain.split())

@@ -28,7 +28,7 @@ _TUNER_REASONS = {
 }  # fmt: skip
 MAX_TUNER_CHARACTERS = 60
 # Texts of providers in responses whose status says less: 403, or 200.
-_BUSY_TEXT = re.compile(rb"(max\w*|too many)[^<>]{0,40}(connection|stream|user|device)|connection limit", re.IGNORECASE)
+_BUSY_TEXT = re.compile(rb"(max|too many)[^<>]{0,50}(connection|stream|user|device)|connection limit", re.IGNORECASE)
 _REGION_TEXT = re.compile(rb"geo.?(block|restrict|lock)|not available in your (country|region|location)", re.IGNORECASE)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-_OPTION = re.compile(r"\s+([A-Za-z]+)=(\S*)")
+_OPTION = re.compile(r"\s([A-Za-z]+)=(\S*)")
 # A character that has a meaning in the address is written as a backslash and two hexadecimal digits.
 _ESCAPE = re.compile(r"\\([0-9a-fA-F]{2})")
 # "swfVfy" is left out: libav would fetch the player's file by itself, from any address.
@@ -39,4 +39,4 @@ def split(url: str) -> tuple[str, dict[str, str]]:
             options[libav_name] = text
     if connect_data:
         options["rtmp_conn"] = " ".join(connect_data)
-    return url[: first.start()], options
+    return url[: first.start()].rstrip(), options

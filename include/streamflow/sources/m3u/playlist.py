@@ -14,8 +14,8 @@ from streamflow.records.text import URL_LENGTH
 from streamflow.sources.m3u import info
 
 _ADDRESS = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*:/*[^\s/]")
-# A reference to an address relative to the playlist's own: a path, a file's name with its extension, or a query.
-_REFERENCE = re.compile(r"(?:[^\s?#]*/|[^\s?#]+\.\w{2,4}(?=[?#|]|$)|\?)\S*")
+_QUERY = re.compile(r"[?#]")
+_EXTENSION = re.compile(r"(?<=.)\.\w{2,4}(?=\||$)")
 # The names that players use for request headers, in #EXTVLCOPT and as attributes.
 _HEADERS = {
     "http-user-agent": "User-Agent",
@@ -26,8 +26,8 @@ _HEADERS = {
     "http-origin": "Origin",
 }
 _KODI_HEADERS = ("inputstream.adaptive.stream_headers", "inputstream.adaptive.manifest_headers")
-# Words with blanks between them, and no part of an address.
-_TEXT = re.compile(r"^[^/?=]*\s[^/?=]*$")
+_BLANK = re.compile(r"\s")
+_PART_OF_ADDRESS = re.compile(r"[/?=]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 # Tags that occur only in the playlist of one HLS stream (RFC 8216).
 _HLS = ("#EXT-X-TARGETDURATION", "#EXT-X-STREAM-INF", "#EXT-X-MEDIA-SEQUENCE")
@@ -135,7 +135,7 @@ class _Reader:
             is_too_long = len(entry.url) > URL_LENGTH
             yield Unreadable(number, f"a URL of more than {URL_LENGTH:,} characters") if is_too_long else entry
             self._last = self._details
-        elif self._details.line and _TEXT.search(line):
+        elif self._details.line and _BLANK.search(line) and not _PART_OF_ADDRESS.search(line):
             # A name that goes on in a second line.
             yield Unreadable(number, "neither a comment nor a URL")
             return
@@ -145,7 +145,7 @@ class _Reader:
 
     def _absolute(self, line: str) -> str:
         """Return a relative address as an absolute one, and any other line unchanged."""
-        if not self._base or _ADDRESS.match(line) or not _REFERENCE.fullmatch(line):
+        if not self._base or _ADDRESS.match(line) or not _is_reference(line):
             return line
         try:
             return urljoin(self._base, line)
@@ -162,6 +162,14 @@ class _Reader:
         self._is_channel_list = self._is_channel_list or self._details.is_channel
         if self._has_hls_tags and not self._is_channel_list:
             raise SourceRefused("this is the playlist of one HLS stream; give the address of a list of streams")
+
+
+def _is_reference(line: str) -> bool:
+    """Return whether a line is an address relative to the playlist's: a path, a file with extension, or a query."""
+    if len(line) > URL_LENGTH or _BLANK.search(line):
+        return False
+    path = _QUERY.split(line, 1)[0]
+    return line.startswith("?") or "/" in path or _EXTENSION.search(path) is not None
 
 
 def _split(line: str) -> tuple[str, str]:
