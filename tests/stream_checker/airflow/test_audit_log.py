@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -15,6 +19,7 @@ from airflow.api_fastapi.logging import decorators
 from fastapi import Depends, FastAPI
 
 from stream_checker.airflow import audit_log
+from streamflow_stack.airflow import root
 
 
 class Session:
@@ -68,3 +73,25 @@ async def test_a_row_that_waits_keeps_no_other_request_waiting(app: FastAPI, ses
     assert response.json() == {"dag_id": "one", "note": "two"}
     (row,) = session.rows
     assert (row.event, row.dag_id, session.waited) == ("patched", "one", [True])
+
+
+ROUTES = """
+import sys
+sys.argv = ["airflow", "api-server"]
+import airflow.settings
+from airflow.api_fastapi.core_api.routes.public.dags import dags_router
+logs = [one.dependency for route in dags_router.routes if "PATCH" in route.methods for one in route.dependencies]
+print([hasattr(log, "__wrapped__") for log in logs if "action_logging" in log.__qualname__])
+"""
+
+
+@pytest.mark.stack
+def test_the_plugin_is_loaded_before_airflow_defines_its_routes(tmp_path: Path) -> None:
+    env = os.environ | {
+        "AIRFLOW_HOME": str(tmp_path),
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(root() / "plugins"),
+        "AIRFLOW__CORE__LAZY_LOAD_PLUGINS": "False",
+        "PYTHONPATH": os.pathsep.join(str(root() / folder) for folder in ("include", "plugins")),
+    }
+    printed = subprocess.run([sys.executable, "-c", ROUTES], env=env, capture_output=True, text=True, timeout=120)
+    assert printed.stdout.splitlines()[-1] == "[True, True]", printed.stderr[-2000:]
