@@ -14,14 +14,15 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from lab import Lab
 from streamflow import config
-from streamflow.probing import ProbeTarget, probe
+from streamflow.probing import ProbeOutcome, ProbeTarget, Progress, probe
 from streamflow.probing.isolation import Crashed, Hung, Stopped
-from streamflow.probing.isolation.client import ForkServer
+from streamflow.probing.isolation.client import START_SECONDS, ForkServer
 from streamflow.probing.isolation.fork_server import _Job, _Server
 from support.probing.inside import Send, forked_server, ran
 from support.probing.watching import assert_nobody_watches
@@ -134,6 +135,13 @@ def is_running(pid: int) -> bool:
         return False
 
 
+def assert_all_end(pids: list[int]) -> None:
+    deadline = time.monotonic() + 15
+    while any(map(is_running, pids)) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not any(map(is_running, pids))
+
+
 def test_everything_ends_with_the_caller(lab: Lab) -> None:
     environment = os.environ | {"PYTHONPATH": str(ROOT / "include")}
     command = [sys.executable, "-c", PROBE_FOR_EVER, lab.url("hd25_2m")]
@@ -144,10 +152,7 @@ def test_everything_ends_with_the_caller(lab: Lab) -> None:
         caller.kill()
     # The fork server, the fetcher and the decoder.
     assert len(started) == 4
-    deadline = time.monotonic() + 5
-    while any(map(is_running, started)) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert not any(map(is_running, started))
+    assert_all_end(started)
     assert_nobody_watches(lab)
 
 
@@ -170,6 +175,82 @@ def test_a_probe_outlives_the_fork_server_of_the_one_before(lab: Lab, monkeypatc
     for thread in threads:
         thread.join()
     assert codecs == ["h264"] * 4
+
+
+def watched_probe(url: str, outcomes: list[ProbeOutcome], began: Callable[[], None]) -> threading.Thread:
+    """Probe in a thread; ``began`` is called when the media are measured."""
+    is_first = [True]
+
+    def on_progress(progress: Progress) -> None:
+        if progress.phase == "measuring" and is_first:
+            is_first.clear()
+            began()
+
+    settings = config.Probe(sample_seconds=60)
+    thread = threading.Thread(
+        target=lambda: outcomes.append(probe(ProbeTarget(url), settings, on_progress=on_progress)), daemon=True
+    )
+    thread.start()
+    return thread
+
+
+@pytest.mark.parametrize("number", [1, 3])
+def test_a_fork_server_that_is_killed_costs_the_running_probes_a_try_and_the_next_one_nothing(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    server = ForkServer.start()
+    monkeypatch.setattr(sys.modules["streamflow.probing.isolation.client"], "_server", server)
+    outcomes: list[ProbeOutcome] = []
+    measuring = threading.Semaphore(0)
+    threads = [watched_probe(lab.url("hd25_2m"), outcomes, measuring.release) for _ in range(number)]
+    for _ in threads:
+        assert measuring.acquire(timeout=60)
+    assert server.process
+    started = processes_of(server.process.pid)
+    assert len(started) == 1 + 2 * number
+    server.process.kill()
+    for thread in threads:
+        thread.join(timeout=30)
+    ends = [(each.result.verdict, each.result.reason, each.retryable) for each in outcomes]
+    assert ends == [("unknown", "internal_error", True)] * number
+    assert_all_end(started)
+    assert_nobody_watches(lab)
+    assert probe(ProbeTarget(lab.url("hd25_2m")), QUICK).result.video_codec == "h264"
+
+
+def test_a_fork_server_that_is_killed_before_it_takes_a_probe_costs_a_try(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server, ordered, order = ForkServer.start(), threading.Event(), ForkServer.order
+
+    def noted(*arguments: Any) -> None:
+        order(*arguments)
+        ordered.set()
+
+    monkeypatch.setattr(sys.modules["streamflow.probing.isolation.client"], "_server", server)
+    monkeypatch.setattr(ForkServer, "order", noted)
+    assert server.process
+    server.process.send_signal(signal.SIGSTOP)
+    outcomes: list[ProbeOutcome] = []
+    thread = watched_probe(lab.url("hd25_2m"), outcomes, lambda: None)
+    assert ordered.wait(30)
+    server.process.kill()
+    # It would wait longer for a server that had only no memory.
+    thread.join(timeout=START_SECONDS / 2)
+    ends = [(each.result.verdict, each.result.reason, each.retryable) for each in outcomes]
+    assert ends == [("unknown", "internal_error", True)]
+
+
+def test_a_probe_without_any_fork_server_may_be_tried_again(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    def ended() -> ForkServer:
+        here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        there.close()
+        return ForkServer(here)
+
+    monkeypatch.setattr(sys.modules["streamflow.probing.isolation.client"], "_server", ended())
+    monkeypatch.setattr(ForkServer, "start", ended)
+    outcome = probe(ProbeTarget(lab.url("hd25_2m")), QUICK)
+    assert (outcome.result.verdict, outcome.result.reason, outcome.retryable) == ("unknown", "internal_error", True)
 
 
 def test_threads_and_forks_of_a_worker_share_one_server(lab: Lab) -> None:

@@ -129,12 +129,18 @@ os.register_at_fork(after_in_child=_after_fork)
 
 
 def _ordered(roles: list[str], cpu_s: float, descriptors: list[int]) -> None:
-    """Order from the server; from another one when it has ended."""
-    server = _running(None)
+    """Order from the server; from another one when it has ended.
+
+    :raises Crashed: when the other one has ended too, or none can be started.
+    """
     try:
-        server.order(roles, cpu_s, descriptors)
-    except OSError:
-        _running(server).order(roles, cpu_s, descriptors)
+        server = _running(None)
+        try:
+            server.order(roles, cpu_s, descriptors)
+        except OSError:
+            _running(server).order(roles, cpu_s, descriptors)
+    except OSError as error:
+        raise Crashed("fork server", None) from error
 
 
 def _running(ended: ForkServer | None) -> ForkServer:
