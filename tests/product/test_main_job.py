@@ -114,13 +114,14 @@ def test_the_commands_print_what_the_api_returns(product: Product, whole: dict[s
     assert checked.returncode == 0, checked.stderr
     assert "2 ok" in checked.stderr
     assert re.search(r"North\s+│\s+1 │", product.command("status").stdout)
-    results = json.loads(product.command("results", "--channel", "1", "--format", "json").stdout)
-    places = product.api.request("GET", f"{API}/channels/1")["streams"]
+    channel = product.api.request("GET", f"{API}/channels/1")
+    places, name = channel["streams"], channel["name"]
+    results = json.loads(product.command("results", "--channel", name, "--format", "json").stdout)
     assert [one["stream_id"] for one in results] == [one["stream_id"] for one in places]
     alive = list(csv.DictReader(product.command("results", "--format", "csv", "--no-dead").stdout.splitlines()))
     assert {row["verdict"] for row in alive} == {"ok", "degraded"}
     assert "Daily News FHD (old)" in product.command("results", "--channel", "1", "--format", "m3u", "--dead").stdout
-    playlist = product.command("results", "--channel", "1", "--format", "m3u").stdout
+    playlist = product.command("results", "--channel", name.lower(), "--format", "m3u").stdout
     assert playlist.startswith("#EXTM3U")
     assert "Daily News FHD (old)" not in playlist
     assert "Daily News FHD\nhttp" in playlist

@@ -15,6 +15,7 @@ from streamflow.records import ChannelChange
 from streamflow.reports.csv_export import csv_parts
 from streamflow.sources.m3u import export
 from streamflow_stack.airflow_api import AirflowApi
+from streamflow_stack.cli.channel import by_api, channel_id, in_udi
 from streamflow_stack.cli.console import API, measured, output
 from streamflow_stack.cli.local_udi import open_local
 from streamflow_stack.cli.remote import connect
@@ -78,9 +79,10 @@ def _csv(results: Rows) -> None:
 FORMATS: dict[str, Callable[[Rows], None]] = {"table": _table, "json": _json, "csv": _csv}
 
 
-def _m3u(channel_id: int | None, with_dead: bool) -> None:
-    unusable = config.load().scoring.unusable_reasons
-    for line in export.lines(export.library(open_local(), channel_id, with_dead=with_dead, unusable=unusable)):
+def _m3u(channel: str | None, with_dead: bool) -> None:
+    store, unusable = open_local(), config.load().scoring.unusable_reasons
+    only = None if channel is None else channel_id(channel, in_udi(store))
+    for line in export.lines(export.library(store, only, with_dead=with_dead, unusable=unusable)):
         click.echo(line)
 
 
@@ -97,7 +99,7 @@ def _last_change(api: AirflowApi, channel_id: int) -> None:
 
 
 @click.command(short_help="Print the latest verdicts.")
-@click.option("--channel", "channel_id", type=int, help="Only the streams of this channel, with its last moves.")
+@click.option("--channel", help="Only the streams of this channel, by name or id, with its last moves.")
 @click.option("--format", "form", type=click.Choice([*FORMATS, "m3u"]), default="table", show_default=True)
 @click.option(
     "--dead/--no-dead",
@@ -105,17 +107,18 @@ def _last_change(api: AirflowApi, channel_id: int) -> None:
     default=None,
     help="With or without dead streams; by default only `m3u` is without them.",
 )
-def command(channel_id: int | None, form: str, with_dead: bool | None) -> None:
+def command(channel: str | None, form: str, with_dead: bool | None) -> None:
     """Print the latest result of each stream.
 
     `m3u` is a playlist of the library with the best stream of each channel first; names mark dead streams. It contains
     the addresses with their passwords. It comes from the UDI of this home, so the stack need not run.
     """
     if form == "m3u":
-        _m3u(channel_id, bool(with_dead))
+        _m3u(channel, bool(with_dead))
         return
     api = connect()
-    results = rows(api, channel_id)
+    only = None if channel is None else channel_id(channel, by_api(api))
+    results = rows(api, only)
     FORMATS[form](row for row in results if with_dead is not False or row["verdict"] != "dead")
-    if form == "table" and channel_id is not None:
-        _last_change(api, channel_id)
+    if form == "table" and only is not None:
+        _last_change(api, only)

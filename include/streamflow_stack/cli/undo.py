@@ -6,13 +6,10 @@ from urllib.parse import quote
 
 import click
 
-from streamflow.errors import UnknownRecord
 from streamflow_stack.airflow_api import AirflowApi
+from streamflow_stack.cli.channel import by_api, channel_id
 from streamflow_stack.cli.console import API
 from streamflow_stack.cli.remote import connect
-
-SEARCHED = 1000
-NAMED = 3
 
 
 @click.command(short_help="Undo the changes of a run or of a channel.")
@@ -38,24 +35,10 @@ def command(run_id: str | None, channel: str | None, partial: bool) -> None:
 
 
 def _undo_channel(api: AirflowApi, channel: str) -> None:
-    channel_id = _channel_id(api, channel)
-    changes = api.request("GET", f"{API}/channels/{channel_id}/changes")["changes"]
+    id = channel_id(channel, by_api(api))
+    changes = api.request("GET", f"{API}/channels/{id}/changes")["changes"]
     if not changes:
         click.echo(f"No check has changed the channel {channel}.")
         return
-    api.request("POST", f"{API}/channels/{channel_id}/changes/{changes[0]['n']}/undo")
+    api.request("POST", f"{API}/channels/{id}/changes/{changes[0]['n']}/undo")
     click.echo(f"The channel {channel} is as it was before {changes[0]['at'][:16].replace('T', ' ')}.")
-
-
-def _channel_id(api: AirflowApi, channel: str) -> int:
-    """Return the id of a channel that is given by its id or name."""
-    if channel.isdecimal():
-        return int(channel)
-    found = api.request("GET", f"{API}/channels", params={"q": channel, "limit": SEARCHED})["channels"]
-    named = [one["id"] for one in found if one["name"].casefold() == channel.strip().casefold()]
-    if len(named) == 1:
-        return int(named[0])
-    if named:
-        raise UnknownRecord(f"{len(named)} channels have this name; give an id: {', '.join(map(str, named))}")
-    similar = "; similar: " + ", ".join(one["name"] for one in found[:NAMED]) if found else ""
-    raise UnknownRecord(f"there is no channel of this name{similar}")

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from streamflow.errors import UnknownRecord
 from streamflow_stack.airflow_api import AirflowApi
+from streamflow_stack.cli.channel import channel_id
 from streamflow_stack.cli.results import COLUMNS, FORMATS, rows
 
 
@@ -28,6 +30,27 @@ class Api(AirflowApi):
 def test_the_results_of_a_channel_come_in_its_order() -> None:
     # Stream 9 has left the channel since.
     assert [row["stream_id"] for row in rows(Api(), 7)] == [3, 1, 2, 9]
+
+
+CHANNELS = {7: "News", 8: "News 2", 9: "Sport", 10: "sport", 11: "12"}
+
+
+def holding(part: str) -> dict[int, str]:
+    return {id: name for id, name in CHANNELS.items() if part.strip().casefold() in name.casefold()}
+
+
+@pytest.mark.parametrize(("channel", "expected"), [("8", 8), ("news", 7), (" News 2 ", 8), ("12", 12)])
+def test_a_channel_is_named_by_its_id_or_name(channel: str, expected: int) -> None:
+    assert channel_id(channel, holding) == expected
+
+
+@pytest.mark.parametrize(
+    ("channel", "message"),
+    [("Sport", "2 channels have this name; give an id: 9, 10"), ("new", "similar: News, News 2"), ("x", "no channel")],
+)
+def test_a_name_that_is_unknown_or_not_unique_is_an_error(channel: str, message: str) -> None:
+    with pytest.raises(UnknownRecord, match=message):
+        channel_id(channel, holding)
 
 
 def test_all_results_come_page_by_page() -> None:
