@@ -65,10 +65,9 @@ def test_it_has_no_rights_and_writes_only_into_its_volume(lite: Deployment) -> N
 
 def test_it_reports_the_source_and_rests_while_nothing_is_due(lite: Deployment) -> None:
     eventually(lambda: "the source: Dispatcharr" in lite.compose("logs", "streamflow"), 60)
-    eventually(
-        lambda: "24" in lite.run("streamflow", "streamflow", "results", "--format", "csv", check=False) or True, 5
-    )
-    # The refresh of the start, and the time that the scheduler stays fast after it.
+    read_library = ("streamflow", "results", "--format", "m3u", "--dead")
+    eventually(lambda: lite.run("streamflow", *read_library, check=False).count("#EXTINF") >= 24, 120)
+    # After the refresh of the start, the time that the scheduler stays fast after it.
     time.sleep(25)
     before = lite.usage("streamflow")
     time.sleep(30)
