@@ -38,6 +38,9 @@ LABELLED: dict[str, Any] = {"map_index_template": "{{ task.stream_label }}", "do
         "retry_delay": timedelta(seconds=10),
         # Of one stay in a worker: the time that a check is deferred does not count.
         "execution_timeout": timedelta(minutes=30),
+        # A run that a person asked for does not wait behind hundreds of tasks of a nightly one.
+        # Airflow 3.3 loses an instance of the class in mapped tasks.
+        "weight_rule": "stream_tasks.priority.RunPriority",
     },
     params={
         "channel_ids": Param(

@@ -15,7 +15,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from account_limiter import Holder, LeaseLost, Limiter, LimiterOutdated, LimiterUnavailable
 from account_limiter.airflow.connection import watching
 from account_limiter.airflow.operator import SlotOperator, SlotWork, State, TryAgain, request_of
-from stream_tasks import limits, metrics
+from stream_tasks import limits, metrics, priority
 from stream_tasks.absence import Absence
 from stream_tasks.finish import run_results
 from stream_tasks.plan import is_closed, window_of
@@ -110,7 +110,7 @@ class CheckStream(SlotOperator):
             partial(self._try, context, check),
             limiter=Limiter(opened.redis),
             expected_seconds=check.expected_seconds,
-            priority=limits.head_start(context["run_id"]),
+            priority=priority.head_start(context["run_id"]),
             yields=opened.settings.concurrent_streams.respect_viewers,
             observe=self._observe if opened.settings.concurrent_streams.respect_viewers else None,
             labels={"stream_id": self.stream_id},

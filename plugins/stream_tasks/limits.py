@@ -23,7 +23,7 @@ from account_limiter import (
     new_holder,
 )
 from stream_tasks.resources import Resources
-from streamflow import names, records, sources
+from streamflow import records, sources
 from streamflow.checking.budgets import budget_limits, budgets_of, is_filled, viewers_of_budgets
 from streamflow.config import Config
 from streamflow.errors import StreamFlowError
@@ -38,22 +38,12 @@ VIEWERS_SECONDS = 1.0
 # The longest wait for another check that reads the viewers.
 VIEWERS_WAIT_SECONDS = 5.0
 _POLL_SECONDS = 0.02
-# A nightly run queues all its checks at its start, so the head start of other runs has to be longer than a night.
-HEAD_START_HOURS = 24
 # The state of the viewers' count, as long as it is current.
 _COUNT = "{streamflow}:viewers:count"
 # All checks together read the total at most once in this time.
 TOTAL_SECONDS = 5
 _TOTAL = "{streamflow}:viewers:total"
 _COUNTING, _COUNTED = b"counting", b"counted"
-
-
-def head_start(run_id: str) -> int:
-    """Return the hours by which a run's checks go before others: a run that a person or a webhook started goes first.
-
-    The id of a later run in a chain begins with the id of the first one.
-    """
-    return 0 if run_id.startswith(names.SCHEDULED_RUN) else HEAD_START_HOURS
 
 
 def configure(limiter: Limiter, store: Store, settings: Config) -> bool:

@@ -1,4 +1,4 @@
-"""Registers the daily cleaning, cares for homes, prepares the processes that fork tasks, and rests an idle scheduler.
+"""Registers the daily cleaning and the order of runs, cares for homes, prepares forks of tasks, and rests a scheduler.
 
 Airflow loads plugins in those processes at their start when ``core.lazy_load_plugins`` is off.
 """
@@ -10,6 +10,7 @@ import sys
 from airflow.plugins_manager import AirflowPlugin
 
 from stream_tasks import cleaning, preload
+from stream_tasks.priority import RunPriority
 
 FORKING_COMMANDS = {"scheduler", "celery"}
 
@@ -19,6 +20,7 @@ class StreamTasksPlugin(AirflowPlugin):
 
     name = "stream_tasks"
     listeners = [cleaning]  # noqa: RUF012 - Airflow declares it so
+    priority_weight_strategies = [RunPriority]  # noqa: RUF012 - Airflow declares it so
 
 
 if sys.argv[1:2] == ["dag-processor"] or sys.argv[1:3] == ["celery", "worker"]:

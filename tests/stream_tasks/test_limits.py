@@ -17,7 +17,6 @@ from stream_tasks.limits import (
     configure,
     count_viewers,
     exceeded_accounts,
-    head_start,
     limited_accounts,
     refresh_viewers,
 )
@@ -38,19 +37,6 @@ class Accounts:
 
     def accounts(self) -> list[Account]:
         return self.known
-
-
-@pytest.mark.parametrize(
-    ("run_id", "hours"),
-    [
-        ("schedule__night__2026-01-02T03:00:00+00:00", 0),
-        ("schedule__night__2026-01-02T03:00:00+00:00__part2", 0),
-        ("manual__2026-01-02T20:00:00+00:00", 24),
-        ("hook__2026-01-02T20:00:00+00:00", 24),
-    ],
-)
-def test_a_run_that_was_requested_goes_before_a_nightly_one(run_id: str, hours: int) -> None:
-    assert head_start(run_id) == hours
 
 
 def test_the_limiter_gets_the_accounts_their_priorities_and_one_for_streams_without_account() -> None:
