@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import cast
 
+from airflow.configuration import conf
 from redis import Redis
 from redis.exceptions import RedisError
 
@@ -52,11 +53,24 @@ def configure(limiter: Limiter, store: Store, settings: Config) -> bool:
     adapted = {} if section.adaptive else {"adapted": 0}
     try:
         accounts = limited_accounts(store.library.accounts(), settings)
-        limiter.configure(accounts=accounts, **section.limiter_settings, **adapted)
+        limiter.configure(accounts=accounts, **limiter_settings(settings), **adapted)
     except LimiterUnavailable as error:
         log.warning("no limiter: %s", error)
         return False
     return True
+
+
+def limiter_settings(settings: Config) -> dict[str, float]:
+    """Return the settings that the limiter enforces.
+
+    A global limit is at most the number of tasks that Airflow runs at once. A waiter whose slot is free but who finds
+    no worker would keep the slot from others until its grant expires.
+    """
+    enforced = settings.concurrent_streams.limiter_settings
+    workers = conf.getint("core", "parallelism")
+    if enforced["global_limit"] and workers > 0:
+        enforced["global_limit"] = min(enforced["global_limit"], workers)
+    return enforced
 
 
 def limited_accounts(accounts: Iterable[records.Account], settings: Config) -> list[AccountLimit]:

@@ -38,7 +38,7 @@ def environment(home: Path, redis_socket: Path, base_url: str, auth_manager: str
         "CORE__PLUGINS_FOLDER": str(PROJECT / "plugins"),
         "CORE__LOAD_EXAMPLES": "False",
         "CORE__EXECUTOR": "LocalExecutor",
-        "CORE__PARALLELISM": "7",
+        "CORE__PARALLELISM": "14",
         "CORE__AUTH_MANAGER": auth_manager,
         "CORE__SIMPLE_AUTH_MANAGER_USERS": ",".join(f"{name}:{role}" for name, role in USERS.items()),
         "CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(home / "passwords.json"),

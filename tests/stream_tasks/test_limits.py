@@ -65,6 +65,18 @@ def test_accounts_that_share_a_login_get_the_lowest_limit(redis_client: Redis) -
     assert Limiter(redis_client).snapshot().accounts[0].effective_limit == 2
 
 
+@pytest.mark.parametrize(
+    ("workers", "configured", "enforced"), [("4", 10, 4), ("14", 10, 10), ("0", 10, 10), ("4", 0, 0)]
+)
+def test_no_slot_is_granted_to_more_waiters_than_there_are_workers(
+    redis_client: Redis, monkeypatch: pytest.MonkeyPatch, workers: str, configured: int, enforced: int
+) -> None:
+    monkeypatch.setenv("AIRFLOW__CORE__PARALLELISM", workers)
+    settings = Config.model_validate({"concurrent_streams": {"global_limit": configured}})
+    assert configure(Limiter(redis_client), Accounts(account(1)), settings)  # type: ignore[arg-type]
+    assert Limiter(redis_client).snapshot().global_limit == enforced
+
+
 def test_without_redis_there_is_no_limiter() -> None:
     with connect(port=9) as away:
         assert not configure(Limiter(away), Accounts(account(1)), Config())  # type: ignore[arg-type]

@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 from account_limiter import Limiter
 from stream_checker.http.problems import Fault, Problem
 from stream_checker.queries import workers
+from stream_tasks.limits import limiter_settings
 from streamflow import config, names, shared_settings
 from streamflow.config import Config
 from streamflow.errors import ConfigError
@@ -119,7 +120,7 @@ def _store(redis: Redis, before: Config, after: Config, limiter: Limiter | None,
 
 def configure_limiter(limiter: Limiter, settings: Config) -> None:
     """Pass the settings to the limiter; its accounts stay."""
-    limiter.configure(accounts=None, **settings.concurrent_streams.limiter_settings)
+    limiter.configure(accounts=None, **limiter_settings(settings))
 
 
 def resize_pool(session: Session, slots: int) -> None:

@@ -60,7 +60,7 @@ def test_a_change_reaches_file_limiter_and_pool(admin: httpx.Client, stored: Sto
 
 def test_unlimited_gives_the_pool_the_capacity_of_the_workers(admin: httpx.Client, stored: StoredLimits) -> None:
     admin.put("/concurrency/config", json={"global_limit": 0})
-    assert stored.limits() == (0, 0, 7)
+    assert stored.limits() == (0, 0, 14)
 
 
 @pytest.mark.parametrize(
