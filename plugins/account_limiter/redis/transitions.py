@@ -210,7 +210,8 @@ def snapshot(reply: Sequence[Any]) -> Snapshot:
     """Return the result of ``snapshot``."""
     at, generation, global_limit, lease_ttl, open_at, waiting, raw_leases, raw_accounts, raw_budgets = reply
     leases = tuple(_lease(row) for row in raw_leases)
-    budgets = {budget.budget_id: budget for budget in map(_budget, raw_budgets)}
+    # The order of a hash in Redis changes with its size.
+    budgets = {budget.budget_id: budget for budget in sorted(map(_budget, raw_budgets), key=lambda one: one.budget_id)}
     active: dict[str, int] = {}
     for lease in leases:
         active[str(lease.account_id)] = active.get(str(lease.account_id), 0) + 1
