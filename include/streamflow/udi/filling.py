@@ -21,5 +21,5 @@ def fill(redis: RedisStore, file: FileStore) -> None:
         redis.runs.finish_channel(change)
     for run_id in reversed(file.runs.newest(bounds.RUNS)):
         copy_run(redis, file, run_id)
-    redis.mark_filled()
-    file.remember_filling(redis.filling())
+    # Another machine may fill a Redis that is lost again right after this; its filling lacks what this machine has.
+    file.remember_filling(redis.mark_filled())

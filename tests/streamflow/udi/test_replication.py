@@ -305,6 +305,32 @@ def test_an_order_written_on_another_machine_during_a_refresh_is_kept(machines: 
     assert one.udi.library.channels([1])[0].stream_ids == (11, 10)
 
 
+def test_a_redis_that_is_lost_and_filled_again_right_after_its_filling_gets_all_writes(
+    machines: tuple[Machine, Machine], own_redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = machines
+    one.udi.runs.open(planned())
+    assert two.follow() > 0
+    one.udi.runs.settle("run", result(10))
+    mark, losses = RedisStore.mark_filled, [own_redis]
+
+    def lost_after_the_mark(store: RedisStore) -> str:
+        filling = mark(store)
+        while losses:
+            lose(losses.pop())
+            two.follow()
+        return filling
+
+    monkeypatch.setattr(RedisStore, "mark_filled", lost_after_the_mark)
+    lose(own_redis)
+    one.follow()
+    assert not losses
+    one.follow()
+    state = one.udi.runs.state("run")
+    assert state
+    assert state.streams[10] == "ok"
+
+
 def test_many_results_of_many_machines_are_merged_without_loss_while_redis_comes_and_goes(
     own_redis: RedisServer, tmp_path: Path
 ) -> None:

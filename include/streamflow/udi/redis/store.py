@@ -97,14 +97,12 @@ class RedisStore:
         """Return whether Redis holds all data in the present layout."""
         return self._connection.get(LAYOUT_NAME) == LAYOUT.encode()
 
-    def mark_filled(self) -> None:
-        """Mark that Redis holds all data."""
+    def mark_filled(self) -> str:
+        """Mark that Redis holds all data; return the id of this filling."""
+        filling = uuid.uuid4().hex
         with self._connection.commands() as redis:
-            redis.mset({LAYOUT_KEY: LAYOUT, PREFIX + FILLING_NAME: uuid.uuid4().hex})
-
-    def filling(self) -> str:
-        """Return an id of the time that Redis was filled, empty for one that older versions filled."""
-        return (self._connection.get(FILLING_NAME) or b"").decode()
+            redis.mset({LAYOUT_KEY: LAYOUT, PREFIX + FILLING_NAME: filling})
+        return filling
 
     @contextmanager
     def alone(self, *, wait: bool) -> Iterator[None]:
