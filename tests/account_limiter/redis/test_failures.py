@@ -129,7 +129,7 @@ async def test_waiters_live_through_a_restart(own_redis: Any, forget: bool, expe
                 await asyncio.sleep(0.01)
         own_redis.kill(forget=forget)
         await asyncio.to_thread(own_redis.start)
-        outcome = await asyncio.wait_for(waiting, 10)
+        outcome = await asyncio.wait_for(waiting, 60)
     await hub.close()
     assert (outcome.status, outcome.reason) == expected
     assert outcome.rank, "the place is kept even if Redis has lost it"
