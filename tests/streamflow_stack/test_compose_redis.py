@@ -37,7 +37,7 @@ def running(tmp_path: Path) -> Callable[[], AbstractContextManager[int]]:
         path = os.pathsep.join([str(tmp_path / "bin"), os.environ["PATH"]])
         with subprocess.Popen([shell, option, command], env={"PATH": path}) as process:
             try:
-                eventually(lambda: answers(port), 60)
+                eventually(lambda: responds(port), 60)
                 yield port
             finally:
                 process.terminate()
@@ -45,7 +45,7 @@ def running(tmp_path: Path) -> Callable[[], AbstractContextManager[int]]:
     return server
 
 
-def answers(port: int) -> bool:
+def responds(port: int) -> bool:
     with Redis(port=port, username="health", password="none") as client:
         try:
             return bool(client.ping())
