@@ -15,7 +15,7 @@ from typing import Any
 from streamflow.records import Channel, ChannelChange, DeadMemory, RunState
 from streamflow.udi import bounds
 from streamflow.udi.journal import copy_run
-from streamflow.udi.redis.connection import chunks
+from streamflow.udi.redis.connection import RedisEmpty, chunks
 from streamflow.udi.redis.store import RedisStore
 from streamflow.udi.sqlite.store import FileStore
 
@@ -54,6 +54,9 @@ class Replication:
         if state == self._copied and not is_due:
             return 0
         filling = (state[1] or b"").decode()
+        if not filling:
+            # It was lost a moment ago. When another machine has filled it, the next copy adds what that one lacks.
+            raise RedisEmpty("Redis has lost its data")
         if filling != self._file.filling():
             if self._file.filling():
                 log.warning("another machine has filled Redis: adding the writes that it did not have")

@@ -331,6 +331,32 @@ def test_a_redis_that_is_lost_and_filled_again_right_after_its_filling_gets_all_
     assert state.streams[10] == "ok"
 
 
+def test_a_redis_that_is_lost_while_it_is_copied_gets_all_writes(
+    machines: tuple[Machine, Machine], own_redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = machines
+    one.udi.runs.open(planned())
+    assert two.follow() > 0
+    one.follow()
+    one.udi.runs.settle("run", result(10))
+    state, losses = RedisStore.state, [own_redis]
+
+    def state_of_a_lost_one(store: RedisStore) -> tuple[bytes | None, bytes | None, bytes]:
+        while losses:
+            lose(losses.pop())
+        return state(store)
+
+    with monkeypatch.context() as lost:
+        lost.setattr(RedisStore, "state", state_of_a_lost_one)
+        one.follow()
+    assert not losses
+    two.follow()
+    one.follow()
+    stored = one.udi.runs.state("run")
+    assert stored
+    assert stored.streams[10] == "ok"
+
+
 def test_many_results_of_many_machines_are_merged_without_loss_while_redis_comes_and_goes(
     own_redis: RedisServer, tmp_path: Path
 ) -> None:
