@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import pytest
 from redis import Redis
 
-from account_limiter import DEFAULT_PREFIX, Limiter, connect
+from account_limiter import Limiter, connect
 from conftest import RedisServer
 from lab import Account, Channel, Group, Lab, Library, Media, Stream, running
 from stream_tasks import resources
@@ -29,7 +29,7 @@ from streamflow.reports.alert_memory import RedisMemory
 from streamflow.reports.alerts import alerts, of_run
 from streamflow.udi import Udi, open_udi
 from streamflow.udi.snapshot import Snapshot
-from support.checks import PARAMS, Worker, check
+from support.checks import PARAMS, Worker, check, forget_connections
 from support.hosts import THERE, SecondHost, second_host
 
 NORTH, SOUTH, EAST = range(1, 7), range(11, 14), range(21, 24)
@@ -85,11 +85,6 @@ class Household:
         self.server.start()
         Limiter(self.redis).open_now()
 
-    def forget_connections(self) -> None:
-        """Let so much time pass that the limiter knows no connection of the last night any more."""
-        self.redis.delete(*self.redis.scan_iter(match=f"{DEFAULT_PREFIX}*"))
-        Limiter(self.redis).open_now()
-
     def orders(self) -> dict[int, list[int]]:
         return {id: list(one["streams"]) for id, one in self.provider.servers.dispatcharr.state.channels.items()}
 
@@ -133,7 +128,7 @@ def household(
         ran("first night")
         assert home.verdicts(NORTH) == {"ok"}
         provider.reset()
-        home.forget_connections()
+        forget_connections(client)
         yield home
 
 

@@ -17,7 +17,7 @@ from streamflow.checking.marks import RedisMarks
 from streamflow.reports.alert_memory import RedisMemory
 from streamflow.reports.alerts import alerts, of_run
 from streamflow.udi import Udi, open_udi
-from support.checks import PARAMS, check
+from support.checks import PARAMS, check, forget_connections
 
 NORTH = range(1, 5)
 # Each channel holds two streams of North, and one of South behind them.
@@ -48,6 +48,7 @@ def store(task_home: Path, provider: Lab, redis_client: Redis) -> Udi:
     ))  # fmt: skip
     provider.set_outages()
     run("first night")
+    forget_connections(redis_client)
     return open_udi(redis_client, task_home)
 
 

@@ -15,8 +15,9 @@ from types import SimpleNamespace
 from typing import Any
 
 from airflow.sdk.exceptions import TaskDeferred
+from redis import Redis
 
-from account_limiter import connect
+from account_limiter import DEFAULT_PREFIX, Limiter, connect
 from account_limiter.airflow.trigger import SlotTrigger
 from stream_tasks import resources
 from stream_tasks.check import CheckStream
@@ -26,6 +27,15 @@ PARAMS: dict[str, Any] = {
     "sample_seconds": 0.5, "write_back": True, "chain": None,
 }  # fmt: skip
 BEGUN, DONE = "begun", "done"
+
+
+def forget_connections(redis: Redis) -> None:
+    """Let the limiter know no connection of earlier runs, as after hours.
+
+    A provider that refuses a stream seconds after another was closed seems to count closed connections.
+    """
+    redis.delete(*redis.scan_iter(match=f"{DEFAULT_PREFIX}*"))
+    Limiter(redis).open_now()
 
 
 def check(stream_id: int, run_id: str, params: Mapping[str, Any] = PARAMS, *, try_number: int = 1) -> None:
