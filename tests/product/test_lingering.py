@@ -16,8 +16,9 @@ pytestmark = [pytest.mark.stack, pytest.mark.timeout(420), pytest.mark.xdist_gro
 
 # "South", with two connections and seven streams.
 SOUTH, LIMIT = 2, 2
-# Refusals until the delay is learned: the first ones come in pairs, because two checks end at the same time.
-MOST_REFUSED = {0: 0, 3: 4, 30: 6}
+# Refusals until the delay is learned: the first ones come in pairs, because two checks end at the same time. The delay
+# grows with each pair, from two seconds.
+MOST_REFUSED = {0: 0, 3: 4, 30: 18}
 
 
 @pytest.fixture(params=[0, 3, 30])
@@ -51,4 +52,5 @@ def test_every_check_gets_its_verdict_and_few_are_refused(product: Product, ling
     account = of_account(product.status()["accounts"], "account_id")
     assert account["effective_limit"] == LIMIT
     if record["refused"]:
-        assert any("after another one had ended" in sentence for sentence in account["evidence"])
+        # The reason is a refusal or, after the run, what the provider's panel counted.
+        assert any("a closed connection counts for" in sentence for sentence in account["evidence"])
