@@ -10,18 +10,17 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from operator import itemgetter
 
 from streamflow.errors import SourceConflict, UnknownRecord
 from streamflow.lineup.addition import Addition
 from streamflow.lineup.decisions import Pair, decide
 from streamflow.records import ChannelChange, Decision, Move
 from streamflow.sources import ChannelEditor
+from streamflow.sources.rewriting import rewrite_order
 from streamflow.udi.ports import Store
 
 log = logging.getLogger(__name__)
-
-# A concurrent edit by a user wins; after this many conflicts the channel stays unchanged.
-TRIES = 3
 
 
 @dataclass(frozen=True)
@@ -73,7 +72,12 @@ def add(
     """
     now = datetime.now(UTC)
     try:
-        before, after = _append(destination, channel_id, tuple(reasons))
+        before, after = rewrite_order(
+            destination,
+            channel_id,
+            lambda before: (before, (*before, *(stream for stream in reasons if stream not in before))),
+            itemgetter(1),
+        )
     except (SourceConflict, UnknownRecord) as problem:
         channel = store.library.channel(channel_id)
         present = channel.stream_ids if channel else ()
@@ -123,23 +127,3 @@ def set_hidden(store: Store, destination: ChannelEditor, channel_id: int, run_id
             written=True,
         )
     )
-
-
-def _append(
-    destination: ChannelEditor, channel_id: int, streams: tuple[int, ...]
-) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Append the streams that the channel lacks, and return its order before and after."""
-    tries = 0
-    while True:
-        before = destination.order(channel_id)
-        after = (*before, *(stream for stream in streams if stream not in before))
-        try:
-            if after != before:
-                destination.write_order(channel_id, before, after)
-        except SourceConflict as conflict:
-            tries += 1
-            if tries == TRIES:
-                raise
-            log.info("channel %s: %s; the streams are added again", channel_id, conflict)
-        else:
-            return before, after

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
@@ -16,13 +15,9 @@ from streamflow.ordering.standing import Standing, standings
 from streamflow.policies.fitting import GENERAL, policy_of
 from streamflow.policies.policy import Policy
 from streamflow.records import ChannelChange, DeadMemory, Result
+from streamflow.sources.rewriting import rewrite_order
 from streamflow.sources.source import Destination
 from streamflow.udi.ports import Store
-
-log = logging.getLogger(__name__)
-
-# A concurrent edit by a user wins; after this many conflicts the channel stays unchanged.
-CONFLICT_TRIES = 3
 
 
 def finish(
@@ -48,7 +43,12 @@ def finish(
     change = ChannelChange(channel_id=channel_id, run_id=run_id, at=datetime.now(UTC), before=present, after=present)
     try:
         if destination:
-            new = _write_order(store, destination, channel_id, settings, may_remove)
+            new = rewrite_order(
+                destination,
+                channel_id,
+                lambda before: arrange(store, channel_id, before, settings, may_remove=may_remove),
+                lambda arrangement: arrangement.order.stream_ids,
+            )
             if channel and not set(channel.stream_ids) <= set(new.before):
                 note_edits(store, [channel], {channel_id: new.before})
         else:
@@ -94,30 +94,6 @@ def _policy(store: Store, channel_id: int, settings: Config) -> Policy:
     if channel is None:
         return GENERAL
     return policy_of(settings.policies, channel, {group.id: group.name for group in store.library.groups()})
-
-
-def _write_order(
-    store: Store, destination: Destination, channel_id: int, settings: Config, may_remove: bool
-) -> Arrangement:
-    """Write the new order and return it; arrange the channel again after a concurrent edit.
-
-    :raises SourceConflict: the channel was edited during each try.
-    :raises UnknownRecord: the channel does not exist any more.
-    """
-    tries = 0
-    while True:
-        before = destination.order(channel_id)
-        new = arrange(store, channel_id, before, settings, may_remove=may_remove)
-        try:
-            if new.order.stream_ids != before:
-                destination.write_order(channel_id, before, new.order.stream_ids)
-        except SourceConflict as conflict:
-            tries += 1
-            if tries == CONFLICT_TRIES:
-                raise
-            log.info("channel %s: %s; its order is planned again", channel_id, conflict)
-        else:
-            return new
 
 
 def _results(known: Mapping[int, Standing], run_id: str) -> list[Result]:
