@@ -40,10 +40,11 @@ class DarkChannels:
         removed = store.results.removed_of_channels([channel.id for channel in listed])
         members = {channel.id: (*channel.stream_ids, *removed.get(channel.id, {})) for channel in listed}
         results = store.results.latest_of({stream for streams in members.values() for stream in streams})
+        unusable = settings.scoring.unusable_reasons
         revived = tuple(
             channel.id
             for channel in hidden
-            if action != "hide" or any(_is_usable(results.get(stream), settings) for stream in channel.stream_ids)
+            if action != "hide" or any(results[id].is_usable(unusable) for id in channel.stream_ids if id in results)
         )
         if action == "none":
             return cls({}, revived)
@@ -64,10 +65,6 @@ def was_hidden_by_streamflow(store: Store, channel_id: int) -> bool:
 def was_shown_by_a_person(store: Store, channel: Channel) -> bool:
     """Return whether a person has put a channel back that StreamFlow had hidden."""
     return not channel.is_hidden and was_hidden_by_streamflow(store, channel.id)
-
-
-def _is_usable(result: Result | None, settings: Config) -> bool:
-    return result is not None and result.is_working and result.reason not in settings.scoring.unusable_reasons
 
 
 def _certain(

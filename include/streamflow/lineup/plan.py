@@ -18,7 +18,7 @@ from streamflow.lineup.decisions import Pair, decisions
 from streamflow.lineup.offer import Offer
 from streamflow.matching.decision import Candidate
 from streamflow.policies.fitting import policy_of
-from streamflow.records import WORKING, Channel, Decision, Result
+from streamflow.records import Channel, Decision
 from streamflow.udi.ports import Store
 
 # Candidates of one dead channel that a run tries.
@@ -111,7 +111,7 @@ def replacements(store: Store, trials: Iterable[Addition]) -> list[Addition]:
         result = results[trial.stream_id]
         return result.verdict != "ok", -(result.score or result.quality or 0)
 
-    working = [trial for trial in trials if _works(results.get(trial.stream_id))]
+    working = [trial for trial in trials if trial.stream_id in results and results[trial.stream_id].is_working]
     return sorted(working, key=rank)
 
 
@@ -119,10 +119,6 @@ def digest(settings: Config) -> str:
     """Return a digest of the settings that decide what a search finds; a change of them makes the next search dry."""
     section = settings.matching.model_dump_json(exclude={"enabled", "approve", "refresh_providers", "refresh_hours"})
     return hashlib.sha256(section.encode()).hexdigest()
-
-
-def _works(result: Result | None) -> bool:
-    return result is not None and result.verdict in WORKING
 
 
 def _is_kept_out(decided: Mapping[Pair, Decision], pair: Pair) -> bool:

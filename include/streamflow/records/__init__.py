@@ -7,7 +7,7 @@ from streamflow.records.decision import Decision
 from streamflow.records.event import Event
 from streamflow.records.failures import DeadMemory
 from streamflow.records.playback import Playback
-from streamflow.records.result import DECIDED, WORKING, AudioTrack, Result, Verdict, as_twin
+from streamflow.records.result import DECIDED, WORKING, AudioTrack, Result, Verdict, as_twin, is_usable
 from streamflow.records.run import AccountShare, Mode, Run, RunState
 from streamflow.records.stream import Stream
 
@@ -33,4 +33,5 @@ __all__ = [
     "Stream",
     "Verdict",
     "as_twin",
+    "is_usable",
 ]

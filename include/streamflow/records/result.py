@@ -27,6 +27,14 @@ class AudioTrack(Record):
     language: Language | None = Field(None, description="Language as the stream declares it")
 
 
+def is_usable(verdict: Verdict, reason: str | None, unusable: Collection[str]) -> bool:
+    """Return whether people can watch a stream.
+
+    :param unusable: the reasons for which a degraded stream cannot be watched, see ``scoring.unusable_reasons``.
+    """
+    return verdict in WORKING and reason not in unusable
+
+
 class Result(Record):
     """The outcome of one check: the result contract, field by field.
 
@@ -80,11 +88,8 @@ class Result(Record):
         return self.verdict in WORKING
 
     def is_usable(self, unusable: Collection[str]) -> bool:
-        """Return whether people can watch the stream.
-
-        :param unusable: the reasons for which a degraded stream cannot be watched, see ``scoring.unusable_reasons``.
-        """
-        return self.is_working and self.reason not in unusable
+        """Return whether people can watch the stream; see :func:`is_usable`."""
+        return is_usable(self.verdict, self.reason, unusable)
 
     @property
     def lines(self) -> int | None:

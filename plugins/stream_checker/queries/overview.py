@@ -18,7 +18,7 @@ from stream_checker.queries.stream_names import mentioned, named_reason
 from stream_tasks.schedule import zone_of
 from streamflow import names
 from streamflow.config import Config
-from streamflow.records import WORKING, Channel, ChannelChange, RunState
+from streamflow.records import Channel, ChannelChange, RunState
 from streamflow.reports.late_events import LateEvent, LateEvents
 from streamflow.udi.ports import Store
 
@@ -124,7 +124,7 @@ def overview(
     # During an outage the last known state counts, so that a provider that is down leaves no channel undecided.
     known = {stream: one.decided for stream, one in current.items() if one.decided}
     decided, unusable = set(known), settings.scoring.unusable_reasons
-    usable = {stream for stream, one in known.items() if one.verdict in WORKING and one.reason not in unusable}
+    usable = {stream for stream, one in known.items() if one.is_usable(unusable)}
     as_of = {stream: one.checked_at for stream, one in known.items() if not current[stream].is_decided}
     channels = {channel.id: channel for channel in store.library.channels()}
     health = {channel.id: _health(channel, usable, decided) for channel in channels.values()}

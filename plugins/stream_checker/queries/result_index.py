@@ -5,12 +5,12 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 from itertools import islice
 from typing import NamedTuple
 
-from streamflow.records import DECIDED, Result, Verdict
+from streamflow.records import DECIDED, Result, Verdict, is_usable
 from streamflow.udi.last_decided import last_decided
 from streamflow.udi.ports import Store
 
@@ -26,6 +26,10 @@ class LastDecided(NamedTuple):
     checked_at: float
     verdict: Verdict
     reason: str | None
+
+    def is_usable(self, unusable: Collection[str]) -> bool:
+        """Return whether people could watch the stream; see :func:`streamflow.records.is_usable`."""
+        return is_usable(self.verdict, self.reason, unusable)
 
 
 class IndexedResult(NamedTuple):

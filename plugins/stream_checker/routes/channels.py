@@ -26,7 +26,7 @@ from streamflow.ordering.undo import undo
 from streamflow.picture_prints import prints_of
 from streamflow.policies.fitting import pinned, place_of, policy_of
 from streamflow.policies.pins import with_pin
-from streamflow.records import WORKING, Channel, ChannelChange, Result
+from streamflow.records import Channel, ChannelChange, Result
 from streamflow.udi.ports import Store
 
 router = APIRouter(prefix="/channels", tags=["channels"], dependencies=[Reader])
@@ -136,7 +136,7 @@ def _listed(channel: Channel, results: Mapping[int, IndexedResult], unusable: Co
         group_id=channel.group_id,
         streams=len(channel.stream_ids),
         checked=len(own),
-        working=sum(one.verdict in WORKING and one.reason not in unusable for one in known),
+        working=sum(one.is_usable(unusable) for one in known),
     )
 
 
