@@ -15,6 +15,8 @@ class EditedChannels:
     def __init__(self, orders: dict[int, tuple[int, ...]]) -> None:
         self.orders = orders
         self.hidden: dict[int, bool] = {}
+        self.results: dict[int, Result] = {}
+        self.writes = 0
         self.edits: list[tuple[int, ...]] = []
 
     def arranged(self, snapshot: Snapshot) -> Snapshot:
@@ -31,10 +33,11 @@ class EditedChannels:
         if self.order(channel_id) != tuple(before):
             raise SourceConflict(f"channel {channel_id} was changed")
         self.orders[channel_id] = tuple(after)
+        self.writes += 1
 
     def hide(self, channel_id: int, hidden: bool) -> None:
         self.order(channel_id)
         self.hidden[channel_id] = hidden
 
     def write_results(self, channel_id: int, results: Iterable[Result]) -> None:
-        pass
+        self.results.update({each.stream_id: each for each in results})

@@ -76,16 +76,21 @@ def test_a_window_over_midnight_has_two_parts(
     ]
 
 
-@in_browser
-def test_a_schedule_is_added_changed_and_removed_by_keyboard(
-    browser: Browser, server: Server, admin: httpx.Client, defaults: None
-) -> None:
+def begin_to_add(browser: Browser, server: Server, admin: httpx.Client, name: str) -> None:
+    """Open the dialog of a new schedule beside that of the night, and type its name."""
     scheduled(admin, NIGHT)
     show(browser, server, "schedules")
     browser.reach("Add a schedule…")
     browser.press("Enter")
     browser.reach("Name")
-    browser.replace("weekend")
+    browser.replace(name)
+
+
+@in_browser
+def test_a_schedule_is_added_changed_and_removed_by_keyboard(
+    browser: Browser, server: Server, admin: httpx.Client, defaults: None
+) -> None:
+    begin_to_add(browser, server, admin, "weekend")
     browser.reach("Starts")
     browser.type("o")
     browser.until("document.querySelector('dialog fieldset') !== null")
@@ -129,12 +134,7 @@ def test_a_schedule_is_added_changed_and_removed_by_keyboard(
 def test_the_servers_fault_stands_beside_its_field_while_it_is_typed(
     browser: Browser, server: Server, admin: httpx.Client, defaults: None
 ) -> None:
-    scheduled(admin, NIGHT)
-    show(browser, server, "schedules")
-    browser.reach("Add a schedule…")
-    browser.press("Enter")
-    browser.reach("Name")
-    browser.replace("streams")
+    begin_to_add(browser, server, admin, "streams")
     browser.until(f'{DIALOG}.includes("the name of a DAG of StreamFlow\'s own")')
     browser.reach("Starts")
     browser.type("by")

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
 
-from streamflow import config
-from streamflow.config import Config
 from streamflow.lineup import provider_failures
 from streamflow.lineup.decisions import decide, decisions
 from streamflow.records import Decision
@@ -20,15 +17,9 @@ from .. import library
 from ..library import NOW, result
 from ..server import Server
 
+pytestmark = pytest.mark.usefixtures("defaults")
+
 PROPOSED = Decision(state="proposed", at=NOW, why="the name fits", asked_by="run")
-
-
-@pytest.fixture(autouse=True)
-def _defaults(server: Server) -> Iterator[None]:
-    file = server.home / "settings" / "stream_checker_config.json"
-    config.save(Config(), file)
-    yield
-    config.save(Config(), file)
 
 
 def propose(udi: Udi, *pairs: tuple[int, int], state: str = "proposed") -> None:

@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
 
-from streamflow import config
-from streamflow.config import Config
 from streamflow.udi import Udi
 
 from ..library import NOW, result
-from ..server import Server
+
+pytestmark = pytest.mark.usefixtures("defaults")
 
 SECOND_FIRST = {"name": "B first", "match": {"channels": ["Das Erste"]}, "accounts": ["Provider B"]}
 UNTOUCHED = {"name": "News", "match": {"groups": ["News"]}, "check": False}
-
-
-@pytest.fixture(autouse=True)
-def _defaults(server: Server) -> Iterator[None]:
-    file = server.home / "settings" / "stream_checker_config.json"
-    config.save(Config(), file)
-    yield
-    config.save(Config(), file)
 
 
 @pytest.fixture

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -23,13 +21,6 @@ def served(lab_media: Media, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
         Library([*accounts, Account(3, "Off", "o", "secret-o", is_active=False)], [], [], []), lab_media
     ) as lab:
         yield lab
-
-
-@pytest.fixture
-def source(served: Lab) -> Iterator[Dispatcharr]:
-    env = {"DISPATCHARR_URL": served.dispatcharr, "DISPATCHARR_API_KEY": served.addresses()["api_key"]}
-    with closing(Dispatcharr.from_env(env, Path())) as source:
-        yield source
 
 
 def test_active_providers_are_refreshed_and_their_end_is_awaited(served: Lab, source: Dispatcharr) -> None:

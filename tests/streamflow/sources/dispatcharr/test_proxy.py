@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing
-from pathlib import Path
 
 import httpx
 import pytest
@@ -23,10 +21,8 @@ def served(lab_media: Media) -> Iterator[Lab]:
 
 
 @pytest.fixture
-def proxy(served: Lab) -> Iterator[Proxy]:
-    env = {"DISPATCHARR_URL": served.dispatcharr, "DISPATCHARR_API_KEY": served.addresses()["api_key"]}
-    with closing(Dispatcharr.from_env(env, Path())) as source:
-        yield source.proxy
+def proxy(source: Dispatcharr) -> Proxy:
+    return source.proxy
 
 
 def test_each_known_stream_has_a_path_by_its_hash(served: Lab, proxy: Proxy) -> None:

@@ -36,13 +36,6 @@ def served(lab_media: Media) -> Iterator[Lab]:
         yield lab
 
 
-@pytest.fixture
-def source(served: Lab) -> Iterator[Dispatcharr]:
-    env = {"DISPATCHARR_URL": served.dispatcharr, "DISPATCHARR_API_KEY": served.addresses()["api_key"]}
-    with closing(Dispatcharr.from_env(env, Path())) as source:
-        yield source
-
-
 @contextmanager
 def by_login(served: Lab, home: Path, password: str | None = None) -> Iterator[Dispatcharr]:
     login = served.addresses()

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing
-from pathlib import Path
 
 import httpx
 import pytest
@@ -25,10 +23,8 @@ def served(lab_media: Media) -> Iterator[Lab]:
 
 
 @pytest.fixture
-def webhooks(served: Lab) -> Iterator[Webhooks]:
-    env = {"DISPATCHARR_URL": served.dispatcharr, "DISPATCHARR_API_KEY": served.addresses()["api_key"]}
-    with closing(Dispatcharr.from_env(env, Path())) as source:
-        yield source.webhooks
+def webhooks(source: Dispatcharr) -> Webhooks:
+    return source.webhooks
 
 
 def integrations(served: Lab) -> list[dict[str, object]]:
