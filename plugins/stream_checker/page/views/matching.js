@@ -4,6 +4,7 @@ import { get, post, put, startRun } from "../api.js";
 import { ago, count, plural, words } from "../format.js";
 import { html, useEffect, useState } from "../html.js";
 import { ActionButton } from "../parts/action_button.js";
+import { useFaults } from "../parts/faults.js";
 import { Failure, Loading } from "../parts/notice.js";
 import { SchemaField, same, shown } from "../parts/schema_field.js";
 import { Table } from "../parts/table.js";
@@ -107,22 +108,12 @@ function Rules() {
   const [stored, setStored] = useState(null);
   const [rules, setRules] = useState([]);
   const [schema, setSchema] = useState(null);
-  const [faults, setFaults] = useState({});
+  const { faults, send, forget } = useFaults();
   const [outcome, setOutcome] = useState(null);
   const [error, setError] = useState(null);
   const load = ({ rules }) => (setStored(rules), setRules(rules));
   useEffect(() => void Promise.all([get("settings"), get("settings/schema")]).then(([all, schema]) => (load(all.matching), setSchema(schema)), setError), []);
   if (!stored || !schema) return html`<${Failure} error=${error} />`;
-  const send = async (request) => {
-    try {
-      const reply = await request();
-      setFaults({});
-      return reply;
-    } catch (problem) {
-      setFaults(Object.fromEntries((problem.faults ?? []).map((one) => [one.field, one.message])));
-      throw problem;
-    }
-  };
   const change = (next) => (setRules(next), setOutcome(null));
   const test = () => send(async () => setOutcome(await post("matching/test", { rules })));
   const save = () => send(async () => load(await put("settings/matching", { rules })));
@@ -148,7 +139,7 @@ function Rules() {
         ${mayEdit && html`<button type="button" onClick=${() => change([...rules, { channels: ["*"], by: ["tvg_id", "name"], accounts: null, exclude: [] }])}>Add a rule</button>`}
         <${ActionButton} action=${test}>Test the rules<//>
         ${!same(rules, stored) && html`<${ActionButton} kind="main" action=${save}>Save the rules<//>
-          <button type="button" onClick=${() => (change(stored), setFaults({}))}>Discard</button>`}
+          <button type="button" onClick=${() => (change(stored), forget())}>Discard</button>`}
       </div>
       ${outcome && html`
         <p role="status">These rules would match <strong>${plural(outcome.matched, "stream")}</strong>, and <strong>${count(outcome.near)}</strong> nearly; ${plural(outcome.others, "stream")} resemble no channel.</p>

@@ -5,6 +5,7 @@ import { count, plural, words } from "../format.js";
 import { html, useEffect, useState } from "../html.js";
 import { ActionButton } from "../parts/action_button.js";
 import { LineChart } from "../parts/chart.js";
+import { useFaults } from "../parts/faults.js";
 import { Failure, Loading } from "../parts/notice.js";
 import { SchemaField, keyName, same, shown } from "../parts/schema_field.js";
 import { Table } from "../parts/table.js";
@@ -20,7 +21,7 @@ export function PoliciesView() {
   const [draft, setDraft] = useState([]);
   const [uses, setUses] = useState([]);
   const [error, setError] = useState(null);
-  const [faults, setFaults] = useState({});
+  const { faults, send, forget } = useFaults();
   const [effect, setEffect] = useState(null);
   const [replay, setReplay] = useState(null);
   const load = ({ policies, uses }) => {
@@ -42,23 +43,12 @@ export function PoliciesView() {
     next.splice(to, 0, ...next.splice(from, 1));
     change(next);
   };
-  /** Send the draft, and show the server's faults beside their fields. */
-  const send = async (request) => {
-    try {
-      const reply = await request();
-      setFaults({});
-      return reply;
-    } catch (problem) {
-      setFaults(Object.fromEntries((problem.faults ?? []).map((one) => [one.field, one.message])));
-      throw problem;
-    }
-  };
   const preview = () => send(async () => setEffect(await previewed(policies)));
   const run = () => send(async () => setReplay(await post("policies/replay", { policies })));
   const save = () => send(async () => load(await put("policies", { policies })));
   const add = () => change([...draft, { key: crypto.randomUUID?.() ?? Math.random(), policy: { name: `Policy ${draft.length + 1}`, match: {} }, isNew: true }]);
   return html`
-    <p class="muted">The first policy that fits a channel applies to it. What it leaves out follows the <a href=${link("settings")}>settings</a>. A name is exact, has <code>*</code> for any characters, or is a regular expression after <code>re:</code>; a number is an id of Dispatcharr.</p>
+    <p class="muted">The first policy that fits a channel applies to it. Everything that it does not set follows the <a href=${link("settings")}>settings</a>. A name is exact, has <code>*</code> for any characters, or is a regular expression after <code>re:</code>; a number is an id of Dispatcharr.</p>
     ${draft.length === 0 && html`<p class="card">There are no policies: the settings hold for all channels.</p>`}
     <ol class="policies" aria-label="Policies, the first one that fits applies">
       ${draft.map(({ key, policy, isNew }, place) => html`
@@ -73,7 +63,7 @@ export function PoliciesView() {
       <${ActionButton} action=${preview}>What would change now?<//>
       <${ActionButton} action=${run}>Replay the last nights<//>
       ${isChanged && html`<${ActionButton} kind="main" action=${save}>Save the policies<//>
-        <button type="button" onClick=${() => (load({ policies: stored, uses }), setFaults({}), setEffect(null))}>Discard</button>`}
+        <button type="button" onClick=${() => (load({ policies: stored, uses }), forget(), setEffect(null))}>Discard</button>`}
     </div>
     ${effect && html`<${Effect} effect=${effect} />`}
     ${replay && html`<${Nights} replay=${replay} />`}
