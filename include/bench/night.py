@@ -52,7 +52,7 @@ RETRY_PAUSES = Config().probe.retries * Config().probe.retry_delay
 
 @dataclass(frozen=True)
 class Seconds:
-    """What the checks of one way take: the mean time of a working stream, and that of a dead one with all its tries."""
+    """Mean seconds of a check: of a working stream, and of a dead one with all its tries."""
 
     working: float
     dead: float

@@ -19,7 +19,7 @@ _PRINTS = re.compile(rb"(?:[0-9a-f]{16}){1,8}")
 
 
 def with_prints(jpeg: bytes, prints: Iterable[int]) -> bytes:
-    """Return a JPEG with fingerprints of 64 bits in its comment; without any it stays as it is."""
+    """Return a JPEG with fingerprints of 64 bits in its comment, or unchanged if there are none."""
     text = b"".join(b"%016x" % one for one in list(prints)[:MOST])
     if not text or not jpeg.startswith(_START):
         return jpeg

@@ -9,7 +9,7 @@ from streamflow.config import Config
 from streamflow.records import Channel, DeadMemory, Result
 from streamflow.udi.ports import Store
 
-# The newest runs, of which one that has not ended may still withdraw its results.
+# The newest runs that are searched for unfinished ones, which may still withdraw results.
 RUNS = 10
 
 

@@ -77,7 +77,7 @@ def plan(store: Store, settings: Config, channel_ids: Sequence[int] | None = Non
                 for stream in sorted(restorable)
                 if not _is_kept_out(decided, (id, stream)) and not _rests(store, settings, [stream])
             }
-            # The dead streams of the channel count for nothing: it needs one that works.
+            # The dead streams of the channel take no place.
             picked = chosen((), found, offer.streams, settings.matching, MOST_TRIED)
             trials += [Addition(channel_id=id, stream_id=stream, why=found[stream]) for stream in picked]
         elif found:

@@ -15,7 +15,7 @@ from streamflow.records import Playback
 from streamflow.records.record import Record
 
 Kind = Literal["channel_start", "stream_switch", "channel_reconnect", "channel_stop"]
-# Two events of one kind about one stream within this time are one that was reported twice.
+# Dispatcharr has reported an event twice when two of one kind about one stream are at most this far apart.
 SAME = timedelta(seconds=2)
 # The events of a channel that are kept. A session that has more, or lasts longer, is no evidence.
 MOST_EVENTS = 100
