@@ -125,7 +125,7 @@ def test_it_is_a_page_of_airflows_own_ui_and_follows_its_theme(product: Product,
     browser.show(f"{product.stack.address}/plugin/stream-checker")
     inside = "document.querySelector('iframe').contentDocument"
     browser.until(f"document.querySelector('iframe') && {inside}?.body?.innerText.includes('Providers')")
-    assert browser.value("document.body.innerText.includes('Stream checker')")
+    assert browser.value("document.body.innerText.includes('Streams')")
     for theme in ("dark", "light"):
         browser.value(f"document.documentElement.className = '{theme}'")
         browser.until(f"{inside}.documentElement.style.colorScheme === '{theme}'")

@@ -335,8 +335,8 @@ class DeadChannels(Section):
 
     action: Literal["none", "replace", "hide"] = Field(
         "none",
-        description="`none` leaves a dead channel unchanged, `replace` gives it other streams that work, `hide` takes it "
-        "out of every output until one of its streams works again",
+        description="`none` leaves a dead channel unchanged, `replace` gives it other streams that work, `hide` takes "
+        "it out of every output until one of its streams works again",
     )
     after_failures: int = Field(
         2, ge=1, le=1000, description="Failed checks in a row of every stream after which a channel is dead"

@@ -21,7 +21,8 @@ class StreamCheckerPlugin(AirflowPlugin):
     name = "stream_checker"
     external_views = [  # noqa: RUF012
         {
-            "name": "Stream checker",
+            # Airflow's navigation cuts longer names.
+            "name": "Streams",
             "href": "api/stream-checker/page/",
             "destination": "nav",
             "url_route": "stream-checker",

@@ -120,8 +120,7 @@ function Card({ entry, own, estimate, times, reload, open }) {
       <p><strong>${own.words}</strong>${entry.until && ` until ${entry.until}`}</p>
       <dl class="facts">
         <dt>Next</dt>
-        <dd>${own.paused ? html`<span class="degraded">paused: it starts no check until it is resumed</span>` : own.starts.map(({ starts_at: start }, i) => html`${i > 0 && " · "}<time datetime=${start} title=${ago(start)}>${zonedTime(start, zone)}</time>`)}
-          ${!own.paused && html` <span class="muted">(${ago(own.starts[0].starts_at)}${isElsewhere ? `, ${shortClock(own.starts[0].starts_at)} by your clock` : ""})</span>`}</dd>
+        <dd>${own.paused ? html`<span class="degraded">paused: it starts no check until it is resumed</span>` : own.starts.map(({ starts_at: start }, i) => html`${i > 0 && " · "}<time datetime=${start} title=${ago(start)}>${zonedTime(start, zone)}</time>${i === 0 && html` <span class="muted">(${ago(start)}${isElsewhere ? `, ${shortClock(start)} by your clock` : ""})</span>`}`)}</dd>
         <dt>Takes</dt><dd><${Takes} estimate=${estimate} zone=${zone} /></dd>
         <dt>Checks</dt><dd class="any">${selection(entry)}</dd>
       </dl>
