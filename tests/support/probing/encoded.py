@@ -15,7 +15,7 @@ X264 = {"preset": "veryfast"}
 
 @dataclass(frozen=True)
 class Made:
-    """How a file is made; ``seconds`` long."""
+    """How a file is made; ``seconds`` long; ``picture`` is a source of libavfilter, with options after ``=``."""
 
     format: str = "mpegts"
     codec: str = "libx264"
@@ -37,8 +37,9 @@ def _graph(*steps: tuple[str, str]) -> Graph:
 
 
 def _pictures(made: Made) -> Iterator[av.VideoFrame]:
-    source = f"size={made.size[0]}x{made.size[1]}:rate={made.fps}"
-    steps = [(made.picture, source)] + ([("noise", "alls=8:allf=t")] if made.picture == "testsrc2" else [])
+    name, _, more = made.picture.partition("=")
+    source = ":".join(part for part in (f"size={made.size[0]}x{made.size[1]}:rate={made.fps}", more) if part)
+    steps = [(name, source)] + ([("noise", "alls=8:allf=t")] if name == "testsrc2" else [])
     shown = _graph(*steps, ("format", "pix_fmts=yuv420p"), ("buffersink", ""))
     for number in range(int(made.seconds * made.fps)):
         frame = shown.vpull()

@@ -38,11 +38,19 @@ class Picture:
 
     @property
     def detail(self) -> float:
-        """Mean difference between neighbouring places, in levels of grey."""
+        """Mean bend of the grey along rows and columns, half the second difference, in levels of grey.
+
+        An edge of one level counts as one; an even ramp counts as nothing, since encoders predict it.
+        """
         grey = self.grey
-        rows = (abs(grey[at] - grey[at + 1]) for at in range(len(grey) - 1) if (at + 1) % WIDTH)
-        columns = (abs(one - other) for one, other in zip(grey, grey[WIDTH:], strict=False))
-        return fmean(chain(rows, columns))
+        rows = (
+            abs(grey[at] - 2 * grey[at + 1] + grey[at + 2]) for at in range(len(grey) - 2) if at % WIDTH < WIDTH - 2
+        )
+        columns = (
+            abs(one - 2 * middle + other)
+            for one, middle, other in zip(grey, grey[WIDTH:], grey[2 * WIDTH :], strict=False)
+        )
+        return fmean(chain(rows, columns)) / 2
 
     def is_same(self, other: Picture, tolerance: int = SAME) -> bool:
         """Return whether no place differs by more than ``tolerance``."""
