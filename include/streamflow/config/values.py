@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import time
 from ipaddress import ip_network
 from typing import Annotated
@@ -10,6 +11,8 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 PROXY_SCHEMES = ("http", "https", "socks5", "socks5h")
+# Croniter draws a new number for such a field each time that it reads the expression.
+RANDOM_FIELD = re.compile(r"(^|[\s,])r($|[\s,(/])", re.IGNORECASE)
 
 
 def _proxy(url: str) -> str:
@@ -51,6 +54,8 @@ def _cron(expression: str) -> str:
         return expression
     if len(expression.split()) != 5 or not croniter.is_valid(expression):
         raise ValueError("not a cron expression; write for example '0 3 * * *'")
+    if RANDOM_FIELD.search(expression):
+        raise ValueError("R stands for another time at each look; write a fixed one, for example '17 3 * * *'")
     try:
         # Airflow can make no timetable of an expression such as `0 3 30 2 *`.
         croniter(expression).get_next()

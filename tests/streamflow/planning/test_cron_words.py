@@ -47,3 +47,14 @@ def test_every_expression_that_the_settings_take_has_words(expression: str) -> N
 def test_an_expression_that_is_never_due_is_refused() -> None:
     with pytest.raises(ValueError, match="no day has this date"):
         CheckSchedule(name="never", cron="0 3 30 2 *")
+
+
+@pytest.mark.parametrize("expression", ["R 3 * * *", "0 r * * *", "R(0-10) 3 * * *", "5,R/5 3 * * *", "0 3 * * R"])
+def test_an_expression_with_another_time_at_each_look_is_refused(expression: str) -> None:
+    with pytest.raises(ValueError, match=r"R stands for another time|not a cron expression"):
+        CheckSchedule(name="random", cron=expression)
+
+
+@pytest.mark.parametrize("expression", ["0 3 * mar,apr fri", "0 3 * * FRI#2"])
+def test_names_of_months_and_days_with_an_r_are_accepted(expression: str) -> None:
+    assert CheckSchedule(name="named", cron=expression).cron == expression
