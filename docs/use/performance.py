@@ -44,7 +44,7 @@ class Figures:
 
 def rows(figures: Figures) -> Iterator[Row]:
     """Yield each figure with its goal, its value, and the value of its peer."""
-    for tell in (runs, limiter, faults, probe, verdicts, samples, udi):
+    for tell in (runs, limiter, faults, probe, verdicts, samples, udi, page):
         yield from tell(figures)
 
 
@@ -154,6 +154,18 @@ def udi(figures: Figures) -> Iterator[Row]:
 
 # What a night's check is reckoned with: the library, the hours, the sample with its opening, and a usual HD stream.
 STREAMS, HOURS, SECONDS, MBIT = 100_000, 6, 11.0, 6.0
+
+
+def page(figures: Figures) -> Iterator[Row]:
+    lines = figures.all("page")
+    if views := [line for line in lines if "view" in line]:
+        slowest = max(views, key=lambda line: line["p95_ms"])
+        what = f"page, {slowest['streams']:,} streams, results arriving: requests of the slowest view, p95"
+        yield what, f"{slowest['goal_p95_ms']} ms", f"{slowest['p95_ms']:.0f} ms", f"view {slowest['view']}"
+    if opened := [line for line in lines if "opened" in line]:
+        slowest = max(opened, key=lambda line: line["median_ms"])
+        what = "page with an empty cache: until the slowest view can be used, median"
+        yield what, f"{slowest['goal_ms']} ms", f"{slowest['median_ms']} ms", f"view {slowest['opened']}"
 
 
 def needs(figures: Figures) -> Iterator[tuple[str, str, str]]:

@@ -179,10 +179,9 @@ def _duplicates(store: Store, streams: Mapping[int, Stream]) -> list[Duplicate]:
     # The index by URL includes streams outside of this run.
     hashes = {stream.url_hash: stream.name for stream in streams.values() if stream.url}
     duplicates = []
-    for url_hash, name in hashes.items():
-        ids = sorted(store.library.streams_of_url(url_hash))
+    for url_hash, ids in store.library.streams_of_urls(hashes).items():
         if len(ids) > 1:
             channels = sorted({channel for id in ids for channel in store.library.channels_of_stream(id)})
-            duplicates.append(Duplicate(url_hash=url_hash, stream_ids=ids, name=name, channel_ids=channels))
+            duplicates.append(Duplicate(url_hash=url_hash, stream_ids=ids, name=hashes[url_hash], channel_ids=channels))
     duplicates.sort(key=lambda one: (-len(one.stream_ids), one.stream_ids))
     return duplicates[:MOST_LISTED]

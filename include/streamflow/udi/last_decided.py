@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from streamflow.records import DECIDED, Result
 from streamflow.udi import bounds
@@ -17,7 +17,14 @@ def last_decided(results: Results, stream_ids: Iterable[int]) -> dict[int, Resul
 
     :raises UdiUnavailable: the store cannot be read.
     """
-    latest = results.latest_of(stream_ids)
+    return among(results, results.latest_of(stream_ids))
+
+
+def among(results: Results, latest: Mapping[int, Result]) -> dict[int, Result]:
+    """Return the same as :func:`last_decided` for streams whose latest results were read already.
+
+    :raises UdiUnavailable: the store cannot be read.
+    """
     found = {stream: one for stream, one in latest.items() if one.verdict in DECIDED}
     for limit in (FIRST_LOOK, bounds.HISTORY):
         undecided = latest.keys() - found.keys()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
@@ -12,7 +12,7 @@ from redis import Redis
 
 from account_limiter import Limiter, LimiterUnavailable
 from stream_checker.queries.dag_runs import DagStates
-from stream_checker.queries.result_index import ResultIndex
+from stream_checker.queries.result_index import IndexedResult, ResultIndex
 from stream_checker.queries.run_outcomes import RunOutcome, RunOutcomes
 from stream_checker.queries.stream_names import mentioned, named_reason
 from stream_tasks.schedule import zone_of
@@ -121,11 +121,7 @@ def overview(
     """
     now = datetime.now(UTC)
     current = results.current(store)
-    # During an outage the last known state counts, so that a provider that is down leaves no channel undecided.
-    known = {stream: one.decided for stream, one in current.items() if one.decided}
-    decided, unusable = set(known), settings.scoring.unusable_reasons
-    usable = {stream for stream, one in known.items() if one.is_usable(unusable)}
-    as_of = {stream: one.checked_at for stream, one in known.items() if not current[stream].is_decided}
+    decided, usable, as_of = _known(current, settings.scoring.unusable_reasons)
     channels = {channel.id: channel for channel in store.library.channels()}
     health = {channel.id: _health(channel, usable, decided) for channel in channels.values()}
     dark, weak = (
@@ -155,6 +151,31 @@ def overview(
         timezone=zone_of(redis, settings.schedule).key,
         asks_to_write=settings.safety.scheduled_write_back == "ask" and _has_planned(states),
     )
+
+
+def _known(
+    results: Mapping[int, IndexedResult], unusable: Collection[str]
+) -> tuple[set[int], set[int], dict[int, float]]:
+    """Return the decided streams, the usable ones, and the time of the last decision of those decided nothing since.
+
+    During an outage the last known state counts, so that a provider that is down leaves no channel undecided.
+    """
+    decided, usable = set[int](), set[int]()
+    as_of: dict[int, float] = {}
+    # There are few kinds of results and many streams.
+    is_usable: dict[tuple[str, str | None], bool] = {}
+    for stream, one in results.items():
+        if (last := one.decided) is None:
+            continue
+        decided.add(stream)
+        kind = (last.verdict, last.reason)
+        if kind not in is_usable:
+            is_usable[kind] = last.is_usable(unusable)
+        if is_usable[kind]:
+            usable.add(stream)
+        if not one.is_decided:
+            as_of[stream] = last.checked_at
+    return decided, usable, as_of
 
 
 def _health(channel: Channel, usable: set[int], decided: set[int]) -> Health:

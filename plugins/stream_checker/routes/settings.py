@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
+from functools import lru_cache
 from typing import Annotated, Any
 
 from airflow.models.log import Log
@@ -53,6 +54,11 @@ def get_settings(redis: OpenRedis) -> dict[str, Any]:
 @router.get("/schema", dependencies=[Reader], responses=responses(401, 403))
 def get_schema() -> dict[str, Any]:
     """Return the JSON schema of the settings, with the meaning, range and default of each."""
+    return _schema()
+
+
+@lru_cache(maxsize=1)
+def _schema() -> dict[str, Any]:
     return Config.model_json_schema()
 
 

@@ -75,6 +75,8 @@ def test_every_index_finds_its_records(store: Store) -> None:
     assert store.library.streams_of_account(2) == [300]
     assert store.library.streams_of_group(9) == [11]
     assert store.library.streams_of_url(sha256(same.encode()).hexdigest()) == [10, 300]
+    hashes = [sha256(url).hexdigest() for url in (same.encode(), b"unknown")]
+    assert store.library.streams_of_urls(hashes) == {hashes[0]: [10, 300]}
     assert store.library.streams_of_url(sha256(b"").hexdigest()) == []
     assert store.library.streams_of_url("") == []
     assert store.library.channels_of_group(8) == [1, 20]

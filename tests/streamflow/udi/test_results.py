@@ -88,6 +88,7 @@ def test_the_times_of_all_last_checks_are_returned_at_once(store: Store) -> None
     for stream_id, at in ((10, NOW), (10, NOW + timedelta(microseconds=1)), (11, NOW)):
         store.runs.settle("no run", result(stream_id).model_copy(update={"checked_at": at}))
     assert store.results.last_checks() == {10: NOW + timedelta(microseconds=1), 11: NOW}
+    assert store.results.last_checks(NOW + timedelta(microseconds=1)) == {10: NOW + timedelta(microseconds=1)}
 
 
 def test_streams_with_a_changed_url_are_found(store: Store) -> None:

@@ -48,6 +48,9 @@ class Library(Protocol):
         :param url_hash: SHA-256 of the URL in hexadecimal digits.
         """
 
+    def streams_of_urls(self, url_hashes: Iterable[str]) -> dict[str, list[int]]:
+        """Return :meth:`streams_of_url` by hash, without the URLs that no stream has."""
+
     def channel(self, channel_id: int) -> Channel | None:
         """Return one channel with its streams in order."""
 

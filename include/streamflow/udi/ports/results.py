@@ -42,8 +42,11 @@ class Results(Protocol):
     def checked_since(self, since: datetime) -> list[int]:
         """Return the ids of the streams whose latest result is not older than ``since``."""
 
-    def last_checks(self) -> dict[int, datetime]:
-        """Return the time of every stream's latest result, by stream."""
+    def last_checks(self, since: datetime | None = None) -> dict[int, datetime]:
+        """Return the time of every stream's latest result, by stream.
+
+        :param since: leave out older results.
+        """
 
     def changed_urls(self, stream_ids: Iterable[int]) -> set[int]:
         """Return those of the streams whose URL in the library differs from the URL of their latest result.

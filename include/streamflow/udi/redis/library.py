@@ -70,8 +70,14 @@ class RedisLibrary:
 
     def streams_of_url(self, url_hash: str) -> list[int]:
         """Return the ids of the streams that have a URL."""
-        name, line = blocks.url_line(url_hash)
-        return blocks.unlisted(blocks.find(self._connection.get(name), line))
+        return self.streams_of_urls([url_hash]).get(url_hash, [])
+
+    def streams_of_urls(self, url_hashes: Iterable[str]) -> dict[str, list[int]]:
+        """Return the ids of the streams that have each of some URLs."""
+        lines = {url_hash: blocks.url_line(url_hash) for url_hash in url_hashes}
+        texts = self._connection.get_many({name for name, _ in lines.values()})
+        found = {url_hash: blocks.unlisted(blocks.find(texts[name], line)) for url_hash, (name, line) in lines.items()}
+        return {url_hash: ids for url_hash, ids in found.items() if ids}
 
     def channel(self, channel_id: int) -> Channel | None:
         """Return one channel with its streams in order."""

@@ -62,9 +62,10 @@ class RedisResults:
         """Return the ids of the streams whose latest result is not older than ``since``."""
         return self._connection.ids("ZRANGEBYSCORE", "checked", since.timestamp(), "+inf")
 
-    def last_checks(self) -> dict[int, datetime]:
+    def last_checks(self, since: datetime | None = None) -> dict[int, datetime]:
         """Return the time of every stream's latest result, by stream."""
-        flat = self._connection.joined("ZRANGE", "checked", 0, -1, "WITHSCORES")
+        oldest = since.timestamp() if since else "-inf"
+        flat = self._connection.joined("ZRANGEBYSCORE", "checked", oldest, "+inf", "WITHSCORES")
         checks = zip(flat[::2], flat[1::2], strict=True)
         return {int(stream): datetime.fromtimestamp(float(at), UTC) for stream, at in checks}
 

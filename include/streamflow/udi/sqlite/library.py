@@ -62,6 +62,11 @@ class FileLibrary:
         """Return the ids of the streams that have a URL."""
         return self._database.ids("SELECT id FROM stream WHERE url_hash = ? ORDER BY id", url_hash[:URL_DIGITS])
 
+    def streams_of_urls(self, url_hashes: Iterable[str]) -> dict[str, list[int]]:
+        """Return the ids of the streams that have each of some URLs."""
+        found = {url_hash: self.streams_of_url(url_hash) for url_hash in url_hashes}
+        return {url_hash: ids for url_hash, ids in found.items() if ids}
+
     def channel(self, channel_id: int) -> Channel | None:
         """Return one channel with its streams in order."""
         row = self._database.one("SELECT json FROM channel WHERE id = ?", channel_id)

@@ -58,9 +58,10 @@ class FileResults:
         sql = "SELECT stream_id FROM result WHERE checked_at >= ? ORDER BY stream_id"
         return self._database.ids(sql, since.timestamp())
 
-    def last_checks(self) -> dict[int, datetime]:
+    def last_checks(self, since: datetime | None = None) -> dict[int, datetime]:
         """Return the time of every stream's latest result, by stream."""
-        rows = self._database.rows("SELECT stream_id, checked_at FROM result")
+        oldest = since.timestamp() if since else float("-inf")
+        rows = self._database.rows("SELECT stream_id, checked_at FROM result WHERE checked_at >= ?", oldest)
         return {stream: datetime.fromtimestamp(at, UTC) for stream, at in rows}
 
     def checks(self) -> dict[int, tuple[float, str]]:
