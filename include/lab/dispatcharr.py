@@ -19,6 +19,8 @@ from aiohttp import ClientError, ClientSession, ClientTimeout, web
 from lab.library import Library, Stream
 
 VERSION = "0.29.0"
+# The path below which the proxy plays.
+PLAYED = "/proxy/ts/stream/"
 ACCESS_SECONDS = 30 * 60
 REFRESH_SECONDS = 86_400
 LOGINS_PER_MINUTE = 3
@@ -107,6 +109,8 @@ class Dispatcharr:
         post("/api/connect/integrations/{id:\\d+}/test/", self._test_integration)
         post("/api/connect/subscriptions/", self._subscribe)
         get("/proxy/ts/status", self._status)
+        get(f"{PLAYED}{{id}}", self._play)
+        self.app.on_response_prepare.append(_allow_every_origin)
         get("/lab/dispatcharr", self._read_back)
         post("/lab/dispatcharr", self._change_state)
         post("/lab/viewers", self._set_viewers)
@@ -119,7 +123,10 @@ class Dispatcharr:
             return await handler(request)
         if (fault := self._fault(request.path)) is not None:
             return fault
-        if not request.path.startswith("/api/accounts/token/") and (refusal := self._unknown(request)) is not None:
+        if (
+            not request.path.startswith(("/api/accounts/token/", PLAYED))
+            and (refusal := self._unknown(request)) is not None
+        ):
             return refusal
         return await handler(request)
 
@@ -304,6 +311,39 @@ class Dispatcharr:
         del request
         return _json({"channels": self.state.viewers, "count": len(self.state.viewers)})
 
+    async def _play(self, request: web.Request) -> web.StreamResponse:
+        """Play a channel by its UUID or a stream by its hash, without a login. It counts as a viewer meanwhile."""
+        stream = self._played(request.match_info["id"])
+        if stream is None:
+            return _json({"error": "Not found."}, 404)
+        viewer = {
+            "channel_id": request.match_info["id"], "state": "active", "client_count": 1, "stream_id": stream["id"],
+            "m3u_profile_id": stream["m3u_account"] * 10, "url": stream["url"], "uptime": 0.0,
+        }  # fmt: skip
+        try:
+            async with (
+                ClientSession(timeout=ClientTimeout(total=None, sock_read=10), auto_decompress=False) as client,
+                client.get(stream["url"]) as upstream,
+            ):
+                if upstream.status != 200:
+                    return _json({"error": "No available streams for this channel", "waited": "0s"}, 503)
+                response = web.StreamResponse(headers={"Content-Type": "video/mp2t", "Cache-Control": "no-cache"})
+                self.state.viewers.append(viewer)
+                await response.prepare(request)
+                async for part in upstream.content.iter_any():
+                    await response.write(part)
+                return response
+        except ClientError as error:
+            return _json({"error": str(error)}, 503)
+        finally:
+            self.state.viewers = [one for one in self.state.viewers if one is not viewer]
+
+    def _played(self, id: str) -> dict[str, Any] | None:
+        for channel in self.state.channels.values():
+            if channel["uuid"] == id and channel["streams"]:
+                return self.state.streams.get(channel["streams"][0])
+        return next((one for one in self.state.streams.values() if one["stream_hash"] == id), None)
+
     # -- webhooks ----------------------------------------------------------------------------
     async def _integrations(self, request: web.Request) -> web.Response:
         del request
@@ -359,6 +399,7 @@ class Dispatcharr:
                 "channels": list(state.channels.values()),
                 "streams": list(state.streams.values()),
                 "integrations": list(state.integrations.values()),
+                "viewers": state.viewers,
                 "writes": state.writes,
                 "logins": state.logins,
             }
@@ -440,6 +481,12 @@ def _initial(library: Library, url_of: Callable[[Stream], str]) -> State:
     }  # fmt: skip
     groups = [{"id": group.id, "name": group.name, "channel_count": None} for group in library.groups]
     return State(channels, streams, [*accounts, custom], groups)
+
+
+async def _allow_every_origin(request: web.Request, response: web.StreamResponse) -> None:
+    """Let every page read the response, as Dispatcharr's CORS_ALLOW_ALL_ORIGINS does."""
+    del request
+    response.headers["Access-Control-Allow-Origin"] = "*"
 
 
 def _now() -> str:

@@ -11,6 +11,7 @@ from stream_checker.http.etags import ETags
 from stream_checker.http.page_files import PageFiles
 from stream_checker.http.problems import ProblemDocument
 from stream_checker.http.security_headers import SecurityHeaders
+from stream_checker.queries.dispatcharr_address import proxy_source
 from stream_checker.routes import (
     accounts,
     alerts,
@@ -82,7 +83,7 @@ def create_app() -> FastAPI:
         if isinstance(route, APIRoute):
             # The first sentence of the docstring.
             route.summary = route.description.partition("\n")[0].partition(". ")[0].rstrip(".")
-    files = PageFiles()
+    files = PageFiles(proxy_source())
     app.mount("/page", files, name="page")
     app.add_route("/docs", files.docs, include_in_schema=False)
     _add_problem_schema(app)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import pytest
 
 from support.browser import PROGRAM, Browser
@@ -29,7 +30,7 @@ def browser(product: Product) -> Iterator[Browser]:
         browser.log_in(product.stack.address, token)
         yield browser
         assert browser.console == []
-        own = (product.stack.address, "about:", "data:", "blob:")
+        own = (product.stack.address, f"{product.provider.dispatcharr}/proxy/ts/stream/", "about:", "data:", "blob:")
         assert [address for address in browser.requested_urls if not address.startswith(own)] == []
 
 
@@ -56,6 +57,11 @@ def choose(browser: Browser, name: str, option: str) -> None:
         f"(() => {{ const list = document.querySelector('dialog select[name={name}]'); "
         f"list.value = [...list.options].find((one) => one.text === '{option}').value; }})()"
     )
+
+
+def viewers(product: Product) -> list[dict[str, Any]]:
+    state = httpx.get(f"{product.provider.dispatcharr}/lab/dispatcharr").raise_for_status().json()
+    return list(state["viewers"])
 
 
 def test_a_check_is_started_watched_and_reset_by_hand(product: Product, browser: Browser) -> None:
@@ -93,6 +99,26 @@ def test_a_check_is_started_watched_and_reset_by_hand(product: Product, browser:
     browser.until_shown("100%", "Finished", "Channels that changed")
     show(browser, product, "history")
     browser.until("document.querySelector('.chart rect.ok') !== null")
+
+
+def test_a_stream_and_a_channel_are_watched_through_the_proxy(product: Product, browser: Browser) -> None:
+    stream = product.library.named("World Report HD").id
+    channel = next(one for one in product.library.channels if stream in one.stream_ids)
+    for place in (f"stream/{stream}", f"channel/{channel.id}"):
+        show(browser, product, place)
+        push(browser, "Watch")
+        browser.until_shown("Watching takes one connection")
+        # The library is loaded for those alone who watch.
+        assert browser.value("window.mpegts === undefined")
+        assert browser.violations() == []
+        assert viewers(product) == []
+        push(browser, "Play")
+        browser.until("document.querySelector('video')?.videoWidth > 0")
+        moved = "document.querySelector('video').currentTime"
+        began = browser.value(moved)
+        browser.until(f"{moved} > {began + 0.5}")
+        push(browser, "Close")
+        eventually(lambda: not viewers(product))
 
 
 def test_the_checks_are_paused_and_resumed(product: Product, browser: Browser) -> None:

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 from urllib.parse import urlsplit, urlunsplit
+
+from streamflow.sources.dispatcharr.proxy import PLAYED
+
+_PLAIN = re.compile(r"https?://[\w.:\[\]-]+(/[\w.~%/-]*)?", re.ASCII)
 
 
 def public_address() -> str | None:
@@ -17,6 +22,15 @@ def public_address() -> str | None:
     # A login in the address is StreamFlow's own and must not reach a browser.
     host = url.netloc.rpartition("@")[2]
     return urlunsplit((url.scheme, host, url.path.rstrip("/"), "", ""))
+
+
+def proxy_source() -> str | None:
+    """Return the part of Dispatcharr's address below which its proxy plays, as a source of a Content-Security-Policy.
+
+    :returns: None when no Dispatcharr is configured, or its address contains characters with a meaning in a policy.
+    """
+    address = public_address()
+    return f"{address}{PLAYED}" if address and _PLAIN.fullmatch(address) else None
 
 
 def channels_page() -> str | None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from typing import Annotated
+
+from fastapi import APIRouter, Query
 from fastapi.responses import PlainTextResponse
+from pydantic import BaseModel, Field
 
 from stream_checker.http.access import Reader
-from stream_checker.http.parameters import ChannelsFilter, StreamsFilter
-from stream_checker.http.problems import Problem, responses
+from stream_checker.http.parameters import MAX_ID, ChannelsFilter, StreamsFilter
+from stream_checker.http.problems import Fault, Problem, responses
 from stream_checker.http.throttle import at_most
 from stream_checker.queries.dispatcharr_address import public_address
 from stream_checker.resources import OpenRedis, OpenStore
@@ -23,6 +26,7 @@ router = APIRouter(prefix="/proxy", tags=["results"], dependencies=[Reader])
 
 MEDIA_TYPE = "application/x-mpegurl"
 NO_PROXY = "The library comes from no Dispatcharr (DISPATCHARR_URL), and only Dispatcharr has a proxy for players."
+PLAYS_NOTHING = "Dispatcharr plays none of these: it has no such channel or stream any more."
 
 
 @router.get(
@@ -63,11 +67,44 @@ def export_playlist(
         if path
     ]
     if not entries:
-        raise Problem(409, "Dispatcharr plays none of these: it has no such channel or stream any more.")
+        raise Problem(409, PLAYS_NOTHING)
     headers = {"Content-Disposition": 'attachment; filename="selection.m3u"'}
     return PlainTextResponse(
         "".join(f"{line}\n" for line in export.lines(entries)), headers=headers, media_type=MEDIA_TYPE
     )
+
+
+class ProxyAddress(BaseModel):
+    """The address at which Dispatcharr plays something."""
+
+    url: str = Field(
+        description="Address for players, without a login of a provider",
+        examples=["http://192.0.2.7:9191/proxy/ts/stream/7c9e6679-7425-40de-944b-e07fc1f90ae7"],
+    )
+
+
+@router.get("/address", responses=responses(401, 403, 409, 422, 429, 502, 503), dependencies=[at_most(2)])
+def get_address(
+    store: OpenStore,
+    redis: OpenRedis,
+    channel_id: Annotated[int | None, Query(ge=0, le=MAX_ID, description="Id of a channel")] = None,
+    stream_id: Annotated[int | None, Query(ge=0, le=MAX_ID, description="Id of a stream")] = None,
+) -> ProxyAddress:
+    """Return the address at which Dispatcharr plays one channel or one stream, for the player of the page."""
+    if (channel_id is None) == (stream_id is None):
+        message = "name either a channel or a stream"
+        raise Problem(422, f"channel_id: {message}", errors=[Fault(field="channel_id", message=message)])
+    if channel_id is not None:
+        channel = store.library.channel(channel_id)
+        path = channel and channel.uuid and channel_path(channel.uuid)
+    else:
+        path = _stream_paths(redis, [stream_id]).get(stream_id) if stream_id is not None else None
+    address = public_address()
+    if address is None:
+        raise Problem(409, NO_PROXY)
+    if not path:
+        raise Problem(409, PLAYS_NOTHING)
+    return ProxyAddress(url=f"{address}{path}")
 
 
 def _stream_paths(redis: OpenRedis, stream_ids: list[int]) -> dict[int, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -24,6 +25,8 @@ from .place import in_browser, labelled, show
 
 PAGE = Path(stream_checker.__file__).with_name("page")
 FILES = [file for file in PAGE.rglob("*") if file.is_file()]
+# The only file that is no module.
+PLAYER = PAGE / "vendor" / "mpegts.js"
 
 
 def test_the_page_is_public_and_restricted_to_this_server(server: Server) -> None:
@@ -48,7 +51,7 @@ def test_the_page_is_public_and_restricted_to_this_server(server: Server) -> Non
 
 def test_every_import_of_the_page_is_one_of_its_files() -> None:
     for file in FILES:
-        if file.suffix == ".js":
+        if file.suffix == ".js" and file != PLAYER:
             for name in re.findall(r'(?:from\s*|import\()"([^"]+)"', file.read_text()):
                 assert (file.parent / name).is_file(), f"{file.name} imports {name}"
 
@@ -74,6 +77,10 @@ def test_all_modules_load_at_the_same_time() -> None:
 def test_the_first_load_is_small() -> None:
     files = [PAGE / "index.html", PAGE / "icon.svg", *PAGE.glob("style/*.css"), *first_modules()]
     assert sum(len(gzip.compress(file.read_bytes())) for file in files) < 50_000
+
+
+def test_the_licences_note_the_digest_of_the_player() -> None:
+    assert hashlib.sha256(PLAYER.read_bytes()).hexdigest() in (PAGE / "vendor" / "LICENSES").read_text()
 
 
 def test_the_documentation_page_loads_nothing_from_other_servers(server: Server) -> None:

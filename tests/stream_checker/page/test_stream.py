@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 
 from streamflow import thumbnails
@@ -50,6 +51,31 @@ def test_a_stream_that_no_proxy_plays_tells_why(browser: Browser, server: Server
     browser.reach("Open in a player")
     browser.press("Enter")
     browser.until_shown("only Dispatcharr has a proxy for players")
+
+
+@in_browser
+def test_the_player_tells_beforehand_and_afterwards_why_it_shows_nothing(
+    browser: Browser, server: Server, udi: Udi
+) -> None:
+    show(browser, server, "stream/1")
+    browser.reach("Watch")
+    browser.press("Enter")
+    browser.until_shown("takes one connection of Provider A", "only Dispatcharr has a proxy for players")
+    assert browser.value("[...document.querySelectorAll('dialog button')].find((b) => b.innerText === 'Play').disabled")
+
+    def words(function: str, *arguments: object) -> str:
+        given = ", ".join(json.dumps(one) for one in arguments)
+        return str(browser.value(f"import('./parts/player_faults.js').then((faults) => faults.{function}({given}))"))
+
+    address, secure = "http://192.0.2.7:9191/proxy/ts/stream/x", {"protocol": "https:"}
+    assert "DISPATCHARR_PUBLIC_URL" in words("unplayable", address, None, secure)
+    assert words("unplayable", "http://127.0.0.1:9191/proxy/ts/stream/x", None, secure) == "None"
+    mpeg2 = {"video_codec": "mpeg2video", "audio": [{"codec": "ac3"}]}
+    assert "MPEG-2 and AC-3" in words("unplayable", address, mpeg2)
+    assert words("unplayable", address, {"video_codec": "h264", "audio": [{"codec": "aac"}]}) == "None"
+    assert "CORS" in words("playerFault", address, "Exception")
+    assert "no free connection" in words("playerFault", address, "HttpStatusCodeInvalid", {"code": 503})
+    assert "only the sound" in words("silentFault", {"audioCodec": "mp4a.40.2"}, None).lower()
 
 
 @in_browser

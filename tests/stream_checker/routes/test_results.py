@@ -111,3 +111,7 @@ def test_a_playlist_of_a_selection_needs_dispatcharrs_proxy(admin: httpx.Client)
     response = admin.get("/proxy/playlist.m3u", params={"stream_id": [1]})
     assert response.status_code == 409
     assert "only Dispatcharr has a proxy" in response.json()["detail"]
+    for one in ({"stream_id": 1}, {"channel_id": 1}):
+        assert admin.get("/proxy/address", params=one).status_code == 409
+    for wrong in ({}, {"stream_id": 1, "channel_id": 1}):
+        assert admin.get("/proxy/address", params=wrong).status_code == 422

@@ -10,12 +10,13 @@ from streamflow.sources.dispatcharr.session import Session
 
 # The number of streams that one request asks for.
 MAX_STREAMS = 500
-_PATH = "/proxy/ts/stream/"
+# The path below which the proxy plays.
+PLAYED = "/proxy/ts/stream/"
 
 
 def channel_path(uuid: str) -> str:
     """Return the path that plays a channel."""
-    return f"{_PATH}{quote(uuid, safe='')}"
+    return f"{PLAYED}{quote(uuid, safe='')}"
 
 
 class Proxy:
@@ -38,7 +39,7 @@ class Proxy:
             raise SourceRefused("this version of Dispatcharr does not list the streams of its proxy") from error
         records = [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
         return {
-            one["id"]: f"{_PATH}{quote(hash, safe='')}"
+            one["id"]: f"{PLAYED}{quote(hash, safe='')}"
             for one in records
             if isinstance(one.get("id"), int) and isinstance(hash := one.get("stream_hash"), str) and hash
         }

@@ -14,6 +14,7 @@ import { SelectionBar, selectColumn, useSelection } from "../parts/selection.js"
 import { Thumbnail } from "../parts/thumbnail.js";
 import { Table } from "../parts/table.js";
 import { Verdict } from "../parts/verdict.js";
+import { Watch } from "../parts/watch.js";
 import { link, useTitle } from "../router.js";
 
 const REFRESH_MS = 15000;
@@ -75,6 +76,7 @@ function Channel({ id }) {
     <section aria-labelledby="channel">
       <div class="row"><h2 id="channel">${channel.name}</h2>
         <${CheckNow} of=${{ channels: [channel.id] }} kind="main" />
+        <${Watch} query=${{ channel_id: channel.id }} name=${channel.name} />
         <${Play} query=${{ channel_id: channel.id }} name=${channel.name} />
         ${channel.policy && html`<span class="muted">policy <a href=${link("policies")}>${channel.policy}</a></span>`}</div>
       <${Table} caption="Streams, first choice first" rows=${channel.streams} id=${(row) => row.stream_id} empty="The channel has no stream."

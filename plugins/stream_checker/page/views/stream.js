@@ -11,6 +11,7 @@ import { Failure, Loading } from "../parts/notice.js";
 import { Thumbnail } from "../parts/thumbnail.js";
 import { Table } from "../parts/table.js";
 import { Verdict } from "../parts/verdict.js";
+import { Watch } from "../parts/watch.js";
 import { link, useTitle } from "../router.js";
 import { Comparison, Tries } from "./stream_checks.js";
 
@@ -22,7 +23,7 @@ export function StreamView({ id }) {
   const { result, failures } = stream;
   return html`
     <${Failure} error=${error} />
-    <div class="row"><h2>${stream.name}</h2><${CheckNow} of=${{ streams: [stream.id] }} kind="main" /><${Play} query=${{ stream_id: stream.id }} name=${stream.name} /></div>
+    <div class="row"><h2>${stream.name}</h2><${CheckNow} of=${{ streams: [stream.id] }} kind="main" /><${Watch} query=${{ stream_id: stream.id }} name=${stream.name} account=${stream.account} result=${result} /><${Play} query=${{ stream_id: stream.id }} name=${stream.name} /></div>
     <div class="columns">
       <section class="card" aria-label="Last check">
         <${Thumbnail} stream=${stream.id} name=${stream.name} large />
