@@ -32,7 +32,7 @@ from account_limiter.core.errors import LimiterOutdated, LimiterUnavailable
 
 DEFAULT_PREFIX = "{streamflow}:limiter:"
 # Version of the layout of the keys. A version reads only its own keys; the highest version that ever ran is in force.
-LAYOUT = 5
+LAYOUT = 6
 FOLDER = Path(__file__).parent / "lua"
 
 _STATE = (

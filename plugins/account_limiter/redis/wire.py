@@ -1,7 +1,8 @@
-"""Calls of transitions over kept connections with prepared commands, at half the cost of a pooled client's call."""
+"""Calls of transitions over kept connections with prepared commands, at less than half the cost of a pooled call."""
 
 from __future__ import annotations
 
+import builtins
 import os
 from collections import deque
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ from redis import Redis
 from redis.exceptions import ConnectionError, ResponseError, TimeoutError
 
 from account_limiter.redis.library import Library, is_loaded, is_missing, translated
+from account_limiter.redis.replies import read_reply
 
 
 class Wire:
@@ -86,8 +88,15 @@ def _reply(connection: Any, library: Library, command: bytes) -> Any:
 
 def _send(connection: Any, command: bytes) -> Any:
     def send() -> Any:
-        connection.send_packed_command((command,))
-        return connection.read_response()
+        if not connection._sock:
+            connection.connect()
+        try:
+            connection._sock.sendall(command)
+            return read_reply(connection._sock.recv)
+        except builtins.TimeoutError as error:
+            raise TimeoutError("Timeout while waiting for Redis") from error
+        except OSError as error:
+            raise ConnectionError(f"Connection to Redis lost: {error}") from error
 
     return connection.retry.call_with_retry(send, lambda _: connection.disconnect())
 
@@ -104,8 +113,6 @@ def _command(*parts: str | int, more: int = 0) -> bytes:
 
 def _packed(parts: Sequence[str | int]) -> bytes:
     texts = [str(part) for part in parts]
-    return "".join([f"${_length(text)}\r\n{text}\r\n" for text in texts]).encode()
-
-
-def _length(text: str) -> int:
-    return len(text) if text.isascii() else len(text.encode())
+    if "".join(texts).isascii():
+        return "".join([f"${len(text)}\r\n{text}\r\n" for text in texts]).encode()
+    return "".join([f"${len(text.encode())}\r\n{text}\r\n" for text in texts]).encode()

@@ -1,11 +1,12 @@
 -- Takes a slot of the account and a global one, or neither. Claims the grant of a waiter with the same id.
 
-local function granted(lease, budget, expires, wait)
-  return answer('granted', lease.budget, lease.generation, lease.acquired, expires - now, lease.hard_end - now, wait,
-    budget.limit, meta.most, limit_of(budget), held(budget.id), budget.viewers)
+local function granted(lease, budget, expires, wait, used)
+  return string.format('granted|%s|%d|%d|%d|%d|%d|%d|%d|%d|%d|%d', lease.budget, lease.generation, lease.acquired,
+    expires - now, lease.hard_end - now, wait, budget.limit, meta.most, limit_of(budget), used, budget.viewers)
 end
 
-local function take(lease, budget, request)
+-- `used` is the number of the budget's slots in use, with this lease.
+local function take(lease, budget, request, used)
   local wait = claim_start(budget, lease.starts_at or 0)
   lease.began, lease.fixed = now + wait, request.life > 0 or nil
   lease.state, lease.holder, lease.acquired = 'held', request.holder, now
@@ -14,13 +15,13 @@ local function take(lease, budget, request)
   local expires = lease_end(lease)
   write_lease(lease, expires)
   event('acquired', lease.id, lease.account, lease.info)
-  return granted(lease, budget, expires, wait)
+  return granted(lease, budget, expires, wait, used)
 end
 
 -- Turns a grant into a lease.
 local function claim(lease, budget, request)
   call('ZREM', GRANTED, lease.id)
-  return take(lease, budget, request)
+  return take(lease, budget, request, held(budget.id))
 end
 
 -- Returns the time at which a slot for a newcomer is about to become free, 0 when it is unknown or another waiter is
@@ -52,16 +53,16 @@ local function ask(request, priority, may_wait)
   local account = read(ACCOUNTS, request.account)
   local why = barred(account)
   if why then return refuse(why, request.account) end
-  local reply = call('ZCARD', QUEUE) > 0 and wait_in_turn(request)
+  local reply = has_waiters() and wait_in_turn(request)
   if reply then return reply end
 
-  local closed, budget, opens = closed_until > now, nil, 0
-  if not closed and global_has_room() then budget, opens = fitting(account) end
+  local closed, budget, opens, used = closed_until > now, nil, 0, 0
+  if not closed and global_has_room() then budget, opens, used = fitting(account) end
   if budget then
     count('granted', account.id)
     local lease = { id = request.id, account = account.id, budget = budget.id, generation = meta.generation,
       starts_at = book_start(budget), info = request.info }
-    return take(lease, budget, request)
+    return take(lease, budget, request, used + 1)
   end
   if may_wait then
     enqueue(request, priority)
@@ -92,5 +93,5 @@ transition('acquire', function(args)
   if lease.holder ~= holder then return refuse('held', account) end
   local expires = lease_end(lease)
   call('ZADD', EXPIRY, expires, id)
-  return granted(lease, budget, expires, 0)
+  return granted(lease, budget, expires, 0, held(budget.id))
 end)

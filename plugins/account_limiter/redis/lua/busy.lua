@@ -12,7 +12,7 @@ local function learn(budget, most)
   budget.believed, budget.learned_at = lower(most, budget.believed), now
   budget.proven = math.min(budget.proven, most)
   -- The limit was lower: the delay explained nothing.
-  if (budget.delay_refusals or 0) > 0 then budget.learned_delay, budget.delay_refusals = nil, nil end
+  if budget.delay_refusals > 0 then budget.learned_delay, budget.delay_refusals = nil, nil end
 end
 
 -- Returns the times of the budget's releases before a time that are not held any more, the latest first.
@@ -36,7 +36,7 @@ local function gap_of(budget, lease)
   if delay_of(budget) > 0 and began <= budget.delay_at then return budget.delay_gap end
   local most, connections = lower(bound(budget), budget.believed), held(budget.id) + others(budget)
   if most == 0 or connections > math.min(most, budget.proven) then return 0 end
-  if delay_of(budget) >= LONGEST_DELAY_MS or (budget.delay_refusals or 0) >= MOST_EXPLAINED then return 0 end
+  if delay_of(budget) >= LONGEST_DELAY_MS or budget.delay_refusals >= MOST_EXPLAINED then return 0 end
   local closed = ended_before(budget.id, began)[most - connections + 1]
   return closed and math.max(1, began - closed) or 0
 end
@@ -47,7 +47,7 @@ local function learn_delay(budget, gap)
   local delay = math.min(LONGEST_DELAY_MS, gap + math.max(2000, gap))
   budget.learned_delay = math.max(delay_of(budget), delay)
   budget.delay_at, budget.delay_gap, budget.delay_words = now, gap, ''
-  budget.delay_refusals = (budget.delay_refusals or 0) + 1
+  budget.delay_refusals = budget.delay_refusals + 1
   for _, one in ipairs(closed_lately()) do
     local closed, at = unpack(one)
     if is_of(budget.id, closed) then linger(closed, at, budget.learned_delay) end

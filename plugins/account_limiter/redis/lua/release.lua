@@ -16,7 +16,7 @@ end
 -- of its releases.
 local function prove(budget)
   local used = held(budget.id) + others(budget)
-  local is_confirmed = (budget.delay_refusals or 0) > 0 and used >= limit_of(budget)
+  local is_confirmed = budget.delay_refusals > 0 and used >= limit_of(budget)
   if not is_confirmed and used <= budget.proven then return end
   if is_confirmed then budget.delay_refusals = 0 end
   budget.proven = math.max(budget.proven, open_connections(budget.id) + others(budget))

@@ -8,7 +8,7 @@ local function rebuild_index()
   local rebuilt_at = tonumber(call('HGET', META, 'rebuilt_at') or 0)
   if rebuilt_at <= now and now < rebuilt_at + REBUILD_MS then return end
   call('HSET', META, 'rebuilt_at', now)
-  if call('ZCARD', QUEUE) > 0 then consider_all() end
+  if has_waiters() then consider_all() end
 end
 
 transition('tick', function()
@@ -33,7 +33,7 @@ transition('tick', function()
   if meta.lingers and call('ZCARD', LINGERING) == 0 then change_meta({ lingers = false }) end
   rebuild_index()
   grant_all()
-  if call('ZCARD', QUEUE) > 0 then call_to_look() end
+  if has_waiters() then call_to_look() end
   local due = lower(next_grant(), next_call())
   for _, key in ipairs({ EXPIRY, LINGERING }) do
     due = lower(due, tonumber(call('ZRANGE', key, 0, 0, 'WITHSCORES')[2] or 0))

@@ -31,7 +31,7 @@ local function accounts_of(budget_id)
 end
 
 function reconsider_budget(budget_id)
-  if call('ZCARD', QUEUE) == 0 then return end
+  if not has_waiters() then return end
   for _, account_id in ipairs(accounts_of(budget_id)) do
     consider(account_id)
   end
@@ -74,6 +74,7 @@ local function enqueue(waiter, priority)
   if waiter.rank == '' then waiter.rank = new_rank(priority) end
   waiter.queued = now
   write(WAITERS, waiter)
+  queue_is_empty = false
   call('ZADD', QUEUE, 0, waiter.account .. '|' .. waiter.rank .. '|' .. waiter.id)
   call('ZADD', TOUCHED, now, waiter.id)
   consider(waiter.account)

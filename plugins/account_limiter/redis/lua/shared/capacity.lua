@@ -85,9 +85,10 @@ local function ceiling(budget)
   return math.max(0, most - others(budget))
 end
 
+-- Returns whether the budget has a free slot, and the number of those in use.
 local function budget_has_room(budget)
-  local most = ceiling(budget)
-  return not most or held(budget.id) < most
+  local most, used = ceiling(budget), held(budget.id)
+  return not most or used < most, used
 end
 
 local function global_has_room()
@@ -108,10 +109,10 @@ local function starts_in(budget)
   return stagger_after(budget.booked_start, BOOKING_MS)
 end
 
+-- The caller writes the budget.
 local function book_start(budget)
   if meta.stagger == 0 then return 0 end
   budget.booked_start = now + starts_in(budget)
-  write(BUDGETS, budget)
   return budget.booked_start
 end
 
@@ -139,15 +140,17 @@ local function eases_at(budget)
   return at
 end
 
--- Returns the first of the account's budgets that can give a slot now. Otherwise returns nil and the time at which one
--- may do so by the passing of time alone, 0 for none.
+-- Returns the first of the account's budgets that can give a slot now, 0, and the number of its slots in use. Otherwise
+-- returns nil and the time at which one may do so by the passing of time alone, 0 for none.
 local function fitting(account)
   local due = 0
   for _, id in ipairs(account.budgets) do
     local budget = read(BUDGETS, id)
-    if budget and budget_has_room(budget) then
+    local has_room, used = false, 0
+    if budget then has_room, used = budget_has_room(budget) end
+    if has_room then
       local at = math.max(rests_until(budget), now + starts_in(budget) - BOOKING_MS)
-      if at <= now then return budget, 0 end
+      if at <= now then return budget, 0, used end
       due = lower(due, at)
     elseif budget then
       due = lower(due, eases_at(budget))

@@ -14,9 +14,11 @@ end
 
 local function grant(waiter, budget)
   drop_waiter(waiter)
+  local starts_at = book_start(budget)
+  if starts_at > 0 then write(BUDGETS, budget) end
   write_lease({ id = waiter.id, state = 'granted', holder = '', account = waiter.account, budget = budget.id,
     generation = meta.generation, acquired = now, hard_end = now + meta.grant_ttl,
-    starts_at = book_start(budget), expected_end = now + meta.grant_ttl + waiter.duration, info = waiter.info },
+    starts_at = starts_at, expected_end = now + meta.grant_ttl + waiter.duration, info = waiter.info },
     now + meta.grant_ttl)
   call('ZADD', GRANTED, now, waiter.id)
   count('granted', waiter.account)
@@ -26,7 +28,7 @@ end
 
 -- Grants every free slot to the first waiter that it fits, and calls the waiters that come next.
 local function grant_all()
-  if call('ZCARD', QUEUE) == 0 then return end
+  if not has_waiters() then return end
   reap_waiters()
   if closed_until > now then return end
   consider_due()
@@ -41,7 +43,7 @@ end
 
 -- The next time at which the passing of time may grant a slot, 0 for none.
 local function next_grant()
-  if call('ZCARD', QUEUE) == 0 then return 0 end
+  if not has_waiters() then return 0 end
   if closed_until > now then return closed_until end
   return tonumber(call('ZRANGE', DUE, 0, 0, 'WITHSCORES')[2] or 0)
 end

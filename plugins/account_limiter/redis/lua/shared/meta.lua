@@ -8,6 +8,8 @@ local now, now_us
 -- No slot is granted before this time.
 local closed_until
 local meta, stored, stored_text
+-- Whether this transition found no waiter.
+local queue_is_empty
 
 -- No slot is granted for at most this time after a silence of the server.
 local LONGEST_QUIET_MS = 15 * 1000
@@ -45,10 +47,10 @@ local function read_closure()
 end
 
 local function read_meta()
-  call = redis.call
+  call, queue_is_empty = redis.call, false
   local time = call('TIME')
-  now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
   now_us = tonumber(time[1]) * 1e6 + tonumber(time[2])
+  now = math.floor(now_us / 1000)
   local text = call('HGET', META, 'state')
   if not meta or text ~= stored_text then decode_meta(text) end
   read_closure()

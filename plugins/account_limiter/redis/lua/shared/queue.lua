@@ -6,6 +6,12 @@ local WAITER_LIFE_MS = 40 * 1000
 -- A triggerer touches its waiters every 10 s. A waiter that was not touched for this time gets no grant.
 local HEARD_MS = 25 * 1000
 
+-- A queue that this transition found empty stays so until it adds a waiter.
+local function has_waiters()
+  queue_is_empty = queue_is_empty or call('ZCARD', QUEUE) == 0
+  return not queue_is_empty
+end
+
 local function answer(...)
   return table.concat({ ... }, '|')
 end

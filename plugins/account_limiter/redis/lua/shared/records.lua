@@ -37,9 +37,16 @@ local function is_of(budget_id, closed)
   return string.sub(closed, 1, #budget_id + 1) == budget_id .. '|'
 end
 
+-- Fields of a budget that are not stored as long as they have these values.
+local BUDGET = { __index = { claimed = 0, claimed_at = 0, words = '', believed = 0, learned_at = 0, viewers = 0,
+  viewers_at = 0, elsewhere = 0, cool_until = 0, booked_start = 0, last_start = 0, busy_count = 0, busy_at = 0,
+  suspected = 0, suspected_until = 0, proven = 0, delay_refusals = 0 } }
+
 local function read(key, id)
   local text = call('HGET', key, id)
-  return text and cmsgpack.unpack(text) or nil
+  if not text then return nil end
+  local record = cmsgpack.unpack(text)
+  return key == BUDGETS and setmetatable(record, BUDGET) or record
 end
 
 local function write(key, record)
@@ -116,7 +123,5 @@ end
 -- delay_refusals-th one since it was confirmed, or by delay_words of the provider), suspected_delay, excess_since (more
 -- connections than allowed since then), exceeded (their number, at exceeded_at, when that lasted).
 local function new_budget(id, limit)
-  return { id = id, limit = limit, claimed = 0, claimed_at = 0, words = '', believed = 0, learned_at = 0, viewers = 0,
-    viewers_at = 0, elsewhere = 0, cool_until = 0, booked_start = 0, last_start = 0, busy_count = 0,
-    busy_at = 0, suspected = 0, suspected_until = 0, proven = 0 }
+  return setmetatable({ id = id, limit = limit }, BUDGET)
 end
