@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
 
 from support.browser import PROGRAM, Browser
-from support.running_product import Product, eventually
+from support.running_product import API, Product, eventually, probing
 
 pytestmark = [
     pytest.mark.stack,
@@ -119,6 +120,66 @@ def test_a_stream_and_a_channel_are_watched_through_the_proxy(product: Product, 
         browser.until(f"{moved} > {began + 0.5}")
         push(browser, "Close")
         eventually(lambda: not viewers(product))
+
+
+def test_a_channel_is_checked_now_and_put_back(product: Product, browser: Browser) -> None:
+    channel = next(one for one in product.library.channels if one.name == "Arena 2")
+    poor = [product.library.named(f"Arena 2 {name}").id for name in ("gone", "frozen", "HD", "FHD")]
+    product.provider.change(channels={channel.id: poor})
+    assert product.api.wait("refresh_udi", product.api.trigger("refresh_udi", {}), timeout=120, poll=0.5) == "success"
+    show(browser, product, f"channel/{channel.id}")
+    push(browser, "Check now")
+    browser.until("location.hash.startsWith('#run/manual')")
+    run_id = browser.value("decodeURIComponent(location.hash.slice('#run/'.length))")
+    assert product.api.wait("check_streams", run_id, timeout=240, poll=0.5) == "success"
+    assert product.provider.channels()[channel.id]["streams"] != poor
+    show(browser, product, f"channel/{channel.id}")
+    [move, *_] = product.api.request("GET", f"{API}/channels/{channel.id}")["last_change"]["moves"]
+    browser.until_shown("Last change", "Arena 2 gone", move["why"].partition(":")[0])
+    push(browser, "Undo")
+    eventually(lambda: product.provider.channels()[channel.id]["streams"] == poor)
+    # A provider with a height is preferred: the stored results tell what that would change.
+    show(browser, product, "policies")
+    push(browser, "Add a policy")
+    for field, text in (("Groups", "Sports"), ("Accounts", "East"), ("Max height", "720")):
+        browser.reach(field)
+        browser.replace(text)
+    push(browser, "What would change now?")
+    browser.until_shown("Arena 2 gone → Arena 2 HD")
+
+
+def test_a_group_is_not_touched(product: Product, browser: Browser) -> None:
+    show(browser, product, "policies")
+    push(browser, "Add a policy")
+    browser.reach("Groups")
+    browser.replace("Sports")
+    browser.reach("Check")
+    browser.press(" ")
+    push(browser, "Save the policies")
+    browser.until("![...document.querySelectorAll('button')].some((one) => one.innerText === 'Save the policies')")
+    try:
+        run = product.check(channel_ids=[one.id for one in product.library.channels if one.name.startswith("Arena")])
+        assert (run["total"], set(run["skipped"].values())) == (0, {"excluded"})
+    finally:
+        product.api.request("PUT", f"{API}/policies", json={"policies": []})
+
+
+def test_a_stopped_run_ends_soon_and_finishes_its_channels(product: Product, browser: Browser) -> None:
+    request = {"force": True, "write_back": False}
+    run_id = product.api.request("POST", f"{API}/checks", json=request)["run_id"]
+    eventually(lambda: probing(product), seconds=90)
+    show(browser, product, f"run/{quote(run_id, safe='')}")
+    push(browser, "Stop the run")
+    assert product.api.wait("check_streams", run_id, timeout=90, poll=0.5) == "success"
+    browser.until_shown("Stopped")
+    run = product.run(run_id)
+    assert run["stopped"]
+    assert run["finished_at"]
+    assert "pending" not in run["verdicts"]
+    assert run["reasons"]["cancelled"] > 0
+    assert len(run["finished_channels"]) == len(run["channels"])
+    eventually(lambda: not probing(product), seconds=30)
+    eventually(lambda: not product.status()["leases"], seconds=30)
 
 
 def test_the_checks_are_paused_and_resumed(product: Product, browser: Browser) -> None:
