@@ -98,6 +98,8 @@ def reserved(port: int, host: str) -> Iterator[int]:
             held.append(_bind(host, candidate, socket.SOCK_DGRAM))
         except OSError:
             return False
+        # The program that this process may become keeps the port (see standby).
+        held[-1].set_inheritable(True)
         return True
 
     try:

@@ -9,7 +9,8 @@ import subprocess
 import sys
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from contextlib import suppress
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -31,13 +32,46 @@ class StackError(StreamFlowError):
     """A part of the stack did not start, or ended; the message names its log."""
 
 
+@dataclass(frozen=True)
+class Link:
+    """The supervisor of a home, as its parent reaches it.
+
+    :param pid: its process.
+    :param orders: descriptor of the pipe to its standard input.
+    :param reports: descriptor of the pipe from its standard output.
+    """
+
+    pid: int
+    orders: int
+    reports: int
+
+
+def _started(home: Path) -> Link:
+    """Start a supervisor."""
+    orders_end, orders = os.pipe()
+    reports, reports_end = os.pipe()
+    process = subprocess.Popen(
+        [sys.executable, "-m", supervisor.__name__],
+        stdin=orders_end,
+        stdout=reports_end,
+        env=os.environ | {MARK: str(home), "PYTHONPATH": str(Path(__file__).parents[1])},
+        start_new_session=True,
+        # Logs and databases may hold passwords: only their owner reads them.
+        umask=PRIVATE,
+    )
+    os.close(orders_end)
+    os.close(reports_end)
+    return Link(process.pid, orders, reports)
+
+
 class Processes:
     """The processes of one home.
 
     They end with the block, and, through the supervisor, when this process dies.
     """
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, link: Link | None = None) -> None:
+        """Start a supervisor, or take over the one of ``link``."""
         self.home = home
         self.logs = home / "logs"
         self.pids: dict[str, int] = {}
@@ -45,18 +79,14 @@ class Processes:
         self.ended: dict[str, int] = {}
         self._news: list[str] = []
         self._changed = threading.Condition()
-        supervisor.adopt_orphans()
-        end_leftovers(home)
-        self._supervisor = subprocess.Popen(
-            [sys.executable, "-m", supervisor.__name__],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env=os.environ | {MARK: str(home), "PYTHONPATH": str(Path(__file__).parents[1])},
-            start_new_session=True,
-            # Logs and databases may hold passwords: only their owner reads them.
-            umask=PRIVATE,
-            text=True,
-        )
+        if link is None:
+            supervisor.adopt_orphans()
+            end_leftovers(home)
+            link = _started(home)
+        self.link = link
+        self._supervisor = psutil.Process(link.pid)
+        self._orders = os.fdopen(link.orders, "w", encoding="utf-8")
+        self._reports = os.fdopen(link.reports, encoding="utf-8")
         threading.Thread(target=self._listen, daemon=True, name="supervisor").start()
 
     def __enter__(self) -> Self:
@@ -116,23 +146,23 @@ class Processes:
 
     def close(self) -> None:
         """End everything, the supervisor last."""
-        if self._supervisor.stdin and not self._supervisor.stdin.closed:
-            self._supervisor.stdin.close()
-        try:
-            self._supervisor.wait(timeout=4 * supervisor.GRACE_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._supervisor.kill()
-            self._supervisor.wait()
+        with suppress(BrokenPipeError):
+            self._orders.close()
+        _, alive = psutil.wait_procs([self._supervisor], timeout=4 * supervisor.GRACE_SECONDS)
+        for process in alive:
+            process.kill()
+            process.wait()
         end_leftovers(self.home)
 
     def _send(self, order: Mapping[str, object]) -> None:
-        if self._supervisor.poll() is not None or self._supervisor.stdin is None:
-            raise StackError("the supervisor of the stack has ended")
-        self._supervisor.stdin.write(json.dumps(order) + "\n")
-        self._supervisor.stdin.flush()
+        try:
+            self._orders.write(json.dumps(order) + "\n")
+            self._orders.flush()
+        except BrokenPipeError:
+            raise StackError("the supervisor of the stack has ended") from None
 
     def _listen(self) -> None:
-        for line in self._supervisor.stdout or ():
+        for line in self._reports:
             message = json.loads(line)
             with self._changed:
                 if "started" in message:

@@ -118,6 +118,8 @@ def _locked(home: Path) -> Iterator[None]:
     if home.stat().st_uid == os.getuid():
         home.chmod(0o700)
     with (home / "stack.lock").open("a") as lock:
+        # The program that this process may become keeps the lock (see standby).
+        os.set_inheritable(lock.fileno(), True)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

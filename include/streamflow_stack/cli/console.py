@@ -130,19 +130,25 @@ def measured(result: dict[str, Any]) -> str:
     return f"{result['height']}{scan}{result.get('fps') or 0:g} {result['video_codec']} {result['bitrate_kbps']} kbit/s"
 
 
-def serve(stack: Stack, console: Console, leave: bool) -> None:
-    """Print the address of the UI and keep the stack until Ctrl-C.
+def serve(stack: Stack, console: Console, is_wanted: Callable[[], bool] = lambda: True) -> bool:
+    """Print the address of the UI, and keep the stack until Ctrl-C.
 
-    :param leave: return at once.
+    :param is_wanted: returns False when this process need not keep the stack any longer.
+    :returns: whether the stack still runs: False after Ctrl-C.
     :raises StackError: A part of the stack has ended for good.
     """
-    console.print(f"Airflow: {stack.address}  user {stack.username}, password in {passwords_file(stack.home)}")
-    if leave:
-        return
+    announce(stack, console)
     console.print("Ctrl-C ends everything.")
     try:
-        while True:
+        while is_wanted():
             stack.watch(console.print)
             time.sleep(WATCH_SECONDS)
     except KeyboardInterrupt:
         console.print("ending")
+        return False
+    return True
+
+
+def announce(stack: Stack, console: Console) -> None:
+    """Print the address of the UI and where its password is."""
+    console.print(f"Airflow: {stack.address}  user {stack.username}, password in {passwords_file(stack.home)}")

@@ -18,7 +18,7 @@ from rich.table import Table
 
 from streamflow import config, names
 from streamflow_stack import ports, stack
-from streamflow_stack.cli.console import Steps, follow, measured, output, serve
+from streamflow_stack.cli.console import Steps, announce, follow, measured, output, serve
 from streamflow_stack.processes import Processes, StackError
 
 SAMPLE_SECONDS = 5
@@ -89,7 +89,10 @@ def command(leave: bool, port: int) -> None:
             }
             with stack.running(home, stack.Options(port, env), processes, steps.say) as running:
                 good = _check_library(running, provider, console, steps)
-                serve(running, console, leave)
+                if leave:
+                    announce(running, console)
+                else:
+                    serve(running, console)
     sys.exit(0 if good else 1)
 
 

@@ -15,7 +15,7 @@ from streamflow import config, names, sources
 from streamflow.errors import StreamFlowError
 from streamflow.sources import m3u
 from streamflow.sources.first_look import look
-from streamflow_stack import stack
+from streamflow_stack import stack, standby
 from streamflow_stack.cli.console import Steps, output, serve
 from streamflow_stack.ports import exposure
 from streamflow_stack.processes import Processes
@@ -45,7 +45,8 @@ def command(port: int, bind: str | None, workers: int | None, lean: bool) -> Non
         if published := exposure(os.environ):
             console.print(f"[yellow]warning[/]: {published}")
         # A playlist may take minutes to read; the start does not wait for it.
-        threading.Thread(target=_look, args=(home, env, console), name="first look", daemon=True).start()
+        looking = threading.Thread(target=_look, args=(home, env, console), name="first look", daemon=True)
+        looking.start()
         with (
             Processes(home) as processes,
             Steps(console) as steps,
@@ -53,7 +54,8 @@ def command(port: int, bind: str | None, workers: int | None, lean: bool) -> Non
         ):
             running.trigger(names.REFRESH_DAG, {}, steps.say)
             steps.done()
-            serve(running, console, leave=False)
+            if serve(running, console, lambda: not lean or looking.is_alive()):
+                standby.become(processes)
 
 
 def _look(home: Path, env: Mapping[str, str], console: Console) -> None:
