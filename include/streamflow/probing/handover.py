@@ -147,8 +147,11 @@ class ReceivedMedia:
     def read(self, size: int) -> bytes:
         """Return at most ``size`` bytes; none at the end."""
         if not self._left:
-            self._left = memoryview(self._next())
-            self.is_exhausted = not self._left
+            data = self._next()
+            self.is_exhausted = not data
+            if len(data) <= size:
+                return data
+            self._left = memoryview(data)
         taken, self._left = self._left[:size], self._left[size:]
         return bytes(taken)
 

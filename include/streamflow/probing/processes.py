@@ -15,6 +15,8 @@ import av
 from streamflow.probing import decoder, fetcher, player
 from streamflow.probing.isolation.fork_server import Role, serve
 from streamflow.probing.media.demuxer import limit_allocations
+from streamflow.records import Result
+from streamflow.records.record import prepare
 
 # The largest playlist and the media that wait, a few times over.
 FETCHER_MEMORY_BYTES = 400_000_000
@@ -30,7 +32,7 @@ _ENCODINGS = ("ascii", "latin_1", "utf_8", "idna")
 
 
 def load() -> None:
-    """Load every module that a decoder may need, since it cannot open a file, and bound what libav allocates.
+    """Load what all processes share: a decoder cannot open a file later. Bound what libav allocates.
 
     PyAV imports some of its own modules when a stream first needs them.
     """
@@ -40,6 +42,7 @@ def load() -> None:
     for encoding in _ENCODINGS:
         import_module(f"encodings.{encoding}")
     limit_allocations()
+    prepare(Result)
 
 
 def main(orders: int) -> None:

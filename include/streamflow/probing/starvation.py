@@ -24,7 +24,7 @@ class StarvationMonitor:
 
     def __init__(self, sleep: Callable[[float], bool] | None = None) -> None:
         self._stopping = threading.Event()
-        self._sleep = sleep or self._stopping.wait
+        self._sleep = sleep or self._doze
         self._spells: list[tuple[float, float]] = []
         self._due = float("inf")
 
@@ -35,6 +35,11 @@ class StarvationMonitor:
     def stop(self) -> None:
         """End the watch."""
         self._stopping.set()
+
+    def _doze(self, seconds: float) -> bool:
+        # An event's wait costs several times as much as a sleep, ten times a second.
+        time.sleep(seconds)
+        return self._stopping.is_set()
 
     def watch(self) -> None:
         """Sleep and note each time of oversleeping, until stopped."""

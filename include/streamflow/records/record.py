@@ -23,6 +23,12 @@ class Record(BaseModel):
         return super().model_copy(update=values, deep=deep)
 
 
+def prepare(record: type[Record]) -> None:
+    """Build the validators of a record's fields, which processes that are forked later then share."""
+    for name in record.model_fields:
+        _field(record, name)
+
+
 @cache
 def _field(record: type[BaseModel], name: str) -> TypeAdapter[Any]:
     """Return the type of one field of a record."""

@@ -218,6 +218,8 @@ class Analyzer:
         return self._is_transport_stream and not self.measurement.headers.packets and waited > FIRST_PAYLOAD_SECONDS
 
     def _is_complete(self) -> bool:
+        if self._figures.media_s < self._options.sample_seconds:
+            return False
         wanted = self._options.sample_seconds + (0 if self._is_finite() else AHEAD_SECONDS)
         if self._part and self._part.has_video and not self.measurement.pictures:
             wanted = max(wanted, FIRST_PICTURE_SECONDS)
@@ -225,6 +227,8 @@ class Analyzer:
 
     def _can_stop_early(self, part: Part) -> bool:
         """Return whether the rest of the sample can be saved; looked at a few times a second."""
+        if self._figures.media_s < self._stop_check_at:
+            return False
         # A burst at the start shows nothing of what the stream does in time, nor does a declared length.
         arrivals = self.measurement.arrivals
         lasted = min(self._figures.media_s, arrivals[-1][0] - self._began) if arrivals else 0.0
