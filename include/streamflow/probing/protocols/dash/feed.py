@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 
 from streamflow.probing.judgement.refusal import Refusal, dead
-from streamflow.probing.net.http_client import HttpClient
+from streamflow.probing.net.http_client import HttpClient, joined
 from streamflow.probing.protocols.dash import manifest
 from streamflow.probing.protocols.dash.manifest import Manifest, SegmentRef
 from streamflow.probing.protocols.segments import (
@@ -96,7 +96,8 @@ class DashFeed:
         """Return the current manifest, or the old one for up to three failed requests in a row."""
         try:
             # The address that a redirect led to may expire.
-            address, document = self._fetcher.document(self._origin if self._failures else url)
+            following = joined(url, current.location) if current.location else url
+            address, document = self._fetcher.document(self._origin if self._failures else following)
             fresh = self._parsed(document, address, skipped)
         except Refusal as refusal:
             self._failures += 1

@@ -46,6 +46,7 @@ class Manifest:
     :param alternatives: the number of representations of lower rank.
     :param audio: the best audio that comes in segments of its own.
     :param duration_s: the duration of a recording in seconds, where the manifest names it.
+    :param location: the address to load a live manifest from again, where it names one.
     """
 
     is_live: bool
@@ -57,6 +58,7 @@ class Manifest:
     bandwidth: int = 0
     alternatives: int = 0
     duration_s: float = 0.0
+    location: str | None = None
 
 
 def is_manifest(head: bytes) -> bool:
@@ -117,6 +119,7 @@ class _Reader:
             bandwidth=_integer(group, chosen, "bandwidth"),
             alternatives=max(0, len(videos) - 1 - skipped),
             duration_s=self._duration_s,
+            location=(self._root.findtext("{*}Location") or "").strip() or None,
         )
         if audio is None:
             return made

@@ -71,7 +71,7 @@ class HlsFeed:
 
         :raises Refusal: when there is nothing to yield, and when the stream fails later on.
         """
-        yield from self._followed(url, parse(document), MAX_DEPTH, origin)
+        yield from self._followed(url, parse(document, url), MAX_DEPTH, origin)
 
     def _followed(self, url: str, playlist: MasterPlaylist | MediaPlaylist, depth: int, origin: str) -> Iterator[bytes]:
         if isinstance(playlist, MediaPlaylist):
@@ -200,7 +200,7 @@ class HlsFeed:
         address, document = self._fetcher.document(url)
         if not is_playlist(document[:64]):
             raise dead("not_media", "the playlist leads to something that is not a playlist")
-        return address, parse(document, self._variables)
+        return address, parse(document, address, self._variables)
 
     def _segment(self, track: _Track, segment: Segment) -> Iterator[bytes]:
         if segment.fault:

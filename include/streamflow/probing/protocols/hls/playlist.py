@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import chain
+from urllib.parse import parse_qsl, urlsplit
 
 from streamflow.probing.judgement.refusal import dead
 
@@ -145,15 +146,16 @@ def is_playlist(head: bytes) -> bool:
     return head.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(_STARTS)
 
 
-def parse(data: bytes, variables: Mapping[str, str] | None = None) -> MasterPlaylist | MediaPlaylist:
+def parse(data: bytes, url: str = "", variables: Mapping[str, str] | None = None) -> MasterPlaylist | MediaPlaylist:
     """Parse a playlist; lines that cannot be read are left out.
 
+    :param url: its address, whose query may hold variables.
     :param variables: those of the list of variants that led here, which the playlist may import.
     :raises Refusal: for more than 300,000 lines.
     """
     if data.count(b"\n") > MAX_LINES:
         raise dead("not_media", f"a playlist has more than {MAX_LINES} lines", retryable=False)
-    reader = _Reader(imported=variables or {})
+    reader = _Reader(imported=variables or {}, query=urlsplit(url).query)
     for line in _lines(data):
         reader.take(line)
     return reader.result()
@@ -186,6 +188,7 @@ class _Reader:
     # Variables by name: those of the list of variants, and those defined so far (RFC 8216bis, 4.3).
     imported: Mapping[str, str] = field(default_factory=dict)
     variables: dict[str, str] = field(default_factory=dict)
+    query: str = ""
     # These apply to the next segment alone.
     byte_range: tuple[int, int] | None = None
     is_discontinuity: bool = False
@@ -267,6 +270,10 @@ class _Reader:
         name, text = said.get("NAME") or said.get("IMPORT"), said.get("VALUE")
         if name and text is None:
             text = self.imported.get(name)
+        if not name:
+            # The value stands in the playlist's own address (RFC 8216bis, 4.4.2.3).
+            name = said.get("QUERYPARAM", "")
+            text = dict(parse_qsl(self.query, keep_blank_values=True)).get(name)
         if name and text is not None and len(self.variables) < MAX_VARIABLES:
             self.variables[name] = text
 

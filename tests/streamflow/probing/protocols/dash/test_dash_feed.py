@@ -180,6 +180,17 @@ def test_the_next_representation_is_measured_where_the_best_fails(
     assert [lost["height"] for lost in result.extra["lost_variants"]] == [1080]
 
 
+def test_a_live_manifest_is_loaded_again_from_where_it_says(
+    scripted: Scripted, fragments: tuple[bytes, list[bytes]]
+) -> None:
+    offer(scripted, fragments)
+    moved = mpd(NUMBERS, live=True, seconds=5).replace("<Period>", "<Location>../2.mpd?t=1</Location><Period>")
+    scripted.url("/2.mpd?t=1", response(mpd(NUMBERS, live=True, seconds=5).encode()))
+    measured(scripted, moved)
+    assert scripted.asked.count("/dash/1.mpd") == 1
+    assert "/2.mpd?t=1" in scripted.asked
+
+
 def test_one_failing_segment_and_reload_are_no_end(scripted: Scripted, fragments: tuple[bytes, list[bytes]]) -> None:
     offer(scripted, fragments)
     looks: list[str] = []

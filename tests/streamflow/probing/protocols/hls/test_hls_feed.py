@@ -266,6 +266,11 @@ def test_variables_are_replaced_and_imported(offered: Scripted) -> None:
     measured(offered.url("/1.m3u8", playlist(define, kind, stream, "{$path}.m3u8", ended=False)))
 
 
+def test_variables_come_from_the_address_of_the_playlist(offered: Scripted) -> None:
+    lines = ['#EXT-X-DEFINE:QUERYPARAM="kind"', *(line.replace(".ts", ".{$kind}") for line in segments(4))]
+    measured(offered.url("/1.m3u8?token=a%26b&kind=ts", playlist(*lines)))
+
+
 def test_a_segment_that_is_cut_short_is_no_end(offered: Scripted, pieces: list[bytes]) -> None:
     offered.files.pop("/1.ts")
     offered.url("/1.ts", response(pieces[1])[: len(pieces[1]) // 2])
@@ -411,6 +416,31 @@ def test_a_cookie_of_the_list_is_sent_with_everything(offered: Scripted) -> None
     offered.url("/v.m3u8", playlist(*segments(3)))
     measured(offered.url("/1.m3u8", response(master, Set_Cookie="tok=exp=1~acl=/*; Path=/")))
     assert ["Cookie: tok=exp=1~acl=/*" in head for head in offered.heads] == [False, *[True] * (len(offered.heads) - 1)]
+
+
+def encrypted(piece: bytes, key: bytes, number: int) -> bytes:
+    padder = padding.PKCS7(128).padder()
+    cipher = Cipher(algorithms.AES(key), modes.CBC(number.to_bytes(16, "big"))).encryptor()
+    return cipher.update(padder.update(piece) + padder.finalize()) + cipher.finalize()
+
+
+def test_a_key_that_does_not_fit_is_told(scripted: Scripted, pieces: list[bytes]) -> None:
+    for number, piece in enumerate(pieces[:3]):
+        scripted.url(f"/{number}.ts", response(encrypted(piece, bytes(range(16)), number)))
+    scripted.url("/k", response(b"another key here"))
+    lines = ['#EXT-X-KEY:METHOD=AES-128,URI="/k"', *segments(3)]
+    result = probe(ProbeTarget(scripted.url("/1.m3u8", playlist(*lines))), LONGER).result
+    assert (result.verdict, result.reason) == ("dead", "undecodable")
+    assert "the key does not fit" in (result.detail or "")
+
+
+def test_noise_before_media_is_no_wrong_key(scripted: Scripted, pieces: list[bytes]) -> None:
+    key = bytes(range(16))
+    for number, piece in enumerate(pieces[:3]):
+        scripted.url(f"/{number}.ts", response(encrypted(b"noise" * 3000 + piece, key, number)))
+    scripted.url("/k", response(key))
+    lines = ['#EXT-X-KEY:METHOD=AES-128,URI="/k"', *segments(3)]
+    assert probe(ProbeTarget(scripted.url("/1.m3u8", playlist(*lines))), LONGER).result.verdict != "dead"
 
 
 @pytest.mark.parametrize("has_padding", [True, False])
