@@ -142,6 +142,7 @@ def test_only_throttled_routes_document_a_429() -> None:
         "/results/export",
         "/results/scores",
         "/runs",
+        "/proxy/address",
         "/proxy/playlist.m3u",
         "/runs/{run_id}",
         "/runs/{run_id}/airflow",
